@@ -1,0 +1,49 @@
+"""The one list of aggregates. Everything that goes through all of them goes through this list."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from domain import dispute, license_key, payment, refund, subscription
+from domain.machine import Lifecycle
+from domain.payload import Payload
+
+
+class Aggregate(msgspec.Struct, frozen=True, eq=False):
+    """One kind of resource: its table, its payload, its state and how a snapshot changes it."""
+
+    lifecycle: Lifecycle
+    payload: type[Payload]
+    decoder: msgspec.json.Decoder[Any]
+    state: type[Any]
+    evolve: Callable[[Any, Any], Any]
+
+    @property
+    def category(self) -> str:
+        """The name that leads the event types and the streams of this kind."""
+        return self.lifecycle.category
+
+
+def _aggregate(module: ModuleType) -> Aggregate:
+    return Aggregate(
+        lifecycle=module.LIFECYCLE,
+        payload=module.Payload,
+        decoder=msgspec.json.Decoder(module.Payload),
+        state=module.State,
+        evolve=module.evolve,
+    )
+
+
+SUBSCRIPTION = _aggregate(subscription)
+
+AGGREGATES = (
+    SUBSCRIPTION,
+    _aggregate(payment),
+    _aggregate(refund),
+    _aggregate(dispute),
+    _aggregate(license_key),
+)
+
+BY_CATEGORY = {aggregate.category: aggregate for aggregate in AGGREGATES}

@@ -1,0 +1,52 @@
+"""What all events together say of a customer.
+
+The provider sends no event of its own for customers: they appear inside other payloads, some of
+which know no more than the id. The merge is commutative and idempotent, so that no order of
+events and no duplicate can change it.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from domain.events import Entry, Key
+
+
+class State(Struct, frozen=True, array_like=True):
+    """A customer as the latest event with details describes them.
+
+    Attributes:
+        occurred_at: when the first event that names them happened.
+        position: the highest position that names them.
+        details: the key and position of the event whose details these are; None until one has any.
+    """
+
+    id: str
+    email: str | None
+    name: str | None
+    occurred_at: datetime
+    position: int
+    details: tuple[Key, int] | None
+
+
+def merge(state: State | None, entry: Entry) -> State:
+    """The customer after ``entry``, which must name one."""
+    customer = entry.customer
+    assert customer is not None, "only entries that name a customer are merged"  # noqa: S101
+    position = entry.event.position
+    detailed = customer.email is not None or customer.name is not None
+    details = (entry.key, position) if detailed else None
+    this = State(
+        customer.customer_id, customer.email, customer.name, entry.occurred_at, position, details
+    )
+    if state is None:
+        return this
+    newest = max((state, this), key=lambda s: (s.details is not None, s.details))
+    return State(
+        id=state.id,
+        email=newest.email,
+        name=newest.name,
+        occurred_at=min(state.occurred_at, this.occurred_at),
+        position=max(state.position, this.position),
+        details=newest.details,
+    )

@@ -1,0 +1,89 @@
+"""A dispute of a payment (a chargeback or its forerunner), and its lifecycle.
+
+Source of the table: the provider's guide "Disputes" and its event list. The provider's own
+statuses carry the prefix ``dispute_``; ours do not.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from domain.machine import START, Lifecycle
+from domain.payload import Customer, Minor, Moment, Name
+
+Status = Literal["opened", "expired", "accepted", "cancelled", "challenged", "won", "lost"]
+
+# fmt: off
+LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
+    # event               from                                  to
+    ("dispute.opened",     (START, "opened"),                    "opened"),
+    ("dispute.challenged", ("opened", "challenged"),             "challenged"),
+    # from challenged to accepted, cancelled or expired: undocumented, taken as possible
+    ("dispute.accepted",   ("opened", "challenged", "accepted"), "accepted"),
+    ("dispute.cancelled",  ("opened", "challenged", "cancelled"), "cancelled"),
+    ("dispute.expired",    ("opened", "challenged", "expired"),  "expired"),
+    ("dispute.won",        ("challenged", "won"),                "won"),
+    # from the start and from opened: rapid dispute resolution decides at once. From accepted and
+    # expired: both are said to end in a loss
+    ("dispute.lost",       (START, "opened", "challenged", "accepted", "expired", "lost"), "lost"),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read. ``amount`` is a string of minor units of ``currency``."""
+
+    id: Name = field(name="dispute_id")
+    status: str | None = field(name="dispute_status", default=None)
+    customer: Customer | None = None
+    payment_id: Name | None = None
+    dispute_stage: Name | None = None
+    created_at: Moment | None = None
+    amount: Name | Minor | None = None
+    currency: Name | None = None
+    is_resolved_by_rdr: bool | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """The customer; the provider's SDK leaves it out, its examples carry it."""
+        return self.customer
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a dispute, beside its status."""
+
+    id: str
+    customer_id: str | None
+    payment_id: str | None
+    dispute_stage: str | None
+    created_at: Moment | None
+    amount: int | None
+    currency: str | None
+    is_resolved_by_rdr: bool | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    known = state or _UNKNOWN
+    return State(
+        id=seen.id,
+        customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
+        payment_id=seen.payment_id or known.payment_id,
+        dispute_stage=seen.dispute_stage,
+        created_at=seen.created_at or known.created_at,
+        amount=_minor(seen.amount),
+        currency=seen.currency,
+        is_resolved_by_rdr=seen.is_resolved_by_rdr,
+    )
+
+
+def _minor(amount: str | int | None) -> int | None:
+    """The documented string, or the integer that the provider's own fixture has."""
+    if isinstance(amount, str):
+        digits = amount.removeprefix("-")
+        plain = digits.isascii() and digits.isdigit() and len(digits) <= 15  # noqa: PLR2004
+        return int(amount) if plain else None
+    return amount
+
+
+_UNKNOWN = State("", *(None,) * 7)

@@ -1,0 +1,140 @@
+"""From the bytes of a delivery to an entry of a stream.
+
+A delivery says two things: a fact, ``type`` at ``timestamp``, and a snapshot, ``data``, which the
+provider renders when it sends and which is therefore at least as new as the fact (its guide
+"Webhooks", section "Event Ordering"). Nothing is refused here: what cannot be understood gets
+the verdict that says so, and can be read again by a later version.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from domain.catalog import BY_CATEGORY, Aggregate
+from domain.payload import Customer, Moment, Name, decode, normal_moment
+
+Verdict = Literal[
+    "applied", "confirmed", "inferred", "unexpected", "unknown", "unreadable", "foreign"
+]
+"""What we think of an event; stored in read models and answered by the API."""
+
+Key = tuple[datetime, int, str, datetime, bytes]
+"""The order of a stream: when it happened, rank of the type, webhook-id, when it was sent, hash
+of the body. All signed or in the body, so that arrival cannot change it."""
+
+
+class Event(Struct, frozen=True, gc=False):
+    """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds."""
+
+    position: int
+    webhook_id: str
+    sent_at: datetime
+    recorded_at: datetime
+    body_sha256: bytes
+    body: bytes
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """An event as it was understood.
+
+    Attributes:
+        type: the provider's type; empty where the body names none.
+        occurred_at: the body's ``timestamp``; ``sent_at`` where that cannot be read.
+        aggregate, id: the stream that the entry belongs to; None where it belongs to none.
+        payload: the aggregate's payload, present where there is a stream.
+        status: the snapshot's status in our spelling; None where the snapshot has none.
+        customer: whom it concerns, where it says so.
+        verdict: set where nothing is left for the fold to decide.
+        unread: the fields that could not be read.
+    """
+
+    event: Event
+    type: str
+    occurred_at: datetime
+    aggregate: Aggregate | None = None
+    id: str = ""
+    payload: Any = None
+    status: str | None = None
+    customer: Customer | None = None
+    verdict: Verdict | None = None
+    unread: tuple[str, ...] = ()
+
+    @property
+    def stream(self) -> str | None:
+        """The stream's name, ``category-id``: a name that people type and that is stored."""
+        return f"{self.aggregate.category}-{self.id}" if self.aggregate else None
+
+    @property
+    def key(self) -> Key:
+        """The entry's place in its stream."""
+        event = self.event
+        rank = self.aggregate.lifecycle.rank(self.type) if self.aggregate else 0
+        return (self.occurred_at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+
+
+class _Envelope(Struct, frozen=True, gc=False):
+    type: Name
+    timestamp: Moment | None = None
+    business_id: str | None = None
+    data: Raw = Raw(b"")
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+# what a JSON body can provoke: bad JSON, bad UTF-8, nesting beyond the parser's depth
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def read(event: Event, business_id: str | None = None) -> Entry:
+    """Understand a recorded event, as far as this version can. Never raises.
+
+    Args:
+        event: the recorded delivery.
+        business_id: the business that the book names, if it names one; an event of another one
+            is ``foreign`` (the dashboard's example sends are signed like real ones).
+    """
+    try:
+        envelope, unread = decode(_Envelope, _ENVELOPE, event.body)
+    except _UNREADABLE:
+        return Entry(event, "", event.sent_at, verdict="unreadable")
+    occurred_at = envelope.timestamp and normal_moment(envelope.timestamp)
+    if occurred_at is None:
+        occurred_at, unread = event.sent_at, (*dict.fromkeys((*unread, "timestamp")),)
+    kind = envelope.type
+    if business_id and envelope.business_id and envelope.business_id != business_id:
+        return Entry(event, kind, occurred_at, verdict="foreign", unread=unread)
+    aggregate = BY_CATEGORY.get(kind.partition(".")[0])
+    if aggregate is None:
+        return Entry(event, kind, occurred_at, verdict="unknown", unread=unread)
+    try:
+        payload, unread_data = decode(aggregate.payload, aggregate.decoder, envelope.data)
+    except _UNREADABLE:
+        verdict: Verdict = "unreadable" if kind in aggregate.lifecycle.ranks else "unknown"
+        return Entry(event, kind, occurred_at, verdict=verdict, unread=unread)
+    return Entry(
+        event,
+        kind,
+        occurred_at,
+        aggregate=aggregate,
+        id=payload.id,
+        payload=payload,
+        status=_spelled(payload.status, aggregate),
+        customer=payload.who,
+        unread=unread + unread_data,
+    )
+
+
+def snapshot(body: bytes) -> dict[str, Raw]:
+    """The snapshot's fields as they stand in the bytes, under the provider's names.
+
+    Raises:
+        msgspec.DecodeError: if the body has no readable ``data``.
+    """
+    return msgspec.json.decode(msgspec.json.decode(body, type=_Envelope).data, type=dict[str, Raw])
+
+
+def _spelled(status: str | None, aggregate: Aggregate) -> str | None:
+    # grants come capitalised on the wire, disputes with a prefix
+    return status and status.lower().removeprefix(f"{aggregate.category}_")

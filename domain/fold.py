@@ -1,0 +1,243 @@
+"""From the entries of a stream to its state, and the verdict on each entry.
+
+The fold is a pure function of the set of entries. They are put in the order of their keys; each
+steps the lifecycle with its fact; then its snapshot's status is compared with where that led:
+
+- equal: fine.
+- different, and the facts known in the window between ``occurred_at`` and ``sent_at`` lead there:
+  the payload is merely newer than its event. A mark, no step.
+- different otherwise: an event is missing or not here yet. The provider's word wins: the status
+  follows the snapshot at once.
+
+An entry that comes last in the order extends a stored fold in constant time. Only two things ask
+for the whole stream again: an entry that belongs before the last one, and a fact that may explain
+an earlier entry's snapshot.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from domain.catalog import AGGREGATES, Aggregate
+from domain.events import Entry, Key, Verdict
+
+S = TypeVar("S")
+
+# sent_at is cut to whole seconds, so the payload may be rendered up to a second after it
+_SECOND = timedelta(seconds=1)
+
+
+class Fold(Struct, Generic[S], frozen=True, array_like=True):
+    """A folded stream, and all that is needed to extend it.
+
+    Stored by the service as the ``memo`` of a row: its shape is a storage format, and a change of
+    it needs a new version of every projection.
+
+    Attributes:
+        status, since: the status now, and when the world reached it.
+        state: what the snapshots say, by the aggregate's ``evolve``.
+        verdicts: how many entries got which verdict.
+        last: the key of the last entry.
+        open_until: until this moment a later fact may explain a snapshot that we followed.
+        occurred_at: when the first entry happened.
+        position: the highest position among the entries.
+        snapshot_position: the position of the entry whose snapshot supplies the fields.
+    """
+
+    status: str
+    since: datetime
+    state: S
+    verdicts: dict[str, int]
+    last: Key
+    open_until: datetime | None
+    occurred_at: datetime
+    position: int
+    snapshot_position: int
+
+
+class Step(Struct, frozen=True, gc=False):
+    """What one entry did to its stream.
+
+    Attributes:
+        before, after: the status on either side; ``told`` is where the fact alone led.
+        newer: the payload was rendered after the event, and later facts explain it.
+        late: something that happened later was recorded earlier.
+        revision: an event with the same webhook-id and another body was recorded earlier.
+        missing: the event types that would explain an inferred or unexpected step.
+    """
+
+    entry: Entry
+    before: str
+    told: str
+    after: str
+    verdict: Verdict
+    newer: bool = False
+    late: bool = False
+    revision: bool = False
+    missing: tuple[str, ...] = ()
+
+
+def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
+    """Fold all entries of one stream, in whatever order they come; at least one.
+
+    Returns:
+        The fold, and one step for each entry in the order of the stream.
+    """
+    ordered = sorted(entries, key=_key)
+    return _run(None, ordered)
+
+
+def extend(memo: Fold[Any], entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]] | None:
+    """Fold entries that were recorded after those of ``memo``.
+
+    Returns:
+        The same as folding all of them together; or None where that takes the whole stream,
+        because an entry is late or may explain an earlier one.
+    """
+    ordered = sorted(entries, key=_key)
+    first = ordered[0]
+    if first.key < memo.last or (memo.open_until and first.occurred_at < memo.open_until):
+        return None
+    return _run(memo, ordered)
+
+
+def encode(memo: Fold[Any]) -> bytes:
+    """The stored form of a fold."""
+    return _ENCODER.encode(memo)
+
+
+def decode(category: str, memo: bytes) -> Fold[Any]:
+    """The fold that ``encode`` stored for a stream of this category."""
+    return _DECODERS[category].decode(memo)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODERS: dict[str, msgspec.msgpack.Decoder[Fold[Any]]] = {
+    a.category: msgspec.msgpack.Decoder(Fold[a.state])  # type: ignore[name-defined]
+    for a in AGGREGATES
+}
+
+
+def _key(entry: Entry) -> Key:
+    return entry.key
+
+
+def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], list[Step]]:
+    aggregate = ordered[0].aggregate
+    assert aggregate is not None, "only entries of a stream are folded"  # noqa: S101
+    life = aggregate.lifecycle
+    lates, firsts = _marks(ordered)
+    state = memo.state if memo else None
+    status = memo.status if memo else life.initial
+    since = memo.since if memo else ordered[0].occurred_at
+    open_until = memo.open_until if memo else None
+    verdicts = dict(memo.verdicts) if memo else {}
+    fact = memo.last[:3] if memo else None
+    steps: list[Step] = []
+    for index, entry in enumerate(ordered):
+        this = entry.key[:3]
+        step = _step(
+            aggregate,
+            status,
+            entry,
+            later=ordered[index + 1 :] if index + 1 < len(ordered) else (),
+            first=fact is None,
+            again=this == fact,
+        )
+        followed = step.after != step.told
+        if followed and (open_until is None or open_until < _window(entry)):
+            open_until = _window(entry)
+        revision = firsts[this] != entry.event.position or (memo is not None and this == memo.last[:3])
+        if lates[index] or revision:
+            step = msgspec.structs.replace(step, late=lates[index], revision=revision)
+        if step.after != status:
+            status, since = step.after, entry.occurred_at
+        state = aggregate.evolve(state, entry.payload)
+        verdicts[step.verdict] = verdicts.get(step.verdict, 0) + 1
+        fact = this
+        steps.append(step)
+    highest = max(entry.event.position for entry in ordered)
+    folded = Fold(
+        status=status,
+        since=since,
+        state=state,
+        verdicts=verdicts,
+        last=ordered[-1].key,
+        open_until=open_until,
+        occurred_at=memo.occurred_at if memo else ordered[0].occurred_at,
+        position=max(highest, memo.position) if memo else highest,
+        snapshot_position=ordered[-1].event.position,
+    )
+    return folded, steps
+
+
+def _marks(ordered: Sequence[Entry]) -> tuple[list[bool], dict[tuple[Any, ...], int]]:
+    """Which entries are late, and which position each fact was first recorded at."""
+    lates = [False] * len(ordered)
+    firsts: dict[tuple[Any, ...], int] = {}
+    lowest = ordered[-1].event.position
+    for index in range(len(ordered) - 1, -1, -1):
+        entry = ordered[index]
+        position = entry.event.position
+        lates[index] = position > lowest
+        lowest = min(lowest, position)
+        this = entry.key[:3]
+        firsts[this] = min(position, firsts.get(this, position))
+    return lates, firsts
+
+
+def _step(  # noqa: PLR0913 - one entry and its surroundings
+    aggregate: Aggregate,
+    before: str,
+    entry: Entry,
+    *,
+    later: Sequence[Entry],
+    first: bool,
+    again: bool,
+) -> Step:
+    life = aggregate.lifecycle
+    # a revision brings another snapshot of a fact that has been stepped already
+    fact = before if again else life.step(before, entry.type)
+    told = before if fact is None else fact
+    seen = entry.status if entry.status in life.statuses else None
+    newer = False
+    after = told
+    if seen is not None and seen != told:
+        newer = _explained(aggregate, told, seen, entry, later)
+        after = told if newer else seen
+    followed = after != told and not life.is_silent(told, after)
+    verdict: Verdict
+    missing: tuple[str, ...] = ()
+    if entry.type not in life.ranks or (entry.status is not None and seen is None):
+        verdict = "unknown"
+    elif fact is None:
+        # before the first entry nothing was seen of the stream: its beginning is missing
+        verdict = "inferred" if first else "unexpected"
+        missing = life.missing(before, life.sources(entry.type))
+    elif followed:
+        verdict = "inferred"
+        missing = life.missing(told, (after,))
+    else:
+        verdict = "confirmed" if after == before else "applied"
+    return Step(entry, before, told, after, verdict, newer=newer, missing=missing)
+
+
+def _window(entry: Entry) -> datetime:
+    return entry.event.sent_at + _SECOND
+
+
+def _explained(
+    aggregate: Aggregate, told: str, seen: str, entry: Entry, later: Sequence[Entry]
+) -> bool:
+    """Whether the facts that happened before the entry was sent lead from ``told`` to ``seen``."""
+    window = _window(entry)
+    for other in later:
+        if other.occurred_at >= window:
+            return False
+        told = aggregate.lifecycle.step(told, other.type) or told
+        if told == seen:
+            return True
+    return False

@@ -1,0 +1,103 @@
+"""What all payloads share, and how a field that cannot be read is set aside.
+
+A payload struct names only the fields that the fold, the access policy or a filter needs; the
+whole snapshot stays in the event's bytes and is answered from there. Every field but the
+identity may be absent or null, whatever the provider's SDK calls required: every published
+sample lacks at least one such field.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time with its zone; the provider sends UTC with microseconds."""
+
+Name = Annotated[str, Meta(max_length=200)]
+"""An identifier. A longer one would not fit into an index, so it counts as unreadable."""
+
+Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""An amount in minor units (cents, yen) of the currency beside it."""
+
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Customer(Struct, frozen=True, gc=False):
+    """The customer as embedded in a payload (``CustomerLimitedDetails`` in the provider's SDK)."""
+
+    customer_id: Name
+    email: str | None = None
+    name: str | None = None
+
+
+class Payload(Protocol):
+    """What the fold reads of any payload."""
+
+    @property
+    def id(self) -> str:
+        """The resource's identity."""
+
+    @property
+    def status(self) -> str | None:
+        """The provider's status, as sent."""
+
+    @property
+    def who(self) -> Customer | None:
+        """The customer whom the resource belongs to, where the payload says so."""
+
+
+P = TypeVar("P")
+
+
+def decode(kind: type[P], decoder: msgspec.json.Decoder[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]]:
+    """Decode ``raw`` as ``kind``; name the fields that could not be read, instead of failing.
+
+    Raises:
+        msgspec.DecodeError: if it is no JSON object, or lacks a readable required field.
+    """
+    # a NUL fits into JSON but into no text column, so such a body takes the careful way
+    if b"\\u0000" not in memoryview(raw).tobytes():
+        try:
+            return decoder.decode(raw), ()
+        except msgspec.ValidationError:
+            pass
+    return _field_by_field(kind, raw)
+
+
+def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]]:
+    parts = msgspec.json.decode(raw, type=dict[str, Raw])
+    values: dict[str, Any] = {}
+    unread: list[str] = []
+    for field in msgspec.structs.fields(kind):  # type: ignore[arg-type]
+        part = parts.get(field.encode_name)
+        if part is None:
+            continue
+        try:
+            value = msgspec.json.decode(part, type=field.type, strict=False)
+            _refuse_unstorable(value)
+            values[field.name] = value
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            unread.append(field.encode_name)
+    try:
+        return kind(**values), tuple(unread)
+    except TypeError:
+        raise msgspec.ValidationError(f"no readable identity of {kind.__name__}") from None
+
+
+def _refuse_unstorable(value: object) -> None:
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            _refuse_unstorable(getattr(value, name))
+    elif isinstance(value, str) and "\0" in value:
+        raise ValueError("holds a NUL")
+
+
+def normal_moment(at: datetime) -> datetime | None:
+    """``at`` in UTC, or None where it lies beyond what every clock and database can hold."""
+    try:
+        utc = at.astimezone(UTC)
+    except OverflowError:
+        return None
+    return utc if utc < _LATEST else None

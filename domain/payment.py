@@ -1,0 +1,97 @@
+"""A payment: one attempt to charge a customer, and its lifecycle.
+
+Source of the table: the provider's event list and its ``IntentStatus``. Only four of the eleven
+statuses have an event of their own; a 3D Secure challenge arrives as ``payment.processing`` with
+the status ``requires_customer_action``.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from domain.machine import SILENT, START, Lifecycle
+from domain.payload import Customer, Minor, Moment, Name
+
+Status = Literal[
+    "succeeded", "failed", "cancelled", "processing",
+    "requires_customer_action", "requires_merchant_action", "requires_payment_method",
+    "requires_confirmation", "requires_capture",
+    "partially_captured", "partially_captured_and_capturable",
+]  # fmt: skip
+
+_OPEN = ("processing", *(s for s in get_args(Status) if s.startswith(("requires", "partially"))))
+
+# fmt: off
+LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, rows=[
+    # event                from                            to
+    # from failed: a customer may try again on the hosted page; whether that keeps the
+    # payment_id is undocumented
+    ("payment.processing", (START, *_OPEN, "failed"),      "processing"),
+    ("payment.failed",     (START, *_OPEN, "failed"),      "failed"),
+    ("payment.cancelled",  (START, *_OPEN, "cancelled"),   "cancelled"),
+    ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded"),
+    (SILENT,               _OPEN,                          "requires_customer_action"),
+    (SILENT,               _OPEN,                          "requires_merchant_action"),
+    (SILENT,               _OPEN,                          "requires_payment_method"),
+    (SILENT,               _OPEN,                          "requires_confirmation"),
+    (SILENT,               _OPEN,                          "requires_capture"),
+    (SILENT,               _OPEN,                          "partially_captured"),
+    (SILENT,               _OPEN,                          "partially_captured_and_capturable"),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
+
+    id: Name = field(name="payment_id")
+    status: str | None = None
+    customer: Customer | None = None
+    subscription_id: Name | None = None
+    created_at: Moment | None = None
+    total_amount: Minor | None = None
+    currency: Name | None = None
+    settlement_amount: Minor | None = None
+    settlement_currency: Name | None = None
+    refund_status: Name | None = None
+    invoice_id: Name | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """The paying customer."""
+        return self.customer
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a payment, beside its status."""
+
+    id: str
+    customer_id: str | None
+    subscription_id: str | None
+    created_at: Moment | None
+    total_amount: int | None
+    currency: str | None
+    settlement_amount: int | None
+    settlement_currency: str | None
+    refund_status: str | None
+    invoice_id: str | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    known = state or _UNKNOWN
+    return State(
+        id=seen.id,
+        customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
+        subscription_id=seen.subscription_id or known.subscription_id,
+        created_at=seen.created_at or known.created_at,
+        total_amount=seen.total_amount,
+        currency=seen.currency,
+        settlement_amount=seen.settlement_amount,
+        settlement_currency=seen.settlement_currency,
+        refund_status=seen.refund_status,
+        invoice_id=seen.invoice_id or known.invoice_id,
+    )
+
+
+_UNKNOWN = State("", *(None,) * 9)

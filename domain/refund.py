@@ -1,0 +1,71 @@
+"""A refund of a payment, whole or in part, and its lifecycle.
+
+Source of the table: the provider's event list and its ``RefundStatus``; ``pending`` and
+``review`` have no event.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from domain.machine import SILENT, Lifecycle
+from domain.payload import Customer, Minor, Moment, Name
+
+Status = Literal["succeeded", "failed", "pending", "review"]
+
+# fmt: off
+LIFECYCLE = Lifecycle("refund", get_args(Status), initial="pending", rows=[
+    # event              from                              to
+    ("refund.failed",    ("pending", "review", "failed"),    "failed"),
+    ("refund.succeeded", ("pending", "review", "succeeded"), "succeeded"),
+    (SILENT,             "pending",                          "review"),
+    (SILENT,             "review",                           "pending"),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read; ``amount`` in minor units of ``currency``."""
+
+    id: Name = field(name="refund_id")
+    status: str | None = None
+    customer: Customer | None = None
+    payment_id: Name | None = None
+    created_at: Moment | None = None
+    amount: Minor | None = None
+    currency: Name | None = None
+    is_partial: bool | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """The customer who is refunded."""
+        return self.customer
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a refund, beside its status."""
+
+    id: str
+    customer_id: str | None
+    payment_id: str | None
+    created_at: Moment | None
+    amount: int | None
+    currency: str | None
+    is_partial: bool | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    known = state or _UNKNOWN
+    return State(
+        id=seen.id,
+        customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
+        payment_id=seen.payment_id or known.payment_id,
+        created_at=seen.created_at or known.created_at,
+        amount=seen.amount,
+        currency=seen.currency,
+        is_partial=seen.is_partial,
+    )
+
+
+_UNKNOWN = State("", *(None,) * 6)

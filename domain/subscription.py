@@ -1,0 +1,113 @@
+"""A subscription: what the provider says of it, and its lifecycle.
+
+Source of the table: the provider's guide "Subscriptions", section "State Machine", and the event
+pages beside it. Where the guide is silent the row says so.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from domain.machine import Lifecycle
+from domain.payload import Customer, Minor, Moment, Name
+
+Status = Literal[
+    "pending", "active", "past_due", "on_hold", "paused", "cancelled", "expired", "failed"
+]
+
+# fmt: off
+LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=[
+    # event                               from                                                    to
+    ("subscription.active",              ("pending", "active", "on_hold", "past_due"),           "active"),
+    # fires for the first period too, and may carry the earlier instant of the two
+    ("subscription.renewed",             ("pending", "active", "on_hold", "past_due"),           "active"),
+    ("subscription.plan_changed",        ("active", "past_due", "on_hold", "paused"),            "="),
+    ("subscription.past_due",            ("active", "past_due"),                                 "past_due"),
+    ("subscription.on_hold",             ("active", "past_due", "paused", "on_hold"),            "on_hold"),
+    # from on_hold: the hold of an unpaid pause settlement; its event is undocumented
+    ("subscription.paused",              ("active", "on_hold", "paused"),                        "paused"),
+    ("subscription.unpaused",            ("paused", "on_hold"),                                  "active"),
+    ("subscription.cancelled",           ("active", "past_due", "on_hold", "paused", "cancelled"), "cancelled"),
+    # from cancelled: one guide ends a scheduled cancellation so, another calls cancelled the end
+    ("subscription.expired",             ("active", "cancelled"),                                "expired"),
+    ("subscription.failed",              "pending",                                              "failed"),
+    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"), "="),
+    ("subscription.updated",             "*",                                                    "="),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
+
+    id: Name = field(name="subscription_id")
+    status: str | None = None
+    customer: Customer | None = None
+    product_id: Name | None = None
+    created_at: Moment | None = None
+    previous_billing_date: Moment | None = None
+    next_billing_date: Moment | None = None
+    cancel_at_next_billing_date: bool | None = None
+    cancelled_at: Moment | None = None
+    expires_at: Moment | None = None
+    past_due_ends_at: Moment | None = None
+    trial_period_days: int | None = None
+    quantity: Minor | None = None
+    recurring_pre_tax_amount: Minor | None = None
+    currency: Name | None = None
+    payment_id: Name | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """The subscriber; reported absent on some lifecycle events."""
+        return self.customer
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a subscription, beside its status.
+
+    ``next_billing_date`` is the end of the current billing period, ``previous_billing_date`` its
+    start. ``payment_id`` is the payment of the latest renewal: only ``subscription.renewed``
+    carries one.
+    """
+
+    id: str
+    customer_id: str | None
+    product_id: str | None
+    created_at: Moment | None
+    previous_billing_date: Moment | None
+    next_billing_date: Moment | None
+    cancel_at_next_billing_date: bool
+    cancelled_at: Moment | None
+    expires_at: Moment | None
+    past_due_ends_at: Moment | None
+    trial_period_days: int | None
+    quantity: int | None
+    recurring_pre_tax_amount: int | None
+    currency: str | None
+    payment_id: str | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    known = state or _UNKNOWN
+    return State(
+        id=seen.id,
+        customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
+        product_id=seen.product_id or known.product_id,
+        created_at=seen.created_at or known.created_at,
+        previous_billing_date=seen.previous_billing_date,
+        next_billing_date=seen.next_billing_date,
+        cancel_at_next_billing_date=bool(seen.cancel_at_next_billing_date),
+        cancelled_at=seen.cancelled_at,
+        expires_at=seen.expires_at,
+        past_due_ends_at=seen.past_due_ends_at,
+        trial_period_days=seen.trial_period_days,
+        quantity=seen.quantity,
+        recurring_pre_tax_amount=seen.recurring_pre_tax_amount,
+        currency=seen.currency,
+        payment_id=seen.payment_id or known.payment_id,
+    )
+
+
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 8)  # type: ignore[arg-type]
