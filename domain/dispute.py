@@ -31,7 +31,7 @@ LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
 
 
 class Payload(Struct, frozen=True, gc=False):
-    """The fields of ``data`` that are read. ``amount`` is a string of minor units of ``currency``."""
+    """The fields of ``data`` that are read. ``amount``: minor units of ``currency``, a string."""
 
     id: Name = field(name="dispute_id")
     status: str | None = field(name="dispute_status", default=None)
@@ -63,7 +63,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
     known = state or _UNKNOWN
     return State(
         id=seen.id,

@@ -150,7 +150,9 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         followed = step.after != step.told
         if followed and (open_until is None or open_until < _window(entry)):
             open_until = _window(entry)
-        revision = firsts[this] != entry.event.position or (memo is not None and this == memo.last[:3])
+        revision = firsts[this] != entry.event.position or (
+            memo is not None and this == memo.last[:3]
+        )
         if lates[index] or revision:
             step = msgspec.structs.replace(step, late=lates[index], revision=revision)
         if step.after != status:

@@ -55,7 +55,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
     known = state or _UNKNOWN
     return State(
         id=seen.id,

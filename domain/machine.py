@@ -9,7 +9,7 @@ there and then. The fold uses the plain lookup that results: a trigger of the li
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from transitions import Machine
 
@@ -57,9 +57,7 @@ class Lifecycle:
         self._steps = {
             (edge.event, edge.source): edge.target for edge in self.edges if edge.event != SILENT
         }
-        self._silent = {
-            (edge.source, edge.target) for edge in self.edges if edge.event == SILENT
-        }
+        self._silent = {(edge.source, edge.target) for edge in self.edges if edge.event == SILENT}
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -144,12 +142,10 @@ def _trigger(event: str, target: str) -> str:
     return f"{event} {target}" if event == SILENT else event
 
 
-def compile_machine(
-    statuses: Sequence[str], initial: str, rows: Iterable[Row], model: Any = None
-) -> Machine:
-    """The library's own machine for a table; the tests hold the lookup against it."""
+def compile_machine(statuses: Sequence[str], initial: str, rows: Iterable[Row]) -> Machine:
+    """The library's own machine for a table, without a model; the tests fire events at it."""
     return Machine(
-        model=model,
+        model=None,
         states=list(statuses),
         initial=initial,
         auto_transitions=False,
@@ -173,6 +169,6 @@ def _expand(
         for source, found in event.transitions.items():
             if len(found) > 1:
                 raise ValueError(f"{category}: {name!r} has two outcomes from {source!r}")
-            target = found[0].dest
+            target = str(found[0].dest)
             edges.append(Edge(name.removesuffix(f" {target}"), source, target))
     return tuple(edges)

@@ -51,7 +51,9 @@ class Payload(Protocol):
 P = TypeVar("P")
 
 
-def decode(kind: type[P], decoder: msgspec.json.Decoder[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]]:
+def decode(
+    kind: type[P], decoder: msgspec.json.Decoder[P], raw: bytes | Raw
+) -> tuple[P, tuple[str, ...]]:
     """Decode ``raw`` as ``kind``; name the fields that could not be read, instead of failing.
 
     Raises:
@@ -76,7 +78,7 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
             continue
         try:
             value = msgspec.json.decode(part, type=field.type, strict=False)
-            _refuse_unstorable(value)
+            _refuse_unstorable(value, part)
             values[field.name] = value
         except (msgspec.MsgspecError, ValueError, OverflowError):
             unread.append(field.encode_name)
@@ -86,12 +88,14 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
         raise msgspec.ValidationError(f"no readable identity of {kind.__name__}") from None
 
 
-def _refuse_unstorable(value: object) -> None:
+def _refuse_unstorable(value: object, part: Raw) -> None:
     if isinstance(value, Struct):
         for name in value.__struct_fields__:
-            _refuse_unstorable(getattr(value, name))
+            _refuse_unstorable(getattr(value, name), part)
     elif isinstance(value, str) and "\0" in value:
         raise ValueError("holds a NUL")
+    elif isinstance(value, datetime) and memoryview(part).tobytes()[:1] != b'"':
+        raise ValueError("a number is no time")
 
 
 def normal_moment(at: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ def sentence(step: Step) -> str:
     return " ".join((_deed(step), *_oddities(step)))
 
 
-def _deed(step: Step) -> str:
+def _deed(step: Step) -> str:  # noqa: PLR0911 - one sentence a verdict
     kind = step.entry.type
     match step.verdict:
         case "applied" if step.before == START:
@@ -18,7 +18,7 @@ def _deed(step: Step) -> str:
             return f"Changed from {step.before} to {step.after}."
         case "confirmed":
             return f"Stays {step.after}."
-        case "inferred" if step.told == step.after:
+        case "inferred" if kind not in _known(step, step.before):
             return f"First seen here, as {step.after}: what came before {kind} is not recorded."
         case "inferred":
             return (
@@ -30,10 +30,12 @@ def _deed(step: Step) -> str:
                 f"{kind} is not expected while {_named(step.before)};"
                 f" the provider's status {step.after} is followed."
             )
-        case _ if step.entry.type not in _known(step):
+        case _ if kind not in _known(step):
             return f"The type {kind} is not known to this version; {_followed(step)}."
         case _:
-            return f"The status {step.entry.status} is not known to this version; {_followed(step)}."
+            return (
+                f"The status {step.entry.status} is not known to this version; {_followed(step)}."
+            )
 
 
 def _oddities(step: Step) -> list[str]:
@@ -65,5 +67,9 @@ def _followed(step: Step) -> str:
     return f"the provider's status {step.after} is followed"
 
 
-def _known(step: Step) -> tuple[str, ...]:
-    return step.entry.aggregate.lifecycle.events if step.entry.aggregate else ()
+def _known(step: Step, status: str | None = None) -> tuple[str, ...]:
+    """The events of the lifecycle; only those that it allows from ``status``, where one is given."""
+    if step.entry.aggregate is None:
+        return ()
+    edges = step.entry.aggregate.lifecycle.edges
+    return tuple(edge.event for edge in edges if status in (None, edge.source))

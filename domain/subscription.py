@@ -17,22 +17,22 @@ Status = Literal[
 
 # fmt: off
 LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=[
-    # event                               from                                                    to
-    ("subscription.active",              ("pending", "active", "on_hold", "past_due"),           "active"),
+    # event                                 from                                                            to
+    ("subscription.active",                ("pending", "active", "on_hold", "past_due"),                   "active"),
     # fires for the first period too, and may carry the earlier instant of the two
-    ("subscription.renewed",             ("pending", "active", "on_hold", "past_due"),           "active"),
-    ("subscription.plan_changed",        ("active", "past_due", "on_hold", "paused"),            "="),
-    ("subscription.past_due",            ("active", "past_due"),                                 "past_due"),
-    ("subscription.on_hold",             ("active", "past_due", "paused", "on_hold"),            "on_hold"),
+    ("subscription.renewed",               ("pending", "active", "on_hold", "past_due"),                   "active"),
+    ("subscription.plan_changed",          ("active", "past_due", "on_hold", "paused"),                    "="),
+    ("subscription.past_due",              ("active", "past_due"),                                         "past_due"),
+    ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),                    "on_hold"),
     # from on_hold: the hold of an unpaid pause settlement; its event is undocumented
-    ("subscription.paused",              ("active", "on_hold", "paused"),                        "paused"),
-    ("subscription.unpaused",            ("paused", "on_hold"),                                  "active"),
-    ("subscription.cancelled",           ("active", "past_due", "on_hold", "paused", "cancelled"), "cancelled"),
+    ("subscription.paused",                ("active", "on_hold", "paused"),                                "paused"),
+    ("subscription.unpaused",              ("paused", "on_hold"),                                          "active"),
+    ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"),       "cancelled"),
     # from cancelled: one guide ends a scheduled cancellation so, another calls cancelled the end
-    ("subscription.expired",             ("active", "cancelled"),                                "expired"),
-    ("subscription.failed",              "pending",                                              "failed"),
-    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"), "="),
-    ("subscription.updated",             "*",                                                    "="),
+    ("subscription.expired",               ("active", "cancelled"),                                        "expired"),
+    ("subscription.failed",                ("pending", "failed"),                                          "failed"),
+    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),         "="),
+    ("subscription.updated",               "*",                                                            "="),
 ])
 # fmt: on
 
@@ -89,7 +89,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, but an absent link is not a lost one."""
+    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
     known = state or _UNKNOWN
     return State(
         id=seen.id,
@@ -110,4 +110,4 @@ def evolve(state: State | None, seen: Payload) -> State:
     )
 
 
-_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 8)  # type: ignore[arg-type]
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 8)

@@ -1,0 +1,6 @@
+"""What each read model shows. Pure: from a fold to whole rows; the service writes them.
+
+- ``projection``: the shape of a projection.
+- ``events``: the index of all events; ``customers``; one module for each aggregate.
+- ``catalog``: the one list of projections.
+"""

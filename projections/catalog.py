@@ -1,0 +1,20 @@
+"""The one list of projections."""
+
+from typing import Any
+
+from projections.customers import CUSTOMERS
+from projections.disputes import DISPUTES
+from projections.events import EVENTS
+from projections.license_keys import LICENSE_KEYS
+from projections.payments import PAYMENTS
+from projections.projection import Projection
+from projections.refunds import REFUNDS
+from projections.subscriptions import SUBSCRIPTIONS
+
+STREAMS: tuple[Projection[Any], ...] = (SUBSCRIPTIONS, PAYMENTS, REFUNDS, DISPUTES, LICENSE_KEYS)
+"""Those that show the streams of one aggregate."""
+
+PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS)
+
+BY_NAME = {projection.name: projection for projection in PROJECTIONS}
+BY_CATEGORY = {p.aggregate.category: p for p in STREAMS if p.aggregate is not None}

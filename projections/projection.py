@@ -1,0 +1,54 @@
+"""The shape of a projection: a name, a version, and how something folded becomes a row.
+
+A row is a struct whose fields are the columns of the read model, in their order and under their
+names; ``sql/read/<name>/table.sql`` declares their types, and a test holds the two equal. Rows
+are facts keyed by identity, never differences, so writing one again changes nothing.
+
+Raise ``version`` whenever the meaning of a row changes: the tables of a version are built anew
+beside the old ones.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from domain.catalog import Aggregate
+
+T = TypeVar("T")
+
+
+class Projection(Struct, Generic[T], frozen=True, eq=False):
+    """One read model.
+
+    Attributes:
+        name: names its table, its directory in ``sql/read`` and its resource in the API.
+        version: raised with every change of meaning.
+        key: the column that, with the book, identifies a row.
+        columns: the row's type.
+        row: makes the row of one folded thing.
+        filters: the columns that the API offers as filters.
+        aggregate: the aggregate whose streams it shows, if it shows one's.
+    """
+
+    name: str
+    version: int
+    key: str
+    columns: type[Any]
+    row: Callable[[T], Any]
+    filters: tuple[str, ...] = ()
+    aggregate: Aggregate | None = None
+
+    @property
+    def view(self) -> str:
+        """The name under which readers find this version's rows, whichever table holds them."""
+        return f"{self.name}_v{self.version}"
+
+    def table(self, generation: int) -> str:
+        """The table of one build of this version."""
+        return f"{self.view}_g{generation}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns after ``book``, in the order of the table."""
+        return tuple(self.columns.__struct_fields__)

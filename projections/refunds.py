@@ -1,0 +1,57 @@
+"""Refunds: status, amount and the payment they return."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from domain.catalog import BY_CATEGORY
+from domain.fold import Fold, encode
+from domain.refund import State
+from projections.projection import Projection
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended."""
+
+    refund_id: str
+    customer_id: str | None
+    status: str
+    status_since: datetime
+    created_at: datetime
+    payment_id: str | None
+    amount: int | None
+    currency: str | None
+    is_partial: bool | None
+    position: int
+    snapshot_position: int
+    memo: bytes
+
+
+def row(folded: Fold[State]) -> Row:
+    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
+    state = folded.state
+    return Row(
+        refund_id=state.id,
+        customer_id=state.customer_id,
+        status=folded.status,
+        status_since=folded.since,
+        created_at=state.created_at or folded.occurred_at,
+        payment_id=state.payment_id,
+        amount=state.amount,
+        currency=state.currency,
+        is_partial=state.is_partial,
+        position=folded.position,
+        snapshot_position=folded.snapshot_position,
+        memo=encode(folded),
+    )
+
+
+REFUNDS = Projection[Fold[State]](
+    name="refunds",
+    version=1,
+    key="refund_id",
+    columns=Row,
+    row=row,
+    filters=("status", "customer_id", "payment_id"),
+    aggregate=BY_CATEGORY["refund"],
+)

@@ -1,0 +1,12 @@
+-- Customers as the events describe them. memo is the merged state, to be merged on.
+create table {table} (
+    book              text not null,
+    customer_id       text not null,
+    email             text,
+    name              text,
+    created_at        timestamptz not null,
+    position          bigint not null,
+    snapshot_position bigint,
+    memo              bytea not null,
+    primary key (book, customer_id)
+)

@@ -1,0 +1,17 @@
+-- Disputes; amount in minor units of currency. memo is the fold, to be extended.
+create table {table} (
+    book              text not null,
+    dispute_id        text not null,
+    customer_id       text,
+    status            text not null,
+    status_since      timestamptz not null,
+    created_at        timestamptz not null,
+    payment_id        text,
+    dispute_stage     text,
+    amount            bigint,
+    currency          text,
+    position          bigint not null,
+    snapshot_position bigint not null,
+    memo              bytea not null,
+    primary key (book, dispute_id)
+)

@@ -1,0 +1,2 @@
+-- The entries of one stream.
+create index on {table} (book, stream, position) where stream is not null

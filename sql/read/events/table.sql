@@ -1,0 +1,14 @@
+-- The index of events: one row for each position of the store.
+create table {table} (
+    book        text not null,
+    position    bigint not null,
+    stream      text,
+    customer_id text,
+    type        text not null,
+    occurred_at timestamptz not null,
+    verdict     text not null,
+    newer       boolean not null,
+    late        boolean not null,
+    revision    boolean not null,
+    primary key (book, position)
+)

@@ -1,0 +1,17 @@
+-- Payments; total_amount in minor units of currency. memo is the fold, to be extended.
+create table {table} (
+    book              text not null,
+    payment_id        text not null,
+    customer_id       text,
+    status            text not null,
+    status_since      timestamptz not null,
+    created_at        timestamptz not null,
+    subscription_id   text,
+    total_amount      bigint,
+    currency          text,
+    refund_status     text,
+    position          bigint not null,
+    snapshot_position bigint not null,
+    memo              bytea not null,
+    primary key (book, payment_id)
+)
