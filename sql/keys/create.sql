@@ -1,0 +1,2 @@
+-- Keep the hash of a new key.
+insert into store.api_key (book, id, sha256) values (%(book)s, %(id)s, %(sha256)s)

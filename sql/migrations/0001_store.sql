@@ -1,0 +1,94 @@
+-- The event store, the API keys, and the books of the projections.
+create schema store;
+
+-- One row for each recorded delivery. No code path updates or deletes one.
+create table store.event (
+    book              text        not null,
+    position          bigint      not null check (position > 0),
+    source            text        not null check (source in ('webhook', 'api', 'import')),
+    webhook_id        text        not null,
+    sent_at           timestamptz not null,
+    recorded_at       timestamptz not null,
+    -- as they stood in the request, so that the signature can be proved again
+    webhook_timestamp text,
+    webhook_signature text,
+    headers           json        not null,
+    -- which secret verified it: a fingerprint, never the secret
+    verified_by       text,
+    body_sha256       bytea       not null check (length(body_sha256) = 32),
+    link              bytea       not null check (length(link) = 32),
+    body              bytea       not null,
+    primary key (book, position)
+);
+
+-- A delivery is known by the sender's id and its body: the same id may come with another body.
+create unique index event_identity on store.event (book, webhook_id, body_sha256);
+
+-- The end of each book: the writer locks its row, so positions are dense and in commit order.
+create table store.head (
+    book        text        primary key,
+    position    bigint      not null default 0,
+    link        bytea       not null default decode(repeat('00', 32), 'hex'),
+    recorded_at timestamptz not null default '-infinity'
+);
+
+-- API keys, each of one book; only the hash of a key is kept.
+create table store.api_key (
+    book       text        not null,
+    id         text        not null,
+    sha256     bytea       not null,
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    primary key (book, id)
+);
+create index api_key_sha256 on store.api_key (sha256);
+
+-- The second fence around history; privileges are the first.
+create function store.refuse() returns trigger language plpgsql as $$
+begin
+    raise exception 'events are never altered: % on store.event is refused', tg_op
+        using errcode = 'integrity_constraint_violation';
+end
+$$;
+create trigger event_is_append_only
+    before update or delete or truncate on store.event
+    for each statement execute function store.refuse();
+
+create schema read;
+
+-- Which build of each projection's version readers see.
+create table read.projection (
+    name      text not null,
+    version   integer not null,
+    live      integer,
+    previous  integer,
+    allocated integer not null default 0,
+    primary key (name, version)
+);
+
+-- How far each projection has come in each book.
+create table read.checkpoint (
+    book     text not null,
+    name     text not null,
+    version  integer not null,
+    position bigint not null,
+    primary key (book, name, version)
+);
+
+-- Streams set aside because an event of theirs could not be digested.
+create table read.parked (
+    book      text not null,
+    build     text not null,
+    stream    text not null,
+    position  bigint not null,
+    error     text not null,
+    parked_at timestamptz not null default now(),
+    primary key (book, build, stream)
+);
+
+-- Who may do what only one may do at a time; a lease that is not renewed runs out.
+create table read.lease (
+    name       text primary key,
+    owner      text not null,
+    expires_at timestamptz not null
+);

@@ -1,0 +1,5 @@
+-- What the index says of one position, and the position that the answer reflects.
+select c.position as checkpoint, r.*
+from read.checkpoint c
+left join {view} r on r.book = c.book and r.position = %(position)s
+where c.book = %(book)s and c.name = %(name)s and c.version = %(version)s

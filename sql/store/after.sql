@@ -1,0 +1,6 @@
+-- The events after a position, in order.
+select position, webhook_id, sent_at, recorded_at, body_sha256, body
+from store.event
+where book = %(book)s and position > %(after)s
+order by position
+limit %(limit)s

@@ -1,0 +1,4 @@
+-- Which deliveries of these ids are recorded, and where.
+select webhook_id, body_sha256, position
+from store.event
+where book = %(book)s and webhook_id = any(%(webhook_ids)s)
