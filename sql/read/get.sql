@@ -1,5 +1,5 @@
 -- One row, with the event that supplies its snapshot, and the position that the answer reflects.
-select c.position as checkpoint, r.*, e.body
+select c.position as checkpoint, r.{key} as key, r.created_at, r.memo, e.body
 from read.checkpoint c
 left join {view} r on r.book = c.book and r.{key} = %(id)s
 left join store.event e on e.book = r.book and e.position = r.snapshot_position

@@ -1,0 +1,184 @@
+"""Settings: flags over environment over ``daybook.toml`` over defaults.
+
+Each value has an environment variable: ``DAYBOOK_`` and its name in capitals, a book's values as
+``DAYBOOK_BOOKS__<BOOK>__<VALUE>``; lists are written as JSON.
+"""
+
+import os
+import re
+import secrets
+import tomllib
+from base64 import b64encode
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic import BaseModel, ConfigDict
+from standardwebhooks import Webhook
+
+CONFIG_NAME = "daybook.toml"
+
+BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+
+class SettingsError(Exception):
+    """The configuration is refused; the text names the file, the line and the reason."""
+
+
+class Book(BaseModel):
+    """One book: a separate ledger for one business in one mode."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    mode: Literal["live", "test"]
+    secrets: Annotated[list[SecretStr], Field(min_length=1)]
+    business_id: str | None = None
+
+    @field_validator("secrets")
+    @classmethod
+    def _usable(cls, given: list[SecretStr]) -> list[SecretStr]:
+        for secret in given:
+            try:
+                Webhook(secret.get_secret_value())
+            except Exception as error:
+                # which one is not said: an error text must not lead to the secret
+                raise ValueError("a secret is 'whsec_' and base64, as the dashboard shows it, "
+                                 "and not empty") from error  # fmt: skip
+        return given
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DAYBOOK_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = None
+    data_dir: Path = Field(default_factory=lambda: default_data_dir())
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    books: dict[BookName, Book] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        file = TomlConfigSettingsSource(settings_cls, _file.path)
+        return init_settings, env_settings, file
+
+
+class _File:
+    path: Path | None = None
+
+
+_file = _File()
+
+
+def default_data_dir() -> Path:
+    """The platform's place for data; for root one that the account of PostgreSQL can reach."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/daybook")
+    return Path(platformdirs.user_data_dir("daybook"))
+
+
+def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
+    """Read the settings.
+
+    Args:
+        config: the file; without it ``DAYBOOK_CONFIG``, else ``daybook.toml`` here, else the one
+            that ``serve`` made in the data directory, else none.
+        flags: values from the command line; None means not given.
+
+    Raises:
+        SettingsError: if the file is missing or a value is wrong.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    path = _find(config, given.get("data_dir"))
+    text = _read(path) if path else ""
+    _file.path = path
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, text)) from None
+
+
+def make_trial_book(data_dir: Path) -> Path:
+    """Write a configuration with one test book and a fresh secret; returns the file."""
+    path = data_dir / CONFIG_NAME
+    secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with path.open("x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(
+            "# Made by `daybook serve`, because there was no configuration.\n"
+            "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
+            f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
+        )
+    return path
+
+
+def _find(config: Path | None, data_dir: Path | None) -> Path | None:
+    named = config or os.environ.get("DAYBOOK_CONFIG")
+    if named:
+        path = Path(named)
+        if not path.is_file():
+            raise SettingsError(f"{path}: there is no such file")
+        return path
+    home = data_dir or os.environ.get("DAYBOOK_DATA_DIR") or default_data_dir()
+    candidates = (Path(CONFIG_NAME), Path(home) / CONFIG_NAME)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8")
+        tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    return text
+
+
+def _explain(error: ValidationError, path: Path | None, text: str) -> str:
+    said = []
+    for problem in error.errors(include_input=False, include_url=False):
+        keys = [str(part) for part in problem["loc"] if part != "[key]"]
+        line = _line_of(keys, text)
+        where = f"{path}, line {line}" if line else "environment or flags"
+        reason = problem["msg"].removeprefix("Value error, ")
+        said.append(f"{where}: {'.'.join(keys)}: {reason}")
+    return "\n".join(said)
+
+
+def _line_of(keys: list[str], text: str) -> int | None:
+    """The line that sets a value, or the header of the table that lacks it."""
+    table: list[str] = []
+    best: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = [part.strip().strip("\"'") for part in header[1].split(".")]
+            path = table
+        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            path = table + [part.strip("\"'") for part in key[1].split(".")]
+        else:
+            continue
+        if path == keys[: len(path)] and (best is None or len(path) > best[0]):
+            best = (len(path), number)
+    return best[1] if best else None

@@ -1,0 +1,178 @@
+"""The event store: how a delivery becomes an event, and how the chain is computed.
+
+The chain, version 1. Each event's ``link`` is SHA-256 over the previous event's link (32 zero
+bytes before the first) and every stored column but the body, with the body's hash in its place,
+in this canonical encoding:
+
+    "daybook-link-1" ‖ previous link ‖ field ‖ field ‖ …
+
+The fields, in this order: book, position, source, webhook_id, sent_at, recorded_at,
+webhook_timestamp, webhook_signature, headers, verified_by, body_sha256. Each is its length as 8
+bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text is UTF-8, numbers
+are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
+
+from domain.events import Event
+from service.postgres import Connection
+from service.sql import text
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NULL = b"\xff" * 8
+
+
+class Delivery(Struct, frozen=True, gc=False):
+    """A verified request, not yet recorded.
+
+    ``webhook_timestamp`` and ``webhook_signature`` are verbatim; ``headers`` is a JSON object of
+    the other request headers that are kept; ``verified_by`` names the secret by its fingerprint.
+    """
+
+    webhook_id: str
+    sent_at: datetime
+    webhook_timestamp: str
+    webhook_signature: str
+    headers: str
+    verified_by: str
+    body: bytes
+    body_sha256: bytes
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """Where a delivery is recorded, and whether it had been before."""
+
+    position: int
+    duplicate: bool
+
+
+def link(previous: bytes, book: str, position: int, recorded_at: datetime, event: Delivery) -> bytes:
+    """The link of an event, as the chain above defines it."""
+    digest = sha256(b"daybook-link-1" + previous)
+    fields = (
+        book,
+        str(position),
+        "webhook",
+        event.webhook_id,
+        _micros(event.sent_at),
+        _micros(recorded_at),
+        event.webhook_timestamp,
+        event.webhook_signature,
+        event.headers,
+        event.verified_by,
+        event.body_sha256,
+    )
+    digest.update(b"".join(map(_prefixed, fields)))
+    return digest.digest()
+
+
+def _prefixed(value: str | bytes | None) -> bytes:
+    if value is None:
+        return _NULL
+    raw = value.encode() if isinstance(value, str) else value
+    return len(raw).to_bytes(8, "big") + raw
+
+
+def _micros(at: datetime) -> str:
+    return str((at - _EPOCH) // _MICROSECOND)
+
+
+_TYPES = (
+    "text", "int8", "text", "text", "timestamptz", "timestamptz", "text", "text",
+    "json", "text", "bytea", "bytea", "bytea",
+)  # fmt: skip
+
+
+async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
+    """Record what is new of ``batch`` in one transaction; when it returns, it is on disk.
+
+    The order of the receipts is that of the batch. Several processes may append to one book: the
+    lock on its head makes positions dense and in commit order.
+
+    Raises:
+        psycopg.Error: and then nothing of the batch is recorded, or all of it but unconfirmed.
+    """
+    async with conn.transaction():
+        params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
+        async with conn.pipeline():
+            locked = await conn.execute(text("store/lock_head"), {"book": book})
+            # never prepared: a plan made while the table was empty would scan the grown one.
+            # It must see what the last holder of the lock committed, so it stays after the lock
+            known = await conn.execute(text("store/known"), params, prepare=False)
+            head, found = await locked.fetchone(), await known.fetchall()
+        assert head is not None, f"book {book} was not opened"  # noqa: S101
+        places = {(row["webhook_id"], row["body_sha256"]): row["position"] for row in found}
+        receipts, rows, last = _number(book, batch, places, head)
+        if rows:
+            async with conn.cursor() as cursor, cursor.copy(text("store/append")) as copy:
+                copy.set_types(_TYPES)
+                for row in rows:
+                    await copy.write_row(row)
+            moved = {"book": book, "position": head["position"] + len(rows), "link": last}
+            moved["recorded_at"] = head["recorded_at"]
+            await conn.execute(text("store/move_head"), moved)
+    return receipts
+
+
+def _number(
+    book: str,
+    batch: Iterable[Delivery],
+    places: dict[tuple[str, bytes], int],
+    head: dict[str, Any],
+) -> tuple[list[Receipt], list[tuple[Any, ...]], bytes]:
+    """Give positions and links to what is new; ``places`` learns them."""
+    receipts: list[Receipt] = []
+    rows: list[tuple[Any, ...]] = []
+    position, last, now = head["position"], head["link"], head["recorded_at"]
+    for d in batch:
+        identity = (d.webhook_id, d.body_sha256)
+        if identity in places:
+            receipts.append(Receipt(places[identity], duplicate=True))
+            continue
+        position += 1
+        places[identity] = position
+        last = link(last, book, position, now, d)
+        receipts.append(Receipt(position, duplicate=False))
+        rows.append((
+            book, position, "webhook", d.webhook_id, d.sent_at, now, d.webhook_timestamp,
+            d.webhook_signature, d.headers, d.verified_by, d.body_sha256, last, d.body,
+        ))  # fmt: skip
+    return receipts, rows, last
+
+
+async def open_books(conn: Connection, books: Iterable[str]) -> None:
+    """Begin the books that have no event yet."""
+    for book in books:
+        await conn.execute(text("store/open_book"), {"book": book})
+
+
+async def heads(conn: Connection) -> dict[str, int]:
+    """The highest position of each book."""
+    found = await conn.execute(text("store/heads"))
+    return {row["book"]: row["position"] for row in await found.fetchall()}
+
+
+async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:
+    """The next events of a book, in order."""
+    params = {"book": book, "after": after, "limit": limit}
+    # not prepared either, for the same reason
+    found = await conn.execute(text("store/after"), params, prepare=False, binary=True)
+    return [event_of(row) for row in await found.fetchall()]
+
+
+def event_of(row: dict[str, Any]) -> Event:
+    """The domain's event, from the row of a statement that selects its columns."""
+    return Event(
+        position=row["position"],
+        webhook_id=row["webhook_id"],
+        sent_at=row["sent_at"],
+        recorded_at=row["recorded_at"],
+        body_sha256=row["body_sha256"],
+        body=row["body"],
+    )
