@@ -5,8 +5,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.fold import Fold, encode
 from domain.dispute import State
+from domain.fold import Fold, encode
 from projections.projection import Projection
 
 

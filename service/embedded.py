@@ -100,7 +100,9 @@ class Embedded:
         options = f"-k '{self._socket}' {_SETTINGS}"
         wait = ("-w", "-t", str(_START_SECONDS))
         try:
-            self._run("pg_ctl", "-D", str(self._pgdata), "-l", str(log), "-o", options, *wait, "start")
+            self._run(
+                "pg_ctl", "-D", str(self._pgdata), "-l", str(log), "-o", options, *wait, "start"
+            )
         except EmbeddedError as error:
             tail = log.read_text(errors="replace")[-2000:] if log.exists() else str(error)
             raise EmbeddedError(f"The private PostgreSQL does not start.\n{tail}") from error
@@ -159,7 +161,14 @@ def _account() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
+        command = [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            ACCOUNT,
+        ]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603
         return pwd.getpwnam(ACCOUNT)
 

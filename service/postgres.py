@@ -19,7 +19,11 @@ _OPTIONS: dict[str, Any] = {
     "autocommit": True,
     "row_factory": dict_row,
     # an acknowledged webhook is on disk, whatever the server's own default says
-    "options": "-c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning",
+    # the writer looks up known ids after it has the lock, in a snapshot taken then
+    "options": (
+        "-c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
+        " -c timezone=UTC -c client_min_messages=warning"
+    ),
     "connect_timeout": 5,
     "application_name": "daybook",
 }

@@ -52,7 +52,9 @@ class Receipt(Struct, frozen=True, gc=False):
     duplicate: bool
 
 
-def link(previous: bytes, book: str, position: int, recorded_at: datetime, event: Delivery) -> bytes:
+def link(
+    previous: bytes, book: str, position: int, recorded_at: datetime, event: Delivery
+) -> bytes:
     """The link of an event, as the chain above defines it."""
     digest = sha256(b"daybook-link-1" + previous)
     fields = (
@@ -85,7 +87,7 @@ def _micros(at: datetime) -> str:
 
 _TYPES = (
     "text", "int8", "text", "text", "timestamptz", "timestamptz", "text", "text",
-    "json", "text", "bytea", "bytea", "bytea",
+    "text", "text", "bytea", "bytea", "bytea",
 )  # fmt: skip
 
 

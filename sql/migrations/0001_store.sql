@@ -12,7 +12,7 @@ create table store.event (
     -- as they stood in the request, so that the signature can be proved again
     webhook_timestamp text,
     webhook_signature text,
-    headers           json        not null,
+    headers           text        not null,  -- a JSON object, in the bytes that the chain covers
     -- which secret verified it: a fingerprint, never the secret
     verified_by       text,
     body_sha256       bytea       not null check (length(body_sha256) = 32),

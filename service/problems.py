@@ -1,0 +1,98 @@
+"""Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from msgspec import Struct
+
+
+class Kind(Struct, frozen=True):
+    """One kind of problem: its type's last part, status, title, and when to try again."""
+
+    name: str
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("bad-request", 400, "The request is not understood"),
+        Kind("invalid-parameter", 400, "A parameter is not understood"),
+        Kind("signature-refused", 401, "The webhook's signature does not hold"),
+        Kind("unauthorized", 401, "A valid API key is needed"),
+        Kind("unknown-book", 404, "There is no such book"),
+        Kind("not-found", 404, "There is nothing here"),
+        Kind("method-not-allowed", 405, "This method is not allowed here"),
+        Kind("body-too-large", 413, "The body is over the limit"),
+        Kind("internal-error", 500, "Something went wrong on our side"),
+        Kind("unavailable", 503, "The database is away; try again", retry_after=2),
+        Kind("busy", 503, "More webhooks are waiting than can be taken; try again", retry_after=1),
+        Kind("not-ready", 503, "Not ready to serve", retry_after=1),
+    )
+}
+
+_BY_STATUS = {
+    400: "bad-request",
+    401: "unauthorized",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+}
+
+
+class Problem(Exception):
+    """Raised anywhere behind a door, answered as a problem document."""
+
+    def __init__(self, name: str, detail: str, **extra: object) -> None:
+        super().__init__(detail)
+        self.kind = KINDS[name]
+        self.detail = detail
+        self.extra = extra
+
+
+def answer(problem: Problem) -> Response[bytes]:
+    """The problem document, with ``Retry-After`` where trying again helps."""
+    kind = problem.kind
+    document = {
+        "type": f"/problems/{kind.name}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": problem.detail,
+        **problem.extra,
+    }
+    headers = {"cache-control": "no-store"}
+    if kind.retry_after is not None:
+        headers["retry-after"] = str(kind.retry_after)
+    if kind.name == "unauthorized":
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        msgspec.json.encode(document),
+        status_code=kind.status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def on_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
+    """Our own errors."""
+    return answer(error)
+
+
+def on_unavailable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
+    """The database is away; the process stays and recovers."""
+    return answer(Problem("unavailable", "The database cannot be reached at the moment."))
+
+
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The framework's errors: unknown paths, methods, parameters, bodies over the limit."""
+    if isinstance(error, ValidationException):
+        extra = error.extra if isinstance(error.extra, list) else []
+        said = "; ".join(
+            f"{e.get('key', 'parameter')}: {e.get('message', 'invalid')}" for e in extra
+        )
+        return answer(Problem("invalid-parameter", said or error.detail))
+    return answer(Problem(_BY_STATUS.get(error.status_code, "internal-error"), error.detail))
