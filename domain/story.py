@@ -68,7 +68,7 @@ def _followed(step: Step) -> str:
 
 
 def _known(step: Step, status: str | None = None) -> tuple[str, ...]:
-    """The events of the lifecycle; only those that it allows from ``status``, where one is given."""
+    """The events of the lifecycle, or only those that it allows from ``status``."""
     if step.entry.aggregate is None:
         return ()
     edges = step.entry.aggregate.lifecycle.edges

@@ -44,7 +44,7 @@ _BY_STATUS = {
 }
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """Raised anywhere behind a door, answered as a problem document."""
 
     def __init__(self, name: str, detail: str, **extra: object) -> None:

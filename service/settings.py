@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
-    data_dir: Path = Field(default_factory=lambda: default_data_dir())
+    data_dir: Path = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - defined below
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
@@ -125,12 +125,12 @@ def make_trial_book(data_dir: Path) -> Path:
     path = data_dir / CONFIG_NAME
     secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
     data_dir.mkdir(parents=True, exist_ok=True)
-    with path.open("x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(
             "# Made by `daybook serve`, because there was no configuration.\n"
             "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
             f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
-        )
+    )
     return path
 
 

@@ -57,7 +57,7 @@ def link(
 ) -> bytes:
     """The link of an event, as the chain above defines it."""
     digest = sha256(b"daybook-link-1" + previous)
-    fields = (
+    fields: tuple[str | bytes | None, ...] = (
         book,
         str(position),
         "webhook",
@@ -70,7 +70,7 @@ def link(
         event.verified_by,
         event.body_sha256,
     )
-    digest.update(b"".join(map(_prefixed, fields)))
+    digest.update(b"".join(_prefixed(field) for field in fields))
     return digest.digest()
 
 

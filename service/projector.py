@@ -1,0 +1,269 @@
+"""Projecting: events become rows, in the transaction that moves the checkpoint.
+
+``project`` writes the rows of some events into one set of tables; the live tables and the ones
+that a rebuild fills are written by the same code. ``Projector`` follows a book live.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import astuple
+from psycopg.sql import Identifier
+
+from domain.customer import State as Customer
+from domain.customer import merge
+from domain.events import Entry, Event, read
+from domain.fold import Fold, Step, decode, extend, fold
+from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.customers import CUSTOMERS, recall
+from projections.events import EVENTS
+from projections.projection import Projection
+from service import sql
+from service.postgres import UNAVAILABLE, Connection, connect
+from service.store import event_of, events_after
+
+LIVE = "live"
+"""The build that readers see, as ``read.parked`` names it."""
+
+_BATCH = 500
+_POLL_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Target(Struct, frozen=True):
+    """Where the rows of a book go.
+
+    Attributes:
+        business_id: the business that the book names; events of another are foreign.
+        tables: the table of each projection, by its name.
+        build: ``LIVE``, or the name of the rebuild that fills the tables.
+    """
+
+    book: str
+    business_id: str | None
+    tables: Mapping[str, str]
+    build: str = LIVE
+
+
+async def project(conn: Connection, target: Target, events: Sequence[Event]) -> None:
+    """Write the rows of ``events``, the next ones of their book, inside the caller's transaction.
+
+    An event that cannot be digested parks its stream and does not stop the others.
+    """
+    try:
+        async with conn.transaction():
+            await _project(conn, target, events)
+    except UNAVAILABLE:
+        raise
+    except Exception as error:
+        if len(events) == 1:
+            await _park(conn, target, events[0], error)
+            return
+        for event in events:
+            await project(conn, target, (event,))
+
+
+async def _project(conn: Connection, target: Target, events: Sequence[Event]) -> None:
+    entries = [read(event, target.business_id) for event in events]
+    parked = await parked_streams(conn, target)
+    done: list[Step | Entry] = []
+    streams: dict[str, list[Entry]] = {}
+    for entry in entries:
+        stream = entry.stream
+        if stream is None or stream in parked:
+            done.append(entry)
+        else:
+            streams.setdefault(stream, []).append(entry)
+    folds, steps = await _fold_streams(conn, target, streams, until=events[0].position - 1)
+    done.extend(steps)
+    await _write(conn, target, EVENTS, done)
+    for category, of_category in folds.items():
+        await _write(conn, target, BY_CATEGORY[category], of_category)
+    await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
+
+
+async def _fold_streams(
+    conn: Connection, target: Target, streams: Mapping[str, list[Entry]], until: int
+) -> tuple[dict[str, list[Fold[Any]]], list[Step]]:
+    memos = await _memos(conn, target, streams)
+    folds: dict[str, list[Fold[Any]]] = {}
+    steps: list[Step] = []
+    for stream, entries in streams.items():
+        memo = memos.get(stream)
+        done = extend(memo, entries) if memo else fold(entries)
+        if done is None:
+            earlier = await stream_entries(conn, target, stream, until)
+            done = fold([*earlier, *entries])
+        folded, stepped = done
+        folds.setdefault(stream.partition("-")[0], []).append(folded)
+        steps.extend(stepped)
+    return folds, steps
+
+
+async def _memos(
+    conn: Connection, target: Target, streams: Iterable[str]
+) -> dict[str, Fold[Any]]:
+    wanted: dict[str, list[str]] = {}
+    for stream in streams:
+        category, _, key = stream.partition("-")
+        wanted.setdefault(category, []).append(key)
+    memos: dict[str, Fold[Any]] = {}
+    for category, keys in wanted.items():
+        for key, memo in await _stored(conn, target, BY_CATEGORY[category], keys):
+            memos[f"{category}-{key}"] = decode(category, memo)
+    return memos
+
+
+async def _stored(
+    conn: Connection, target: Target, projection: Projection[Any], keys: Sequence[str]
+) -> list[tuple[str, bytes]]:
+    table, key = sql.relation(target.tables[projection.name]), Identifier(projection.key)
+    statement = sql.fill("read/memos", table=table, key=key)
+    params = {"book": target.book, "keys": keys}
+    # not prepared: the plan must follow the table as it grows
+    found = await conn.execute(statement, params, prepare=False, binary=True)
+    return [(row[projection.key], row["memo"]) for row in await found.fetchall()]
+
+
+async def _merge_customers(
+    conn: Connection, target: Target, entries: Iterable[Entry]
+) -> list[Customer]:
+    named = [entry for entry in entries if entry.customer]
+    ids = list({entry.customer.customer_id for entry in named if entry.customer})
+    if not ids:
+        return []
+    merged = {key: recall(memo) for key, memo in await _stored(conn, target, CUSTOMERS, ids)}
+    for entry in named:
+        if entry.customer:
+            key = entry.customer.customer_id
+            merged[key] = merge(merged.get(key), entry)
+    return list(merged.values())
+
+
+async def stream_entries(
+    conn: Connection, target: Target, stream: str, until: int
+) -> list[Entry]:
+    """The entries of one stream up to a position, as the index of ``target`` knows them."""
+    statement = sql.fill("read/stream", events=sql.relation(target.tables[EVENTS.name]))
+    params = {"book": target.book, "stream": stream, "until": until}
+    found = await conn.execute(statement, params, prepare=False, binary=True)
+    return [read(event_of(row), target.business_id) for row in await found.fetchall()]
+
+
+async def _write(
+    conn: Connection, target: Target, projection: Projection[Any], things: Sequence[Any]
+) -> None:
+    if not things:
+        return
+    statement = sql.upsert(projection, target.tables[projection.name])
+    async with conn.cursor() as cursor:
+        rows = ((target.book, *astuple(projection.row(thing))) for thing in things)
+        await cursor.executemany(statement, rows)
+
+
+async def parked_streams(conn: Connection, target: Target) -> set[str]:
+    """The streams that are set aside."""
+    params = {"build": target.build, "book": target.book}
+    found = await conn.execute(sql.text("read/parked"), params)
+    return {row["stream"] for row in await found.fetchall()}
+
+
+async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:
+    entry = read(event, target.business_id)
+    stream = entry.stream or f"position-{event.position}"
+    _log.error("stream parked", book=target.book, stream=stream, position=event.position)
+    params = {
+        "book": target.book,
+        "build": target.build,
+        "stream": stream,
+        "position": event.position,
+        "error": "".join(traceback.format_exception(error)).replace("\0", ""),
+    }
+    await conn.execute(sql.text("read/park"), params)
+    await _write(conn, target, EVENTS, [entry])
+
+
+async def live_tables(conn: Connection) -> dict[str, str]:
+    """The live table of each projection of this version; one not yet built is absent."""
+    found = await conn.execute(sql.text("read/live"))
+    live = {(row["name"], row["version"]): row["live"] for row in await found.fetchall()}
+    return {
+        p.name: p.table(live[p.name, p.version])
+        for p in PROJECTIONS
+        if (p.name, p.version) in live
+    }
+
+
+async def advance(conn: Connection, book: str, business_id: str | None) -> bool:
+    """Project the next events of a book; returns whether there were any.
+
+    Holding the checkpoints' lock, no other process writes the same rows, and no rebuild switches
+    the tables meanwhile.
+    """
+    async with conn.transaction():
+        found = await conn.execute(sql.text("read/lock_checkpoints"), {"book": book})
+        places = {(row["name"], row["version"]): row["position"] for row in await found.fetchall()}
+        tables = await live_tables(conn)
+        position = min(places[p.name, p.version] for p in PROJECTIONS)
+        events = await events_after(conn, book, position, _BATCH)
+        if not events:
+            return False
+        await project(conn, Target(book, business_id, tables), events)
+        for projection in PROJECTIONS:
+            await set_checkpoint(conn, book, projection, events[-1].position)
+    return True
+
+
+async def set_checkpoint(
+    conn: Connection, book: str, projection: Projection[Any], position: int
+) -> None:
+    """Say how far a projection has come in a book."""
+    params = {
+        "book": book,
+        "name": projection.name,
+        "version": projection.version,
+        "position": position,
+    }
+    await conn.execute(sql.text("read/set_checkpoint"), params)
+
+
+class Projector:
+    """Follows one book: woken by the writer of this process, and polling for all others."""
+
+    def __init__(self, url: str, book: str, business_id: str | None) -> None:
+        self._url = url
+        self._book = book
+        self._business_id = business_id
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there is something to project."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Project until cancelled; a lost database is tried again."""
+        while True:
+            try:
+                await self._follow()
+            except UNAVAILABLE as error:
+                _log.warning("projector waits", book=self._book, error=type(error).__name__)
+            except Exception:
+                _log.exception("projector failed", book=self._book)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        async with await connect(self._url) as conn:
+            while True:
+                self._wake.clear()
+                while await advance(conn, self._book, self._business_id):
+                    pass
+                try:
+                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                except TimeoutError:
+                    continue
