@@ -106,9 +106,7 @@ async def _fold_streams(
     return folds, steps
 
 
-async def _memos(
-    conn: Connection, target: Target, streams: Iterable[str]
-) -> dict[str, Fold[Any]]:
+async def _memos(conn: Connection, target: Target, streams: Iterable[str]) -> dict[str, Fold[Any]]:
     wanted: dict[str, list[str]] = {}
     for stream in streams:
         category, _, key = stream.partition("-")
@@ -146,9 +144,7 @@ async def _merge_customers(
     return list(merged.values())
 
 
-async def stream_entries(
-    conn: Connection, target: Target, stream: str, until: int
-) -> list[Entry]:
+async def stream_entries(conn: Connection, target: Target, stream: str, until: int) -> list[Entry]:
     """The entries of one stream up to a position, as the index of ``target`` knows them."""
     statement = sql.fill("read/stream", events=sql.relation(target.tables[EVENTS.name]))
     params = {"book": target.book, "stream": stream, "until": until}
@@ -194,9 +190,7 @@ async def live_tables(conn: Connection) -> dict[str, str]:
     found = await conn.execute(sql.text("read/live"))
     live = {(row["name"], row["version"]): row["live"] for row in await found.fetchall()}
     return {
-        p.name: p.table(live[p.name, p.version])
-        for p in PROJECTIONS
-        if (p.name, p.version) in live
+        p.name: p.table(live[p.name, p.version]) for p in PROJECTIONS if (p.name, p.version) in live
     }
 
 

@@ -127,9 +127,9 @@ def make_trial_book(data_dir: Path) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=False)
     path.write_text(
-            "# Made by `daybook serve`, because there was no configuration.\n"
-            "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
-            f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
+        "# Made by `daybook serve`, because there was no configuration.\n"
+        "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
+        f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
     )
     return path
 
