@@ -6,7 +6,6 @@ from typing import Any
 from msgspec import Struct, field
 
 from domain.access import Because
-from domain.events import Entry
 from domain.fold import Step
 from domain.machine import START
 from domain.story import sentence
@@ -97,7 +96,7 @@ def shown(status: str) -> str | None:
 
 def history_entry(step: Step) -> HistoryEntry:
     """A step, as it is answered."""
-    entry: Entry = step.entry
+    entry = step.entry
     event = entry.event
     return HistoryEntry(
         position=str(event.position),

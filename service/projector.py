@@ -61,7 +61,7 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
             await _project(conn, target, events)
     except UNAVAILABLE:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it parks one stream only
         if len(events) == 1:
             await _park(conn, target, events[0], error)
             return
@@ -247,7 +247,7 @@ class Projector:
                 await self._follow()
             except UNAVAILABLE as error:
                 _log.warning("projector waits", book=self._book, error=type(error).__name__)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged, and tried again
                 _log.exception("projector failed", book=self._book)
             await asyncio.sleep(_RETRY_SECONDS)
 

@@ -74,6 +74,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     conn: Connection,
     book: str,
     projection: Projection[Any],
+    *,
     filters: Mapping[str, str],
     limit: int,
     cursor: str | None,

@@ -64,7 +64,7 @@ async def rebuild(
         for book in await heads(conn):
             target = Target(book, businesses.get(book), tables, build=owner)
             positions[book] = await _fill(conn, target, owner, progress)
-        await _switch(conn, businesses, generations, chosen, positions, owner)
+        await _switch(conn, businesses, generations, chosen, positions=positions, owner=owner)
         await _drop_leftovers(conn)
         return positions
     finally:
@@ -124,6 +124,7 @@ async def _switch(  # noqa: PLR0913 - all that the one transaction needs
     businesses: Mapping[str, str | None],
     generations: Mapping[Projection[Any], int],
     chosen: Sequence[Projection[Any]],
+    *,
     positions: dict[str, int],
     owner: str,
 ) -> None:

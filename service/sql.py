@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
@@ -14,7 +14,8 @@ _ROOT = files("sql")
 @cache
 def text(name: str) -> LiteralString:
     """The statement in ``sql/<name>.sql``. Our own files are as literal as our own code."""
-    return cast("LiteralString", _ROOT.joinpath(f"{name}.sql").read_text("utf-8"))
+    literal: LiteralString = _ROOT.joinpath(f"{name}.sql").read_text("utf-8")
+    return literal
 
 
 def names(folder: str) -> tuple[str, ...]:
