@@ -15,6 +15,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -30,6 +31,7 @@ _SETTINGS = (
     " -c shared_buffers=256MB -c max_wal_size=2GB -c jit=off -c timezone=UTC -c log_timezone=UTC"
 )
 _START_SECONDS = 600  # a crashed store replays its log first
+_START_ATTEMPTS = 5
 _SOCKET_PATH_LIMIT = 90  # the kernel's limit is 107 bytes, with the socket's own name
 
 
@@ -98,14 +100,14 @@ class Embedded:
     def _start(self) -> None:
         log = self._pgdata / "server.log"
         options = f"-k '{self._socket}' {_SETTINGS}"
-        wait = ("-w", "-t", str(_START_SECONDS))
-        try:
-            self._run(
-                "pg_ctl", "-D", str(self._pgdata), "-l", str(log), "-o", options, *wait, "start"
-            )
-        except EmbeddedError as error:
-            tail = log.read_text(errors="replace")[-2000:] if log.exists() else str(error)
-            raise EmbeddedError(f"The private PostgreSQL does not start.\n{tail}") from error
+        where = ("-D", str(self._pgdata), "-l", str(log), "-o", options)
+        for attempt in range(_START_ATTEMPTS):
+            # the children of a killed server hold its memory until they notice
+            time.sleep(attempt)
+            if self._call("pg_ctl", *where, "-w", "-t", str(_START_SECONDS), "start")[0] == 0:
+                return
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else "It wrote no log."
+        raise EmbeddedError(f"The private PostgreSQL does not start.\n{tail}")
 
     def _run(self, name: str, *args: str) -> None:
         status, said = self._call(name, *args)

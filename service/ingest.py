@@ -88,6 +88,16 @@ class Verifier:
         raise Problem("signature-refused", reason)
 
 
+def signed_headers(secret: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The three headers with which a sender of the book's ``secret`` sends ``body``."""
+    text = body.decode("utf-8", "surrogateescape")
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(math.floor(at.timestamp())),
+        "webhook-signature": _Webhook(secret).sign(webhook_id, at.astimezone(UTC), text),
+    }
+
+
 def fingerprint(secret: str) -> str:
     """A short name for a secret that does not lead back to it."""
     return sha256(b"daybook-secret-1" + secret.encode()).hexdigest()[:16]

@@ -1,0 +1,281 @@
+"""The command line: ``daybook``, or ``python -m service``."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import httpx
+import psycopg
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from projections.catalog import BY_NAME, PROJECTIONS
+from service import demo as story
+from service import keys, logs, reads, screens, serve
+from service.database import database
+from service.embedded import EmbeddedError
+from service.migrations import migrate as apply_migrations
+from service.postgres import Connection, connect
+from service.problems import Problem
+from service.rebuild import RebuildRunningError, rebuild
+from service.send import new_webhook_id, send
+from service.settings import Settings, SettingsError, load
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="daybook",
+    help="The book of original entry for a Dodo Payments account.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+keys_app = typer.Typer(help="API keys: each opens one book.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+Config = Annotated[
+    Path | None,
+    typer.Option(envvar="DAYBOOK_CONFIG", help="The file with the books; see the README."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DAYBOOK_DATA_DIR",
+        help="Where the private PostgreSQL and the made configuration live.",
+    ),
+]
+BookName = Annotated[str, typer.Option(help="The book, as the configuration names it.")]
+SomeBook = Annotated[
+    str | None, typer.Option(help="The book; may be left out where there is only one.")
+]
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+
+@app.command("serve")
+def serve_command(
+    config: Config = None,
+    data_dir: DataDir = None,
+    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes any free one. [default: 8000]")] = None,
+) -> None:
+    """Receive webhooks and answer questions, until Ctrl-C.
+
+    Without DAYBOOK_DATABASE_URL a private PostgreSQL is started in the data directory. Without
+    any book configured, one called `test` is made, and what is needed to try it is printed.
+    """
+    flags = {"data_dir": data_dir, "host": host, "port": port}
+    settings = serve.with_books(load(config, **flags), config, **flags)
+    sock = serve.listen(settings.host, settings.port)
+    with database(settings, watch=True) as url:
+        trial = serve.trial_now(settings, url)
+        screens.serving(_out, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
+        if not serve.run(settings, url, sock):
+            raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8000,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the story.")] = False,
+) -> None:
+    """See it work: one customer's story told by signed webhooks, on a scratch database.
+
+    Starts everything, sends a dozen webhooks over HTTP, with a duplicate, a late and an unknown
+    event among them, shows the access answer and the history, then keeps serving until Ctrl-C.
+    """
+    story.run(_out, port=port, once=once)
+
+
+@app.command("send")
+def send_command(
+    files: Annotated[
+        list[Path], typer.Argument(help="Bodies to send, byte for byte.", exists=True)
+    ],
+    to: Annotated[str, typer.Option(help="The webhook URL of a book.")] = (
+        "http://127.0.0.1:8000/webhooks/test"
+    ),
+    secret: Annotated[
+        str | None,
+        typer.Option(envvar="DAYBOOK_SECRET", help="Else the configured one of the URL's book."),
+    ] = None,
+    webhook_id: Annotated[
+        str | None, typer.Option("--id", help="The webhook-id; else a new one for each body.")
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Sign bodies from files and send them, as the provider would. Exit 1 if one is refused."""
+    if secret is None:
+        book = load(config, data_dir=data_dir).books.get(to.rstrip("/").rpartition("/")[2])
+        if book is None:
+            raise SettingsError("Give --secret: the URL's book is not in the configuration.")
+        secret = book.secrets[0].get_secret_value()
+    refused = 0
+    with httpx.Client(timeout=15) as client:
+        for file in files:
+            sent = send(client, to, secret, file.read_bytes(), webhook_id or new_webhook_id())
+            refused += not sent.accepted
+            _out.print(f"{sent.status} {file.name} {sent.text}", markup=False, soft_wrap=True)
+    if refused:
+        _err.print(f"{refused} of {len(files)} were refused.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def history(
+    stream: Annotated[
+        str, typer.Argument(help="A resource, as subscription-sub_… or payment-pay_…")
+    ],
+    book: SomeBook = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """What happened to a resource, in the order of the world, and what we think of it."""
+    settings = load(config, data_dir=data_dir)
+    reads.category_of(stream)
+    chosen = _the_book(settings, book)
+    business = settings.books[chosen].business_id
+    screens.history(_out, _with(settings, lambda c: reads.history(c, chosen, business, stream)))
+
+
+@app.command()
+def status(config: Config = None, data_dir: DataDir = None) -> None:
+    """How far each book and projection has come, and how far behind. Exit 0 either way."""
+    screens.status(_out, _with(load(config, data_dir=data_dir), reads.checkpoints))
+
+
+@app.command("rebuild")
+def rebuild_command(
+    projections: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"Any of {', '.join(BY_NAME)}; all, where none is named."),
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Build read models again from the events, and switch to them. Readers notice nothing.
+
+    May run beside `daybook serve`. Interrupted at any point, it leaves everything as it was.
+    """
+    settings = load(config, data_dir=data_dir)
+    if unknown := [name for name in projections or () if name not in BY_NAME]:
+        raise SettingsError(
+            f"No projection is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}."
+        )
+    chosen = [BY_NAME[name] for name in projections] if projections else PROJECTIONS
+    businesses = {name: book.business_id for name, book in settings.books.items()}
+    with _progress() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(book: str, position: int, end: int) -> None:
+            if book not in tasks:
+                tasks[book] = progress.add_task(book, total=end)
+            progress.update(tasks[book], completed=position, total=end)
+
+        positions = _with(settings, lambda c: rebuild(c, businesses, chosen, told))
+    for book, position in positions.items():
+        names = ", ".join(p.name for p in chosen)
+        _out.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
+
+
+@app.command()
+def migrate(config: Config = None, data_dir: DataDir = None) -> None:
+    """Bring the event store's schema up to date; `serve` does this too."""
+    applied = _with(load(config, data_dir=data_dir), apply_migrations)
+    _out.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+
+
+@keys_app.command("create")
+def keys_create(book: BookName, config: Config = None, data_dir: DataDir = None) -> None:
+    """Make an API key of a book and print it, alone on its line. It is not shown again."""
+    settings = load(config, data_dir=data_dir)
+    _the_book(settings, book)
+
+    async def made(conn: Connection) -> str:
+        await apply_migrations(conn)
+        return await keys.create(conn, book)
+
+    sys.stdout.write(_with(settings, made) + "\n")
+
+
+@keys_app.command("list")
+def keys_list(book: SomeBook = None, config: Config = None, data_dir: DataDir = None) -> None:
+    """All keys, open and revoked; never the keys themselves."""
+    screens.keys(_out, _with(load(config, data_dir=data_dir), lambda c: keys.listed(c, book)))
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="The id, as `daybook keys list` shows it.")],
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Close a key for ever. Exit 1 if no open key has this id."""
+    if not _with(load(config, data_dir=data_dir), lambda c: keys.revoke(c, key_id)):
+        _err.print(f"No open key has the id {key_id}.")
+        raise typer.Exit(1)
+    _out.print(f"Revoked {key_id}.")
+
+
+def _the_book(settings: Settings, book: str | None) -> str:
+    names = list(settings.books)
+    if book is None and len(names) == 1:
+        return names[0]
+    if book not in names:
+        said = ", ".join(names) or "none"
+        raise SettingsError(f"--book: {book!r} is not configured; the books are: {said}.")
+    return book
+
+
+def _with(settings: Settings, ask: Callable[[Connection], Awaitable[T]]) -> T:
+    """Ask the database something, on a connection of its own."""
+
+    async def asked(url: str) -> T:
+        async with await connect(url) as conn:
+            return await ask(conn)
+
+    with database(settings) as url:
+        return asyncio.run(asked(url))
+
+
+def _progress() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+    )
+    return Progress(*columns, TextColumn("events"), TimeRemainingColumn(), console=_err)
+
+
+def main() -> None:
+    """Run a command; an error that has an explanation is explained, not traced."""
+    logs.set_up()
+    try:
+        app()
+    except (SettingsError, EmbeddedError, RebuildRunningError) as error:
+        _err.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except Problem as problem:
+        _err.print(problem.detail, style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except (psycopg.OperationalError, httpx.HTTPError) as error:
+        _err.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

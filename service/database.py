@@ -1,0 +1,49 @@
+"""Which database: the one that is configured, or the private one of the data directory."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from service.embedded import Embedded, EmbeddedError, embedded
+from service.settings import Settings
+
+_WATCH_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
+    """The URL of the database, for as long as it is used.
+
+    Args:
+        settings: with ``database_url``, or the data directory of the private server.
+        watch: start the private server again when it dies, as a long-running service wants.
+
+    Raises:
+        EmbeddedError: if no database is configured and the private one cannot be run.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with embedded(settings.data_dir) as server:
+        ended = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(server, ended), daemon=True)
+        if watch:
+            watcher.start()
+        try:
+            yield server.url
+        finally:
+            ended.set()
+            if watch:
+                watcher.join()
+
+
+def _watch(server: Embedded, ended: threading.Event) -> None:
+    while not ended.wait(_WATCH_SECONDS):
+        try:
+            server.ensure_running()
+        except EmbeddedError as error:
+            _log.error("the private PostgreSQL does not start", reason=str(error))

@@ -1,0 +1,97 @@
+"""What the command line shows: tables for people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from service.answers import AccessAnswer, History
+from service.keys import Key
+from service.serve import TRIAL_BOOK, Trial
+from service.settings import Settings
+
+
+def origin(host: str, port: int) -> str:
+    """The URL that the service answers at."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serving(out: Console, where: str, settings: Settings, trial: Trial | None) -> None:
+    """Where the doors are, and what to try them with."""
+    for name, book in settings.books.items():
+        out.print(f"webhooks of {name} ({book.mode})  {where}/webhooks/{name}", soft_wrap=True)
+    out.print(f"questions            {where}/v1  described at {where}/schema", soft_wrap=True)
+    if trial is not None:
+        out.print(f"secret               {trial.secret}", soft_wrap=True)
+        out.print(f"API key              {trial.api_key}", soft_wrap=True)
+        out.print(
+            f"Try: daybook send FILE --to {where}/webhooks/{TRIAL_BOOK} --secret {trial.secret}",
+            soft_wrap=True,
+        )
+
+
+def access(out: Console, answer: AccessAnswer) -> None:
+    """The answer to the one question."""
+    word = "entitled" if answer.entitled else "not entitled"
+    until = f" until {moment(answer.until)}" if answer.until else ""
+    out.print(f"[bold]{answer.customer_id} is {word}{until}[/bold]")
+    table = Table("because of", "product", "status", "since", "until", "rule")
+    for b in answer.because:
+        table.add_row(
+            b.subscription_id,
+            b.product_id or "",
+            b.status,
+            moment(b.since),
+            moment(b.until),
+            b.rule,
+        )
+    out.print(table)
+
+
+def history(out: Console, answer: History) -> None:
+    """The entries in the order of the world."""
+    table = Table("position", "occurred at", "type", "from → to", "verdict", "what it did")
+    for e in answer.entries:
+        marks = [name for name in ("newer", "late", "revision") if getattr(e, name)]
+        table.add_row(
+            e.position,
+            moment(e.occurred_at),
+            e.type,
+            f"{e.status_from or '·'} → {e.status_to or '·'}",
+            "\n".join((e.verdict, *marks)),
+            e.what,
+        )
+    out.print(f"[bold]{answer.stream}[/bold]")
+    out.print(table)
+
+
+def status(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """Checkpoints beside the end of their books."""
+    table = Table("book", "end", "projection", "version", "checkpoint", "lag")
+    for row in rows:
+        checkpoint = row["position"]
+        lag = "" if checkpoint is None else str(row["head"] - checkpoint)
+        table.add_row(
+            row["book"],
+            str(row["head"]),
+            row["name"] or "none yet",
+            str(row["version"] or ""),
+            "" if checkpoint is None else str(checkpoint),
+            lag,
+        )
+    out.print(table)
+
+
+def keys(out: Console, found: Sequence[Key]) -> None:
+    """Keys, without what opens anything."""
+    table = Table("id", "book", "created", "revoked")
+    for key in found:
+        table.add_row(key.id, key.book, moment(key.created_at), moment(key.revoked_at))
+    out.print(table)
+
+
+def moment(at: datetime | None) -> str:
+    """A time as a person reads it, UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
