@@ -59,7 +59,8 @@ SomeBook = Annotated[
     str | None, typer.Option(help="The book; may be left out where there is only one.")
 ]
 
-_out = Console(highlight=False)
+# a table that is piped into a file or a pager need not fit a screen
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 _err = Console(stderr=True, highlight=False)
 
 
@@ -100,7 +101,7 @@ def demo(
 
 
 @app.command("send")
-def send_command(
+def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     files: Annotated[
         list[Path], typer.Argument(help="Bodies to send, byte for byte.", exists=True)
     ],

@@ -1,0 +1,101 @@
+"""Bodies, deliveries and entries, as the provider would make them."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from domain.events import Entry, Event, read
+from service.store import Delivery
+
+NOON = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - for tests
+OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - for tests
+
+_numbers = itertools.count(1)
+
+_IDENTITY = {
+    "subscription": "subscription_id",
+    "payment": "payment_id",
+    "refund": "refund_id",
+    "dispute": "dispute_id",
+    "license_key": "id",
+}
+
+
+def at(seconds: float) -> datetime:
+    """A moment, in seconds from noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def body(
+    kind: str,
+    status: str | None,
+    when: datetime = NOON,
+    identity: str = "x_1",
+    customer: str | None = "cus_1",
+    **fields: Any,  # noqa: ANN401
+) -> bytes:
+    """The body of one webhook, compact as the provider sends it."""
+    category = kind.partition(".")[0]
+    data: dict[str, Any] = {_IDENTITY.get(category, "id"): identity}
+    if category == "dispute":
+        data["dispute_status"] = status and f"dispute_{status}"
+    else:
+        data["status"] = status
+    if customer and category == "license_key":
+        data["customer_id"] = customer
+    elif customer:
+        data["customer"] = {"customer_id": customer, "email": f"{customer}@example.com", "name": "Ada"}
+    data |= fields
+    document = {"business_id": "bus_1", "type": kind, "timestamp": when, "data": data}
+    return msgspec.json.encode(document)
+
+
+def event(
+    content: bytes,
+    position: int = 1,
+    webhook_id: str | None = None,
+    sent_at: datetime | None = None,
+) -> Event:
+    """A recorded delivery."""
+    return Event(
+        position=position,
+        webhook_id=webhook_id or f"msg_{next(_numbers)}",
+        sent_at=(sent_at or NOON).replace(microsecond=0),
+        recorded_at=NOON,
+        body_sha256=sha256(content).digest(),
+        body=content,
+    )
+
+
+def entry(  # noqa: PLR0913 - as many things can differ
+    kind: str,
+    status: str | None,
+    seconds: float,
+    *,
+    position: int,
+    sent: float | None = None,
+    webhook_id: str | None = None,
+    **fields: Any,  # noqa: ANN401
+) -> Entry:
+    """An entry that happened at ``seconds`` and was sent at ``sent``, at once by default."""
+    content = body(kind, status, at(seconds), **fields)
+    sent_at = at(seconds if sent is None else sent)
+    return read(event(content, position, webhook_id or f"msg_{position}", sent_at))
+
+
+def delivery(content: bytes, webhook_id: str | None = None) -> Delivery:
+    """A verified delivery."""
+    return Delivery(
+        webhook_id=webhook_id or f"msg_{next(_numbers)}",
+        sent_at=NOON,
+        webhook_timestamp=str(int(NOON.timestamp())),
+        webhook_signature="v1,c2lnbmVk",
+        headers="{}",
+        verified_by="0123456789abcdef",
+        body=content,
+        body_sha256=sha256(content).digest(),
+    )

@@ -1,0 +1,89 @@
+"""A real PostgreSQL for every test that touches SQL: one server a session, one database a test."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from psycopg.sql import SQL, Identifier
+
+from projections.catalog import PROJECTIONS
+from service.embedded import embedded
+from service.migrations import migrate
+from service.postgres import Connection, connect
+from service.rebuild import open_checkpoints, rebuild
+from service.store import open_books
+
+settings.register_profile(
+    "daybook",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("daybook")
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a server of our own, with nothing in it."""
+    path = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
+    try:
+        with embedded(path) as server:
+            yield server.url
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a database with the schema, the book ``test`` and empty read models."""
+    name = "daybook_template"
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute(SQL("create database {}").format(Identifier(name)))
+    import asyncio
+
+    async def prepare() -> None:
+        async with await connect(_database(postgres, name)) as conn:
+            await migrate(conn)
+            await open_books(conn, ["test"])
+            await rebuild(conn, {}, PROJECTIONS)
+            await open_checkpoints(conn, ["test"])
+
+    asyncio.run(prepare())
+    return name
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> str:
+    """A prepared database of this test's own."""
+    return fresh_database(postgres, template)
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> str:
+    """A database with nothing in it."""
+    return fresh_database(postgres, "template1")
+
+
+@pytest.fixture
+async def conn(database_url: str) -> AsyncIterator[Connection]:
+    """A connection to a prepared database."""
+    async with await connect(database_url) as opened:
+        yield opened
+
+
+def fresh_database(postgres: str, template: str) -> str:
+    name = f"daybook_{next(_numbers)}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        statement = SQL("create database {} template {}")
+        admin.execute(statement.format(Identifier(name), Identifier(template)))
+    return _database(postgres, name)
+
+
+def _database(url: str, name: str) -> str:
+    return url.replace("@/postgres?", f"@/{name}?")

@@ -1,0 +1,75 @@
+import re
+from types import SimpleNamespace
+
+import pytest
+from transitions import MachineError
+
+from domain.catalog import AGGREGATES, Aggregate
+from domain.machine import SILENT, START, Lifecycle, compile_machine
+
+EVERY = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda a: a.category)
+
+
+@EVERY
+def test_the_lookup_agrees_with_the_library_on_every_pair(aggregate: Aggregate) -> None:
+    life = aggregate.lifecycle
+    states = [*life.statuses, START] if life.initial == START else list(life.statuses)
+    machine = compile_machine(states, life.initial, life._rows)
+    for event in life.events:
+        for status in states:
+            model = SimpleNamespace()
+            machine.add_model(model, initial=status)
+            try:
+                model.trigger(event)
+                fired = model.state
+            except MachineError:
+                fired = None
+            machine.remove_model(model)
+            assert life.step(status, event) == fired, (status, event)
+
+
+@EVERY
+def test_every_event_is_the_providers_and_of_its_category(aggregate: Aggregate) -> None:
+    for event in aggregate.lifecycle.events:
+        assert re.fullmatch(rf"{aggregate.category}\.[a-z_]+", event)
+
+
+def test_the_events_of_the_five_aggregates_are_all_there() -> None:
+    told = {event for aggregate in AGGREGATES for event in aggregate.lifecycle.events}
+    assert told == {
+        "subscription.active", "subscription.renewed", "subscription.plan_changed",
+        "subscription.past_due", "subscription.on_hold", "subscription.paused",
+        "subscription.unpaused", "subscription.cancelled", "subscription.expired",
+        "subscription.failed", "subscription.update_payment_method", "subscription.updated",
+        "payment.processing", "payment.failed", "payment.cancelled", "payment.succeeded",
+        "refund.failed", "refund.succeeded",
+        "dispute.opened", "dispute.challenged", "dispute.accepted", "dispute.cancelled",
+        "dispute.expired", "dispute.won", "dispute.lost",
+        "license_key.created",
+    }  # fmt: skip
+
+
+def test_a_table_that_names_an_unknown_status_is_refused() -> None:
+    with pytest.raises(ValueError, match="'gone'"):
+        Lifecycle("x", ["here"], initial="here", rows=[("x.left", "here", "gone")])
+
+
+def test_a_table_with_two_outcomes_is_refused() -> None:
+    rows = [("x.moved", "a", "b"), ("x.moved", ("a", "b"), "a")]
+    with pytest.raises(ValueError, match="two outcomes from 'a'"):
+        Lifecycle("x", ["a", "b"], initial="a", rows=rows)
+
+
+def test_a_table_with_an_unreachable_status_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\['b'\]"):
+        Lifecycle("x", ["a", "b"], initial="a", rows=[("x.moved", "b", "a")])
+
+
+def test_what_is_missing_between_two_statuses_is_named() -> None:
+    life = Lifecycle(
+        "x", ["a", "b", "c"], initial=START,
+        rows=[("x.one", START, "a"), (SILENT, "a", "b"), ("x.two", "b", "c")],
+    )  # fmt: skip
+    assert life.missing(START, ["c"]) == ("x.one", "x.two")
+    assert life.missing("a", ["b"]) == ()
+    assert life.missing("c", ["a"]) == ()
