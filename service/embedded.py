@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,8 +70,8 @@ class Embedded:
                 self._start()
 
     def release(self) -> None:
-        """Leave; the last user stops the server."""
-        with _held(self._turn, fcntl.LOCK_EX):
+        """Leave, for good; the last user stops the server."""
+        with closing(self._turn), closing(self._users), _held(self._turn, fcntl.LOCK_EX):
             fcntl.flock(self._users, fcntl.LOCK_UN)
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,7 +79,6 @@ class Embedded:
                 return
             if self._is_running():
                 self._run("pg_ctl", "-D", str(self._pgdata), "-m", "fast", "-w", "stop")
-            fcntl.flock(self._users, fcntl.LOCK_UN)
 
     def _init(self) -> None:
         # made aside and moved into place, so that a killed initdb leaves nothing half done

@@ -35,7 +35,7 @@ def body(
     status: str | None,
     when: datetime = NOON,
     identity: str = "x_1",
-    customer: str | None = "cus_1",
+    customer: str | dict[str, Any] | None = "cus_1",
     **fields: Any,  # noqa: ANN401
 ) -> bytes:
     """The body of one webhook, compact as the provider sends it."""
@@ -47,6 +47,8 @@ def body(
         data["status"] = status
     if customer and category == "license_key":
         data["customer_id"] = customer
+    elif isinstance(customer, dict):
+        data["customer"] = customer
     elif customer:
         data["customer"] = {"customer_id": customer, "email": f"{customer}@example.com", "name": "Ada"}
     data |= fields

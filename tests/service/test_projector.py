@@ -1,0 +1,150 @@
+"""Live, in any cut into batches, equals rebuilt; and a checkpoint never lies."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.events import Event
+from projections.catalog import PROJECTIONS
+from projections.projection import Projection
+from projections.subscriptions import SUBSCRIPTIONS
+from service import projector
+from service.postgres import Connection, connect
+from service.projector import Target, advance, live_tables, project, set_checkpoint
+from service.rebuild import rebuild
+from service.store import append, events_after
+from tests.builders import NOON, at, body, delivery
+from tests.conftest import fresh_database
+from tests.histories import Told, histories, numbered
+
+
+async def contents(conn: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every read model, through the views that readers use."""
+    found = {}
+    for p in PROJECTIONS:
+        statement = f"select * from read.{p.view} order by book, {p.key}"
+        found[p.name] = await (await conn.execute(statement)).fetchall()  # type: ignore[arg-type]
+    return found
+
+
+async def store(conn: Connection, events: Sequence[Event]) -> None:
+    """Append events so that each keeps its own times."""
+    for event in events:
+        sent = delivery(event.body, event.webhook_id)
+        parts = {name: getattr(sent, name) for name in sent.__struct_fields__}
+        await append(conn, "test", [type(sent)(**{**parts, "sent_at": event.sent_at})])
+
+
+@settings(max_examples=30)
+@given(one=histories(lossless=False), other=histories("sub_2", lossless=False), data=st.data())
+def test_live_in_any_batches_equals_rebuilt(
+    one: Told, other: Told, data: st.DataObject, postgres: str, template: str
+) -> None:
+    strange = [delivered(b"no json"), delivered(body("subscription.frozen", "active"))]
+    events = numbered(data.draw(st.permutations([*one.events, *other.events, *strange])))
+    cuts = data.draw(st.lists(st.integers(1, 9), min_size=len(events), max_size=len(events)))
+
+    async def check() -> None:
+        async with await connect(fresh_database(postgres, template)) as conn:
+            await store(conn, events)
+            rest = await events_after(conn, "test", 0, 1000)
+            for size in cuts:
+                batch, rest = rest[:size], rest[size:]
+                if batch:
+                    target = Target("test", None, await live_tables(conn))
+                    async with conn.transaction():
+                        await project(conn, target, batch)
+                        for p in PROJECTIONS:
+                            await set_checkpoint(conn, "test", p, batch[-1].position)
+            live = await contents(conn)
+            await rebuild(conn, {})
+            assert await contents(conn) == live
+            assert len(live["events"]) == len(events)
+
+    asyncio.run(check())
+
+
+def delivered(content: bytes) -> Event:
+    return Event(0, f"msg_{content[:40]!r}", NOON, NOON, b"", content)
+
+
+async def test_rows_and_checkpoint_move_together(conn: Connection) -> None:
+    await append(conn, "test", [delivery(body("subscription.active", "active"))])
+    assert await advance(conn, "test", None) is True
+    assert await advance(conn, "test", None) is False
+    rows = (await contents(conn))["subscriptions"]
+    assert [(r["status"], r["position"]) for r in rows] == [("active", 1)]
+
+
+async def test_projectors_side_by_side_write_what_one_would(
+    database_url: str, conn: Connection
+) -> None:
+    bodies = [body("subscription.renewed", "active", at(n), f"sub_{n % 7}") for n in range(1500)]
+    await append(conn, "test", [delivery(content) for content in bodies])
+
+    async def follow() -> None:
+        async with await connect(database_url) as own:
+            while await advance(own, "test", None):
+                pass
+
+    await asyncio.gather(follow(), follow(), follow())
+    live = await contents(conn)
+    assert len(live["events"]) == 1500
+    await rebuild(conn, {})
+    assert await contents(conn) == live
+
+
+async def test_another_business_is_kept_and_not_folded(conn: Connection) -> None:
+    await append(conn, "test", [delivery(body("subscription.active", "active"))])
+    await advance(conn, "test", "bus_of_the_book")
+    rows = await contents(conn)
+    assert rows["subscriptions"] == rows["customers"] == []
+    assert [(r["verdict"], r["stream"]) for r in rows["events"]] == [("foreign", None)]
+
+
+async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fragile(folded: Any) -> Any:  # noqa: ANN401
+        if folded.state.id == "sub_bad":
+            raise RuntimeError("no such luck")
+        return SUBSCRIPTIONS.row(folded)
+
+    broken = Projection(
+        **{name: getattr(SUBSCRIPTIONS, name) for name in SUBSCRIPTIONS.__struct_fields__}
+        | {"row": fragile}
+    )
+    monkeypatch.setitem(projector.BY_CATEGORY, "subscription", broken)
+    kinds = ["sub_1", "sub_bad", "sub_2", "sub_bad"]
+    bodies = [body("subscription.renewed", "active", at(n), i) for n, i in enumerate(kinds)]
+    await append(conn, "test", [delivery(content) for content in bodies])
+    assert await advance(conn, "test", None)
+    rows = await contents(conn)
+    assert [r["subscription_id"] for r in rows["subscriptions"]] == ["sub_1", "sub_2"]
+    assert [r["position"] for r in rows["events"]] == [1, 2, 3, 4]
+    assert await projector.parked_streams(conn, Target("test", None, {})) == {"subscription-sub_bad"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        body("subscription.active", "active", next_billing_date="9999-12-31T23:59:59-12:00"),
+        body("subscription.active", "active", customer="c" * 5000),
+        body("subscription.active", "active", identity="s" * 5000),
+        body("subscription." + "x" * 5000, "active"),
+        body("payment.succeeded", "succeeded", total_amount=2**70),
+        body("payment.succeeded", "succeeded", currency="\0"),
+        b'{"type":"a\\u0000b","data":{}}',
+    ],
+)  # fmt: skip
+async def test_no_signed_body_stops_the_book(conn: Connection, content: bytes) -> None:
+    await append(conn, "test", [delivery(content), delivery(body("refund.succeeded", "succeeded"))])
+    while await advance(conn, "test", None):
+        pass
+    rows = await contents(conn)
+    assert len(rows["events"]) == 2
+    assert len(rows["refunds"]) == 1

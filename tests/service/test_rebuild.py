@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from projections.catalog import BY_NAME, PROJECTIONS
+from service.postgres import Connection, connect
+from service.projector import advance, live_tables
+from service.rebuild import RebuildRunningError, missing, rebuild
+from service.store import append
+from tests.builders import at, body, delivery
+from tests.service.test_projector import contents
+
+
+async def fill(conn: Connection, count: int) -> None:
+    bodies = [body("subscription.renewed", "active", at(n), f"sub_{n % 50}") for n in range(count)]
+    await append(conn, "test", [delivery(content) for content in bodies])
+    while await advance(conn, "test", None):
+        pass
+
+
+async def test_readers_notice_nothing_and_progress_is_exact(
+    database_url: str, conn: Connection
+) -> None:
+    await fill(conn, 2500)
+    ended = asyncio.Event()
+    seen: set[int] = set()
+
+    async def read_on() -> None:
+        async with await connect(database_url) as own:
+            while not ended.is_set():
+                found = await own.execute("select count(*) as n from read.subscriptions_v1")
+                seen.update(row["n"] for row in await found.fetchall())
+
+    reader = asyncio.create_task(read_on())
+    told: list[tuple[str, int, int]] = []
+    for _ in range(3):
+        positions = await rebuild(conn, {}, progress=lambda *a: told.append(a))
+        assert positions == {"test": 2500}
+    ended.set()
+    await reader
+    assert seen == {50}
+    assert told[:3] == [("test", 1000, 2500), ("test", 2000, 2500), ("test", 2500, 2500)]
+
+
+async def test_webhooks_go_on_while_it_runs(database_url: str, conn: Connection) -> None:
+    await fill(conn, 1000)
+
+    async def live() -> None:
+        async with await connect(database_url) as own:
+            for n in range(200):
+                await append(own, "test", [delivery(body("payment.failed", "failed", at(n), f"p{n}"))])
+                await advance(own, "test", None)
+
+    await asyncio.gather(live(), once(database_url))
+    while await advance(conn, "test", None):
+        pass
+    before = await contents(conn)
+    assert len(before["events"]) == 1200
+    await rebuild(conn, {})
+    assert await contents(conn) == before
+
+
+async def once(url: str) -> None:
+    async with await connect(url) as own:
+        await rebuild(own, {})
+
+
+async def test_only_what_is_named_is_switched(conn: Connection) -> None:
+    await fill(conn, 10)
+    before = await live_tables(conn)
+    rows = await contents(conn)
+    await rebuild(conn, {}, [BY_NAME["customers"]])
+    after = await live_tables(conn)
+    assert {name for name in before if before[name] != after[name]} == {"customers"}
+    assert await contents(conn) == rows
+    await append(conn, "test", [delivery(body("subscription.active", "active", at(99), "sub_9"))])
+    assert await advance(conn, "test", None)
+
+
+async def test_a_second_one_is_refused(database_url: str, conn: Connection) -> None:
+    await fill(conn, 1500)
+
+    async def both() -> None:
+        async with await connect(database_url) as own:
+            await asyncio.gather(rebuild(conn, {}), rebuild(own, {}))
+
+    with pytest.raises(RebuildRunningError, match="one at a time"):
+        await both()
+
+
+async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(
+    conn: Connection,
+) -> None:
+    await fill(conn, 1500)
+    before, rows = await live_tables(conn), await contents(conn)
+    with pytest.raises(KeyboardInterrupt):
+        await rebuild(conn, {}, progress=interrupt_at(1000))
+    assert await live_tables(conn) == before
+    assert await contents(conn) == rows
+    await rebuild(conn, {})
+    found = await conn.execute("select tablename from pg_tables where schemaname = 'read'")
+    builds = [row["tablename"] for row in await found.fetchall() if "_g" in row["tablename"]]
+    assert len(builds) == 2 * len(PROJECTIONS)
+
+
+def interrupt_at(position: int) -> Callable[[str, int, int], None]:
+    def told(_: str, reached: int, __: int) -> None:
+        if reached >= position:
+            raise KeyboardInterrupt
+
+    return told
+
+
+async def test_a_version_that_was_never_built_is_missing(empty_database_url: str) -> None:
+    from service.migrations import migrate
+
+    async with await connect(empty_database_url) as conn:
+        assert await migrate(conn) == ("0001_store",)
+        assert await migrate(conn) == ()
+        assert len(await missing(conn)) == len(PROJECTIONS)
+        await rebuild(conn, {})
+        assert await missing(conn) == []

@@ -1,0 +1,81 @@
+"""Every statement is prepared by PostgreSQL itself, so that SQL is type-checked."""
+
+import re
+
+import pytest
+from psycopg.sql import SQL, Composable, Identifier
+
+from projections.catalog import PROJECTIONS
+from projections.projection import Projection
+from service import sql
+from service.postgres import Connection
+from service.projector import live_tables
+
+FOLDERS = ("store", "keys", "read")
+STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
+
+# DDL cannot be prepared; each of these runs in every test that has a database
+UTILITY = {"store/append", "store/migration_table", "read/view", "read/drop", "read/upsert"}
+
+
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - UTILITY))
+async def test_postgresql_accepts_the_statement(name: str, conn: Connection) -> None:
+    projections = PROJECTIONS if "{" in sql.text(name) else PROJECTIONS[:1]
+    for projection in projections:
+        if name == "read/folds_of_customer" and "memo" not in projection.column_names:
+            continue
+        if "memo" in sql.text(name) and "memo" not in projection.column_names:
+            continue
+        if name == "read/index_entry" and projection.name != "events":
+            continue
+        statement = _filled(name, projection)
+        await conn.execute(SQL("prepare s as ") + _numbered(statement.as_string(conn)))
+        await conn.execute("deallocate s")
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.name)
+async def test_a_row_has_the_columns_of_its_table(
+    projection: Projection[object], conn: Connection
+) -> None:
+    table = (await live_tables(conn))[projection.name]
+    found = await conn.execute(
+        "select column_name from information_schema.columns where table_schema = 'read'"
+        " and table_name = %s order by ordinal_position",
+        (table,),
+    )
+    columns = [row["column_name"] for row in await found.fetchall()]
+    assert columns == ["book", *projection.column_names]
+
+
+@pytest.mark.parametrize("name", [*STATEMENTS, "migrations/0001_store"])
+def test_each_begins_with_what_it_is_for(name: str) -> None:
+    assert re.match(r"-- [A-Z].*\.\n", sql.text(name))
+
+
+def test_every_statement_is_spoken_by_the_service() -> None:
+    from importlib.resources import files
+
+    said = "".join(p.read_text() for p in files("service").iterdir() if p.name.endswith(".py"))
+    assert [name for name in STATEMENTS if f'"{name}"' not in said] == []
+
+
+def _filled(name: str, projection: Projection[object]) -> Composable:
+    parts = {
+        "table": sql.relation(projection.view),
+        "view": sql.relation(projection.view),
+        "events": sql.relation("events_v1"),
+        "key": Identifier(projection.key),
+        "conditions": SQL("customer_id = %(customer_id)s"),
+    }
+    return sql.fill(name, **parts)
+
+
+def _numbered(statement: str) -> SQL:
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return SQL(re.sub(r"%\((\w+)\)s", number, statement))  # type: ignore[arg-type]

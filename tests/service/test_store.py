@@ -1,0 +1,140 @@
+"""The store: dense positions, no loss, no double, a chain that shows every change."""
+
+import asyncio
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.postgres import Connection, connect
+from service.store import Delivery, append, heads, link, open_books
+from tests.builders import delivery
+from tests.conftest import fresh_database
+
+ROWS = "select * from store.event where book = 'test' order by position"
+
+
+async def rows_of(conn: Connection) -> list[dict[str, Any]]:
+    return await (await conn.execute(ROWS)).fetchall()
+
+
+def verify(rows: list[dict[str, Any]]) -> bool:
+    """Compute the chain again from what is stored."""
+    previous = bytes(32)
+    for row in rows:
+        d = Delivery(
+            row["webhook_id"], row["sent_at"], row["webhook_timestamp"], row["webhook_signature"],
+            row["headers"], row["verified_by"], row["body"], sha256(row["body"]).digest(),
+        )  # fmt: skip
+        previous = link(previous, row["book"], row["position"], row["recorded_at"], d)
+        if previous != row["link"]:
+            return False
+    return True
+
+
+async def test_a_delivery_is_kept_to_the_byte(conn: Connection) -> None:
+    sent = delivery(b'{"a": \xff\x00 }')
+    receipts = await append(conn, "test", [sent])
+    (row,) = await rows_of(conn)
+    assert (receipts[0].position, receipts[0].duplicate) == (1, False)
+    assert {name: row[name] for name in sent.__struct_fields__} == {
+        name: getattr(sent, name) for name in sent.__struct_fields__
+    }
+
+
+async def test_the_same_again_is_a_duplicate_and_another_body_is_not(conn: Connection) -> None:
+    one, other = delivery(b"1", "m"), delivery(b"2", "m")
+    first = await append(conn, "test", [one, one, other])
+    again = await append(conn, "test", [other, one])
+    assert [(r.position, r.duplicate) for r in first + again] == [
+        (1, False), (1, True), (2, False), (2, True), (1, True),
+    ]  # fmt: skip
+
+
+@settings(max_examples=25)
+@given(
+    batches=st.lists(
+        st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=3)), min_size=1, max_size=6),
+        max_size=8,
+    )
+)
+def test_any_batches_give_dense_positions_and_a_chain_that_verifies(
+    batches: list[list[tuple[int, bytes]]], postgres: str, template: str
+) -> None:
+    async def check() -> None:
+        async with await connect(fresh_database(postgres, template)) as conn:
+            sent = [[delivery(body, f"m{n}") for n, body in batch] for batch in batches]
+            for batch in sent:
+                await append(conn, "test", batch)
+            rows = await rows_of(conn)
+            assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
+            stored = {(row["webhook_id"], row["body"]) for row in rows}
+            assert stored == {(d.webhook_id, d.body) for batch in sent for d in batch}
+            assert len(stored) == len(rows)
+            assert verify(rows)
+            assert await heads(conn) == {"test": len(rows)}
+
+    asyncio.run(check())
+
+
+async def test_several_writers_share_a_book(database_url: str, conn: Connection) -> None:
+    async def write(number: int) -> None:
+        async with await connect(database_url) as own:
+            for n in range(20):
+                # half of them are sent by two writers at once
+                await append(own, "test", [delivery(b"x", f"m{number // 2}-{n}"), delivery(b"y")])
+
+    await asyncio.gather(*(write(number) for number in range(4)))
+    rows = await rows_of(conn)
+    assert [row["position"] for row in rows] == list(range(1, 2 * 20 + 4 * 20 + 1))
+    assert verify(rows)
+    assert all(a["recorded_at"] <= b["recorded_at"] for a, b in zip(rows, rows[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"webhook_id": "m9"}, {"headers": '{"a":1}'}, {"verified_by": "f" * 16},
+        {"body": b"z"}, {"webhook_signature": "v1,AAAA"}, {"position": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_the_chain_shows_any_change(conn: Connection, change: dict[str, Any]) -> None:
+    await append(conn, "test", [delivery(b"1"), delivery(b"2"), delivery(b"3")])
+    rows = await rows_of(conn)
+    assert verify(rows)
+    assert not verify([rows[0], {**rows[1], **change}, rows[2]])
+
+
+async def test_the_chain_shows_removal_order_and_time(conn: Connection) -> None:
+    await append(conn, "test", [delivery(b"1"), delivery(b"2"), delivery(b"3")])
+    a, b, c = await rows_of(conn)
+    assert not verify([a, c])
+    assert not verify([a, c, b])
+    assert not verify([a, {**b, "recorded_at": b["recorded_at"] + timedelta(microseconds=1)}, c])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update store.event set body = ''",
+        "delete from store.event",
+        "truncate store.event",
+    ],
+)
+async def test_the_database_refuses_to_alter_history(conn: Connection, statement: str) -> None:
+    await append(conn, "test", [delivery(b"1")])
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="never altered"):
+        await conn.execute(statement)  # type: ignore[arg-type]
+
+
+async def test_books_do_not_mix(conn: Connection) -> None:
+    await open_books(conn, ["live"])
+    same = delivery(b"1", "m")
+    assert (await append(conn, "test", [same]))[0].position == 1
+    assert (await append(conn, "live", [same]))[0].duplicate is False
+    assert await heads(conn) == {"live": 1, "test": 1}
