@@ -70,7 +70,7 @@ class Embedded:
                 self._start()
 
     def release(self) -> None:
-        """Leave, for good; the last user stops the server."""
+        """Leave, for good; the last user stops the server, or finds that it was killed."""
         with closing(self._turn), closing(self._users), _held(self._turn, fcntl.LOCK_EX):
             fcntl.flock(self._users, fcntl.LOCK_UN)
             try:
@@ -78,7 +78,7 @@ class Embedded:
             except BlockingIOError:
                 return
             if self._is_running():
-                self._run("pg_ctl", "-D", str(self._pgdata), "-m", "fast", "-w", "stop")
+                self._call("pg_ctl", "-D", str(self._pgdata), "-m", "fast", "-w", "stop")
 
     def _init(self) -> None:
         # made aside and moved into place, so that a killed initdb leaves nothing half done

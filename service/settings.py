@@ -150,7 +150,11 @@ def _read(path: Path) -> str:
     try:
         text = path.read_text("utf-8")
         tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
+        lines = len(text.splitlines())
+        said = str(error).replace("at end of document", f"at line {lines}, the end")
+        raise SettingsError(f"{path}: {said}") from None
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
     return text
 
