@@ -1,6 +1,7 @@
 """The command line: ``daybook``, or ``python -m service``."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -265,6 +266,8 @@ def _progress() -> Progress:
 def main() -> None:
     """Run a command; an error that has an explanation is explained, not traced."""
     logs.set_up()
+    # so that a private PostgreSQL is stopped on the way out, whatever the command was doing
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (SettingsError, EmbeddedError, RebuildRunningError) as error:

@@ -139,7 +139,7 @@ async def event(conn: Connection, book: str, position: int) -> EventAnswer:
     if stored is None:
         raise Problem("not-found", f"This book has no event at position {position}.")
     statement = sql.fill("read/index_entry", view=sql.relation(EVENTS.view))
-    rows = await (await conn.execute(statement, _of(EVENTS, book, **params))).fetchall()
+    rows = await (await conn.execute(statement, _of(EVENTS, book, position=position))).fetchall()
     known = rows[0] if rows and rows[0]["position"] is not None else {}
     return EventAnswer(
         event_position=str(position),

@@ -1,8 +1,10 @@
 """Running the service: the socket, the server, and what to try with it."""
 
 import asyncio
+import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -64,9 +66,20 @@ def server(settings: Settings, url: str) -> uvicorn.Server:
 def run(settings: Settings, url: str, sock: socket.socket) -> bool:
     """Serve until SIGINT or SIGTERM; returns whether it had started."""
     served = server(settings, url)
-    with closing(sock):
+    with closing(sock), _unfazed():
         served.run(sockets=[sock])
     return served.started
+
+
+@contextmanager
+def _unfazed() -> Iterator[None]:
+    """The server raises the signal that ended it once more; by then we are on our way out."""
+    before = {n: signal.signal(n, lambda *_: None) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def trial(settings: Settings, url: str) -> Trial | None:

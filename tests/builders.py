@@ -50,7 +50,11 @@ def body(
     elif isinstance(customer, dict):
         data["customer"] = customer
     elif customer:
-        data["customer"] = {"customer_id": customer, "email": f"{customer}@example.com", "name": "Ada"}
+        data["customer"] = {
+            "customer_id": customer,
+            "email": f"{customer}@example.com",
+            "name": "Ada",
+        }
     data |= fields
     document = {"business_id": "bus_1", "type": kind, "timestamp": when, "data": data}
     return msgspec.json.encode(document)

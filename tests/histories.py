@@ -64,9 +64,7 @@ def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True
             delay = draw(st.sampled_from([0.0, 1.0, 5.0, 300.0, 1800.0, 18000.0]))
             rendered = draw(st.floats(0, 1)) * delay
             status = _status_at(world, number, fact.second + rendered)
-            content = body(
-                fact.kind, status, at(fact.second), identity, customer=f"cus_{identity}"
-            )
+            content = body(fact.kind, status, at(fact.second), identity, customer=f"cus_{identity}")
             events.append(_event(content, f"msg_{identity}_{number}", at(fact.second + delay)))
     unique = {(e.webhook_id, e.body_sha256): e for e in events}
     arrived = draw(st.permutations(list(unique.values())))

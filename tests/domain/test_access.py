@@ -48,10 +48,19 @@ def held(kind: str, status: str, **fields: Any) -> Fold[Any]:  # noqa: ANN401
     ],
 )  # fmt: skip
 def test_each_rule(  # noqa: PLR0913, PLR0917 - the columns of the table
-    kind: str, status: str, fields: dict[str, Any], entitled: bool, until: datetime | None, rule: str  # noqa: FBT001
+    kind: str,
+    status: str,
+    fields: dict[str, Any],
+    entitled: bool,
+    until: datetime | None,
+    rule: str,
 ) -> None:
     answer = access([held(kind, status, **fields)], NOON)
-    assert (answer.entitled, answer.because[0].until, answer.because[0].rule) == (entitled, until, rule)
+    assert (answer.entitled, answer.because[0].until, answer.because[0].rule) == (
+        entitled,
+        until,
+        rule,
+    )
 
 
 def test_one_of_several_is_enough_and_the_latest_end_counts() -> None:

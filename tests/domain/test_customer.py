@@ -13,7 +13,11 @@ def merged(entries: list[Entry]) -> State | None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.text("ab", max_size=2)), min_size=1, max_size=6),
+    st.lists(
+        st.tuples(st.integers(0, 3), st.booleans(), st.text("ab", max_size=2)),
+        min_size=1,
+        max_size=6,
+    ),
     st.data(),
 )
 def test_neither_order_nor_repetition_changes_a_customer(

@@ -20,7 +20,15 @@ def steps_of(events: Sequence[Event]) -> list[Step]:
 def essence(step: Step) -> tuple[object, ...]:
     """A step without what speaks of arrival."""
     e = step.entry.event
-    return (e.webhook_id, e.body_sha256, step.before, step.after, step.verdict, step.newer, step.missing)
+    return (
+        e.webhook_id,
+        e.body_sha256,
+        step.before,
+        step.after,
+        step.verdict,
+        step.newer,
+        step.missing,
+    )
 
 
 @given(histories(lossless=False), st.data())
@@ -187,6 +195,8 @@ def test_late_says_that_something_later_was_recorded_earlier(
 
 def test_the_latest_snapshot_supplies_the_fields_but_an_absent_customer_is_not_lost() -> None:
     first = read(event(body("subscription.active", "active", product_id="pdt_1"), 1))
-    second = entry("subscription.renewed", "active", 9, position=2, customer=None, payment_id="pay_1")
+    second = entry(
+        "subscription.renewed", "active", 9, position=2, customer=None, payment_id="pay_1"
+    )
     state = fold([first, second])[0].state
     assert (state.customer_id, state.product_id, state.payment_id) == ("cus_1", "pdt_1", "pay_1")

@@ -37,7 +37,9 @@ def test_any_signed_body_is_a_delivery_to_the_byte(body: bytes) -> None:
 
 
 def test_which_secret_verified_it_is_kept_as_a_fingerprint() -> None:
-    assert VERIFIER.verify(signed(b"1", OTHER_SECRET), b"1").verified_by == fingerprint(OTHER_SECRET)
+    assert VERIFIER.verify(signed(b"1", OTHER_SECRET), b"1").verified_by == fingerprint(
+        OTHER_SECRET
+    )
     assert OTHER_SECRET.removeprefix("whsec_") not in fingerprint(OTHER_SECRET)
 
 
@@ -90,7 +92,9 @@ HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40
 
 
 @given(HEADER, HEADER, HEADER, st.binary(max_size=40))
-def test_nothing_unsigned_is_accepted_or_fails_otherwise(a: str, b: str, c: str, body: bytes) -> None:
+def test_nothing_unsigned_is_accepted_or_fails_otherwise(
+    a: str, b: str, c: str, body: bytes
+) -> None:
     headers = {"webhook-id": a, "webhook-timestamp": b, "webhook-signature": c}
     with pytest.raises(Problem):
         VERIFIER.verify(headers, body)

@@ -126,7 +126,9 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
     rows = await contents(conn)
     assert [r["subscription_id"] for r in rows["subscriptions"]] == ["sub_1", "sub_2"]
     assert [r["position"] for r in rows["events"]] == [1, 2, 3, 4]
-    assert await projector.parked_streams(conn, Target("test", None, {})) == {"subscription-sub_bad"}
+    assert await projector.parked_streams(conn, Target("test", None, {})) == {
+        "subscription-sub_bad"
+    }
 
 
 @pytest.mark.parametrize(

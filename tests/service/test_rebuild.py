@@ -49,7 +49,9 @@ async def test_webhooks_go_on_while_it_runs(database_url: str, conn: Connection)
     async def live() -> None:
         async with await connect(database_url) as own:
             for n in range(200):
-                await append(own, "test", [delivery(body("payment.failed", "failed", at(n), f"p{n}"))])
+                await append(
+                    own, "test", [delivery(body("payment.failed", "failed", at(n), f"p{n}"))]
+                )
                 await advance(own, "test", None)
 
     await asyncio.gather(live(), once(database_url))

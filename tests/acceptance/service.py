@@ -1,0 +1,118 @@
+"""The service as its users run it: a process of its own, spoken to over HTTP."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service.ingest import signed_headers
+from service.send import new_webhook_id
+
+_WAIT_SECONDS = 60
+
+
+def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Run ``daybook`` with these arguments; its standard output.
+
+    Raises:
+        subprocess.CalledProcessError: if it does not exit with 0.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *args],
+        env=environment(env), cwd=cwd, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout
+
+
+def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("DAYBOOK_")}
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), **(extra or {})}
+
+
+class Service:
+    """A running ``daybook serve``."""
+
+    def __init__(self, cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
+        self._cwd = cwd
+        self._args = args
+        self._env = env
+        self.process: subprocess.Popen[str]
+        self.client = httpx.Client(timeout=30)
+        self.said = ""
+        self.port = "0"
+
+    def start(self) -> "Service":
+        """Start it, on the same port as before, and wait until it is ready."""
+        out = (self._cwd / "serve.out").open("w")
+        err = (self._cwd / "serve.err").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service", "serve", "--port", self.port, *self._args],
+            env=environment(self._env), cwd=self._cwd, stdout=out, stderr=err, text=True,
+        )  # fmt: skip
+        out.close()
+        err.close()
+        self._await(self._told, "said where it serves")
+        self.client.base_url = self.find(r"(http://\S+)/v1")
+        self.port = str(self.client.base_url.port)
+        self._await(self._ready, "became ready")
+        return self
+
+    def find(self, pattern: str) -> str:
+        """The first group of ``pattern`` in what it printed."""
+        found = re.search(pattern, self.said)
+        assert found, f"{pattern} not in {self.said!r}"
+        return found[1]
+
+    def signal(self, number: int) -> int:
+        """Send it a signal and wait for its end; its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(_WAIT_SECONDS)
+
+    def stop(self) -> int:
+        """Stop it as a supervisor does; its exit status."""
+        self.client.close()
+        return self.signal(signal.SIGTERM) if self.process.poll() is None else 0
+
+    def deliver(
+        self, book: str, secret: str, body: bytes, webhook_id: str | None = None
+    ) -> httpx.Response:
+        """Send one webhook, signed now."""
+        headers = signed_headers(secret, webhook_id or new_webhook_id(), datetime.now(UTC), body)
+        return self.client.post(f"/webhooks/{book}", content=body, headers=headers)
+
+    def ask(self, path: str, key: str) -> Any:  # noqa: ANN401 - as JSON is
+        """The answer to a question that must succeed."""
+        answer = self.client.get(f"/v1/{path}", headers={"authorization": f"Bearer {key}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def await_position(self, key: str, position: int) -> None:
+        """Wait until the read models reflect a position."""
+        self._await(
+            lambda: int(self.ask("customers/x/access", key)["position"]) >= position, "caught up"
+        )
+
+    def _told(self) -> bool:
+        self.said = (self._cwd / "serve.out").read_text()
+        return "/v1 " in self.said
+
+    def _ready(self) -> bool:
+        try:
+            return self.client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def _await(self, true: Any, what: str) -> None:  # noqa: ANN401
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not true():
+            assert self.process.poll() is None, (self._cwd / "serve.err").read_text()
+            assert time.monotonic() < deadline, f"it never {what}"
+            time.sleep(0.02)

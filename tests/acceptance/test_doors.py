@@ -1,0 +1,258 @@
+"""The two doors over HTTP: what is let in, what is refused, and how the answers look."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.ingest import signed_headers
+from tests.acceptance.service import Service, command
+from tests.builders import NOON, OTHER_SECRET, SECRET, at, body
+from tests.conftest import fresh_database
+
+CONFIG = f"""
+max_body_bytes = 5000
+
+[books.live]
+mode = "live"
+secrets = ["{SECRET}", "{OTHER_SECRET}"]
+business_id = "bus_1"
+
+[books.test]
+mode = "test"
+secrets = ["{OTHER_SECRET}"]
+"""
+
+
+class Doors:
+    def __init__(self, service: Service, live: str, test: str) -> None:
+        self.service, self.live, self.test = service, live, test
+
+    def get(self, path: str, key: str | None = None) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key or self.live}"}
+        return self.service.client.get(f"/v1/{path}", headers=headers)
+
+
+@pytest.fixture(scope="module")
+def doors(
+    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Doors]:
+    """Two books on a PostgreSQL of the user's own."""
+    here = tmp_path_factory.mktemp("doors")
+    (here / "daybook.toml").write_text(CONFIG)
+    env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
+    service = Service(here, env=env).start()
+    keys = [
+        command("keys", "create", "--book", book, cwd=here, env=env).strip()
+        for book in ("live", "test")
+    ]
+    made = Doors(service, *keys)
+    for n in range(5):
+        content = body("subscription.active", "active", at(n), f"sub_{n}", created_at=at(n))
+        service.deliver("live", SECRET, content)
+    service.deliver("live", SECRET, body("subscription.on_hold", "on_hold", at(60), "sub_0"))
+    dispute = body("dispute.opened", "opened", at(9), "dp_1", customer=None, amount="400")
+    service.deliver("live", SECRET, dispute)
+    service.await_position(made.live, 7)
+    yield made
+    assert service.stop() == 0
+
+
+def deliver(
+    doors: Doors, content: bytes, book: str = "live", secret: str = SECRET
+) -> httpx.Response:
+    return doors.service.deliver(book, secret, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict"),
+    [
+        (b"no json at all", "unreadable"),
+        (b'{"type":"customer.created","timestamp":"2026-05-03T12:00:00Z","data":{}}', "unknown"),
+        (body("subscription.active", "active").replace(b"bus_1", b"bus_9"), "foreign"),
+        (b"\xff\xfe", "unreadable"),
+    ],
+)
+def test_whatever_is_signed_is_stored_and_marked(
+    doors: Doors, content: bytes, verdict: str
+) -> None:
+    answer = deliver(doors, content)
+    assert (answer.status_code, answer.json()["duplicate"]) == (200, False)
+    position = answer.json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    assert doors.get(f"events/{position}").json()["verdict"] == verdict
+    raw = doors.get(f"events/{position}/body")
+    assert raw.content == content
+    assert raw.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_rotated_secret_still_opens_its_book_and_no_other(doors: Doors) -> None:
+    assert deliver(doors, b"1", secret=OTHER_SECRET).status_code == 200
+    assert deliver(doors, b"1", book="test", secret=SECRET).status_code == 401
+    assert deliver(doors, b"1", book="test", secret=OTHER_SECRET).status_code == 200
+
+
+def test_the_same_delivery_again_gets_the_same_position(doors: Doors) -> None:
+    first = doors.service.deliver("live", SECRET, b"again", "msg_again").json()
+    again = doors.service.deliver("live", SECRET, b"again", "msg_again").json()
+    revised = doors.service.deliver("live", SECRET, b"other", "msg_again").json()
+    assert again == {"position": first["position"], "duplicate": True}
+    assert revised["duplicate"] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"webhook-signature": "v1,AAAA"}, "No signature"),
+        ({"webhook-signature": "rubbish"}, "malformed"),
+        ({"webhook-signature": None}, "Missing header"),
+        ({"webhook-timestamp": "1"}, "too old"),
+        ({"webhook-timestamp": "x"}, "not a number"),
+    ],
+)
+def test_what_is_not_signed_is_refused_with_a_reason(
+    doors: Doors, change: dict[str, str | None], reason: str
+) -> None:
+    headers = {**signed_headers(SECRET, "m", NOON.now(NOON.tzinfo), b"1"), **change}
+    sent = {name: value for name, value in headers.items() if value is not None}
+    answer = doors.service.client.post("/webhooks/live", content=b"1", headers=sent)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/signature-refused"
+    assert reason in answer.json()["detail"]
+
+
+def test_a_header_that_comes_twice_is_refused(doors: Doors) -> None:
+    headers = list(signed_headers(SECRET, "m", NOON.now(NOON.tzinfo), b"1").items())
+    answer = doors.service.client.post(
+        "/webhooks/live", content=b"1", headers=[*headers, ("webhook-id", "n")]
+    )
+    assert answer.status_code == 401
+
+
+def test_an_unknown_book_is_not_found(doors: Doors) -> None:
+    answer = deliver(doors, b"1", book="nope")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-book")
+
+
+def test_a_body_over_the_limit_is_refused(doors: Doors) -> None:
+    answer = deliver(doors, b"x" * 5001)
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
+    assert deliver(doors, b"x" * 5000).status_code == 200
+
+
+def test_a_list_is_paged_newest_first_without_gap_or_repetition(doors: Doors) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = doors.get(f"subscriptions?limit=2{cursor}").json()
+        seen += [one["subscription_id"] for one in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == ["sub_4", "sub_3", "sub_2", "sub_1", "sub_0"]
+
+
+def test_filters_choose(doors: Doors) -> None:
+    def ids(query: str) -> list[str]:
+        return [
+            one["subscription_id"] for one in doors.get(f"subscriptions?{query}").json()["data"]
+        ]
+
+    assert ids("status=on_hold") == ["sub_0"]
+    assert ids("status=on_hold&customer_id=cus_1") == ["sub_0"]
+    assert ids("customer_id=cus_9") == []
+    assert (
+        doors.get("customers?email=cus_1@example.com").json()["data"][0]["customer_id"] == "cus_1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("subscriptions?colour=red", "colour: not known here; allowed are status"),
+        ("subscriptions?status=frozen", "allowed are pending, active"),
+        ("subscriptions?limit=0", "limit"),
+        ("subscriptions?limit=many", "limit"),
+        ("subscriptions?cursor=rubbish", "cursor"),
+        ("subscriptions?status=active&status=paused", "came 2 times"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named(doors: Doors, path: str, said: str) -> None:
+    answer = doors.get(path)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+    assert said in answer.json()["detail"]
+
+
+def test_a_dispute_answers_in_our_status_and_in_the_providers(doors: Doors) -> None:
+    one = doors.get("disputes/dp_1").json()
+    assert (one["status"], one["dispute_status"], one["amount"]) == (
+        "opened",
+        "dispute_opened",
+        "400",
+    )
+    assert one["status_since"] == "2026-05-03T12:00:09Z"
+
+
+def test_nobody_is_entitled_of_whom_nothing_is_recorded(doors: Doors) -> None:
+    answer = doors.get("customers/cus_nobody/access").json()
+    assert (answer["entitled"], answer["until"], answer["because"]) == (False, None, [])
+
+
+@pytest.mark.parametrize(
+    "path", ["subscriptions/sub_9", "customers/c9", "events/999", "events/x", "payments/p/history"]
+)
+def test_what_is_not_there_is_not_found(doors: Doors, path: str) -> None:
+    assert (doors.get(path).status_code, doors.get(path).json()["type"]) == (
+        404,
+        "/problems/not-found",
+    )
+
+
+def test_a_key_opens_its_own_book_only(doors: Doors) -> None:
+    assert doors.get("subscriptions/sub_0").status_code == 200
+    assert doors.get("subscriptions/sub_0", doors.test).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "header", [None, "Bearer", "Bearer nope", "Basic eDp5", "Bearer dbk_live_x_y"]
+)
+def test_without_a_key_nothing_is_learnt(doors: Doors, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header}
+    for path in ("subscriptions/sub_0", "subscriptions/nope", "events/1/body"):
+        answer = doors.service.client.get(f"/v1/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_door_describes_itself(doors: Doors) -> None:
+    document = doors.service.client.get("/schema/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    operations = [o["operationId"] for path in document["paths"].values() for o in path.values()]
+    assert {
+        "receive_webhook",
+        "get_customer_access",
+        "list_payments",
+        "get_dispute_history",
+    } <= set(operations)
+    assert len(operations) == len(set(operations))
+
+
+def test_a_slow_sender_does_not_hold_the_others_up(doors: Doors) -> None:
+    with socket.create_connection(("127.0.0.1", int(doors.service.port))) as slow:
+        slow.sendall(b"POST /webhooks/live HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{")
+        started = time.monotonic()
+        assert deliver(doors, b"quick").status_code == 200
+        assert time.monotonic() - started < 5
+
+
+def test_a_port_that_is_taken_is_explained(doors: Doors, tmp_path: Path) -> None:
+    (tmp_path / "daybook.toml").write_text(CONFIG)
+    second = Service(tmp_path)
+    second.port = doors.service.port
+    with pytest.raises(AssertionError, match="Cannot listen on 127.0.0.1"):
+        second.start()
+    second.client.close()

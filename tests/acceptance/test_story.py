@@ -1,0 +1,155 @@
+"""A customer's life over HTTP, with real signatures, on a service started as a user starts it."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.acceptance.service import Service, command, environment
+from tests.builders import body
+
+NOW = datetime.now(UTC)
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
+
+
+def ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def test_a_newcomer_sees_a_customers_life(service: Service) -> None:
+    secret, key = service.find(r"secret\s+(whsec_\S+)"), service.find(r"API key\s+(dbk_\S+)")
+    paid_until = NOW + timedelta(days=20)
+
+    def told(kind: str, status: str, days: float, **fields: object) -> int:
+        fields = {"product_id": "pdt_1", "next_billing_date": paid_until} | fields
+        content = body(kind, status, ago(days), "sub_1" if "sub" in kind else "pay_1", **fields)
+        answer = service.deliver("test", secret, content)
+        assert answer.status_code == 200
+        assert answer.json()["duplicate"] is False
+        return int(answer.json()["position"])
+
+    told("subscription.active", "active", 40)
+    told("subscription.renewed", "active", 40, payment_id="pay_1")
+    told("payment.succeeded", "succeeded", 40, total_amount=1900, currency="EUR")
+    service.await_position(key, told("subscription.on_hold", "on_hold", 10))
+    held = service.ask("customers/cus_1/access", key)
+    assert (held["entitled"], held["because"][0]["rule"]) == (False, "on_hold")
+
+    service.await_position(key, told("subscription.active", "active", 9))
+    active = service.ask("customers/cus_1/access", key)
+    assert active["entitled"] is True
+    assert datetime.fromisoformat(active["until"]) == paid_until
+
+    service.await_position(key, told("subscription.cancelled", "cancelled", 1))
+    cancelled = service.ask("customers/cus_1/access", key)
+    assert (cancelled["entitled"], cancelled["because"][0]["rule"]) == (True, "paid_through")
+
+    one = service.ask("subscriptions/sub_1", key)
+    assert (one["status"], one["product_id"], one["customer"]["email"]) == (
+        "cancelled", "pdt_1", "cus_1@example.com",
+    )  # fmt: skip
+    assert one["verdicts"] == {"applied": 4, "confirmed": 1}
+    assert one["event_position"] == one["position"] == "6"
+
+    entries = service.ask("subscriptions/sub_1/history", key)["entries"]
+    assert [(e["from"], e["to"], e["verdict"]) for e in entries] == [
+        ("pending", "active", "applied"),
+        ("active", "active", "confirmed"),
+        ("active", "on_hold", "applied"),
+        ("on_hold", "active", "applied"),
+        ("active", "cancelled", "applied"),
+    ]
+    raw = service.client.get(entries[0]["body"], headers={"authorization": f"Bearer {key}"})
+    assert raw.content == body(
+        "subscription.active", "active", ago(40), "sub_1",
+        product_id="pdt_1", next_billing_date=paid_until,
+    )  # fmt: skip
+    assert service.stop() == 0
+
+
+def test_the_commands_share_the_private_database_with_the_service(
+    service: Service, scratch: Path
+) -> None:
+    here = ("--data-dir", str(scratch / "data"))
+    file = scratch / "body.json"
+    file.write_bytes(body("subscription.active", "active", ago(1), "sub_1"))
+    url = f"http://127.0.0.1:{service.port}/webhooks/test"
+    sent = command("send", str(file), "--to", url, *here, cwd=scratch)
+    assert sent.startswith('200 body.json {"position":"1"')
+
+    key = command("keys", "create", "--book", "test", *here, cwd=scratch).strip()
+    service.await_position(key, 1)
+    before = service.ask("subscriptions", key)
+    assert "switched at position 1" in command("rebuild", *here, cwd=scratch)
+    assert service.ask("subscriptions", key) == before
+    assert "Changed from pending to active" in command(
+        "history", "subscription-sub_1", *here, cwd=scratch
+    )
+    assert "subscriptions" in command("status", *here, cwd=scratch)
+
+    identity = key.split("_")[2]
+    assert identity in command("keys", "list", *here, cwd=scratch)
+    command("keys", "revoke", identity, *here, cwd=scratch)
+    refused = service.client.get("/v1/subscriptions", headers={"authorization": f"Bearer {key}"})
+    assert refused.status_code == 401
+
+
+def test_the_trial_book_stays_the_same_after_a_restart(service: Service) -> None:
+    pattern = r"(whsec_\S+)"
+    secret, key = service.find(pattern), service.find(r"(dbk_\S+)")
+    assert service.signal(15) == 0
+    service.start()
+    assert (service.find(pattern), service.find(r"(dbk_\S+)")) == (secret, key)
+
+
+def test_the_demo_tells_its_story() -> None:
+    said = command("demo", "--once", "--port", "0")
+    assert "cus_demo_ada is entitled until" in said
+    for word in ("paid_through", '"duplicate":true', "late", "unknown", "subscription.gifted"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "reason"),
+    [
+        (["history", "invoice-1"], 1, "the categories are subscription"),
+        (["history", "subscription-1"], 2, "the books are: none"),
+        (["rebuild", "subscription"], 2, "there are events, subscriptions"),
+        (["keys", "create", "--book", "nope"], 2, "not configured"),
+        (["serve", "--config", "nowhere.toml"], 2, "no such file"),
+        (["send"], 2, "Missing argument"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_explained(
+    args: list[str], status: int, reason: str, scratch: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *args],
+        env=environment({"DAYBOOK_DATA_DIR": str(scratch / "data")}),
+        cwd=scratch, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert reason in done.stderr
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the official samples are not part of the project")
+def test_every_official_sample_is_stored_and_answered(service: Service, scratch: Path) -> None:
+    secret, key = service.find(r"(whsec_\S+)"), service.find(r"(dbk_\S+)")
+    files = sorted(SAMPLES.glob("*.json"))
+    url = f"http://127.0.0.1:{service.port}/webhooks/test"
+    sent = command("send", *map(str, files), "--to", url, "--secret", secret, cwd=scratch)
+    assert len([line for line in sent.splitlines() if line.startswith("200 ")]) == len(files) > 40
+    service.await_position(key, len(files))
+    for position, file in enumerate(files, start=1):
+        event = service.ask(f"events/{position}", key)
+        assert event["type"] == msgspec.json.decode(file.read_bytes())["type"]
+        if event["stream"] is None:
+            assert event["verdict"] == "unknown"
+        else:
+            category, _, identity = event["stream"].partition("-")
+            found = service.ask(f"{category}s/{identity}/history", key)["entries"]
+            assert str(position) in [entry["position"] for entry in found]
