@@ -16,7 +16,7 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
     applied: list[str] = []
     for name in names("migrations"):
         async with conn.transaction():
-            await conn.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            await conn.execute(text("store/migration_lock"), {"key": _LOCK})
             await conn.execute(text("store/migration_table"))
             found = await conn.execute(text("store/migration_known"), {"name": name})
             if await found.fetchone():

@@ -147,6 +147,7 @@ def _find(config: Path | None, data_dir: Path | None) -> Path | None:
 
 
 def _read(path: Path) -> str:
+    text = ""
     try:
         text = path.read_text("utf-8")
         tomllib.loads(text)

@@ -1,5 +1,6 @@
 """A real PostgreSQL for every test that touches SQL: one server a session, one database a test."""
 
+import asyncio
 import itertools
 import shutil
 import tempfile
@@ -45,7 +46,6 @@ def template(postgres: str) -> str:
     name = "daybook_template"
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute(SQL("create database {}").format(Identifier(name)))
-    import asyncio
 
     async def prepare() -> None:
         async with await connect(_database(postgres, name)) as conn:

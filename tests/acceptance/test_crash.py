@@ -80,7 +80,7 @@ def test_nothing_acknowledged_is_lost(victim: str, service: Service, scratch: Pa
         embedded(scratch / "data") as server,
         psycopg.connect(server.url, row_factory=psycopg.rows.dict_row) as conn,
     ):
-        rows = conn.execute(ROWS).fetchall()  # type: ignore[arg-type]
+        rows = conn.execute(ROWS).fetchall()
     stored = {(row["webhook_id"], row["body"]): row["position"] for row in rows}
     assert len(stored) == len(rows)
     assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))

@@ -253,6 +253,6 @@ def test_a_port_that_is_taken_is_explained(doors: Doors, tmp_path: Path) -> None
     (tmp_path / "daybook.toml").write_text(CONFIG)
     second = Service(tmp_path)
     second.port = doors.service.port
-    with pytest.raises(AssertionError, match="Cannot listen on 127.0.0.1"):
+    with pytest.raises(AssertionError, match=r"Cannot listen on 127\.0\.0\.1"):
         second.start()
     second.client.close()

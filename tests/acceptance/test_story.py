@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,9 +24,10 @@ def test_a_newcomer_sees_a_customers_life(service: Service) -> None:
     secret, key = service.find(r"secret\s+(whsec_\S+)"), service.find(r"API key\s+(dbk_\S+)")
     paid_until = NOW + timedelta(days=20)
 
-    def told(kind: str, status: str, days: float, **fields: object) -> int:
-        fields = {"product_id": "pdt_1", "next_billing_date": paid_until} | fields
-        content = body(kind, status, ago(days), "sub_1" if "sub" in kind else "pay_1", **fields)
+    def told(kind: str, status: str, days: float, **fields: Any) -> int:  # noqa: ANN401
+        identity = "sub_1" if "sub" in kind else "pay_1"
+        usual = {"product_id": "pdt_1", "next_billing_date": paid_until}
+        content = body(kind, status, ago(days), identity, **{**usual, **fields})
         answer = service.deliver("test", secret, content)
         assert answer.status_code == 200
         assert answer.json()["duplicate"] is False

@@ -5,7 +5,7 @@ import pytest
 from transitions import MachineError
 
 from domain.catalog import AGGREGATES, Aggregate
-from domain.machine import SILENT, START, Lifecycle, compile_machine
+from domain.machine import SILENT, START, Lifecycle, Row, compile_machine
 
 EVERY = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda a: a.category)
 
@@ -55,7 +55,7 @@ def test_a_table_that_names_an_unknown_status_is_refused() -> None:
 
 
 def test_a_table_with_two_outcomes_is_refused() -> None:
-    rows = [("x.moved", "a", "b"), ("x.moved", ("a", "b"), "a")]
+    rows: list[Row] = [("x.moved", "a", "b"), ("x.moved", ("a", "b"), "a")]
     with pytest.raises(ValueError, match="two outcomes from 'a'"):
         Lifecycle("x", ["a", "b"], initial="a", rows=rows)
 

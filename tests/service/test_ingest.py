@@ -1,6 +1,7 @@
 import base64
 import hmac
 import time
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -50,8 +51,6 @@ def test_any_of_several_signatures_will_do() -> None:
 
 
 def test_what_we_sign_the_library_verifies() -> None:
-    from datetime import UTC, datetime
-
     headers = signed_headers(SECRET, "msg_1", datetime.now(UTC), b'{"a":1}')
     assert Webhook(SECRET).verify(b'{"a":1}', headers) == {"a": 1}
 

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.sql import SQL, Identifier
 
 from domain.events import Event
-from projections.catalog import PROJECTIONS
+from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service import projector
 from service.postgres import Connection, connect
 from service.projector import Target, advance, live_tables, project, set_checkpoint
 from service.rebuild import rebuild
+from service.sql import relation
 from service.store import append, events_after
 from tests.builders import NOON, at, body, delivery
 from tests.conftest import fresh_database
@@ -26,8 +28,9 @@ async def contents(conn: Connection) -> dict[str, list[dict[str, Any]]]:
     """Every row of every read model, through the views that readers use."""
     found = {}
     for p in PROJECTIONS:
-        statement = f"select * from read.{p.view} order by book, {p.key}"
-        found[p.name] = await (await conn.execute(statement)).fetchall()  # type: ignore[arg-type]
+        statement = SQL("select * from {} order by book, {}")
+        named = statement.format(relation(p.view), Identifier(p.key))
+        found[p.name] = await (await conn.execute(named)).fetchall()
     return found
 
 
@@ -118,7 +121,7 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
         **{name: getattr(SUBSCRIPTIONS, name) for name in SUBSCRIPTIONS.__struct_fields__}
         | {"row": fragile}
     )
-    monkeypatch.setitem(projector.BY_CATEGORY, "subscription", broken)
+    monkeypatch.setitem(BY_CATEGORY, "subscription", broken)
     kinds = ["sub_1", "sub_bad", "sub_2", "sub_bad"]
     bodies = [body("subscription.renewed", "active", at(n), i) for n, i in enumerate(kinds)]
     await append(conn, "test", [delivery(content) for content in bodies])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from projections.catalog import BY_NAME, PROJECTIONS
+from service.migrations import migrate
 from service.postgres import Connection, connect
 from service.projector import advance, live_tables
 from service.rebuild import RebuildRunningError, missing, rebuild
@@ -115,8 +116,6 @@ def interrupt_at(position: int) -> Callable[[str, int, int], None]:
 
 
 async def test_a_version_that_was_never_built_is_missing(empty_database_url: str) -> None:
-    from service.migrations import migrate
-
     async with await connect(empty_database_url) as conn:
         assert await migrate(conn) == ("0001_store",)
         assert await migrate(conn) == ()

@@ -1,6 +1,7 @@
 """Every statement is prepared by PostgreSQL itself, so that SQL is type-checked."""
 
 import re
+from importlib.resources import files
 
 import pytest
 from psycopg.sql import SQL, Composable, Identifier
@@ -53,8 +54,6 @@ def test_each_begins_with_what_it_is_for(name: str) -> None:
 
 
 def test_every_statement_is_spoken_by_the_service() -> None:
-    from importlib.resources import files
-
     said = "".join(p.read_text() for p in files("service").iterdir() if p.name.endswith(".py"))
     assert [name for name in STATEMENTS if f'"{name}"' not in said] == []
 
@@ -78,4 +77,4 @@ def _numbered(statement: str) -> SQL:
             names.append(found[1])
         return f"${names.index(found[1]) + 1}"
 
-    return SQL(re.sub(r"%\((\w+)\)s", number, statement))  # type: ignore[arg-type]
+    return SQL(re.sub(r"%\((\w+)\)s", number, statement))

@@ -1,0 +1,36 @@
+"""The rules of the house, as failing tests."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODULES = [p for room in ("domain", "projections", "service") for p in (ROOT / room).rglob("*.py")]
+
+
+def test_the_rooms_keep_their_contracts() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_module_outgrows_its_plan() -> None:
+    grown = {p.name: n for p in MODULES if (n := len(p.read_text().splitlines())) > 300}
+    assert grown == {}
+
+
+SQL = re.compile(
+    r"\s*(select\s.*\sfrom|insert\s+into|update\s+\S+\s+set|delete\s+from|create\s+\w+\s+\S+\s*\(|copy\s+\S+\s+(to|from))\s",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def test_no_sql_stands_in_the_code() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not SQL.match(node.value), (path.name, node.value)
