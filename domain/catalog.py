@@ -6,7 +6,18 @@ from typing import Any
 
 import msgspec
 
-from domain import dispute, license_key, payment, refund, subscription
+from domain import (
+    abandoned_checkout,
+    credit,
+    dispute,
+    dunning,
+    entitlement_grant,
+    license_key,
+    payment,
+    payout,
+    refund,
+    subscription,
+)
 from domain.machine import Lifecycle
 from domain.payload import Payload
 
@@ -44,6 +55,11 @@ AGGREGATES = (
     _aggregate(refund),
     _aggregate(dispute),
     _aggregate(license_key),
+    _aggregate(entitlement_grant),
+    _aggregate(payout),
+    _aggregate(credit),
+    _aggregate(abandoned_checkout),
+    _aggregate(dunning),
 )
 
 BY_CATEGORY = {aggregate.category: aggregate for aggregate in AGGREGATES}

@@ -34,8 +34,9 @@ def test_every_event_is_the_providers_and_of_its_category(aggregate: Aggregate) 
         assert re.fullmatch(rf"{aggregate.category}\.[a-z_]+", event)
 
 
-def test_the_events_of_the_five_aggregates_are_all_there() -> None:
+def test_all_48_event_types_of_the_provider_are_there() -> None:
     told = {event for aggregate in AGGREGATES for event in aggregate.lifecycle.events}
+    assert len(told) == 48
     assert told == {
         "subscription.active", "subscription.renewed", "subscription.plan_changed",
         "subscription.past_due", "subscription.on_hold", "subscription.paused",
@@ -46,6 +47,14 @@ def test_the_events_of_the_five_aggregates_are_all_there() -> None:
         "dispute.opened", "dispute.challenged", "dispute.accepted", "dispute.cancelled",
         "dispute.expired", "dispute.won", "dispute.lost",
         "license_key.created",
+        "entitlement_grant.created", "entitlement_grant.delivered", "entitlement_grant.failed",
+        "entitlement_grant.revoked",
+        "payout.created", "payout.on_hold", "payout.in_progress", "payout.failed", "payout.success",
+        "credit.added", "credit.deducted", "credit.expired", "credit.rolled_over",
+        "credit.rollover_forfeited", "credit.overage_charged", "credit.overage_reset",
+        "credit.manual_adjustment", "credit.balance_low",
+        "abandoned_checkout.detected", "abandoned_checkout.recovered",
+        "dunning.started", "dunning.recovered",
     }  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""An entitlement grant: something a customer was given (a key, a role, files), and its lifecycle.
+
+Source of the table: the provider's guides "Entitlements" and "Entitlement grant" webhooks. They
+differ on whether a grant can be delivered again after it was revoked; the table allows it. The
+statuses come capitalised on the wire and in lower case in the published examples.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from domain.machine import SILENT, START, Lifecycle
+from domain.payload import Customer, Moment, Name
+
+Status = Literal["pending", "delivered", "failed", "revoked"]
+
+# fmt: off
+LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows=[
+    # event                         from                                             to
+    ("entitlement_grant.created",   START,                                           "pending"),
+    ("entitlement_grant.failed",    ("pending", "delivered", "failed"),              "failed"),
+    # from revoked: given again when the subscription recovers
+    ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered"),
+    ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),   "revoked"),
+    # keys and feature flags are delivered as they are created
+    (SILENT,                        "pending",                                       "delivered"),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read."""
+
+    id: Name
+    status: str | None = None
+    customer_id: Name | None = None
+    entitlement_id: Name | None = None
+    integration_type: Name | None = None
+    subscription_id: Name | None = None
+    payment_id: Name | None = None
+    created_at: Moment | None = None
+    delivered_at: Moment | None = None
+    revoked_at: Moment | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """The holder, of whom the payload knows no more than the id."""
+        return Customer(self.customer_id) if self.customer_id else None
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a grant, beside its status."""
+
+    id: str
+    customer_id: str | None
+    entitlement_id: str | None
+    integration_type: str | None
+    subscription_id: str | None
+    payment_id: str | None
+    created_at: Moment | None
+    delivered_at: Moment | None
+    revoked_at: Moment | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
+    known = state or _UNKNOWN
+    return State(
+        id=seen.id,
+        customer_id=seen.customer_id or known.customer_id,
+        entitlement_id=seen.entitlement_id or known.entitlement_id,
+        integration_type=seen.integration_type or known.integration_type,
+        subscription_id=seen.subscription_id or known.subscription_id,
+        payment_id=seen.payment_id or known.payment_id,
+        created_at=seen.created_at or known.created_at,
+        delivered_at=seen.delivered_at,
+        revoked_at=seen.revoked_at,
+    )
+
+
+_UNKNOWN = State("", *(None,) * 8)

@@ -1,0 +1,65 @@
+"""A payout to the merchant's bank, and its lifecycle.
+
+The provider's guide says that no status is final and none follows another by rule: a payout that
+succeeded may fail later and be returned. So every event is allowed from every status.
+"""
+
+from typing import Literal, get_args
+
+from msgspec import Struct, field
+
+from domain.machine import START, Lifecycle
+from domain.payload import Customer, Minor, Moment, Name
+
+Status = Literal["not_initiated", "in_progress", "on_hold", "failed", "success"]
+
+# fmt: off
+LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
+    # event                from  to
+    ("payout.created",     START, "not_initiated"),
+    ("payout.in_progress", "*",   "in_progress"),
+    ("payout.on_hold",     "*",   "on_hold"),
+    ("payout.success",     "*",   "success"),
+    ("payout.failed",      "*",   "failed"),
+])
+# fmt: on
+
+
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
+
+    id: Name = field(name="payout_id")
+    status: str | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+    amount: Minor | None = None
+    fee: Minor | None = None
+    currency: Name | None = None
+
+    @property
+    def who(self) -> Customer | None:
+        """Nobody: a payout is the merchant's own."""
+        return None
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """What the entries so far say of a payout, beside its status."""
+
+    id: str
+    created_at: Moment | None
+    updated_at: Moment | None
+    amount: int | None
+    fee: int | None
+    currency: str | None
+
+
+def evolve(state: State | None, seen: Payload) -> State:
+    """The state after the snapshot ``seen``: its fields win."""
+    return State(
+        id=seen.id,
+        created_at=seen.created_at or (state.created_at if state else None),
+        updated_at=seen.updated_at,
+        amount=seen.amount,
+        fee=seen.fee,
+        currency=seen.currency,
+    )

@@ -1,0 +1,2 @@
+-- The order of the list, newest first.
+create index on {table} (book, created_at, payment_id)

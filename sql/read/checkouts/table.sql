@@ -1,0 +1,15 @@
+-- Abandoned checkouts, each known by the payment that was not completed. memo is the fold, to be extended.
+create table {table} (
+    book                 text not null,
+    payment_id           text not null,
+    customer_id          text,
+    status               text not null,
+    status_since         timestamptz not null,
+    created_at           timestamptz not null,
+    abandonment_reason   text,
+    recovered_payment_id text,
+    position             bigint not null,
+    snapshot_position    bigint not null,
+    memo                 bytea not null,
+    primary key (book, payment_id)
+)
