@@ -44,7 +44,6 @@ class Payload(Struct, frozen=True, gc=False):
     balance_before: Amount | None = None
     balance_after: Amount | None = None
     overage_after: Amount | None = None
-    available_balance: Amount | None = None
 
     @property
     def id(self) -> str:
@@ -62,11 +61,21 @@ class Payload(Struct, frozen=True, gc=False):
         return Customer(self.customer_id)
 
 
-class State(Struct, frozen=True, array_like=True, gc=False):
-    """The balance as the latest ledger row leaves it.
+class Entry(Struct, frozen=True, array_like=True, gc=False):
+    """One row of the ledger: what it found and what it left."""
 
-    ``gaps`` counts the rows whose ``balance_before`` is not what the row before them left: where
-    it is not 0, a row is missing. ``updated_at`` is when the latest row was made.
+    id: str
+    before: str | None
+    after: str
+
+
+class State(Struct, frozen=True, array_like=True, gc=False):
+    """The balance as the ledger leaves it.
+
+    Rows of one instant have no order of their own; they are chained, each to the one that left what
+    it found. ``gaps`` counts the rows that fit to none: where it is not 0, a row is missing.
+    ``updated_at`` is when the latest rows were made; ``latest`` are they, and ``opening`` and
+    ``earlier_gaps`` what was before them.
     """
 
     id: str
@@ -77,28 +86,50 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     balance: str | None
     overage: str | None
     gaps: int
+    opening: str | None
+    earlier_gaps: int
+    latest: tuple[Entry, ...]
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after a ledger row; a warning leaves the balance as it is."""
-    balance, overage = _decimal(seen.balance_after), _decimal(seen.overage_after)
-    if state is None:
-        made = seen.created_at
-        key = (seen.id, seen.customer_id, seen.credit_entitlement_id)
-        return State(*key, made, made, balance, overage, 0)
-    if balance is None:
-        return state
-    gap = state.balance is not None and state.balance != _decimal(seen.balance_before)
+    """The state after a ledger row; a warning and a row told twice leave the balance as it is."""
+    key = (seen.id, seen.customer_id, seen.credit_entitlement_id)
+    known = state or State(*key, seen.created_at, None, None, None, 0, None, 0, ())
+    after = _decimal(seen.balance_after)
+    entry_id = seen.entry_id or ""
+    if after is None or (entry_id and any(entry.id == entry_id for entry in known.latest)):
+        return known
+    later = known.updated_at is None or (seen.created_at or known.updated_at) > known.updated_at
+    opening, earlier = (known.balance, known.gaps) if later else (known.opening, known.earlier_gaps)
+    row = Entry(entry_id, _decimal(seen.balance_before), after)
+    latest = tuple(sorted((*(() if later else known.latest), row), key=lambda e: e.id))
+    balance, gaps = _chained(opening, latest)
     return State(
-        id=state.id,
-        customer_id=state.customer_id,
-        credit_entitlement_id=state.credit_entitlement_id,
-        created_at=state.created_at or seen.created_at,
-        updated_at=seen.created_at or state.updated_at,
+        *key,
+        created_at=known.created_at or seen.created_at,
+        updated_at=seen.created_at if later else known.updated_at,
         balance=balance,
-        overage=overage,
-        gaps=state.gaps + gap,
+        overage=_decimal(seen.overage_after) or known.overage,
+        gaps=earlier + gaps,
+        opening=opening,
+        earlier_gaps=earlier,
+        latest=latest,
     )
+
+
+def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | None, int]:
+    """The balance after the rows of one instant, and how many of them fit to none before."""
+    left, gaps = list(entries), 0
+    while left:
+        fits = next((e for e in left if e.before == balance), None)
+        if fits is None:
+            # the chain begins, or begins anew: with the row that no other of these leads to
+            gaps += balance is not None
+            led_to = {e.after for e in left}
+            fits = next((e for e in left if e.before not in led_to), left[0])
+        left.remove(fits)
+        balance = fits.after
+    return balance, gaps
 
 
 def _decimal(amount: str | float | None) -> str | None:

@@ -17,8 +17,8 @@ Status = Literal["pending", "delivered", "failed", "revoked"]
 # fmt: off
 LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows=[
     # event                         from                                             to
-    ("entitlement_grant.created",   START,                                           "pending"),
-    ("entitlement_grant.failed",    ("pending", "delivered", "failed"),              "failed"),
+    ("entitlement_grant.created",   (START, "pending"),                              "pending"),
+    ("entitlement_grant.failed",    ("pending", "delivered", "revoked", "failed"),   "failed"),
     # from revoked: given again when the subscription recovers
     ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered"),
     ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),   "revoked"),

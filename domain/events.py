@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from domain.catalog import BY_CATEGORY, Aggregate
 from domain.payload import Customer, Moment, Name, decode, normal_moment
+from domain.upcasters import current_type
 
 Verdict = Literal[
     "applied", "confirmed", "inferred", "unexpected", "unknown", "unreadable", "foreign"
@@ -40,7 +41,7 @@ class Entry(Struct, frozen=True, gc=False):
     """An event as it was understood.
 
     Attributes:
-        type: the provider's type; empty where the body names none.
+        type: the provider's type, by its name of today; empty where the body names none.
         occurred_at: the body's ``timestamp``; ``sent_at`` where that cannot be read.
         aggregate, id: the stream that the entry belongs to; None where it belongs to none.
         payload: the aggregate's payload, present where there is a stream.
@@ -83,6 +84,13 @@ class _Envelope(Struct, frozen=True, gc=False):
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 
+
+class _Data(Struct, frozen=True, gc=False):
+    data: Raw
+
+
+_DATA = msgspec.json.Decoder(_Data)
+
 # what a JSON body can provoke: bad JSON, bad UTF-8, nesting beyond the parser's depth
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -102,7 +110,7 @@ def read(event: Event, business_id: str | None = None) -> Entry:
     occurred_at = envelope.timestamp and normal_moment(envelope.timestamp)
     if occurred_at is None:
         occurred_at, unread = event.sent_at, (*dict.fromkeys((*unread, "timestamp")),)
-    kind = envelope.type
+    kind = current_type(envelope.type)
     if business_id and envelope.business_id and envelope.business_id != business_id:
         return Entry(event, kind, occurred_at, verdict="foreign", unread=unread)
     aggregate = BY_CATEGORY.get(kind.partition(".")[0])
@@ -132,7 +140,7 @@ def snapshot(body: bytes) -> dict[str, Raw]:
     Raises:
         msgspec.DecodeError: if the body has no readable ``data``.
     """
-    return msgspec.json.decode(msgspec.json.decode(body, type=_Envelope).data, type=dict[str, Raw])
+    return msgspec.json.decode(_DATA.decode(body).data, type=dict[str, Raw])
 
 
 def _spelled(status: str | None, aggregate: Aggregate) -> str | None:

@@ -180,12 +180,16 @@ def _marks(ordered: Sequence[Entry]) -> tuple[list[bool], dict[tuple[Any, ...], 
     """Which entries are late, and which position each fact was first recorded at."""
     lates = [False] * len(ordered)
     firsts: dict[tuple[Any, ...], int] = {}
-    lowest = ordered[-1].event.position
+    # the lowest position of what happened later; what happened in the same instant is not later
+    lowest = same = ordered[-1].event.position
+    instant = ordered[-1].occurred_at
     for index in range(len(ordered) - 1, -1, -1):
         entry = ordered[index]
         position = entry.event.position
-        lates[index] = position > lowest
-        lowest = min(lowest, position)
+        if entry.occurred_at != instant:
+            lowest, instant = min(lowest, same), entry.occurred_at
+        lates[index] = instant != ordered[-1].occurred_at and position > lowest
+        same = min(same, position)
         this = entry.key[:3]
         firsts[this] = min(position, firsts.get(this, position))
     return lates, firsts

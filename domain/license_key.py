@@ -15,8 +15,8 @@ Status = Literal["active", "expired", "disabled"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("license_key", get_args(Status), initial=START, rows=[
-    # event                 from                  to
-    ("license_key.created", START,                "active"),
+    # event                 from                    to
+    ("license_key.created", (START, "active"),    "active"),
     (SILENT,                "active",             "disabled"),
     (SILENT,                "disabled",           "active"),
     (SILENT,                ("active", "disabled"), "expired"),

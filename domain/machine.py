@@ -2,8 +2,8 @@
 
 An aggregate writes its table as rows of (event, from, to), in the provider's own event names.
 ``transitions`` expands the rows when the module is imported; a table that names an unknown
-status, gives one event two outcomes from one status, or leaves a status unreachable is refused
-there and then. The fold uses the plain lookup that results: a trigger of the library costs some
+status, gives one event two outcomes from one status, leaves a status unreachable, or does not
+allow an event to be told twice, is refused there and then. The fold uses the plain lookup that results: a trigger of the library costs some
 8 µs, a lookup 0.1 µs. The tests fire every (status, event) pair at the library and compare.
 """
 
@@ -51,6 +51,7 @@ class Lifecycle:
         self._check_names()
         self.edges = _expand(category, self._known(), initial, self._rows)
         self._check_reachable()
+        self._check_repetition()
         self.ranks: Mapping[str, int] = {
             event: rank for rank, event in enumerate(dict.fromkeys(row[0] for row in self._rows))
         }
@@ -131,6 +132,14 @@ class Lifecycle:
             frontier.extend(fresh)
         if lost := set(self.statuses) - reached:
             raise ValueError(f"{self.category}: no row leads to {sorted(lost)}")
+
+    def _check_repetition(self) -> None:
+        # the provider may tell the same again under another id: a replay, a second endpoint
+        told = [edge for edge in self.edges if edge.event != SILENT]
+        for event in {edge.event for edge in told}:
+            targets = {edge.target for edge in told if edge.event == event}
+            if lost := targets - set(self.sources(event)):
+                raise ValueError(f"{self.category}: {event!r} is not allowed from {sorted(lost)}")
 
 
 def _sources(source: str | tuple[str, ...]) -> tuple[str, ...]:

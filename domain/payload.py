@@ -21,6 +21,8 @@ Name = Annotated[str, Meta(max_length=200)]
 Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """An amount in minor units (cents, yen) of the currency beside it."""
 
+_CAREFUL = (b"\\u0000", b'"9999-', b'"0001-')
+
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -28,8 +30,8 @@ class Customer(Struct, frozen=True, gc=False):
     """The customer as embedded in a payload (``CustomerLimitedDetails`` in the provider's SDK)."""
 
     customer_id: Name
-    email: str | None = None
-    name: str | None = None
+    email: Name | None = None
+    name: Name | None = None
 
 
 class Payload(Protocol):
@@ -59,8 +61,9 @@ def decode(
     Raises:
         msgspec.DecodeError: if it is no JSON object, or lacks a readable required field.
     """
-    # a NUL fits into JSON but into no text column, so such a body takes the careful way
-    if b"\\u0000" not in memoryview(raw).tobytes():
+    content = memoryview(raw).tobytes()
+    # what fits into JSON but into no column takes the careful way: a NUL, and the ends of time
+    if not any(mark in content for mark in _CAREFUL):
         try:
             return decoder.decode(raw), ()
         except msgspec.ValidationError:
@@ -81,11 +84,22 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
             _refuse_unstorable(value, part)
             values[field.name] = value
         except (msgspec.MsgspecError, ValueError, OverflowError):
-            unread.append(field.encode_name)
+            # whom it concerns must not be lost with a strange name or address
+            inner, lost = _customer(part) if field.name == "customer" else (None, ("",))
+            if inner is not None:
+                values[field.name] = inner
+            unread += [f"{field.encode_name}.{name}".rstrip(".") for name in lost]
     try:
         return kind(**values), tuple(unread)
     except TypeError:
         raise msgspec.ValidationError(f"no readable identity of {kind.__name__}") from None
+
+
+def _customer(part: Raw) -> tuple[Customer | None, tuple[str, ...]]:
+    try:
+        return _field_by_field(Customer, part)
+    except msgspec.MsgspecError:
+        return None, ("",)
 
 
 def _refuse_unstorable(value: object, part: Raw) -> None:
@@ -94,8 +108,10 @@ def _refuse_unstorable(value: object, part: Raw) -> None:
             _refuse_unstorable(getattr(value, name), part)
     elif isinstance(value, str) and "\0" in value:
         raise ValueError("holds a NUL")
-    elif isinstance(value, datetime) and memoryview(part).tobytes()[:1] != b'"':
-        raise ValueError("a number is no time")
+    elif isinstance(value, datetime) and (
+        memoryview(part).tobytes()[:1] != b'"' or normal_moment(value) is None
+    ):
+        raise ValueError("no time that every clock can hold")
 
 
 def normal_moment(at: datetime) -> datetime | None:

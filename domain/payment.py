@@ -41,6 +41,14 @@ LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, rows=[
 # fmt: on
 
 
+class Period(Struct, frozen=True, array_like=False, gc=False):
+    """A period of a subscription that a payment paid for; told only when it succeeded."""
+
+    subscription_id: Name
+    ends_at: Moment
+    starts_at: Moment | None = None
+
+
 class Payload(Struct, frozen=True, gc=False):
     """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
 
@@ -55,6 +63,8 @@ class Payload(Struct, frozen=True, gc=False):
     settlement_currency: Name | None = None
     refund_status: Name | None = None
     invoice_id: Name | None = None
+    subscription_ids: tuple[Name, ...] | None = None
+    service_periods: tuple[Period, ...] | None = None
 
     @property
     def who(self) -> Customer | None:
@@ -63,11 +73,16 @@ class Payload(Struct, frozen=True, gc=False):
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a payment, beside its status."""
+    """What the entries so far say of a payment, beside its status.
+
+    ``subscription_ids`` are all that it pays for: the provider's ``subscription_id`` is null where
+    there are several. ``periods`` are the authority on how long each is paid for.
+    """
 
     id: str
     customer_id: str | None
-    subscription_id: str | None
+    subscription_ids: tuple[str, ...]
+    periods: tuple[Period, ...]
     created_at: Moment | None
     total_amount: int | None
     currency: str | None
@@ -83,7 +98,8 @@ def evolve(state: State | None, seen: Payload) -> State:
     return State(
         id=seen.id,
         customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
-        subscription_id=seen.subscription_id or known.subscription_id,
+        subscription_ids=_subscriptions(known, seen),
+        periods=seen.service_periods or known.periods,
         created_at=seen.created_at or known.created_at,
         total_amount=seen.total_amount,
         currency=seen.currency,
@@ -94,4 +110,12 @@ def evolve(state: State | None, seen: Payload) -> State:
     )
 
 
-_UNKNOWN = State("", *(None,) * 9)
+def _subscriptions(known: State, seen: Payload) -> tuple[str, ...]:
+    one = (seen.subscription_id,) if seen.subscription_id else ()
+    of_periods = tuple(period.subscription_id for period in seen.service_periods or ())
+    return tuple(
+        sorted({*known.subscription_ids, *one, *(seen.subscription_ids or ()), *of_periods})
+    )
+
+
+_UNKNOWN = State("", None, (), (), *(None,) * 7)

@@ -16,7 +16,7 @@ Status = Literal["not_initiated", "in_progress", "on_hold", "failed", "success"]
 # fmt: off
 LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
     # event                from  to
-    ("payout.created",     START, "not_initiated"),
+    ("payout.created",     (START, "not_initiated"), "not_initiated"),
     ("payout.in_progress", "*",   "in_progress"),
     ("payout.on_hold",     "*",   "on_hold"),
     ("payout.success",     "*",   "success"),

@@ -1,75 +1,69 @@
 """One plain sentence for each step, for the person who asks why."""
 
+from datetime import datetime, timedelta
+
 from domain.fold import Step
 from domain.machine import START
+from domain.phrases import PHRASES
 
 
 def sentence(step: Step) -> str:
-    """What the entry did to its stream, why, and what is odd about it."""
-    return " ".join((_deed(step), *_oddities(step)))
+    """What the entry did to its stream, because of what, and what is odd about it."""
+    said = headline(step.entry.type, step.verdict, step.before, step.after, step.entry.occurred_at)
+    reported = reported_after(step.entry.event.recorded_at - step.entry.occurred_at)
+    return " ".join((f"{said}; {reported}.", *_oddities(step)))
 
 
-def _deed(step: Step) -> str:  # noqa: PLR0911 - one sentence a verdict
-    kind = step.entry.type
-    match step.verdict:
-        case "applied" if step.before == START:
-            return f"Began as {step.after}."
-        case "applied":
-            return f"Changed from {step.before} to {step.after}."
-        case "confirmed":
-            return f"Stays {step.after}."
-        case "inferred" if kind not in _known(step, step.before):
-            return f"First seen here, as {step.after}: what came before {kind} is not recorded."
-        case "inferred":
-            return (
-                f"{kind} alone leads to {_named(step.told)}, but its payload already shows"
-                f" {step.after}, which is followed."
-            )
-        case "unexpected":
-            return (
-                f"{kind} is not expected while {_named(step.before)};"
-                f" the provider's status {step.after} is followed."
-            )
-        case _ if kind not in _known(step):
-            return f"The type {kind} is not known to this version; {_followed(step)}."
-        case _:
-            return (
-                f"The status {step.entry.status} is not known to this version; {_followed(step)}."
-            )
+def headline(kind: str, verdict: str, before: str, after: str, at: datetime) -> str:
+    """The status and its reason, as "On hold since 3 May 10:02: a payment failed"."""
+    why = PHRASES.get(kind, f"an event {kind} came, which this version does not know")
+    if after == START:
+        return f"Not yet begun: {why}"
+    name = after.replace("_", " ").capitalize()
+    if after != before or verdict in {"inferred", "unexpected"}:
+        return f"{name} since {at.day} {at:%b %H:%M}: {why}"
+    return f"Still {name.lower()}: {why}"
+
+
+def reported_after(delay: timedelta) -> str:
+    """How long after it happened a webhook told of it."""
+    seconds = delay.total_seconds()
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            count = int(seconds // size)
+            named = "day" if (count, unit) == (1, "days") else unit
+            return f"reported by webhook {count} {named} later"
+    return "reported by webhook at once"
 
 
 def _oddities(step: Step) -> list[str]:
     said: list[str] = []
+    kind, entry = step.entry.type, step.entry
+    known = entry.aggregate is not None and kind in entry.aggregate.lifecycle.ranks
+    if known and step.verdict == "unknown":
+        said.append(
+            f"The status {entry.status} is not known to this version and is not guessed at."
+        )
+    elif not known and step.after != step.before:
+        said.append(f"The provider's status {step.after} is followed.")
+    elif step.verdict == "unexpected":
+        followed = f": the provider's status {step.after} is followed" * (step.after != step.told)
+        said.append(f"Not expected while {_named(step.before)}{followed}.")
+    elif step.after != step.told:
+        said.append(f"The event alone leads to {_named(step.told)}; its payload is followed.")
     if step.missing:
         names = " and ".join(step.missing)
         said.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
     if step.newer:
-        said.append(
-            f"Its payload is newer than the event and already shows {step.entry.status},"
-            " as later events explain."
-        )
+        said.append(f"Its payload is newer and shows {entry.status}, as later events explain.")
     if step.late:
         said.append("Recorded late, after something that happened later.")
     if step.revision:
         said.append("Another body under the webhook-id of an earlier event.")
-    if step.entry.unread:
-        said.append(f"Could not be read: {', '.join(step.entry.unread)}.")
+    if entry.unread:
+        said.append(f"Could not be read: {', '.join(entry.unread)}.")
     return said
 
 
 def _named(status: str) -> str:
-    return "not yet begun" if status == START else status
-
-
-def _followed(step: Step) -> str:
-    if step.after == step.before:
-        return f"the status stays {_named(step.after)}"
-    return f"the provider's status {step.after} is followed"
-
-
-def _known(step: Step, status: str | None = None) -> tuple[str, ...]:
-    """The events of the lifecycle, or only those that it allows from ``status``."""
-    if step.entry.aggregate is None:
-        return ()
-    edges = step.entry.aggregate.lifecycle.edges
-    return tuple(edge.event for edge in edges if status in (None, edge.source))
+    return "not yet begun" if status == START else status.replace("_", " ")

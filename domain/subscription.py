@@ -26,10 +26,10 @@ LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=
     ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),                    "on_hold"),
     # from on_hold: the hold of an unpaid pause settlement; its event is undocumented
     ("subscription.paused",                ("active", "on_hold", "paused"),                                "paused"),
-    ("subscription.unpaused",              ("paused", "on_hold"),                                          "active"),
+    ("subscription.unpaused",              ("paused", "on_hold", "active"),                                "active"),
     ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"),       "cancelled"),
     # from cancelled: one guide ends a scheduled cancellation so, another calls cancelled the end
-    ("subscription.expired",               ("active", "cancelled"),                                        "expired"),
+    ("subscription.expired",               ("active", "cancelled", "expired"),                             "expired"),
     ("subscription.failed",                ("pending", "failed"),                                          "failed"),
     ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),         "="),
     ("subscription.updated",               "*",                                                            "="),

@@ -44,7 +44,6 @@ def row(folded: Fold[State]) -> Row:
 
 CHECKOUTS = Projection[Fold[State]](
     name="checkouts",
-    version=1,
     key="payment_id",
     columns=Row,
     row=row,

@@ -50,7 +50,6 @@ def row(folded: Fold[State]) -> Row:
 
 CREDITS = Projection[Fold[State]](
     name="credits",
-    version=1,
     key="credit_id",
     columns=Row,
     row=row,

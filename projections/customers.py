@@ -45,7 +45,6 @@ def recall(memo: bytes) -> State:
 
 CUSTOMERS = Projection[State](
     name="customers",
-    version=1,
     key="customer_id",
     columns=Row,
     row=row,

@@ -48,7 +48,6 @@ def row(folded: Fold[State]) -> Row:
 
 DISPUTES = Projection[Fold[State]](
     name="disputes",
-    version=1,
     key="dispute_id",
     columns=Row,
     row=row,

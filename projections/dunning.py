@@ -46,7 +46,6 @@ def row(folded: Fold[State]) -> Row:
 
 DUNNING = Projection[Fold[State]](
     name="dunning",
-    version=1,
     key="dunning_id",
     columns=Row,
     row=row,

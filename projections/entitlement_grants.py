@@ -48,7 +48,6 @@ def row(folded: Fold[State]) -> Row:
 
 ENTITLEMENT_GRANTS = Projection[Fold[State]](
     name="entitlement_grants",
-    version=1,
     key="entitlement_grant_id",
     columns=Row,
     row=row,

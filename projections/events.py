@@ -18,6 +18,8 @@ class Row(Struct, frozen=True, gc=False):
     type: str
     occurred_at: datetime
     verdict: str
+    status_from: str | None
+    status_to: str | None
     newer: bool
     late: bool
     revision: bool
@@ -27,9 +29,11 @@ def row(done: Step | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
     if isinstance(done, Step):
         entry, verdict = done.entry, done.verdict
+        statuses = (done.before, done.after)
         marks = (done.newer, done.late, done.revision)
     else:
         entry, verdict = done, done.verdict or "unknown"
+        statuses = (None, None)
         marks = (False, False, False)
     return Row(
         entry.event.position,
@@ -38,8 +42,9 @@ def row(done: Step | Entry) -> Row:
         entry.type,
         entry.occurred_at,
         verdict,
+        *statuses,
         *marks,
     )
 
 
-EVENTS = Projection[Step | Entry](name="events", version=1, key="position", columns=Row, row=row)
+EVENTS = Projection[Step | Entry](name="events", key="position", columns=Row, row=row)

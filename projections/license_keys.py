@@ -48,7 +48,6 @@ def row(folded: Fold[State]) -> Row:
 
 LICENSE_KEYS = Projection[Fold[State]](
     name="license_keys",
-    version=1,
     key="license_key_id",
     columns=Row,
     row=row,

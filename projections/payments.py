@@ -11,14 +11,18 @@ from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended."""
+    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended.
+
+    ``paid_until`` is the latest end of the periods that it paid for.
+    """
 
     payment_id: str
     customer_id: str | None
     status: str
     status_since: datetime
     created_at: datetime
-    subscription_id: str | None
+    subscription_ids: list[str]
+    paid_until: datetime | None
     total_amount: int | None
     currency: str | None
     refund_status: str | None
@@ -36,7 +40,8 @@ def row(folded: Fold[State]) -> Row:
         status=folded.status,
         status_since=folded.since,
         created_at=state.created_at or folded.occurred_at,
-        subscription_id=state.subscription_id,
+        subscription_ids=list(state.subscription_ids),
+        paid_until=max((period.ends_at for period in state.periods), default=None),
         total_amount=state.total_amount,
         currency=state.currency,
         refund_status=state.refund_status,
@@ -48,7 +53,6 @@ def row(folded: Fold[State]) -> Row:
 
 PAYMENTS = Projection[Fold[State]](
     name="payments",
-    version=1,
     key="payment_id",
     columns=Row,
     row=row,

@@ -46,7 +46,6 @@ def row(folded: Fold[State]) -> Row:
 
 PAYOUTS = Projection[Fold[State]](
     name="payouts",
-    version=1,
     key="payout_id",
     columns=Row,
     row=row,

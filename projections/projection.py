@@ -4,8 +4,8 @@ A row is a struct whose fields are the columns of the read model, in their order
 names; ``sql/read/<name>/table.sql`` declares their types, and a test holds the two equal. Rows
 are facts keyed by identity, never differences, so writing one again changes nothing.
 
-Raise ``version`` whenever the meaning of a row changes: the tables of a version are built anew
-beside the old ones.
+Raise ``VERSION`` whenever the meaning of any row changes, in the domain too: the tables of a version
+are built anew, all of them together, beside the old ones. They are told by one fold and must agree.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,15 @@ from domain.catalog import Aggregate
 
 T = TypeVar("T")
 
+VERSION = 1
+"""The version of all read models, and of the folds that they keep as ``memo``."""
+
 
 class Projection(Struct, Generic[T], frozen=True, eq=False):
     """One read model.
 
     Attributes:
         name: names its table, its directory in ``sql/read`` and its resource in the API.
-        version: raised with every change of meaning.
         key: the column that, with the book, identifies a row.
         columns: the row's type.
         row: makes the row of one folded thing.
@@ -32,7 +34,6 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     """
 
     name: str
-    version: int
     key: str
     columns: type[Any]
     row: Callable[[T], Any]
@@ -42,7 +43,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     @property
     def view(self) -> str:
         """The name under which readers find this version's rows, whichever table holds them."""
-        return f"{self.name}_v{self.version}"
+        return f"{self.name}_v{VERSION}"
 
     def table(self, generation: int) -> str:
         """The table of one build of this version."""

@@ -48,7 +48,6 @@ def row(folded: Fold[State]) -> Row:
 
 REFUNDS = Projection[Fold[State]](
     name="refunds",
-    version=1,
     key="refund_id",
     columns=Row,
     row=row,

@@ -52,7 +52,6 @@ def row(folded: Fold[State]) -> Row:
 
 SUBSCRIPTIONS = Projection[Fold[State]](
     name="subscriptions",
-    version=1,
     key="subscription_id",
     columns=Row,
     row=row,

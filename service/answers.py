@@ -1,5 +1,6 @@
 """The documents that the API answers, and what their fields mean."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from msgspec import Struct, field
 from domain.access import Because
 from domain.fold import Step
 from domain.machine import START
-from domain.story import sentence
+from domain.story import headline, reported_after, sentence
 
 
 class AccessAnswer(Struct, frozen=True):
@@ -32,8 +33,9 @@ class Page(Struct, frozen=True):
 class HistoryEntry(Struct, frozen=True):
     """One event of a resource, in the order in which the world went.
 
-    ``from`` and ``to`` are the status on either side, null before the beginning. ``body`` leads
-    to the exact bytes.
+    ``from`` and ``to`` are the status on either side, null before the beginning. ``changed`` says
+    what a late event changed in what was concluded before; empty where it had no effect. ``body``
+    leads to the exact bytes.
     """
 
     position: str
@@ -49,6 +51,7 @@ class HistoryEntry(Struct, frozen=True):
     revision: bool
     missing: tuple[str, ...]
     unread: tuple[str, ...]
+    changed: tuple[str, ...]
     what: str
     body: str
 
@@ -58,6 +61,51 @@ class History(Struct, frozen=True):
 
     stream: str
     entries: list[HistoryEntry]
+    position: str
+
+
+class IndexedEvent(Struct, frozen=True):
+    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream."""
+
+    event_position: str
+    type: str
+    stream: str | None
+    customer_id: str | None
+    occurred_at: datetime
+    sent_at: datetime
+    recorded_at: datetime
+    webhook_id: str
+    verdict: str
+    status_from: str | None = field(name="from")
+    status_to: str | None = field(name="to")
+    newer: bool
+    late: bool
+    revision: bool
+    what: str
+    body: str
+
+
+class EventPage(Struct, frozen=True):
+    """A page of events; ``next_cursor`` asks for the next one, null at the end."""
+
+    data: list[IndexedEvent]
+    next_cursor: str | None
+    position: str
+
+
+class Count(Struct, frozen=True):
+    """How many events of one type got one verdict; ``latest_position`` is the newest of them."""
+
+    verdict: str
+    type: str
+    count: int
+    latest_position: str
+
+
+class Counts(Struct, frozen=True):
+    """Counts per verdict and type: a type or status that is new shows here on its first day."""
+
+    data: list[Count]
     position: str
 
 
@@ -94,8 +142,8 @@ def shown(status: str) -> str | None:
     return None if status == START else status
 
 
-def history_entry(step: Step) -> HistoryEntry:
-    """A step, as it is answered."""
+def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
+    """A step, as it is answered; ``changed`` is what it changed by being late."""
     entry = step.entry
     event = entry.event
     return HistoryEntry(
@@ -112,6 +160,34 @@ def history_entry(step: Step) -> HistoryEntry:
         revision=step.revision,
         missing=step.missing,
         unread=entry.unread,
+        changed=changed,
         what=sentence(step),
         body=f"/v1/events/{event.position}/body",
+    )
+
+
+def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
+    """A row of the index, as it is answered."""
+    before, after = row["status_from"] or START, row["status_to"] or START
+    said = headline(row["type"], row["verdict"], before, after, row["occurred_at"])
+    if row["stream"] is None:
+        said = f"Belongs to no resource: {row['verdict']}"
+    reported = reported_after(row["recorded_at"] - row["occurred_at"])
+    return IndexedEvent(
+        event_position=str(row["position"]),
+        type=row["type"],
+        stream=row["stream"],
+        customer_id=row["customer_id"],
+        occurred_at=row["occurred_at"],
+        sent_at=row["sent_at"],
+        recorded_at=row["recorded_at"],
+        webhook_id=row["webhook_id"],
+        verdict=row["verdict"],
+        status_from=shown(before),
+        status_to=shown(after),
+        newer=row["newer"],
+        late=row["late"],
+        revision=row["revision"],
+        what=f"{said}; {reported}.",
+        body=f"/v1/events/{row['position']}/body",
     )

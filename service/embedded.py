@@ -13,6 +13,8 @@ import fcntl
 import os
 import pwd
 import shutil
+import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -22,6 +24,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 ACCOUNT = "daybook"
 """The system account that runs the server where we are root; PostgreSQL refuses to run as root."""
@@ -44,6 +47,7 @@ class Embedded:
 
     def __init__(self, data_dir: Path) -> None:
         self._account = _account()
+        data_dir = data_dir.resolve()
         _prepare(data_dir, self._account)
         self._pgdata = data_dir / "postgres"
         self._bin = _reachable_binaries(data_dir, self._account)
@@ -54,7 +58,7 @@ class Embedded:
     @property
     def url(self) -> str:
         """Where to connect: a socket in the data directory, not the network."""
-        return f"postgresql://postgres@/postgres?host={self._socket}"
+        return f"postgresql://postgres@/postgres?host={quote(str(self._socket), safe='/')}"
 
     def ensure_running(self) -> None:
         """Start the server unless it runs, recovering from any crash; counts us as a user.
@@ -94,12 +98,16 @@ class Embedded:
         fresh.rename(self._pgdata)
 
     def _is_running(self) -> bool:
-        return self._call("pg_ctl", "-D", str(self._pgdata), "status")[0] == 0
+        # by its socket: a killed server can linger as a process that nobody has buried, and after
+        # a restart its number can be another's
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket / ".s.PGSQL.5432")) == 0
 
     def _start(self) -> None:
         log = self._pgdata / "server.log"
         options = f"-k '{self._socket}' {_SETTINGS}"
         where = ("-D", str(self._pgdata), "-l", str(log), "-o", options)
+        self._forget_stranger()
         for attempt in range(_START_ATTEMPTS):
             # the children of a killed server hold its memory until they notice
             time.sleep(attempt)
@@ -107,6 +115,14 @@ class Embedded:
                 return
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else "It wrote no log."
         raise EmbeddedError(f"The private PostgreSQL does not start.\n{tail}")
+
+    def _forget_stranger(self) -> None:
+        """After a restart of a machine or container another process may have the old number."""
+        file = self._pgdata / "postmaster.pid"
+        if file.exists():
+            name = Path(f"/proc/{file.read_text().split()[0]}/comm")
+            if name.exists() and name.read_text().strip() != "postgres":
+                file.unlink()
 
     def _run(self, name: str, *args: str) -> None:
         status, said = self._call(name, *args)
@@ -215,6 +231,10 @@ def _socket_dir(pgdata: Path, account: pwd.struct_passwd | None) -> Path:
     short = sha256(os.fsencode(pgdata.resolve())).hexdigest()[:16]
     made = Path(tempfile.gettempdir()) / f"daybook-{short}"
     made.mkdir(mode=0o700, exist_ok=True)
+    owner = account.pw_uid if account else os.geteuid()
+    found = made.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
+        raise EmbeddedError(f"{made} belongs to somebody else; choose a shorter --data-dir.")
     if account:
-        os.chown(made, account.pw_uid, account.pw_gid)
+        os.chown(made, account.pw_uid, account.pw_gid, follow_symlinks=False)
     return made

@@ -5,6 +5,7 @@ the header; the signature must be at most five minutes old or early (the library
 """
 
 import math
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,11 @@ SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 _KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 """The other headers that are kept. Not all: an endpoint's custom headers may be credentials."""
+
+
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_ENTRY = re.compile(r"(?<!\S)v1,[A-Za-z0-9+/]+={0,2}(?!\S)")
+_MOST_SIGNATURES = 8  # a rotation has two
 
 
 class _Webhook(Webhook):
@@ -69,21 +75,30 @@ class Verifier:
         )
 
     def _verified_by(self, headers: Mapping[str, str], body: bytes) -> str:
-        signed = {name: headers[name] for name in SIGNED_HEADERS}
+        if not _SECONDS.fullmatch(headers["webhook-timestamp"]):
+            raise Problem("signature-refused", "webhook-timestamp is not a number of seconds.")
+        # one well-formed entry at a time: the library raises at a malformed one, and would refuse
+        # the valid one behind it
+        entries = _ENTRY.findall(headers["webhook-signature"])
+        if not entries:
+            raise Problem(
+                "signature-refused", "webhook-signature is malformed: no 'v1,' and base64."
+            )
         text = body.decode("utf-8", "surrogateescape")
         reason = "No signature of it fits this book's secrets."
         for name, secret in self._secrets:
-            try:
-                secret.verify(text, signed, json_parse=False)
-            except WebhookVerificationError as error:
-                if "timestamp" in str(error):
-                    reason = f"{error}: more than five minutes from this server's clock."
-                elif "Headers" in str(error):
-                    reason = "webhook-timestamp is not a number of seconds."
-            except ValueError:
-                # the library lets these through for an entry that is no 'version,base64'
-                reason = "webhook-signature is malformed."
-            else:
+            for entry in entries[:_MOST_SIGNATURES]:
+                signed = {name: headers[name] for name in SIGNED_HEADERS} | {
+                    "webhook-signature": entry
+                }
+                try:
+                    secret.verify(text, signed, json_parse=False)
+                except WebhookVerificationError as error:
+                    if "timestamp" in str(error):
+                        reason = f"{error}: more than five minutes from this server's clock."
+                    continue
+                except ValueError:
+                    continue
                 return name
         raise Problem("signature-refused", reason)
 

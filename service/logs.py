@@ -9,7 +9,7 @@ import structlog
 def set_up() -> None:
     """Send every log line, our own and the libraries', to standard error."""
     terminal = sys.stderr.isatty()
-    render = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    render = _readable() if terminal else structlog.processors.JSONRenderer()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -35,3 +35,8 @@ def set_up() -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("service").setLevel(logging.INFO)
+
+
+def _readable() -> structlog.dev.ConsoleRenderer:
+    # without the values of local variables: those may be bodies, keys and passwords
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

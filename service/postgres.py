@@ -13,7 +13,7 @@ Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""What is raised while the database is away; the same call may succeed later."""
+"""What is raised while the database is away; see ``is_away``."""
 
 _OPTIONS: dict[str, Any] = {
     "autocommit": True,
@@ -25,8 +25,23 @@ _OPTIONS: dict[str, Any] = {
         " -c timezone=UTC -c client_min_messages=warning"
     ),
     "connect_timeout": 5,
+    # a network that drops packets in silence is noticed in seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
     "application_name": "daybook",
 }
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away, full or read-only: the same call may succeed later.
+
+    A row over one of PostgreSQL's limits (class 54) comes as an ``OperationalError`` too, and will
+    never succeed; a server that has become a standby (class 25) comes as another error.
+    """
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith("25") or (isinstance(error, UNAVAILABLE) and not state.startswith("54"))
 
 
 async def connect(url: str) -> Connection:

@@ -21,9 +21,9 @@ from domain.fold import Fold, Step, decode, extend, fold
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS
-from projections.projection import Projection
+from projections.projection import VERSION, Projection
 from service import sql
-from service.postgres import UNAVAILABLE, Connection, connect
+from service.postgres import Connection, connect, is_away
 from service.store import event_of, events_after
 
 LIVE = "live"
@@ -59,9 +59,9 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
     try:
         async with conn.transaction():
             await _project(conn, target, events)
-    except UNAVAILABLE:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it parks one stream only
+    except Exception as error:
+        if is_away(error):
+            raise
         if len(events) == 1:
             await _park(conn, target, events[0], error)
             return
@@ -149,7 +149,9 @@ async def stream_entries(conn: Connection, target: Target, stream: str, until: i
     statement = sql.fill("read/stream", events=sql.relation(target.tables[EVENTS.name]))
     params = {"book": target.book, "stream": stream, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
-    return [read(event_of(row), target.business_id) for row in await found.fetchall()]
+    entries = [read(event_of(row), target.business_id) for row in await found.fetchall()]
+    # the book may name another business since the index was built
+    return [entry for entry in entries if entry.stream == stream]
 
 
 async def _write(
@@ -186,54 +188,53 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
 
 
 async def live_tables(conn: Connection) -> dict[str, str]:
-    """The live table of each projection of this version; one not yet built is absent."""
-    found = await conn.execute(sql.text("read/live"))
-    live = {(row["name"], row["version"]): row["live"] for row in await found.fetchall()}
-    return {
-        p.name: p.table(live[p.name, p.version]) for p in PROJECTIONS if (p.name, p.version) in live
-    }
+    """The live table of each projection of this version; one not yet built is absent.
+
+    In a transaction, no rebuild switches them before it ends.
+    """
+    found = await conn.execute(sql.text("read/live"), {"version": VERSION})
+    live = {row["name"]: row["live"] for row in await found.fetchall()}
+    return {p.name: p.table(live[p.name]) for p in PROJECTIONS if p.name in live}
 
 
-async def advance(conn: Connection, book: str, business_id: str | None) -> bool:
+async def advance(conn: Connection, book: str) -> bool:
     """Project the next events of a book; returns whether there were any.
 
-    Holding the checkpoints' lock, no other process writes the same rows, and no rebuild switches
-    the tables meanwhile.
+    Holding the checkpoint's lock, no other process writes the same rows.
     """
+    place = {"book": book, "version": VERSION}
+    head = await (await conn.execute(sql.text("read/behind"), place)).fetchone()
+    if head is None or not head["behind"]:
+        return False
     async with conn.transaction():
-        found = await conn.execute(sql.text("read/lock_checkpoints"), {"book": book})
-        places = {(row["name"], row["version"]): row["position"] for row in await found.fetchall()}
+        # in this order, as a rebuild takes them too
         tables = await live_tables(conn)
-        position = min(places[p.name, p.version] for p in PROJECTIONS)
-        events = await events_after(conn, book, position, _BATCH)
+        locked = await conn.execute(sql.text("read/lock_checkpoint"), place)
+        row = await locked.fetchone()
+        if row is None or len(tables) < len(PROJECTIONS):
+            return False
+        events = await events_after(conn, book, row["position"], _BATCH)
         if not events:
             return False
-        await project(conn, Target(book, business_id, tables), events)
-        for projection in PROJECTIONS:
-            await set_checkpoint(conn, book, projection, events[-1].position)
+        await project(conn, Target(book, head["business_id"], tables), events)
+        moved = {**place, "position": events[-1].position, "expected": row["position"]}
+        if await (await conn.execute(sql.text("read/move_checkpoint"), moved)).fetchone() is None:
+            raise RuntimeError(f"the checkpoint of {book} moved under its lock")
     return True
 
 
-async def set_checkpoint(
-    conn: Connection, book: str, projection: Projection[Any], position: int
-) -> None:
-    """Say how far a projection has come in a book."""
-    params = {
-        "book": book,
-        "name": projection.name,
-        "version": projection.version,
-        "position": position,
-    }
+async def set_checkpoint(conn: Connection, book: str, position: int) -> None:
+    """Say how far the read models have come in a book, whatever was said before."""
+    params = {"book": book, "version": VERSION, "position": position}
     await conn.execute(sql.text("read/set_checkpoint"), params)
 
 
 class Projector:
     """Follows one book: woken by the writer of this process, and polling for all others."""
 
-    def __init__(self, url: str, book: str, business_id: str | None) -> None:
+    def __init__(self, url: str, book: str) -> None:
         self._url = url
         self._book = book
-        self._business_id = business_id
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -245,17 +246,18 @@ class Projector:
         while True:
             try:
                 await self._follow()
-            except UNAVAILABLE as error:
-                _log.warning("projector waits", book=self._book, error=type(error).__name__)
-            except Exception:  # noqa: BLE001 - logged, and tried again
-                _log.exception("projector failed", book=self._book)
+            except Exception as error:  # noqa: BLE001 - logged, and tried again
+                if is_away(error):
+                    _log.warning("projector waits", book=self._book, error=type(error).__name__)
+                else:
+                    _log.exception("projector failed", book=self._book)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:
         async with await connect(self._url) as conn:
             while True:
                 self._wake.clear()
-                while await advance(conn, self._book, self._business_id):
+                while await advance(conn, self._book):
                     pass
                 try:
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)

@@ -7,18 +7,18 @@ leaves the live tables as they were; what it left behind is dropped by the next 
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from psycopg.sql import Identifier
 
 from projections.catalog import PROJECTIONS
-from projections.projection import Projection
+from projections.projection import VERSION, Projection
 from service import sql
 from service.postgres import Connection
 from service.projector import LIVE, Target, live_tables, project, set_checkpoint
-from service.store import events_after, heads
+from service.store import books, events_after
 
 _BATCH = 1000
 _LEASE = "rebuild"
@@ -34,7 +34,6 @@ class RebuildRunningError(Exception):
 
 async def rebuild(
     conn: Connection,
-    businesses: Mapping[str, str | None],
     chosen: Sequence[Projection[Any]] = PROJECTIONS,
     progress: Progress = lambda *_: None,
 ) -> dict[str, int]:
@@ -42,8 +41,8 @@ async def rebuild(
 
     Args:
         conn: a connection of its own.
-        businesses: the configured books and the business that each names.
-        chosen: which projections to switch.
+        chosen: which projections to switch. Where read models of this version were never built,
+            it must be all of them.
         progress: told how far it has come.
 
     Returns:
@@ -61,13 +60,17 @@ async def rebuild(
         for projection in PROJECTIONS:
             await _create(conn, projection, tables[projection.name])
         positions: dict[str, int] = {}
-        for book in await heads(conn):
-            target = Target(book, businesses.get(book), tables, build=owner)
-            positions[book] = await _fill(conn, target, owner, progress)
-        await _switch(conn, businesses, generations, chosen, positions=positions, owner=owner)
+        for name, book in (await books(conn)).items():
+            target = Target(name, book.business_id, tables, build=owner)
+            positions[name] = await _fill(conn, target, owner, progress)
+        for table in tables.values():
+            await conn.execute(sql.fill("read/analyze", table=sql.relation(table)))
+        await _switch(conn, generations, chosen, positions=positions, owner=owner)
+        await _hold(conn, owner)
         await _drop_leftovers(conn)
         return positions
     finally:
+        await conn.execute(sql.text("read/forget_parked"), {"build": owner})
         await conn.execute(sql.text("read/give_up_lease"), {"name": _LEASE, "owner": owner})
 
 
@@ -77,12 +80,11 @@ async def missing(conn: Connection) -> list[Projection[Any]]:
     return [p for p in PROJECTIONS if p.name not in live]
 
 
-async def open_checkpoints(conn: Connection, books: Iterable[str]) -> None:
-    """Let the live projections begin in books that they have not seen."""
-    for book in books:
-        for p in PROJECTIONS:
-            params = {"book": book, "name": p.name, "version": p.version}
-            await conn.execute(sql.text("read/open_checkpoint"), params)
+async def open_checkpoints(conn: Connection) -> None:
+    """Let the live read models begin in the books that they have not seen."""
+    for book in await books(conn):
+        params = {"book": book, "version": VERSION}
+        await conn.execute(sql.text("read/open_checkpoint"), params)
 
 
 async def _hold(conn: Connection, owner: str) -> None:
@@ -93,7 +95,7 @@ async def _hold(conn: Connection, owner: str) -> None:
 
 
 async def _allocate(conn: Connection, projection: Projection[Any]) -> int:
-    params = {"name": projection.name, "version": projection.version}
+    params = {"name": projection.name, "version": VERSION}
     found = await conn.execute(sql.text("read/allocate"), params)
     row = await found.fetchone()
     assert row is not None  # noqa: S101 - the statement returns one
@@ -116,12 +118,11 @@ async def _fill(conn: Connection, target: Target, owner: str, progress: Progress
             await project(conn, target, events)
             await _hold(conn, owner)
         position = events[-1].position
-        progress(target.book, position, (await heads(conn))[target.book])
+        progress(target.book, position, (await books(conn))[target.book].position)
 
 
-async def _switch(  # noqa: PLR0913 - all that the one transaction needs
+async def _switch(
     conn: Connection,
-    businesses: Mapping[str, str | None],
     generations: Mapping[Projection[Any], int],
     chosen: Sequence[Projection[Any]],
     *,
@@ -132,22 +133,23 @@ async def _switch(  # noqa: PLR0913 - all that the one transaction needs
     tables = {p.name: p.table(g) for p, g in generations.items()}
     async with conn.transaction():
         await _hold(conn, owner)
-        # every book that exists now: one may have been opened during the build
-        for book in await heads(conn):
-            found = await conn.execute(sql.text("read/lock_checkpoints"), {"book": book})
-            places = [row["position"] for row in await found.fetchall()]
-            target = Target(book, businesses.get(book), tables, build=owner)
-            until = max(places, default=None)
-            positions[book] = await _catch_up(conn, target, positions.get(book, 0), until)
-            for projection in chosen:
-                await set_checkpoint(conn, book, projection, positions[book])
+        # from here on nobody writes the live tables, in no book, one that is opened now included
+        await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+        for name, book in (await books(conn)).items():
+            place = {"book": name, "version": VERSION}
+            row = await (await conn.execute(sql.text("read/lock_checkpoint"), place)).fetchone()
+            target = Target(name, book.business_id, tables, build=owner)
+            until = row["position"] if row else None
+            positions[name] = await _catch_up(conn, target, positions.get(name, 0), until)
+            await set_checkpoint(conn, name, positions[name])
         for p in chosen:
             view, table = sql.relation(p.view), sql.relation(tables[p.name])
             await conn.execute(sql.fill("read/view", view=view, table=table))
-            params = {"name": p.name, "version": p.version, "generation": generations[p]}
+            params = {"name": p.name, "version": VERSION, "generation": generations[p]}
             await conn.execute(sql.text("read/switch"), params)
-        await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
-        await conn.execute(sql.text("read/adopt_parked"), {"build": owner})
+        if len(chosen) == len(PROJECTIONS):
+            await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
+            await conn.execute(sql.text("read/adopt_parked"), {"build": owner})
 
 
 async def _catch_up(conn: Connection, target: Target, position: int, until: int | None) -> int:
@@ -165,7 +167,7 @@ async def _catch_up(conn: Connection, target: Target, position: int, until: int 
 async def _drop_leftovers(conn: Connection) -> None:
     """Drop the tables that are neither live nor the ones before."""
     for p in PROJECTIONS:
-        params = {"name": p.name, "version": p.version}
+        params = {"name": p.name, "version": VERSION}
         row = await (await conn.execute(sql.text("read/kept_builds"), params)).fetchone()
         kept = {p.table(g) for g in (row or {}).values() if g is not None}
         prefix = f"{p.view}_g"

@@ -12,7 +12,7 @@ bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text i
 are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -148,16 +148,33 @@ def _number(
     return receipts, rows, last
 
 
-async def open_books(conn: Connection, books: Iterable[str]) -> None:
-    """Begin the books that have no event yet."""
-    for book in books:
-        await conn.execute(text("store/open_book"), {"book": book})
+class Book(Struct, frozen=True):
+    """A book as the store knows it: where it ends, and the business that it names, if any."""
+
+    position: int
+    business_id: str | None
 
 
-async def heads(conn: Connection) -> dict[str, int]:
-    """The highest position of each book."""
+async def open_books(conn: Connection, books: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Begin the books that have no event yet, each with the business that it names.
+
+    Returns:
+        The books with events that name another business than before: which of their events are
+        foreign is decided anew by a rebuild.
+    """
+    changed: list[str] = []
+    for book, business_id in books.items():
+        params = {"book": book, "business_id": business_id}
+        row = await (await conn.execute(text("store/open_book"), params)).fetchone()
+        if row and row["position"] > 0:
+            changed.append(book)
+    return tuple(changed)
+
+
+async def books(conn: Connection) -> dict[str, Book]:
+    """Every book that was opened."""
     found = await conn.execute(text("store/heads"))
-    return {row["book"]: row["position"] for row in await found.fetchall()}
+    return {r["book"]: Book(r["position"], r["business_id"]) for r in await found.fetchall()}
 
 
 async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:

@@ -8,11 +8,12 @@ from contextlib import suppress
 import psycopg
 import structlog
 
-from service.postgres import UNAVAILABLE, Connection, connect
+from service.postgres import Connection, connect, is_away
 from service.problems import Problem
 from service.store import Delivery, Receipt, append
 
 _MAX_WAITING = 10_000
+_MAX_WAITING_BYTES = 256 << 20
 _MAX_ROWS = 500
 _MAX_BYTES = 8 << 20
 
@@ -29,6 +30,7 @@ class Writer:
         self._book = book
         self._on_append = on_append
         self._waiting: deque[Waiting] = deque()
+        self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._conn: Connection | None = None
 
@@ -38,15 +40,16 @@ class Writer:
         Raises:
             Problem: ``busy`` or ``unavailable``; the sender will try again.
         """
-        if len(self._waiting) >= _MAX_WAITING:
-            raise Problem("busy", f"{_MAX_WAITING} webhooks of this book are waiting.")
+        if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
+            raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append((delivery, future))
+        self._waiting_bytes += len(delivery.body)
         self._wake.set()
         return await future
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled; whoever still waits then is told to send again."""
         try:
             while True:
                 await self._wake.wait()
@@ -54,6 +57,7 @@ class Writer:
                 while self._waiting:
                     await self._write(self._next_batch())
         finally:
+            _fail(self._waiting)
             await self._disconnect()
 
     def _next_batch(self) -> list[Waiting]:
@@ -62,54 +66,61 @@ class Writer:
         while self._waiting and len(batch) < _MAX_ROWS and size < _MAX_BYTES:
             batch.append(self._waiting.popleft())
             size += len(batch[-1][0].body)
+        self._waiting_bytes -= size
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
         try:
+            if not await self._try(batch):
+                # one bad row must not fail the others
+                for one in batch:
+                    await self._try([one])
+        finally:
+            # whatever happened, nobody is left waiting; the sender sends again
+            _fail(batch)
+
+    async def _try(self, batch: list[Waiting]) -> bool:
+        """Append a batch; returns False where its rows should be tried one by one."""
+        try:
             receipts = await self._append([delivery for delivery, _ in batch])
-        except UNAVAILABLE as error:
-            _log.warning("append failed", book=self._book, error=type(error).__name__)
-            self._fail(batch)
-        except psycopg.Error as error:
-            _log.exception("append refused", book=self._book, rows=len(batch))
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
-                return
-            # one bad row must not fail the others
-            for one in batch:
-                await self._write([one])
-        except BaseException:
-            self._fail(batch)
-            raise
-        else:
-            for (_, future), receipt in zip(batch, receipts, strict=True):
-                if not future.done():
-                    future.set_result(receipt)
-            self._on_append()
+        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
+            # neither text nor detail of the error: they can quote the row
+            state = getattr(error, "sqlstate", None)
+            _log.error("append failed", book=self._book, error=type(error).__name__, state=state)
+            await self._disconnect()
+            return is_away(error) or len(batch) == 1
+        for (_, future), receipt in zip(batch, receipts, strict=True):
+            if not future.done():
+                future.set_result(receipt)
+        self._on_append()
+        return True
 
     async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
-        # twice: a connection may have died while idle. Appending again is safe, since what was
-        # committed unconfirmed is found again as a duplicate
-        for attempt in (1, 2):
-            try:
-                if self._conn is None:
-                    self._conn = await connect(self._url)
-                return await append(self._conn, self._book, deliveries)
-            except UNAVAILABLE:
-                await self._disconnect()
-                if attempt == 2:  # noqa: PLR2004
-                    raise
-        raise AssertionError
+        # twice: a connection may have died while idle, or its server become a standby. Appending
+        # again is safe, since what was committed unconfirmed is found again as a duplicate
+        try:
+            return await self._append_once(deliveries)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            await self._disconnect()
+        return await self._append_once(deliveries)
 
-    def _fail(self, batch: list[Waiting]) -> None:
-        for _, future in batch:
-            if not future.done():
-                future.set_exception(
-                    Problem("unavailable", "The webhook could not be recorded; send it again.")
-                )
+    async def _append_once(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        if self._conn is None:
+            self._conn = await connect(self._url)
+        return await append(self._conn, self._book, deliveries)
 
     async def _disconnect(self) -> None:
         if self._conn is not None:
             with suppress(psycopg.Error):
                 await self._conn.close()
             self._conn = None
+
+
+def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(
+                Problem("unavailable", "The webhook could not be recorded; send it again.")
+            )

@@ -29,7 +29,9 @@ create table store.head (
     book        text        primary key,
     position    bigint      not null default 0,
     link        bytea       not null default decode(repeat('00', 32), 'hex'),
-    recorded_at timestamptz not null default '-infinity'
+    recorded_at timestamptz not null default '-infinity',
+    -- the business that the book names, if it names one; events of another are foreign
+    business_id text
 );
 
 -- API keys, each of one book; only the hash of a key is kept.
@@ -43,7 +45,7 @@ create table store.api_key (
 );
 create index api_key_sha256 on store.api_key (sha256);
 
--- The second fence around history; privileges are the first.
+-- The fence around history.
 create function store.refuse() returns trigger language plpgsql as $$
 begin
     raise exception 'events are never altered: % on store.event is refused', tg_op
@@ -66,13 +68,12 @@ create table read.projection (
     primary key (name, version)
 );
 
--- How far each projection has come in each book.
+-- How far the read models of a version have come in each book: all together, in one transaction.
 create table read.checkpoint (
     book     text not null,
-    name     text not null,
     version  integer not null,
     position bigint not null,
-    primary key (book, name, version)
+    primary key (book, version)
 );
 
 -- Streams set aside because an event of theirs could not be digested.

@@ -1,3 +1,3 @@
--- How far one projection has come in one book.
+-- How far the read models of a version have come in one book.
 select position as checkpoint from read.checkpoint
-where book = %(book)s and name = %(name)s and version = %(version)s
+where book = %(book)s and version = %(version)s

@@ -1,5 +1,5 @@
--- How far each projection has come, and the end of its book.
-select h.book, c.name, c.version, c.position, h.position as head
+-- How far the read models of a version have come, and the end of each book.
+select h.book, c.position, h.position as head
 from store.head h
-left join read.checkpoint c on c.book = h.book
-order by h.book, c.name
+left join read.checkpoint c on c.book = h.book and c.version = %(version)s
+order by h.book

@@ -3,4 +3,4 @@ select c.position as checkpoint, r.{key} as key, r.created_at, r.memo, e.body
 from read.checkpoint c
 left join {view} r on r.book = c.book and r.{key} = %(id)s
 left join store.event e on e.book = r.book and e.position = r.snapshot_position
-where c.book = %(book)s and c.name = %(name)s and c.version = %(version)s
+where c.book = %(book)s and c.version = %(version)s

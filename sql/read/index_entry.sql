@@ -3,4 +3,4 @@ select c.position as checkpoint, r.position, r.stream, r.customer_id, r.type, r.
     r.verdict, r.newer, r.late, r.revision
 from read.checkpoint c
 left join {view} r on r.book = c.book and r.position = %(position)s
-where c.book = %(book)s and c.name = %(name)s and c.version = %(version)s
+where c.book = %(book)s and c.version = %(version)s

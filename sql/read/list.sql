@@ -9,5 +9,5 @@ left join lateral (
     limit %(limit)s
 ) r on true
 left join store.event e on e.book = r.book and e.position = r.snapshot_position
-where c.book = %(book)s and c.name = %(name)s and c.version = %(version)s
+where c.book = %(book)s and c.version = %(version)s
 order by r.created_at desc, r.key desc

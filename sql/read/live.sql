@@ -1,2 +1,2 @@
--- Which build of each projection is live.
-select name, version, live from read.projection where live is not null
+-- Which build of each projection is live; whoever asks in a transaction keeps it so until its end.
+select name, live from read.projection where version = %(version)s and live is not null for share

@@ -1,4 +1,4 @@
--- Move the checkpoint of one projection in one book.
-insert into read.checkpoint (book, name, version, position)
-values (%(book)s, %(name)s, %(version)s, %(position)s)
-on conflict (book, name, version) do update set position = excluded.position
+-- Say how far the read models of a version have come in one book.
+insert into read.checkpoint (book, version, position)
+values (%(book)s, %(version)s, %(position)s)
+on conflict (book, version) do update set position = excluded.position

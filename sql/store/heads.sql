@@ -1,2 +1,2 @@
--- The end of every book.
-select book, position from store.head order by book
+-- The end of every book, and the business that it names.
+select book, position, business_id from store.head order by book

@@ -142,7 +142,7 @@ def test_a_terminal_status_that_moves_is_unexpected_and_followed() -> None:
     ])  # fmt: skip
     assert folded.status == "active"
     assert steps[-1].verdict == "unexpected"
-    assert "is not expected while expired" in sentence(steps[-1])
+    assert "Not expected while expired" in sentence(steps[-1])
 
 
 def test_a_stream_that_begins_in_the_middle_is_inferred() -> None:

@@ -1,2 +1,2 @@
--- The events that concern one customer.
-create index on {table} (book, customer_id, position) where customer_id is not null
+-- The events that concern one customer, in the order of the world.
+create index on {table} (book, customer_id, occurred_at, position) where customer_id is not null

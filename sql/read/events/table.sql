@@ -7,6 +7,8 @@ create table {table} (
     type        text not null,
     occurred_at timestamptz not null,
     verdict     text not null,
+    status_from text,
+    status_to   text,
     newer       boolean not null,
     late        boolean not null,
     revision    boolean not null,

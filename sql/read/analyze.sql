@@ -1,0 +1,2 @@
+-- Let the planner know a table that was just filled.
+analyze {table}

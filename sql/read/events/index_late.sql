@@ -1,0 +1,2 @@
+-- What was recorded late.
+create index on {table} (book, position) where late
