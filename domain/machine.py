@@ -3,7 +3,8 @@
 An aggregate writes its table as rows of (event, from, to), in the provider's own event names.
 ``transitions`` expands the rows when the module is imported; a table that names an unknown
 status, gives one event two outcomes from one status, leaves a status unreachable, or does not
-allow an event to be told twice, is refused there and then. The fold uses the plain lookup that results: a trigger of the library costs some
+allow an event to be told twice, is refused there and then.
+The fold uses the plain lookup that results: a trigger of the library costs some
 8 µs, a lookup 0.1 µs. The tests fire every (status, event) pair at the library and compare.
 """
 

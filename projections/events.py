@@ -29,11 +29,11 @@ def row(done: Step | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
     if isinstance(done, Step):
         entry, verdict = done.entry, done.verdict
-        statuses = (done.before, done.after)
+        statuses: tuple[str | None, str | None] = (done.before, done.after)
         marks = (done.newer, done.late, done.revision)
     else:
         entry, verdict = done, done.verdict or "unknown"
-        statuses = (None, None)
+        statuses = None, None
         marks = (False, False, False)
     return Row(
         entry.event.position,

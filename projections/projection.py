@@ -4,8 +4,9 @@ A row is a struct whose fields are the columns of the read model, in their order
 names; ``sql/read/<name>/table.sql`` declares their types, and a test holds the two equal. Rows
 are facts keyed by identity, never differences, so writing one again changes nothing.
 
-Raise ``VERSION`` whenever the meaning of any row changes, in the domain too: the tables of a version
-are built anew, all of them together, beside the old ones. They are told by one fold and must agree.
+Raise ``VERSION`` whenever the meaning of any row changes, in the domain too: the tables of a
+version are built anew, all of them together, beside the old ones. One fold makes them, and they
+must agree.
 """
 
 from collections.abc import Callable

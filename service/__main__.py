@@ -4,8 +4,9 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import psycopg
@@ -23,13 +24,15 @@ from rich.progress import (
 
 from projections.catalog import BY_NAME, PROJECTIONS
 from service import demo as story
-from service import keys, logs, reads, screens, serve
+from service import event_reads, keys, logs, reads, screens, serve
+from service.answers import History
 from service.database import database
 from service.embedded import EmbeddedError
 from service.migrations import migrate as apply_migrations
 from service.postgres import Connection, connect
 from service.problems import Problem
 from service.rebuild import RebuildRunningError, rebuild
+from service.resources import target_of
 from service.send import new_webhook_id, send
 from service.settings import Settings, SettingsError, load
 
@@ -38,11 +41,26 @@ T = TypeVar("T")
 app = typer.Typer(
     name="daybook",
     help="The book of original entry for a Dodo Payments account.",
+    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 keys_app = typer.Typer(help="API keys: each opens one book.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+
+
+@app.callback()
+def options(
+    *,
+    show: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    """The book of original entry for a Dodo Payments account."""
+    if show:
+        _out.print(version("daybook"))
+        raise typer.Exit
+
 
 Config = Annotated[
     Path | None,
@@ -69,8 +87,13 @@ _err = Console(stderr=True, highlight=False)
 def serve_command(
     config: Config = None,
     data_dir: DataDir = None,
-    host: Annotated[str | None, typer.Option(help="[default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes any free one. [default: 8000]")] = None,
+    host: Annotated[
+        str | None, typer.Option(envvar="DAYBOOK_HOST", help="[default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(envvar="DAYBOOK_PORT", help="0 takes any free one. [default: 8000]"),
+    ] = None,
 ) -> None:
     """Receive webhooks and answer questions, until Ctrl-C.
 
@@ -104,7 +127,8 @@ def demo(
 @app.command("send")
 def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     files: Annotated[
-        list[Path], typer.Argument(help="Bodies to send, byte for byte.", exists=True)
+        list[Path],
+        typer.Argument(help="Bodies to send, byte for byte.", exists=True, dir_okay=False),
     ],
     to: Annotated[str, typer.Option(help="The webhook URL of a book.")] = (
         "http://127.0.0.1:8000/webhooks/test"
@@ -149,14 +173,22 @@ def history(
     settings = load(config, data_dir=data_dir)
     reads.category_of(stream)
     chosen = _the_book(settings, book)
-    business = settings.books[chosen].business_id
-    screens.history(_out, _with(settings, lambda c: reads.history(c, chosen, business, stream)))
+
+    async def told(conn: Connection) -> History:
+        return await event_reads.history(conn, await target_of(conn, chosen), stream)
+
+    screens.history(_out, _with(settings, told))
 
 
 @app.command()
 def status(config: Config = None, data_dir: DataDir = None) -> None:
-    """How far each book and projection has come, and how far behind. Exit 0 either way."""
-    screens.status(_out, _with(load(config, data_dir=data_dir), reads.checkpoints))
+    """How far each book has come, how far the read models are behind, and what is set aside."""
+    settings = load(config, data_dir=data_dir)
+
+    async def told(conn: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return await reads.checkpoints(conn), await reads.parked(conn)
+
+    screens.status(_out, *_with(settings, told))
 
 
 @app.command("rebuild")
@@ -178,7 +210,6 @@ def rebuild_command(
             f"No projection is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}."
         )
     chosen = [BY_NAME[name] for name in projections] if projections else PROJECTIONS
-    businesses = {name: book.business_id for name, book in settings.books.items()}
     with _progress() as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -187,7 +218,7 @@ def rebuild_command(
                 tasks[book] = progress.add_task(book, total=end)
             progress.update(tasks[book], completed=position, total=end)
 
-        positions = _with(settings, lambda c: rebuild(c, businesses, chosen, told))
+        positions = _with(settings, lambda c: rebuild(c, chosen, told))
     for book, position in positions.items():
         names = ", ".join(p.name for p in chosen)
         _out.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
@@ -249,6 +280,11 @@ def _with(settings: Settings, ask: Callable[[Connection], Awaitable[T]]) -> T:
         async with await connect(url) as conn:
             return await ask(conn)
 
+    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
+        raise SettingsError(
+            f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
+            " Or set --data-dir, or DAYBOOK_DATABASE_URL."
+        )
     with database(settings) as url:
         return asyncio.run(asked(url))
 
@@ -276,7 +312,10 @@ def main() -> None:
     except Problem as problem:
         _err.print(problem.detail, style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
-    except (psycopg.OperationalError, httpx.HTTPError) as error:
+    except psycopg.errors.UndefinedTable:
+        _err.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
+        raise SystemExit(1) from None
+    except (psycopg.OperationalError, httpx.HTTPError, httpx.InvalidURL) as error:
         _err.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 

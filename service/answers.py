@@ -13,12 +13,13 @@ from domain.story import headline, reported_after, sentence
 
 
 class AccessAnswer(Struct, frozen=True):
-    """Whether a customer is entitled now, until when (UTC; null is open), because of what."""
+    """Whether a customer is entitled at a moment, until when (null is open), because of what."""
 
     customer_id: str
     entitled: bool
     until: datetime | None
     because: tuple[Because, ...]
+    at: datetime
     position: str
 
 

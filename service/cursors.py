@@ -34,6 +34,8 @@ def read(given: str, kind: type[K]) -> Cursor[K]:
         raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
         cursor: Cursor[K] = msgspec.msgpack.decode(raw, type=Cursor[kind])  # type: ignore[valid-type]
         cursor.at.astimezone(UTC)
+        if "\0" in str(cursor.key):
+            raise ValueError  # noqa: TRY301 - the same answer
     except (ValueError, OverflowError, msgspec.MsgspecError):
         raise Problem(
             "invalid-parameter", f"cursor: {given!r} is not one that a page of ours gave."

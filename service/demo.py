@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 import msgspec
 from msgspec import Struct
+from pydantic import SecretStr
 from rich.console import Console
 
 from service import screens, serve
 from service.answers import AccessAnswer, History
 from service.database import database
 from service.send import new_webhook_id, send
-from service.settings import Settings, load, make_trial_book
+from service.settings import Book, Settings, make_trial_book
 
 CUSTOMER = "cus_demo_ada"
 SUBSCRIPTION = "sub_demo_1"
@@ -57,9 +58,7 @@ STORY = (
 def run(out: Console, *, port: int, once: bool) -> None:
     """Serve from a scratch data directory, tell the story, show the answers; then serve on."""
     with _scratch() as data_dir:
-        make_trial_book(data_dir)
-        config = data_dir / "daybook.toml"
-        settings = load(config, data_dir=data_dir, database_url=None, port=port)
+        settings = _settings(data_dir, port)
         sock = serve.listen(settings.host, settings.port)
         where = screens.origin(settings.host, sock.getsockname()[1])
         with database(settings, watch=True) as url:
@@ -76,6 +75,15 @@ def run(out: Console, *, port: int, once: bool) -> None:
             finally:
                 server.should_exit = True
                 thread.join()
+
+
+def _settings(data_dir: Path, port: int) -> Settings:
+    """Made here and not read: whatever is configured, the story must not get into a real book."""
+    secret = make_trial_book(data_dir)
+    book = Book(mode="test", secrets=[SecretStr(secret)])
+    return Settings.model_construct(
+        data_dir=data_dir, port=port, database_url=None, books={serve.TRIAL_BOOK: book}
+    )
 
 
 def _tell(out: Console, where: str, trial: serve.Trial | None) -> None:

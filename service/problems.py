@@ -95,4 +95,12 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
             f"{e.get('key', 'parameter')}: {e.get('message', 'invalid')}" for e in extra
         )
         return answer(Problem("invalid-parameter", said or error.detail))
-    return answer(Problem(_BY_STATUS.get(error.status_code, "internal-error"), error.detail))
+    name = _BY_STATUS.get(error.status_code)
+    if name is None:
+        name = "internal-error" if error.status_code >= 500 else "bad-request"  # noqa: PLR2004
+    return answer(Problem(name, error.detail))
+
+
+def on_unstorable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
+    """What no column can hold cannot be asked for: a NUL, a number without end."""
+    return answer(Problem("invalid-parameter", "A value holds what nothing recorded can hold."))

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from service.answers import AccessAnswer, History
 from service.keys import Key
-from service.serve import TRIAL_BOOK, Trial
+from service.serve import Trial
 from service.settings import Settings
 
 
@@ -21,15 +21,17 @@ def origin(host: str, port: int) -> str:
 def serving(out: Console, where: str, settings: Settings, trial: Trial | None) -> None:
     """Where the doors are, and what to try them with."""
     for name, book in settings.books.items():
-        out.print(f"webhooks of {name} ({book.mode})  {where}/webhooks/{name}", soft_wrap=True)
-    out.print(f"questions            {where}/v1  described at {where}/schema", soft_wrap=True)
+        line = f"book {name}, {book.mode} mode: webhooks to {where}/webhooks/{name}"
+        out.print(line, soft_wrap=True)
+    out.print(f"questions to {where}/v1 , described at {where}/schema", soft_wrap=True)
     if trial is not None:
-        out.print(f"secret               {trial.secret}", soft_wrap=True)
-        out.print(f"API key              {trial.api_key}", soft_wrap=True)
-        out.print(
-            f"Try: daybook send FILE --to {where}/webhooks/{TRIAL_BOOK} --secret {trial.secret}",
-            soft_wrap=True,
-        )
+        out.print("To try it, in another terminal:")
+        out.print(f"  URL={where}", soft_wrap=True)
+        out.print(f"  SECRET={trial.secret}", soft_wrap=True)
+        out.print(f"  KEY={trial.api_key}", soft_wrap=True)
+    else:
+        names = " or ".join(settings.books)
+        out.print(f"An API key: daybook keys create --book {names}", soft_wrap=True)
 
 
 def access(out: Console, answer: AccessAnswer) -> None:
@@ -67,21 +69,22 @@ def history(out: Console, answer: History) -> None:
     out.print(table)
 
 
-def status(out: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """Checkpoints beside the end of their books."""
-    table = Table("book", "end", "projection", "version", "checkpoint", "lag")
-    for row in rows:
+def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[str, Any]]) -> None:
+    """Checkpoints beside the end of their books, and the streams that are set aside."""
+    table = Table("book", "events", "read models at", "lag in events")
+    for row in books:
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
-        table.add_row(
-            row["book"],
-            str(row["head"]),
-            row["name"] or "none yet",
-            str(row["version"] or ""),
-            "" if checkpoint is None else str(checkpoint),
-            lag,
-        )
+        table.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
     out.print(table)
+    if not parked:
+        return
+    aside = Table("book", "stream set aside", "at position", "because of")
+    for row in parked:
+        reason = row["error"].strip().splitlines()[-1]
+        aside.add_row(row["book"], row["stream"], str(row["position"]), reason)
+    out.print(aside)
+    out.print("Their rows are stale. After the cause is mended: daybook rebuild")
 
 
 def keys(out: Console, found: Sequence[Key]) -> None:

@@ -1,7 +1,6 @@
 """Signing and sending bodies as the provider does: the tool to try any payload with."""
 
 import secrets
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import httpx
@@ -42,9 +41,3 @@ def send(
     }
     answered = client.post(url, content=body, headers=headers)
     return Sent(answered.status_code, answered.text)
-
-
-def send_all(url: str, secret: str, bodies: Iterable[bytes]) -> list[Sent]:
-    """Send several bodies, one after the other."""
-    with httpx.Client(timeout=15) as client:
-        return [send(client, url, secret, body) for body in bodies]

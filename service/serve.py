@@ -1,6 +1,7 @@
 """Running the service: the socket, the server, and what to try with it."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,9 +12,19 @@ import uvicorn
 from msgspec import Struct
 
 from service import keys
-from service.app import build, prepare
+from service.app import build
+from service.ingest import fingerprint
+from service.migrations import migrate
 from service.postgres import connect
-from service.settings import CONFIG_NAME, Settings, SettingsError, load, make_trial_book
+from service.settings import (
+    CONFIG_NAME,
+    MADE_NAME,
+    Settings,
+    SettingsError,
+    configured,
+    load,
+    make_trial_book,
+)
 
 TRIAL_BOOK = "test"
 
@@ -28,11 +39,17 @@ class Trial(Struct, frozen=True):
 
 
 def with_books(settings: Settings, config: Path | None, **flags: object) -> Settings:
-    """The settings, with a book made for trying where none is configured."""
+    """The settings, with a book made for trying where there is no configuration at all.
+
+    Raises:
+        SettingsError: if there is one, and it names no book.
+    """
     if settings.books:
         return settings
+    if found := configured(config, settings.data_dir):
+        raise SettingsError(f"{found}: no book is configured; the README shows how.")
     make_trial_book(settings.data_dir)
-    return load(config or settings.data_dir / CONFIG_NAME, **flags)
+    return load(settings.data_dir / CONFIG_NAME, **flags)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,7 +62,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {reason}. Another --port, or 0 for any free one?"
+        ) from error
 
 
 def server(settings: Settings, url: str) -> uvicorn.Server:
@@ -83,20 +103,22 @@ def _unfazed() -> Iterator[None]:
 
 
 async def trial(settings: Settings, url: str) -> Trial | None:
-    """The trial book's secret and a key, where the book is one that ``serve`` made."""
-    path = settings.data_dir / CONFIG_NAME
+    """The trial book's secret and a key, while the book is as ``serve`` made it."""
     book = settings.books.get(TRIAL_BOOK)
-    if book is None or not path.exists() or len(settings.books) > 1:
+    made = settings.data_dir / MADE_NAME
+    if book is None or len(settings.books) > 1 or not made.exists():
         return None
-    await prepare(url, settings.books)
-    kept = settings.data_dir / "trial-api-key"
+    secret = book.secrets[0].get_secret_value()
+    mark, _, key = made.read_text().strip().partition(" ")
+    if mark != fingerprint(secret):
+        # somebody has put a secret of their own in its place: not one to print
+        return None
     async with await connect(url) as conn:
-        key = kept.read_text().strip() if kept.exists() else ""
+        await migrate(conn)
         if not key or await keys.book_of(conn, key) is None:
             key = await keys.create(conn, TRIAL_BOOK)
-            kept.touch(mode=0o600)
-            kept.write_text(key + "\n")
-    return Trial(book.secrets[0].get_secret_value(), key)
+            made.write_text(f"{mark} {key}\n")
+    return Trial(secret, key)
 
 
 def trial_now(settings: Settings, url: str) -> Trial | None:

@@ -8,11 +8,13 @@ import os
 import re
 import secrets
 import tomllib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -20,15 +22,36 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 from standardwebhooks import Webhook
 
+from domain.access import Policy
+from service.ingest import fingerprint
+
 CONFIG_NAME = "daybook.toml"
+MADE_NAME = "trial-book"
+"""Remembers which secret ``serve`` made, and the API key to try it with."""
 
 BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
 class SettingsError(Exception):
     """The configuration is refused; the text names the file, the line and the reason."""
+
+
+class Access(BaseModel):
+    """Where merchants differ in who is entitled; see ``domain.access.Policy``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grace: bool = True
+    paid_through: bool = True
+    renewal_allowance_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the domain."""
+        return Policy(self.grace, self.paid_through, self.renewal_allowance_days)
 
 
 class Book(BaseModel):
@@ -39,17 +62,21 @@ class Book(BaseModel):
     mode: Literal["live", "test"]
     secrets: Annotated[list[SecretStr], Field(min_length=1)]
     business_id: str | None = None
+    access: Access = Access()
 
     @field_validator("secrets")
     @classmethod
     def _usable(cls, given: list[SecretStr]) -> list[SecretStr]:
         for secret in given:
+            prefix, _, value = secret.get_secret_value().rpartition("whsec_")
             try:
-                Webhook(secret.get_secret_value())
-            except Exception as error:
-                # which one is not said: an error text must not lead to the secret
-                raise ValueError("a secret is 'whsec_' and base64, as the dashboard shows it, "
-                                 "and not empty") from error  # fmt: skip
+                b64decode(value + "=" * (-len(value) % 4), validate=True)
+                Webhook(value if "whsec_" in secret.get_secret_value() and not prefix else "")
+            except Exception:  # noqa: BLE001 - the library raises several kinds
+                # not which one, and not why in detail: an error must not lead to the secret
+                raise ValueError(
+                    "a secret is 'whsec_' and base64, as the dashboard shows it, and not empty"
+                ) from None
         return given
 
 
@@ -65,11 +92,21 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
-    data_dir: Path = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - defined below
+    data_dir: Path = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     books: dict[BookName, Book] = {}
+
+    @field_validator("database_url")
+    @classmethod
+    def _url(cls, given: SecretStr | None) -> SecretStr | None:
+        try:
+            conninfo_to_dict(given.get_secret_value() if given else "")
+        except ProgrammingError:
+            # its own text quotes the URL, and the URL may hold a password
+            raise ValueError("no URL of a PostgreSQL, as postgresql://user@host/name") from None
+        return given
 
     @classmethod
     def settings_customise_sources(
@@ -111,30 +148,48 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
         SettingsError: if the file is missing or a value is wrong.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    path = _find(config, given.get("data_dir"))
+    path = configured(config, given.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
     try:
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error, path, text)) from None
+    except SourceError:
+        # its text and its cause quote the value, which may be a secret
+        names = ", ".join(n for n in sorted(os.environ) if n.startswith("DAYBOOK_BOOKS"))
+        raise SettingsError(f"{names}: cannot be read; lists are written as JSON.") from None
 
 
-def make_trial_book(data_dir: Path) -> Path:
-    """Write a configuration with one test book and a fresh secret; returns the file."""
-    path = data_dir / CONFIG_NAME
+def make_trial_book(data_dir: Path) -> str:
+    """Write a configuration with one test book and a fresh secret; returns the secret.
+
+    What was made is remembered beside it, so that a secret of the user's own, put in its place, is
+    never taken for it.
+
+    Raises:
+        FileExistsError: if there is a configuration already.
+    """
     secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
     data_dir.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(
+    config, made = data_dir / CONFIG_NAME, data_dir / MADE_NAME
+    config.touch(mode=0o600, exist_ok=False)
+    config.write_text(
         "# Made by `daybook serve`, because there was no configuration.\n"
         "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
         f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
     )
-    return path
+    made.touch(mode=0o600)
+    made.write_text(f"{fingerprint(secret)}\n")
+    return secret
 
 
-def _find(config: Path | None, data_dir: Path | None) -> Path | None:
+def configured(config: Path | None, data_dir: Path | None) -> Path | None:
+    """The configuration file that counts.
+
+    Raises:
+        SettingsError: if one is named that does not exist.
+    """
     named = config or os.environ.get("DAYBOOK_CONFIG")
     if named:
         path = Path(named)
@@ -165,7 +220,9 @@ def _explain(error: ValidationError, path: Path | None, text: str) -> str:
     for problem in error.errors(include_input=False, include_url=False):
         keys = [str(part) for part in problem["loc"] if part != "[key]"]
         line = _line_of(keys, text)
-        where = f"{path}, line {line}" if line else "environment or flags"
+        variable = "DAYBOOK_" + "__".join(keys).upper()
+        elsewhere = variable if variable in os.environ else "flags or environment"
+        where = f"{path}, line {line}" if line and variable not in os.environ else elsewhere
         reason = problem["msg"].removeprefix("Value error, ")
         said.append(f"{where}: {'.'.join(keys)}: {reason}")
     return "\n".join(said)

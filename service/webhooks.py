@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.status_codes import HTTP_200_OK
@@ -9,6 +10,8 @@ from msgspec import Struct
 
 from service.ingest import SIGNED_HEADERS
 from service.problems import Problem
+
+_log = structlog.get_logger(__name__)
 
 
 class Acknowledgement(Struct, frozen=True):
@@ -40,6 +43,10 @@ async def receive(book: str, request: Request[Any, Any, Any], state: State) -> A
     for name in SIGNED_HEADERS:
         if len(request.headers.getall(name, ())) > 1:
             raise Problem("signature-refused", f"The header {name} came more than once.")
-    delivery = door.verifier.verify(request.headers, await request.body())
+    try:
+        delivery = door.verifier.verify(request.headers, await request.body())
+    except Problem as refused:
+        _log.warning("webhook refused", book=book, reason=refused.detail)
+        raise
     receipt = await door.writer.record(delivery)
     return Acknowledgement(str(receipt.position), receipt.duplicate)

@@ -45,7 +45,7 @@ def body(
         data["dispute_status"] = status and f"dispute_{status}"
     else:
         data["status"] = status
-    if customer and category == "license_key":
+    if customer and category in {"license_key", "entitlement_grant"}:
         data["customer_id"] = customer
     elif isinstance(customer, dict):
         data["customer"] = customer

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 
-from projections.catalog import PROJECTIONS
 from service.embedded import embedded
 from service.migrations import migrate
 from service.postgres import Connection, connect
@@ -50,9 +49,9 @@ def template(postgres: str) -> str:
     async def prepare() -> None:
         async with await connect(_database(postgres, name)) as conn:
             await migrate(conn)
-            await open_books(conn, ["test"])
-            await rebuild(conn, {}, PROJECTIONS)
-            await open_checkpoints(conn, ["test"])
+            await open_books(conn, {"test": None})
+            await rebuild(conn)
+            await open_checkpoints(conn)
 
     asyncio.run(prepare())
     return name

@@ -52,7 +52,7 @@ class Sender(threading.Thread):
 
 @pytest.mark.parametrize("victim", ["service", "postgres"])
 def test_nothing_acknowledged_is_lost(victim: str, service: Service, scratch: Path) -> None:
-    secret, key = service.find(r"(whsec_\S+)"), service.find(r"(dbk_\S+)")
+    secret, key = service.find(r"SECRET=(\S+)"), service.find(r"KEY=(\S+)")
     senders = [Sender(service, secret, f"s{n}") for n in range(4)]
     for sender in senders:
         sender.start()

@@ -27,7 +27,7 @@ def test_one_webhook_in_and_one_answer_out(service: Service, scratch: Path) -> N
     (_, sending), (_, sent), (_, asking), (_, answer) = BLOCKS[1:5]
     said = shell(sending, service, scratch)
     assert said == sent
-    service.await_position(service.find(r"(dbk_\S+)"), 1)
+    service.await_position(service.find(r"KEY=(\S+)"), 1)
     assert msgspec.json.decode(shell(asking, service, scratch)) == msgspec.json.decode(answer)
 
 
@@ -40,8 +40,8 @@ def shell(script: str, service: Service, scratch: Path) -> str:
     env = environment({
         "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}",
         "URL": f"http://127.0.0.1:{service.port}",
-        "SECRET": service.find(r"(whsec_\S+)"),
-        "KEY": service.find(r"(dbk_\S+)"),
+        "SECRET": service.find(r"SECRET=(\S+)"),
+        "KEY": service.find(r"KEY=(\S+)"),
     })  # fmt: skip
     done = subprocess.run(
         ["bash", "-euc", script], env=env, cwd=scratch,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.access import access
+from domain.access import Policy, access, paid_periods
 from domain.fold import Fold, fold
 from tests.builders import NOON, at, entry
 
@@ -86,3 +86,57 @@ def test_an_open_end_outlasts_every_date() -> None:
 
 def test_nobody_knows_this_customer() -> None:
     assert access([], NOON).entitled is False
+
+
+def test_the_periods_that_were_paid_for_are_the_authority_on_paid_through() -> None:
+    cancelled = held("subscription.cancelled", "cancelled", next_billing_date=AGO)
+    period = {
+        "subscription_id": "sub_1",
+        "starts_at": AGO,
+        "ends_at": SOON,
+        "proration_factor": 1.0,
+    }
+    paid = held("payment.succeeded", "succeeded", identity="pay_1", service_periods=[period])
+    failed = held("payment.failed", "failed", identity="pay_2", service_periods=[period])
+    answer = access([cancelled], NOON, paid_until=paid_periods([paid]))
+    assert (answer.entitled, answer.until, answer.because[0].rule) == (True, SOON, "paid_through")
+    assert not access([cancelled], NOON, paid_until=paid_periods([failed])).entitled
+
+
+def test_a_one_time_purchase_entitles_by_its_grant_and_a_subscriptions_grant_does_not() -> None:
+    one_time = held("entitlement_grant.delivered", "Delivered", identity="g_1")
+    revoked = held("entitlement_grant.revoked", "Revoked", identity="g_2")
+    follows = held(
+        "entitlement_grant.delivered", "Delivered", identity="g_3", subscription_id="sub_1"
+    )
+    answer = access([], NOON, grants=[one_time, revoked, follows])
+    assert [(b.entitlement_grant_id, b.rule) for b in answer.because] == [
+        ("g_1", "granted"), ("g_2", "revoked"),
+    ]  # fmt: skip
+    assert (answer.entitled, answer.until) == (True, None)
+    assert not access([], NOON, grants=[revoked, follows]).entitled
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "status", "fields", "entitled", "until", "rule"),
+    [
+        (Policy(grace=False), "subscription.past_due", "past_due", {"past_due_ends_at": SOON},
+         False, None, "past_due"),
+        (Policy(paid_through=False), "subscription.cancelled", "cancelled",
+         {"next_billing_date": SOON}, False, None, "cancelled"),
+        (Policy(renewal_allowance_days=2), "subscription.active", "active",
+         {"next_billing_date": AGO}, True, at(86_400), "renewal_awaited"),
+        (Policy(renewal_allowance_days=0), "subscription.active", "active",
+         {"next_billing_date": AGO}, False, AGO, "renewal_missed"),
+    ],
+)  # fmt: skip
+def test_where_merchants_differ(  # noqa: PLR0913, PLR0917 - the columns of the table
+    policy: Policy, kind: str, status: str, fields: dict[str, Any], entitled: bool,
+    until: datetime | None, rule: str,
+) -> None:  # fmt: skip
+    answer = access([held(kind, status, **fields)], NOON, policy=policy)
+    assert (answer.entitled, answer.because[0].until, answer.because[0].rule) == (
+        entitled,
+        until,
+        rule,
+    )

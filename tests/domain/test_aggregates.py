@@ -1,11 +1,15 @@
 """What is particular to one aggregate."""
 
+from itertools import permutations
 from typing import Any
 
 import msgspec
+import pytest
 
+from domain.catalog import AGGREGATES
 from domain.events import Entry, read
 from domain.fold import fold
+from domain.phrases import PHRASES
 from tests.builders import NOON, at, event
 
 
@@ -80,3 +84,30 @@ def test_an_abandoned_checkout_is_known_by_its_payment() -> None:
         told("abandoned_checkout.recovered", data | {"status": "recovered"}, 9, 2),
     ])  # fmt: skip
     assert (folded.status, [s.verdict for s in steps]) == ("recovered", ["applied", "applied"])
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_ledger_rows_of_one_instant_are_chained(order: tuple[int, ...]) -> None:
+    rows = [ledger("0", "100", 1), ledger("100", "90", 2), ledger("90", "70", 3)]
+    told_at_once = [
+        told(
+            "credit.deducted",
+            LEDGER | {"id": f"cle_{n}", "created_at": at(5), "balance_before": before,
+                      "balance_after": after},
+            5, n,
+        )
+        for n, (before, after) in enumerate([("0", "100"), ("100", "90"), ("90", "70")])
+    ]  # fmt: skip
+    state = fold([told_at_once[n] for n in order])[0].state
+    assert (state.balance, state.gaps) == ("70", 0)
+    assert fold(rows)[0].state.balance == "70"
+
+
+def test_a_ledger_row_told_twice_counts_once() -> None:
+    twice = ledger("0", "100", 1)
+    again = read(event(twice.event.body, 9, sent_at=at(1)))
+    assert fold([twice, again])[0].state.gaps == 0
+
+
+def test_every_event_type_has_its_phrase_and_no_other_has() -> None:
+    assert {e for a in AGGREGATES for e in a.lifecycle.events} == set(PHRASES)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.events import read, snapshot
+from domain.payload import Customer
 from tests.builders import NOON, body, event
 
 
@@ -82,3 +83,22 @@ def test_the_snapshot_keeps_the_bytes_of_its_fields() -> None:
         "amount": b"1.50",
         "new_field": b'{"a":[1 ,2]}',
     }
+
+
+def test_an_older_name_of_a_type_is_read_as_the_newer_one() -> None:
+    content = b'{"type":"payout.not_initiated","data":{"payout_id":"p","status":"not_initiated"}}'
+    assert read(event(content)).type == "payout.created"
+
+
+def test_whom_it_concerns_is_not_lost_with_a_strange_name() -> None:
+    customer = {"customer_id": "cus_9", "email": {"odd": 1}, "name": "A\0"}
+    entry = read(event(body("subscription.active", "active", customer=customer)))
+    assert entry.customer == Customer("cus_9", None, None)
+    assert set(entry.unread) == {"customer.email", "customer.name"}
+
+
+@pytest.mark.parametrize("timestamp", [b'"2026-05-03T12:00:00"', b"5", b"null", b"{}"])
+def test_a_body_that_can_be_read_has_a_snapshot(timestamp: bytes) -> None:
+    content = b'{"type":"payout.created","timestamp":%b,"business_id":5,"data":{"payout_id":"p"}}'
+    assert read(event(content % timestamp)).stream == "payout-p"
+    assert snapshot(content % timestamp)["payout_id"] == msgspec.Raw(b'"p"')

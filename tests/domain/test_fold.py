@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from domain.events import Entry, Event, read
 from domain.fold import Step, decode, encode, extend, fold
+from domain.late import changes
 from domain.story import sentence
+from service.past import Past
 from tests.builders import body, entry, event
 from tests.histories import Told, histories, numbered
 
@@ -200,3 +202,50 @@ def test_the_latest_snapshot_supplies_the_fields_but_an_absent_customer_is_not_l
     )
     state = fold([first, second])[0].state
     assert (state.customer_id, state.product_id, state.payment_id) == ("cus_1", "pdt_1", "pay_1")
+
+
+def test_in_one_instant_nothing_is_late() -> None:
+    steps = fold([
+        entry("subscription.active", "active", 0, position=2),
+        entry("subscription.renewed", "active", 0, position=1),
+    ])[1]  # fmt: skip
+    assert [s.late for s in steps] == [False, False]
+
+
+def test_what_a_late_event_changed_is_said() -> None:
+    entries = [
+        entry("subscription.active", "active", 0, position=1),
+        entry("subscription.updated", "paused", 100, position=2),
+        entry("subscription.paused", "paused", 50, position=3),
+    ]
+    late = next(s for s in fold(entries)[1] if s.late)
+    assert changes(entries, late) == (
+        (
+            "subscription.updated at position 2 is now confirmed, paused to paused,"
+            " was inferred, active to paused"
+        ),
+        "the status is paused since 2026-05-03 12:00:50, was paused since 2026-05-03 12:01:40",
+    )
+
+
+def test_a_late_event_without_effect_changed_nothing() -> None:
+    entries = [
+        entry("subscription.active", "active", 0, position=1),
+        entry("subscription.renewed", "active", 100, position=2),
+        entry("subscription.updated", "active", 50, position=3),
+    ]
+    late = next(s for s in fold(entries)[1] if s.late)
+    assert changes(entries, late) == ()
+
+
+@given(histories(lossless=False), st.data())
+def test_as_of_a_moment_is_the_fold_of_what_had_happened_by_then(
+    told: Told, data: st.DataObject
+) -> None:
+    if not told.events:
+        return
+    entries = [read(e) for e in told.events]
+    moment = data.draw(st.sampled_from([e.occurred_at for e in entries]))
+    until = [e for e in entries if e.occurred_at <= moment]
+    assert Past(as_of=moment).folded(entries) == fold(until)[0]
+    assert Past(as_of=max(e.occurred_at for e in entries)).folded(entries) == fold(entries)[0]

@@ -74,10 +74,15 @@ def test_a_table_with_an_unreachable_status_is_refused() -> None:
         Lifecycle("x", ["a", "b"], initial="a", rows=[("x.moved", "b", "a")])
 
 
+def test_a_table_that_does_not_allow_an_event_to_be_told_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'x.moved' is not allowed from \['b'\]"):
+        Lifecycle("x", ["a", "b"], initial="a", rows=[("x.moved", "a", "b")])
+
+
 def test_what_is_missing_between_two_statuses_is_named() -> None:
     life = Lifecycle(
         "x", ["a", "b", "c"], initial=START,
-        rows=[("x.one", START, "a"), (SILENT, "a", "b"), ("x.two", "b", "c")],
+        rows=[("x.one", (START, "a"), "a"), (SILENT, "a", "b"), ("x.two", ("b", "c"), "c")],
     )  # fmt: skip
     assert life.missing(START, ["c"]) == ("x.one", "x.two")
     assert life.missing("a", ["b"]) == ()

@@ -18,7 +18,7 @@ from service.postgres import Connection, connect
 from service.projector import Target, advance, live_tables, project, set_checkpoint
 from service.rebuild import rebuild
 from service.sql import relation
-from service.store import append, events_after
+from service.store import append, events_after, open_books
 from tests.builders import NOON, at, body, delivery
 from tests.conftest import fresh_database
 from tests.histories import Told, histories, numbered
@@ -61,10 +61,9 @@ def test_live_in_any_batches_equals_rebuilt(
                     target = Target("test", None, await live_tables(conn))
                     async with conn.transaction():
                         await project(conn, target, batch)
-                        for p in PROJECTIONS:
-                            await set_checkpoint(conn, "test", p, batch[-1].position)
+                        await set_checkpoint(conn, "test", batch[-1].position)
             live = await contents(conn)
-            await rebuild(conn, {})
+            await rebuild(conn)
             assert await contents(conn) == live
             assert len(live["events"]) == len(events)
 
@@ -77,8 +76,8 @@ def delivered(content: bytes) -> Event:
 
 async def test_rows_and_checkpoint_move_together(conn: Connection) -> None:
     await append(conn, "test", [delivery(body("subscription.active", "active"))])
-    assert await advance(conn, "test", None) is True
-    assert await advance(conn, "test", None) is False
+    assert await advance(conn, "test") is True
+    assert await advance(conn, "test") is False
     rows = (await contents(conn))["subscriptions"]
     assert [(r["status"], r["position"]) for r in rows] == [("active", 1)]
 
@@ -91,19 +90,20 @@ async def test_projectors_side_by_side_write_what_one_would(
 
     async def follow() -> None:
         async with await connect(database_url) as own:
-            while await advance(own, "test", None):
+            while await advance(own, "test"):
                 pass
 
     await asyncio.gather(follow(), follow(), follow())
     live = await contents(conn)
     assert len(live["events"]) == 1500
-    await rebuild(conn, {})
+    await rebuild(conn)
     assert await contents(conn) == live
 
 
 async def test_another_business_is_kept_and_not_folded(conn: Connection) -> None:
     await append(conn, "test", [delivery(body("subscription.active", "active"))])
-    await advance(conn, "test", "bus_of_the_book")
+    await open_books(conn, {"test": "bus_of_the_book"})
+    await advance(conn, "test")
     rows = await contents(conn)
     assert rows["subscriptions"] == rows["customers"] == []
     assert [(r["verdict"], r["stream"]) for r in rows["events"]] == [("foreign", None)]
@@ -125,7 +125,7 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
     kinds = ["sub_1", "sub_bad", "sub_2", "sub_bad"]
     bodies = [body("subscription.renewed", "active", at(n), i) for n, i in enumerate(kinds)]
     await append(conn, "test", [delivery(content) for content in bodies])
-    assert await advance(conn, "test", None)
+    assert await advance(conn, "test")
     rows = await contents(conn)
     assert [r["subscription_id"] for r in rows["subscriptions"]] == ["sub_1", "sub_2"]
     assert [r["position"] for r in rows["events"]] == [1, 2, 3, 4]
@@ -148,7 +148,7 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
 )  # fmt: skip
 async def test_no_signed_body_stops_the_book(conn: Connection, content: bytes) -> None:
     await append(conn, "test", [delivery(content), delivery(body("refund.succeeded", "succeeded"))])
-    while await advance(conn, "test", None):
+    while await advance(conn, "test"):
         pass
     rows = await contents(conn)
     assert len(rows["events"]) == 2

@@ -16,7 +16,7 @@ from tests.service.test_projector import contents
 async def fill(conn: Connection, count: int) -> None:
     bodies = [body("subscription.renewed", "active", at(n), f"sub_{n % 50}") for n in range(count)]
     await append(conn, "test", [delivery(content) for content in bodies])
-    while await advance(conn, "test", None):
+    while await advance(conn, "test"):
         pass
 
 
@@ -36,7 +36,7 @@ async def test_readers_notice_nothing_and_progress_is_exact(
     reader = asyncio.create_task(read_on())
     told: list[tuple[str, int, int]] = []
     for _ in range(3):
-        positions = await rebuild(conn, {}, progress=lambda *a: told.append(a))
+        positions = await rebuild(conn, progress=lambda *a: told.append(a))
         assert positions == {"test": 2500}
     ended.set()
     await reader
@@ -53,32 +53,32 @@ async def test_webhooks_go_on_while_it_runs(database_url: str, conn: Connection)
                 await append(
                     own, "test", [delivery(body("payment.failed", "failed", at(n), f"p{n}"))]
                 )
-                await advance(own, "test", None)
+                await advance(own, "test")
 
     await asyncio.gather(live(), once(database_url))
-    while await advance(conn, "test", None):
+    while await advance(conn, "test"):
         pass
     before = await contents(conn)
     assert len(before["events"]) == 1200
-    await rebuild(conn, {})
+    await rebuild(conn)
     assert await contents(conn) == before
 
 
 async def once(url: str) -> None:
     async with await connect(url) as own:
-        await rebuild(own, {})
+        await rebuild(own)
 
 
 async def test_only_what_is_named_is_switched(conn: Connection) -> None:
     await fill(conn, 10)
     before = await live_tables(conn)
     rows = await contents(conn)
-    await rebuild(conn, {}, [BY_NAME["customers"]])
+    await rebuild(conn, [BY_NAME["customers"]])
     after = await live_tables(conn)
     assert {name for name in before if before[name] != after[name]} == {"customers"}
     assert await contents(conn) == rows
     await append(conn, "test", [delivery(body("subscription.active", "active", at(99), "sub_9"))])
-    assert await advance(conn, "test", None)
+    assert await advance(conn, "test")
 
 
 async def test_a_second_one_is_refused(database_url: str, conn: Connection) -> None:
@@ -86,7 +86,7 @@ async def test_a_second_one_is_refused(database_url: str, conn: Connection) -> N
 
     async def both() -> None:
         async with await connect(database_url) as own:
-            await asyncio.gather(rebuild(conn, {}), rebuild(own, {}))
+            await asyncio.gather(rebuild(conn), rebuild(own))
 
     with pytest.raises(RebuildRunningError, match="one at a time"):
         await both()
@@ -98,10 +98,10 @@ async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(
     await fill(conn, 1500)
     before, rows = await live_tables(conn), await contents(conn)
     with pytest.raises(KeyboardInterrupt):
-        await rebuild(conn, {}, progress=interrupt_at(1000))
+        await rebuild(conn, progress=interrupt_at(1000))
     assert await live_tables(conn) == before
     assert await contents(conn) == rows
-    await rebuild(conn, {})
+    await rebuild(conn)
     found = await conn.execute("select tablename from pg_tables where schemaname = 'read'")
     builds = [row["tablename"] for row in await found.fetchall() if "_g" in row["tablename"]]
     assert len(builds) == 2 * len(PROJECTIONS)
@@ -120,5 +120,5 @@ async def test_a_version_that_was_never_built_is_missing(empty_database_url: str
         assert await migrate(conn) == ("0001_store",)
         assert await migrate(conn) == ()
         assert len(await missing(conn)) == len(PROJECTIONS)
-        await rebuild(conn, {})
+        await rebuild(conn)
         assert await missing(conn) == []

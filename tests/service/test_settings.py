@@ -88,9 +88,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_trial_book_has_a_secret_of_its_own_and_is_not_overwritten(tmp_path: Path) -> None:
-    path = make_trial_book(tmp_path / "data")
+    secret = make_trial_book(tmp_path / "data")
     settings = load(data_dir=tmp_path / "data")
     assert settings.books["test"].mode == "test"
-    assert path.stat().st_mode & 0o077 == 0
+    assert settings.books["test"].secrets[0].get_secret_value() == secret
+    assert (tmp_path / "data" / "daybook.toml").stat().st_mode & 0o077 == 0
     with pytest.raises(FileExistsError):
         make_trial_book(tmp_path / "data")

@@ -1,0 +1,91 @@
+"""Is this customer entitled: now, or at a moment in the past, as far as it was known."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from domain.access import Policy, paid_periods
+from domain.access import access as decide
+from domain.fold import Fold, decode
+from projections.entitlement_grants import ENTITLEMENT_GRANTS
+from projections.events import EVENTS
+from projections.payments import PAYMENTS
+from projections.projection import Projection
+from projections.subscriptions import SUBSCRIPTIONS
+from service import sql
+from service.answers import AccessAnswer
+from service.past import Past
+from service.postgres import Connection
+from service.projector import Target, stream_entries
+from service.reads import checkpoint_of, of
+
+_DECIDING: dict[str, Projection[Any]] = {
+    "subscription": SUBSCRIPTIONS,
+    "entitlement_grant": ENTITLEMENT_GRANTS,
+    "payment": PAYMENTS,
+}
+
+
+async def access(
+    conn: Connection, book: str, customer_id: str, at: datetime, policy: Policy
+) -> AccessAnswer:
+    """Whether a customer is entitled at ``at``; one of whom nothing is recorded is not."""
+    rows: list[dict[str, Any]] = []
+    folds: dict[str, list[Fold[Any]]] = {"payment": []}
+    for category in ("subscription", "entitlement_grant"):
+        view = sql.relation(_DECIDING[category].view)
+        statement = sql.fill("read/folds_of_customer", view=view)
+        rows = await (await conn.execute(statement, of(book, customer_id=customer_id))).fetchall()
+        folds[category] = [decode(category, row["memo"]) for row in rows if row["memo"] is not None]
+    if any(folded.status == "cancelled" for folded in folds["subscription"]):
+        statement = sql.fill("read/paid_folds", view=sql.relation(PAYMENTS.view))
+        params = {"book": book, "customer_id": customer_id, "at": at}
+        paid = await (await conn.execute(statement, params)).fetchall()
+        folds["payment"] = [decode("payment", row["memo"]) for row in paid]
+    return _answer(customer_id, folds, at, policy, checkpoint_of(rows))
+
+
+async def access_past(  # noqa: PLR0913 - the question, and both clocks
+    conn: Connection,
+    target: Target,
+    customer_id: str,
+    asked: Past,
+    *,
+    now: datetime,
+    policy: Policy,
+) -> AccessAnswer:
+    """The same as it was at a moment, as it was known at one: folded afresh from the events."""
+    statement = sql.fill("read/streams_of_customer", view=sql.relation(EVENTS.view))
+    params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
+    rows = await (await conn.execute(statement, params)).fetchall()
+    checkpoint = checkpoint_of(rows)
+    folds: dict[str, list[Fold[Any]]] = {category: [] for category in _DECIDING}
+    for stream in (row["stream"] for row in rows if row["stream"]):
+        folded = asked.folded(await stream_entries(conn, target, stream, checkpoint))
+        if folded is not None and folded.state.customer_id == customer_id:
+            folds[stream.partition("-")[0]].append(folded)
+    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint)
+
+
+def _answer(
+    customer_id: str,
+    folds: Mapping[str, list[Fold[Any]]],
+    at: datetime,
+    policy: Policy,
+    checkpoint: int,
+) -> AccessAnswer:
+    decided = decide(
+        folds["subscription"],
+        at,
+        grants=folds["entitlement_grant"],
+        paid_until=paid_periods(folds["payment"]),
+        policy=policy,
+    )
+    return AccessAnswer(
+        customer_id=customer_id,
+        entitled=decided.entitled,
+        until=decided.until,
+        because=decided.because,
+        at=at,
+        position=str(checkpoint),
+    )

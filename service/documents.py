@@ -1,0 +1,59 @@
+"""How a folded resource is answered: the provider's latest snapshot, and what we know beside."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from domain import events
+from domain.customer import State as Customer
+from domain.fold import Fold, decode
+from projections.customers import CUSTOMERS, recall
+from projections.projection import Projection
+from service.answers import shown
+
+_BESIDE = ("subscription_ids", "balance", "overage", "gaps")
+"""What a fold knows and a single snapshot may not show."""
+
+
+def document(projection: Projection[Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a read model, with the body of the event that supplies its snapshot."""
+    if projection is CUSTOMERS:
+        return _customer(recall(row["memo"]), row["body"])
+    category = projection.aggregate.category if projection.aggregate else ""
+    return resource(decode(category, row["memo"]), row["body"])
+
+
+def resource(folded: Fold[Any], body: bytes) -> dict[str, Any]:
+    """A fold, with the body of the event that supplies its snapshot.
+
+    ``status`` is ours; ``provider_status`` is the word that the snapshot has, known or not.
+    """
+    seen = _fields(body)
+    beside = {name: getattr(folded.state, name) for name in _BESIDE if hasattr(folded.state, name)}
+    return {
+        **seen,
+        **beside,
+        "status": shown(folded.status),
+        "status_since": folded.since,
+        "provider_status": seen.get("dispute_status", seen.get("status")),
+        "verdicts": folded.verdicts,
+        "event_position": str(folded.position),
+    }
+
+
+def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
+    details = _fields(body).get("customer") if body else None
+    known = msgspec.json.decode(details, type=dict[str, Raw]) if details else {}
+    return {
+        **known,
+        "customer_id": state.id,
+        "created_at": state.occurred_at,
+        "event_position": str(state.position),
+    }
+
+
+def _fields(body: bytes) -> dict[str, Raw]:
+    # one answer is one line, however the provider laid out its own
+    return events.snapshot(msgspec.json.format(body, indent=-1) if b"\n" in body else body)

@@ -1,0 +1,69 @@
+"""What other streams say of a resource, whichever of them came first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.sql import Identifier
+
+from domain.access import paid_periods
+from domain.fold import Fold, decode
+from projections.disputes import DISPUTES
+from projections.payments import PAYMENTS
+from projections.projection import Projection
+from projections.refunds import REFUNDS
+from projections.subscriptions import SUBSCRIPTIONS
+from service import sql
+from service.postgres import Connection
+
+
+async def related(
+    conn: Connection, book: str, projection: Projection[Any], identity: str
+) -> dict[str, Any]:
+    """A payment's refunds and disputes; a subscription's payments and paid periods."""
+    if projection is PAYMENTS:
+        return {"related": await _of_payment(conn, book, identity)}
+    if projection is SUBSCRIPTIONS:
+        params = {"book": book, "subscription_id": identity}
+        payments = await _folds(conn, "read/payments_of_subscription", PAYMENTS, params)
+        told = [_payment(folded, identity) for folded in payments]
+        return {
+            "paid_until": paid_periods(payments).get(identity),
+            "related": {PAYMENTS.name: told},
+        }
+    return {}
+
+
+async def _of_payment(conn: Connection, book: str, identity: str) -> dict[str, Any]:
+    params = {"book": book, "payment_id": identity}
+    return {
+        other.name: [
+            {
+                other.key: folded.state.id,
+                "status": folded.status,
+                "amount": folded.state.amount,
+                "currency": folded.state.currency,
+            }
+            for folded in await _folds(conn, "read/of_payment", other, params)
+        ]
+        for other in (REFUNDS, DISPUTES)
+    }
+
+
+def _payment(folded: Fold[Any], subscription_id: str) -> dict[str, Any]:
+    state = folded.state
+    return {
+        "payment_id": state.id,
+        "status": folded.status,
+        "total_amount": state.total_amount,
+        "currency": state.currency,
+        "periods": [p for p in state.periods if p.subscription_id == subscription_id],
+    }
+
+
+async def _folds(
+    conn: Connection, name: str, projection: Projection[Any], params: Mapping[str, Any]
+) -> list[Fold[Any]]:
+    view, key = sql.relation(projection.view), Identifier(projection.key)
+    found = await conn.execute(sql.fill(name, view=view, key=key), params)
+    category = projection.aggregate.category if projection.aggregate else ""
+    return [decode(category, row["memo"]) for row in await found.fetchall()]
