@@ -1,17 +1,14 @@
 """The command line: ``daybook``, or ``python -m service``."""
 
-import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import httpx
 import psycopg
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,19 +21,18 @@ from rich.progress import (
 
 from projections.catalog import BY_NAME, PROJECTIONS
 from service import demo as story
-from service import event_reads, keys, logs, reads, screens, serve
+from service import event_reads, key_commands, logs, reads, screens, serve
 from service.answers import History
+from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, the_book
 from service.database import database
 from service.embedded import EmbeddedError
 from service.migrations import migrate as apply_migrations
-from service.postgres import Connection, connect
+from service.postgres import Connection
 from service.problems import Problem
 from service.rebuild import RebuildRunningError, rebuild
 from service.resources import target_of
 from service.send import new_webhook_id, send
-from service.settings import Settings, SettingsError, load
-
-T = TypeVar("T")
+from service.settings import SettingsError, load
 
 app = typer.Typer(
     name="daybook",
@@ -45,8 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-keys_app = typer.Typer(help="API keys: each opens one book.", no_args_is_help=True)
-app.add_typer(keys_app, name="keys")
+app.add_typer(key_commands.app, name="keys")
 
 
 @app.callback()
@@ -58,29 +53,8 @@ def options(
 ) -> None:
     """The book of original entry for a Dodo Payments account."""
     if show:
-        _out.print(version("daybook"))
+        OUT.print(version("daybook"))
         raise typer.Exit
-
-
-Config = Annotated[
-    Path | None,
-    typer.Option(envvar="DAYBOOK_CONFIG", help="The file with the books; see the README."),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="DAYBOOK_DATA_DIR",
-        help="Where the private PostgreSQL and the made configuration live.",
-    ),
-]
-BookName = Annotated[str, typer.Option(help="The book, as the configuration names it.")]
-SomeBook = Annotated[
-    str | None, typer.Option(help="The book; may be left out where there is only one.")
-]
-
-# a table that is piped into a file or a pager need not fit a screen
-_out = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
-_err = Console(stderr=True, highlight=False)
 
 
 @app.command("serve")
@@ -105,7 +79,7 @@ def serve_command(
     sock = serve.listen(settings.host, settings.port)
     with database(settings, watch=True) as url:
         trial = serve.trial_now(settings, url)
-        screens.serving(_out, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
+        screens.serving(OUT, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
         if not serve.run(settings, url, sock):
             raise typer.Exit(1)
 
@@ -121,7 +95,7 @@ def demo(
     Starts everything, sends a dozen webhooks over HTTP, with a duplicate, a late and an unknown
     event among them, shows the access answer and the history, then keeps serving until Ctrl-C.
     """
-    story.run(_out, port=port, once=once)
+    story.run(OUT, port=port, once=once)
 
 
 @app.command("send")
@@ -154,9 +128,9 @@ def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         for file in files:
             sent = send(client, to, secret, file.read_bytes(), webhook_id or new_webhook_id())
             refused += not sent.accepted
-            _out.print(f"{sent.status} {file.name} {sent.text}", markup=False, soft_wrap=True)
+            OUT.print(f"{sent.status} {file.name} {sent.text}", markup=False, soft_wrap=True)
     if refused:
-        _err.print(f"{refused} of {len(files)} were refused.")
+        ERR.print(f"{refused} of {len(files)} were refused.")
         raise typer.Exit(1)
 
 
@@ -172,12 +146,12 @@ def history(
     """What happened to a resource, in the order of the world, and what we think of it."""
     settings = load(config, data_dir=data_dir)
     reads.category_of(stream)
-    chosen = _the_book(settings, book)
+    chosen = the_book(settings, book)
 
     async def told(conn: Connection) -> History:
         return await event_reads.history(conn, await target_of(conn, chosen), stream)
 
-    screens.history(_out, _with(settings, told))
+    screens.history(OUT, ask(settings, told))
 
 
 @app.command()
@@ -188,7 +162,7 @@ def status(config: Config = None, data_dir: DataDir = None) -> None:
     async def told(conn: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return await reads.checkpoints(conn), await reads.parked(conn)
 
-    screens.status(_out, *_with(settings, told))
+    screens.status(OUT, *ask(settings, told))
 
 
 @app.command("rebuild")
@@ -218,75 +192,17 @@ def rebuild_command(
                 tasks[book] = progress.add_task(book, total=end)
             progress.update(tasks[book], completed=position, total=end)
 
-        positions = _with(settings, lambda c: rebuild(c, chosen, told))
+        positions = ask(settings, lambda c: rebuild(c, chosen, told))
     for book, position in positions.items():
         names = ", ".join(p.name for p in chosen)
-        _out.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
+        OUT.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
 
 
 @app.command()
 def migrate(config: Config = None, data_dir: DataDir = None) -> None:
     """Bring the event store's schema up to date; `serve` does this too."""
-    applied = _with(load(config, data_dir=data_dir), apply_migrations)
-    _out.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
-
-
-@keys_app.command("create")
-def keys_create(book: BookName, config: Config = None, data_dir: DataDir = None) -> None:
-    """Make an API key of a book and print it, alone on its line. It is not shown again."""
-    settings = load(config, data_dir=data_dir)
-    _the_book(settings, book)
-
-    async def made(conn: Connection) -> str:
-        await apply_migrations(conn)
-        return await keys.create(conn, book)
-
-    sys.stdout.write(_with(settings, made) + "\n")
-
-
-@keys_app.command("list")
-def keys_list(book: SomeBook = None, config: Config = None, data_dir: DataDir = None) -> None:
-    """All keys, open and revoked; never the keys themselves."""
-    screens.keys(_out, _with(load(config, data_dir=data_dir), lambda c: keys.listed(c, book)))
-
-
-@keys_app.command("revoke")
-def keys_revoke(
-    key_id: Annotated[str, typer.Argument(help="The id, as `daybook keys list` shows it.")],
-    config: Config = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Close a key for ever. Exit 1 if no open key has this id."""
-    if not _with(load(config, data_dir=data_dir), lambda c: keys.revoke(c, key_id)):
-        _err.print(f"No open key has the id {key_id}.")
-        raise typer.Exit(1)
-    _out.print(f"Revoked {key_id}.")
-
-
-def _the_book(settings: Settings, book: str | None) -> str:
-    names = list(settings.books)
-    if book is None and len(names) == 1:
-        return names[0]
-    if book not in names:
-        said = ", ".join(names) or "none"
-        raise SettingsError(f"--book: {book!r} is not configured; the books are: {said}.")
-    return book
-
-
-def _with(settings: Settings, ask: Callable[[Connection], Awaitable[T]]) -> T:
-    """Ask the database something, on a connection of its own."""
-
-    async def asked(url: str) -> T:
-        async with await connect(url) as conn:
-            return await ask(conn)
-
-    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
-        raise SettingsError(
-            f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
-            " Or set --data-dir, or DAYBOOK_DATABASE_URL."
-        )
-    with database(settings) as url:
-        return asyncio.run(asked(url))
+    applied = ask(load(config, data_dir=data_dir), apply_migrations)
+    OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
 
 
 def _progress() -> Progress:
@@ -296,7 +212,7 @@ def _progress() -> Progress:
         TaskProgressColumn(),
         MofNCompleteColumn(),
     )
-    return Progress(*columns, TextColumn("events"), TimeRemainingColumn(), console=_err)
+    return Progress(*columns, TextColumn("events"), TimeRemainingColumn(), console=ERR)
 
 
 def main() -> None:
@@ -307,16 +223,16 @@ def main() -> None:
     try:
         app()
     except (SettingsError, EmbeddedError, RebuildRunningError) as error:
-        _err.print(str(error), style="red", markup=False, soft_wrap=True)
+        ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
     except Problem as problem:
-        _err.print(problem.detail, style="red", markup=False, soft_wrap=True)
+        ERR.print(problem.detail, style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except psycopg.errors.UndefinedTable:
-        _err.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
+        ERR.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
         raise SystemExit(1) from None
     except (psycopg.OperationalError, httpx.HTTPError, httpx.InvalidURL) as error:
-        _err.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
+        ERR.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 
 

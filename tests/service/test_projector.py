@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from service.store import append, events_after, open_books
 from tests.builders import NOON, at, body, delivery
 from tests.conftest import fresh_database
 from tests.histories import Told, histories, numbered
+
+LONG = "".join(sha256(str(n).encode()).hexdigest() for n in range(200))
 
 
 async def contents(conn: Connection) -> dict[str, list[dict[str, Any]]]:
@@ -141,6 +144,8 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
         body("subscription.active", "active", customer="c" * 5000),
         body("subscription.active", "active", identity="s" * 5000),
         body("subscription." + "x" * 5000, "active"),
+        body("subscription.active", "active", next_billing_date="0001-01-01T00:00:00+14:00"),
+        body("subscription.active", "active", customer={"customer_id": "c", "email": LONG}),
         body("payment.succeeded", "succeeded", total_amount=2**70),
         body("payment.succeeded", "succeeded", currency="\0"),
         b'{"type":"a\\u0000b","data":{}}',

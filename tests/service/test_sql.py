@@ -60,7 +60,15 @@ def _speaks_of(name: str) -> set[str]:
     """The columns of some projections only that a statement names."""
     if "{" not in sql.text(name):
         return set()
-    columns = {"customer_id", "memo", "verdict", "payment_id", "subscription_ids", "paid_until"}
+    columns = {
+        "customer_id",
+        "stream",
+        "memo",
+        "verdict",
+        "payment_id",
+        "subscription_ids",
+        "paid_until",
+    }
     return {column for column in columns if re.search(rf"\b{column}\b", sql.text(name))}
 
 

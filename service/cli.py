@@ -1,0 +1,71 @@
+"""What the commands share: their common flags, the screen, and a way to ask the database."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+
+from service.database import database
+from service.postgres import Connection, connect
+from service.settings import Settings, SettingsError
+
+T = TypeVar("T")
+
+Config = Annotated[
+    Path | None,
+    typer.Option(envvar="DAYBOOK_CONFIG", help="The file with the books; see the README."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DAYBOOK_DATA_DIR",
+        help="Where the private PostgreSQL and the made configuration live.",
+    ),
+]
+BookName = Annotated[str, typer.Option(help="The book, as the configuration names it.")]
+SomeBook = Annotated[
+    str | None, typer.Option(help="The book; may be left out where there is only one.")
+]
+
+# a table that is piped into a file or a pager need not fit a screen
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
+ERR = Console(stderr=True, highlight=False)
+
+
+def the_book(settings: Settings, book: str | None) -> str:
+    """The book that is meant.
+
+    Raises:
+        SettingsError: if it is not configured, or none is named and there are several.
+    """
+    names = list(settings.books)
+    if book is None and len(names) == 1:
+        return names[0]
+    if book not in names:
+        said = ", ".join(names) or "none"
+        raise SettingsError(f"--book: {book!r} is not configured; the books are: {said}.")
+    return book
+
+
+def ask(settings: Settings, question: Callable[[Connection], Awaitable[T]]) -> T:
+    """Ask the database something, on a connection of its own.
+
+    Raises:
+        SettingsError: if there is no database; asking does not make one.
+    """
+
+    async def asked(url: str) -> T:
+        async with await connect(url) as conn:
+            return await question(conn)
+
+    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
+        raise SettingsError(
+            f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
+            " Or set --data-dir, or DAYBOOK_DATABASE_URL."
+        )
+    with database(settings) as url:
+        return asyncio.run(asked(url))
