@@ -23,18 +23,19 @@ from domain.payload import Payload
 
 
 class Aggregate(msgspec.Struct, frozen=True, eq=False):
-    """One kind of resource: its table, its payload, its state and how a snapshot changes it."""
+    """One kind of resource: its table, its payload, its state and how a snapshot changes it.
+
+    ``category`` leads the event types and the streams of this kind; ``status_prefix`` is what the
+    provider may write before a status and we do not.
+    """
 
     lifecycle: Lifecycle
     payload: type[Payload]
     decoder: msgspec.json.Decoder[Any]
     state: type[Any]
     evolve: Callable[[Any, Any], Any]
-
-    @property
-    def category(self) -> str:
-        """The name that leads the event types and the streams of this kind."""
-        return self.lifecycle.category
+    category: str
+    status_prefix: str
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
@@ -44,6 +45,8 @@ def _aggregate(module: ModuleType) -> Aggregate:
         decoder=msgspec.json.Decoder(module.Payload),
         state=module.State,
         evolve=module.evolve,
+        category=module.LIFECYCLE.category,
+        status_prefix=f"{module.LIFECYCLE.category}_",
     )
 
 

@@ -31,8 +31,9 @@ from service.postgres import Connection
 from service.problems import Problem
 from service.rebuild import RebuildRunningError, rebuild
 from service.resources import target_of
-from service.send import new_webhook_id, send
+from service.send import RefusedError, new_webhook_id, send
 from service.settings import SettingsError, load
+from service.simulate import line, simulate
 
 app = typer.Typer(
     name="daybook",
@@ -134,6 +135,40 @@ def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         raise typer.Exit(1)
 
 
+@app.command("simulate")
+def simulate_command(
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    *,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Late, twice, re-rendered and lost ones among them.")
+    ] = False,
+    to: Annotated[str | None, typer.Option(help="Send them to this webhook URL.")] = None,
+    secret: Annotated[str | None, typer.Option(envvar="DAYBOOK_SECRET")] = None,
+) -> None:
+    """Make up a merchant's webhooks: a JSON line for each delivery, or sent with --to.
+
+    Each line has the `webhook_id`, when it would be `sent_at`, and the `body` as a string.
+    """
+    made = simulate(customers, seed, chaos=chaos)
+    if to is None:
+        for one in made:
+            sys.stdout.buffer.write(line(one) + b"\n")
+        return
+    if secret is None:
+        raise SettingsError("Give --secret: the simulated webhooks must be signed.")
+    count = 0
+    with httpx.Client(timeout=15) as client, _progress() as progress:
+        task = progress.add_task("sent", total=None)
+        for one in made:
+            sent = send(client, to, secret, one.body, one.webhook_id)
+            if not sent.accepted:
+                raise RefusedError(sent.text)
+            count += 1
+            progress.update(task, completed=count)
+    OUT.print(f"{count} webhooks were sent and recorded.")
+
+
 @app.command()
 def history(
     stream: Annotated[
@@ -225,6 +260,9 @@ def main() -> None:
     except (SettingsError, EmbeddedError, RebuildRunningError) as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
+    except RefusedError as refused:
+        ERR.print(f"Refused: {refused}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
     except Problem as problem:
         ERR.print(problem.detail, style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None

@@ -8,7 +8,9 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from domain.fold import fold
 from domain.late import changes
+from projections.disputes import DISPUTES
 from projections.events import EVENTS
+from projections.payments import PAYMENTS
 from service import cursors, sql
 from service.answers import (
     Count,
@@ -71,9 +73,14 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     limit: int,
     cursor: str | None,
 ) -> EventPage:
-    """A page of everything that concerns a customer, latest in the world first."""
-    conditions: list[Composable] = [SQL("i.customer_id = %(customer_id)s")]
-    params = of(book, customer_id=customer_id, limit=limit + 1)
+    """A page of everything that concerns a customer, latest in the world first.
+
+    A dispute may name no customer; it concerns the one who made the payment.
+    """
+    streams = await _disputes_of_payer(conn, book, customer_id)
+    other = " or i.stream = any(%(streams)s)" if streams else ""
+    conditions: list[Composable] = [SQL("(i.customer_id = %(customer_id)s" + other + ")")]
+    params = of(book, customer_id=customer_id, limit=limit + 1, streams=streams)
     if kinds:
         conditions.append(SQL("split_part(i.type, '.', 1) = any(%(kinds)s)"))
         params["kinds"] = list(kinds)
@@ -150,6 +157,17 @@ async def body(conn: Connection, book: str, place: int) -> bytes:
     if row is None:
         raise _no_event(place)
     return bytes(row["body"])
+
+
+async def _disputes_of_payer(conn: Connection, book: str, customer_id: str) -> list[str]:
+    statement = sql.fill(
+        "read/disputes_of_payer",
+        disputes=sql.relation(DISPUTES.view),
+        payments=sql.relation(PAYMENTS.view),
+    )
+    params = {"book": book, "customer_id": customer_id}
+    rows = await (await conn.execute(statement, params)).fetchall()
+    return [f"dispute-{row['dispute_id']}" for row in rows]
 
 
 def _no_event(place: int) -> Problem:

@@ -9,6 +9,10 @@ from msgspec import Struct
 from service.ingest import signed_headers
 
 
+class RefusedError(Exception):
+    """A webhook was not accepted; the text is the answer."""
+
+
 class Sent(Struct, frozen=True):
     """What was answered to one body."""
 

@@ -55,7 +55,7 @@ def body(
             "email": f"{customer}@example.com",
             "name": "Ada",
         }
-    data |= fields
+    data = {**fields, **data} if "payment_id" in data else {**data, **fields}
     document = {"business_id": "bus_1", "type": kind, "timestamp": when, "data": data}
     return msgspec.json.encode(document)
 

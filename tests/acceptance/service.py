@@ -49,8 +49,8 @@ class Service:
         self.said = ""
         self.port = "0"
 
-    def start(self) -> "Service":
-        """Start it, on the same port as before, and wait until it is ready."""
+    def start(self, *, ready: bool = True) -> "Service":
+        """Start it, on the same port as before, and wait until it is ready, or answers at all."""
         out = (self._cwd / "serve.out").open("w")
         err = (self._cwd / "serve.err").open("a")
         self.process = subprocess.Popen(
@@ -62,8 +62,12 @@ class Service:
         self._await(self._told, "said where it serves")
         self.client.base_url = self.find(r"(http://\S+)/v1")
         self.port = str(self.client.base_url.port)
-        self._await(self._ready, "became ready")
+        self._await(self._ready if ready else self._answers, "answered")
         return self
+
+    def await_ready(self) -> None:
+        """Wait until it says that it can serve."""
+        self._await(self._ready, "became ready")
 
     def find(self, pattern: str) -> str:
         """The first group of ``pattern`` in what it printed."""
@@ -102,7 +106,14 @@ class Service:
 
     def _told(self) -> bool:
         self.said = (self._cwd / "serve.out").read_text()
-        return "/v1 " in self.said
+        # its last line, whole
+        return bool(re.search(r"(KEY=\S+|keys create .*)\n", self.said))
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.get("/healthz").is_success
+        except httpx.TransportError:
+            return False
 
     def _ready(self) -> bool:
         try:

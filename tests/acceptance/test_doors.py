@@ -299,9 +299,11 @@ def test_a_timeline_interleaves_everything_of_a_customer(doors: Doors) -> None:
     last = None
     for n, (kind, status, identity) in enumerate([
         ("subscription.active", "active", "sub_t"), ("payment.succeeded", "succeeded", "pay_t"),
-        ("refund.succeeded", "succeeded", "ref_t"),
+        ("refund.succeeded", "succeeded", "ref_t"), ("dispute.opened", "opened", "dp_t"),
     ]):  # fmt: skip
-        last = deliver(doors, body(kind, status, at(n), identity, customer="cus_t"))
+        # the dispute names no customer, and is the customer's by its payment
+        who = None if identity == "dp_t" else "cus_t"
+        last = deliver(doors, body(kind, status, at(n), identity, who, payment_id="pay_t"))
     assert last
     doors.service.await_position(doors.live, int(last.json()["position"]))
     seen: list[str] = []
@@ -312,7 +314,7 @@ def test_a_timeline_interleaves_everything_of_a_customer(doors: Doors) -> None:
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert seen == ["refund-ref_t", "payment-pay_t", "subscription-sub_t"]
+    assert seen == ["dispute-dp_t", "refund-ref_t", "payment-pay_t", "subscription-sub_t"]
     only = doors.get("customers/cus_t/timeline?kind=payment,refund").json()["data"]
     assert [e["type"] for e in only] == ["refund.succeeded", "payment.succeeded"]
     assert only[1]["what"].startswith(

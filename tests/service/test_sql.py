@@ -80,6 +80,8 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "key": Identifier(projection.key),
         "conditions": SQL("true"),
         "order": SQL("position"),
+        "disputes": sql.relation("disputes_v1"),
+        "payments": sql.relation("payments_v1"),
     }
     return sql.fill(name, **parts)
 
