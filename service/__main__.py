@@ -74,6 +74,8 @@ def serve_command(
 
     Without DAYBOOK_DATABASE_URL a private PostgreSQL is started in the data directory. Without
     any book configured, one called `test` is made, and what is needed to try it is printed.
+
+    SIGHUP reads the configuration again: rotated secrets are taken over without a restart.
     """
     flags = {"data_dir": data_dir, "host": host, "port": port}
     settings = serve.with_books(load(config, **flags), config, **flags)
@@ -81,7 +83,7 @@ def serve_command(
     with database(settings, watch=True) as url:
         trial = serve.trial_now(settings, url)
         screens.serving(OUT, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
-        if not serve.run(settings, url, sock):
+        if not serve.run(settings, url, sock, lambda: load(config, **flags)):
             raise typer.Exit(1)
 
 

@@ -1,7 +1,8 @@
 """The composition root: settings in, a running service out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +13,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import DataError
 
 from service import api, webhooks
@@ -28,7 +29,7 @@ from service.problems import (
 )
 from service.projector import Projector
 from service.rebuild import RebuildRunningError, missing, open_checkpoints, rebuild
-from service.settings import Book, Settings
+from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.store import open_books
 from service.writer import Writer
@@ -62,11 +63,12 @@ async def readyz(state: State) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def build(settings: Settings, url: str) -> Litestar:
+def build(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> Litestar:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
-    recorded while the read models are still being built.
+    recorded while the read models are still being built. With ``again``, SIGHUP reads the settings
+    once more and takes over the secrets and the policies of the books that are there.
     """
 
     @asynccontextmanager
@@ -79,6 +81,9 @@ def build(settings: Settings, url: str) -> Litestar:
             app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
             app.state.built = built
             app.state.tasks = tasks
+            if again is not None:
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
             _log.info("serving", books=list(doors))
             yield
         _log.info("stopped")
@@ -97,6 +102,21 @@ def build(settings: Settings, url: str) -> Litestar:
         openapi_config=_OPENAPI,
         logging_config=None,
     )
+
+
+def _reload(state: State, again: Callable[[], Settings]) -> None:
+    """Take over rotated secrets without a gap; a wrong configuration changes nothing."""
+    try:
+        books = again().books
+    except SettingsError as error:
+        _log.error("configuration refused, the old one stays", reason=str(error))
+        return
+    for name in books.keys() & state.doors.keys():
+        state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(books[name]))
+        state.policies[name] = books[name].access.policy
+    _log.info("configuration read again", books=sorted(books))
+    if others := sorted(books.keys() ^ state.doors.keys()):
+        _log.warning("books come and go with a restart only", books=others)
 
 
 async def prepare(url: str, books: Mapping[str, Book]) -> None:
@@ -130,8 +150,11 @@ async def _prepare_at_last(url: str, books: Mapping[str, Book], built: asyncio.E
 
 def _door(url: str, name: str, book: Book) -> Door:
     projector = Projector(url, name)
-    secrets = [secret.get_secret_value() for secret in book.secrets]
-    return Door(Verifier(secrets), Writer(url, name, projector.wake), projector)
+    return Door(_verifier(book), Writer(url, name, projector.wake), projector)
+
+
+def _verifier(book: Book) -> Verifier:
+    return Verifier([secret.get_secret_value() for secret in book.secrets])
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -68,10 +68,12 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def server(settings: Settings, url: str) -> uvicorn.Server:
+def server(
+    settings: Settings, url: str, again: Callable[[], Settings] | None = None
+) -> uvicorn.Server:
     """The HTTP server over the database at ``url``, not yet running."""
     config = uvicorn.Config(
-        build(settings, url),
+        build(settings, url, again),
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -83,9 +85,13 @@ def server(settings: Settings, url: str) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def run(settings: Settings, url: str, sock: socket.socket) -> bool:
-    """Serve until SIGINT or SIGTERM; returns whether it had started."""
-    served = server(settings, url)
+def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> bool:
+    """Serve until SIGINT or SIGTERM, on SIGHUP with the settings ``again``.
+
+    Returns:
+        Whether it had started.
+    """
+    served = server(settings, url, again)
     with closing(sock), _unfazed():
         served.run(sockets=[sock])
     return served.started
