@@ -45,17 +45,23 @@ app = typer.Typer(
 app.add_typer(key_commands.app, name="keys")
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls it
+    if wanted:
+        OUT.print(version("daybook"))
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     *,
     show: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """The book of original entry for a Dodo Payments account."""
-    if show:
-        OUT.print(version("daybook"))
-        raise typer.Exit
 
 
 @app.command("serve")
@@ -133,7 +139,7 @@ def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
             refused += not sent.accepted
             OUT.print(f"{sent.status} {file.name} {sent.text}", markup=False, soft_wrap=True)
     if refused:
-        ERR.print(f"{refused} of {len(files)} were refused.")
+        ERR.print(f"{refused} of {len(files)} were not accepted.")
         raise typer.Exit(1)
 
 
@@ -271,7 +277,10 @@ def main() -> None:
     except psycopg.errors.UndefinedTable:
         ERR.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
         raise SystemExit(1) from None
-    except (psycopg.OperationalError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        ERR.print(f"--to: {error}", style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except (psycopg.OperationalError, httpx.HTTPError) as error:
         ERR.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
 

@@ -1,5 +1,6 @@
 """A customer's life over HTTP, with real signatures, on a service started as a user starts it."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -107,6 +108,10 @@ def test_the_trial_book_stays_the_same_after_a_restart(service: Service) -> None
     assert (service.find(pattern), service.find(r"KEY=(\S+)")) == (secret, key)
 
 
+def test_it_says_its_version() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", command("--version"))
+
+
 def test_the_demo_tells_its_story() -> None:
     said = command("demo", "--once", "--port", "0")
     assert "cus_demo_ada is entitled until" in said
@@ -121,6 +126,7 @@ def test_the_demo_tells_its_story() -> None:
         (["history", "subscription-1"], 2, "the books are: none"),
         (["status"], 2, "There is no database in"),
         (["send", "."], 2, "is a directory"),
+        (["send", "/dev/null", "--to", "foo", "--secret", "whsec_AAAA"], 2, "--to"),
         (["rebuild", "subscription"], 2, "there are events, subscriptions"),
         (["keys", "create", "--book", "nope"], 2, "not configured"),
         (["serve", "--config", "nowhere.toml"], 2, "no such file"),
