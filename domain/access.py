@@ -23,8 +23,8 @@ rule                       entitled  until                  when
 the status itself          no        open                   every other status
 =========================  ========  =====================  ==================================
 
-The paid period's end is the latest ``service_periods`` end that a payment tells, and
-``next_billing_date`` where none tells any.
+The paid period's end is the latest ``service_periods`` end that a payment tells, or
+``next_billing_date`` where that is over or none tells any: a missed webhook must not lock out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -157,7 +157,7 @@ def _rule(
             over = ends is not None and ends <= at
             return ("grace_ended" if over else "grace", not over, ends)
         case "cancelled" if policy.paid_through:
-            ends = paid or state.next_billing_date
+            ends = paid if paid is not None and paid > at else state.next_billing_date
             if ends is not None and ends > at:
                 return ("paid_through", True, ends)
     return (folded.status, False, None)

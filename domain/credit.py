@@ -67,6 +67,7 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     id: str
     before: str | None
     after: str
+    overage: str | None
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
@@ -100,16 +101,18 @@ def evolve(state: State | None, seen: Payload) -> State:
     if after is None or (entry_id and any(entry.id == entry_id for entry in known.latest)):
         return known
     later = known.updated_at is None or (seen.created_at or known.updated_at) > known.updated_at
-    opening, earlier = (known.balance, known.gaps) if later else (known.opening, known.earlier_gaps)
-    row = Entry(entry_id, _decimal(seen.balance_before), after)
+    opening = known.balance if later else known.opening
+    earlier = known.gaps if later else known.earlier_gaps
+    overage = _decimal(seen.overage_after)
+    row = Entry(entry_id, _decimal(seen.balance_before), after, overage)
     latest = tuple(sorted((*(() if later else known.latest), row), key=lambda e: e.id))
-    balance, gaps = _chained(opening, latest)
+    balance, overage, gaps = _chained(opening, latest)
     return State(
         *key,
         created_at=known.created_at or seen.created_at,
         updated_at=seen.created_at if later else known.updated_at,
         balance=balance,
-        overage=_decimal(seen.overage_after) or known.overage,
+        overage=overage or known.overage,
         gaps=earlier + gaps,
         opening=opening,
         earlier_gaps=earlier,
@@ -117,9 +120,9 @@ def evolve(state: State | None, seen: Payload) -> State:
     )
 
 
-def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | None, int]:
-    """The balance after the rows of one instant, and how many of them fit to none before."""
-    left, gaps = list(entries), 0
+def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | None, str | None, int]:
+    """The balance and overage after the rows of one instant, and how many of them fit to none before."""
+    left, gaps, overage = list(entries), 0, None
     while left:
         fits = next((e for e in left if e.before == balance), None)
         if fits is None:
@@ -128,8 +131,8 @@ def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | Non
             led_to = {e.after for e in left}
             fits = next((e for e in left if e.before not in led_to), left[0])
         left.remove(fits)
-        balance = fits.after
-    return balance, gaps
+        balance, overage = fits.after, fits.overage
+    return balance, overage, gaps
 
 
 def _decimal(amount: str | float | None) -> str | None:

@@ -138,7 +138,7 @@ def _read_at_once(event: Event, business_id: str | None) -> Entry | None:
     kind, at, payload = whole.type, whole.timestamp, whole.data
     if kind not in aggregate.lifecycle.ranks or (business_id and whole.business_id != business_id):
         return None
-    if at.tzinfo is not UTC or not in_utc(payload):
+    if at.tzinfo is not UTC or normal_moment(at) is None or not in_utc(payload):
         return None
     return _entry(event, aggregate, kind, at, payload, ())
 

@@ -65,7 +65,7 @@ def decode(
     if not may_hold_nul(memoryview(raw).tobytes()):
         try:
             read = decoder.decode(raw)
-        except msgspec.ValidationError:
+        except msgspec.DecodeError:
             pass
         else:
             if in_utc(read):
@@ -130,6 +130,9 @@ def _refuse_unstorable(value: object, part: Raw) -> None:
     if isinstance(value, Struct):
         for name in value.__struct_fields__:
             _refuse_unstorable(getattr(value, name), part)
+    elif isinstance(value, tuple):
+        for one in value:
+            _refuse_unstorable(one, Raw(b'"'))
     elif isinstance(value, str) and "\0" in value:
         raise ValueError("holds a NUL")
     elif isinstance(value, datetime) and (

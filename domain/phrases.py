@@ -23,7 +23,7 @@ PHRASES = {
     "dispute.challenged": "evidence was submitted",
     "dispute.accepted": "the merchant accepted the dispute",
     "dispute.cancelled": "the dispute was withdrawn",
-    "dispute.expired": "nobody answered the dispute in time",
+    "dispute.expired": "the dispute expired without a decision",
     "dispute.won": "the dispute was decided for the merchant",
     "dispute.lost": "the dispute was decided against the merchant",
     "license_key.created": "the key was made",

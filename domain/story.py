@@ -9,19 +9,19 @@ from domain.phrases import PHRASES
 
 def sentence(step: Step) -> str:
     """What the entry did to its stream, because of what, and what is odd about it."""
-    said = headline(step.entry.type, step.verdict, step.before, step.after, step.entry.occurred_at)
+    said = headline(step.entry.type, step.before, step.after, step.entry.occurred_at)
     reported = reported_after(step.entry.event.recorded_at - step.entry.occurred_at)
     return " ".join((f"{said}; {reported}.", *_oddities(step)))
 
 
-def headline(kind: str, verdict: str, before: str, after: str, at: datetime) -> str:
-    """The status and its reason, as "On hold since 3 May 10:02: a payment failed"."""
+def headline(kind: str, before: str, after: str, at: datetime) -> str:
+    """The status and its reason, as "On hold since 3 May 2026 10:02: a payment failed"."""
     why = PHRASES.get(kind, f"an event {kind} came, which this version does not know")
     if after == START:
         return f"Not yet begun: {why}"
     name = after.replace("_", " ").capitalize()
-    if after != before or verdict in {"inferred", "unexpected"}:
-        return f"{name} since {at.day} {at:%b %H:%M}: {why}"
+    if after != before:
+        return f"{name} since {at.day} {at:%b %Y %H:%M}: {why}"
     return f"Still {name.lower()}: {why}"
 
 

@@ -51,7 +51,7 @@ class Payload(Struct, frozen=True, gc=False):
     cancelled_at: Moment | None = None
     expires_at: Moment | None = None
     past_due_ends_at: Moment | None = None
-    trial_period_days: int | None = None
+    trial_period_days: Minor | None = None
     quantity: Minor | None = None
     recurring_pre_tax_amount: Minor | None = None
     currency: Name | None = None

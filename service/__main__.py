@@ -29,7 +29,7 @@ from service.embedded import EmbeddedError
 from service.migrations import migrate as apply_migrations
 from service.postgres import Connection
 from service.problems import Problem
-from service.rebuild import RebuildRunningError, rebuild
+from service.rebuild import RebuildRunningError, StreamsSetAsideError, rebuild
 from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
 from service.settings import SettingsError, load
@@ -268,6 +268,9 @@ def main() -> None:
     except (SettingsError, EmbeddedError, RebuildRunningError) as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
+    except StreamsSetAsideError as error:
+        ERR.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
     except RefusedError as refused:
         ERR.print(f"Refused: {refused}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None

@@ -30,19 +30,21 @@ async def access(
     conn: Connection, book: str, customer_id: str, at: datetime, policy: Policy
 ) -> AccessAnswer:
     """Whether a customer is entitled at ``at``; one of whom nothing is recorded is not."""
-    rows: list[dict[str, Any]] = []
+    # the queries see one after the other: what they all reflect is what the first one does
+    checkpoint: int | None = None
     folds: dict[str, list[Fold[Any]]] = {"payment": []}
     for category in ("subscription", "entitlement_grant"):
         view = sql.relation(_DECIDING[category].view)
         statement = sql.fill("read/folds_of_customer", view=view)
         rows = await (await conn.execute(statement, of(book, customer_id=customer_id))).fetchall()
+        checkpoint = checkpoint_of(rows) if checkpoint is None else checkpoint
         folds[category] = [decode(category, row["memo"]) for row in rows if row["memo"] is not None]
     if any(folded.status == "cancelled" for folded in folds["subscription"]):
         statement = sql.fill("read/paid_folds", view=sql.relation(PAYMENTS.view))
         params = {"book": book, "customer_id": customer_id, "at": at}
         paid = await (await conn.execute(statement, params)).fetchall()
         folds["payment"] = [decode("payment", row["memo"]) for row in paid]
-    return _answer(customer_id, folds, at, policy, checkpoint_of(rows))
+    return _answer(customer_id, folds, at, policy, checkpoint or 0)
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks

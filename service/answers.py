@@ -170,7 +170,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
 def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
     """A row of the index, as it is answered."""
     before, after = row["status_from"] or START, row["status_to"] or START
-    said = headline(row["type"], row["verdict"], before, after, row["occurred_at"])
+    said = headline(row["type"], before, after, row["occurred_at"])
     if row["stream"] is None:
         said = f"Belongs to no resource: {row['verdict']}"
     reported = reported_after(row["recorded_at"] - row["occurred_at"])

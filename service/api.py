@@ -17,6 +17,7 @@ from service.parameters import (
     CursorText,
     KnownAt,
     Limit,
+    after_place,
     allow,
     event_filters,
     place,
@@ -103,9 +104,7 @@ async def list_events(
     """What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or `?late=true`."""
     filters = event_filters(request)
     async with state.pool.connection() as conn:
-        return await event_reads.page(
-            conn, request.user.book, filters, place(after) if after else 0, limit
-        )
+        return await event_reads.page(conn, request.user.book, filters, after_place(after), limit)
 
 
 @get(

@@ -15,6 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct, structs
 from psycopg import DataError
+from psycopg.errors import UndefinedTable
 
 from service import api, webhooks
 from service.ingest import Verifier
@@ -25,6 +26,7 @@ from service.problems import (
     on_http_exception,
     on_problem,
     on_unavailable,
+    on_unbuilt,
     on_unstorable,
 )
 from service.projector import Projector
@@ -96,6 +98,7 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
             Problem: on_problem,
             HTTPException: on_http_exception,
             DataError: on_unstorable,
+            UndefinedTable: on_unbuilt,
             Exception: _on_defect,
             **dict.fromkeys(UNAVAILABLE, on_unavailable),
         },

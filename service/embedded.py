@@ -120,8 +120,9 @@ class Embedded:
         """After a restart of a machine or container another process may have the old number."""
         file = self._pgdata / "postmaster.pid"
         if file.exists():
-            name = Path(f"/proc/{file.read_text().split()[0]}/comm")
-            if name.exists() and name.read_text().strip() != "postgres":
+            number, *_ = (*file.read_text().split(), "none")
+            name = Path(f"/proc/{number}/comm")
+            if number == "none" or (name.exists() and name.read_text().strip() != "postgres"):
                 file.unlink()
 
     def _run(self, name: str, *args: str) -> None:

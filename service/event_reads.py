@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.fold import fold
 from domain.late import changes
 from projections.disputes import DISPUTES
 from projections.events import EVENTS
@@ -40,11 +39,9 @@ async def history(
     """
     checkpoint = await position(conn, target.book)
     entries = await stream_entries(conn, target, stream, checkpoint)
-    if asked:
-        entries = asked.admitted(entries)
-    if not entries:
+    steps = (asked or Past()).steps(entries)
+    if not steps:
         raise Problem("not-found", f"No event in this book belongs to {stream!r}, as you ask.")
-    _, steps = fold(entries)
     told = [history_entry(s, changes(entries, s) if s.late else ()) for s in steps]
     return History(stream, told, str(checkpoint))
 

@@ -53,7 +53,7 @@ def several(name: str, given: str | None, allowed: Collection[str]) -> list[str]
     Raises:
         Problem: ``invalid-parameter`` for one that is not among ``allowed``.
     """
-    values = given.split(",") if given else []
+    values = given.split(",") if given is not None else []
     for value in values:
         one_of(name, value, allowed)
     return values
@@ -110,3 +110,15 @@ def place(position: str) -> int:
     if not re.fullmatch(r"[0-9]+", position) or len(position) > _LONGEST_POSITION:
         raise Problem("not-found", f"This book has no event at position {position}.")
     return int(position)
+
+
+def after_place(given: str | None) -> int:
+    """The position after which a page begins; 0, before all, where none is given.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    try:
+        return place(given) if given is not None else 0
+    except Problem:
+        raise Problem("invalid-parameter", f"after: {given!r} is no position.") from None

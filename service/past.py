@@ -4,14 +4,15 @@
 what was recorded until then. Together: what we knew then about how it was then.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.events import Entry
-from domain.fold import Fold, fold
+from domain.fold import Fold, Step, fold
 from service.problems import Problem
 
 
@@ -28,19 +29,28 @@ class Past(Struct, frozen=True):
         """The moment in the world that is asked about."""
         return self.as_of or self.known_at or now
 
-    def admitted(self, entries: Iterable[Entry]) -> list[Entry]:
-        """The entries that had happened, and were known."""
-        return [
-            e
-            for e in entries
-            if (self.as_of is None or e.occurred_at <= self.as_of)
-            and (self.known_at is None or e.event.recorded_at <= self.known_at)
-        ]
+    def steps(self, entries: Iterable[Entry]) -> list[Step]:
+        """What had happened, as all that was known explains it.
+
+        A payload may be newer than its event: what explains it happened later, and must be known
+        to the fold even where the answer ends before it.
+        """
+        known = [e for e in entries if not self.known_at or e.event.recorded_at <= self.known_at]
+        steps = fold(known)[1] if known else []
+        return [s for s in steps if not self.as_of or s.entry.occurred_at <= self.as_of]
 
     def folded(self, entries: Iterable[Entry]) -> Fold[Any] | None:
         """The fold as it was, or None where nothing had happened or was known."""
-        admitted = self.admitted(entries)
-        return fold(admitted)[0] if admitted else None
+        steps = self.steps(entries)
+        if not steps:
+            return None
+        status, since = steps[0].after, steps[0].entry.occurred_at
+        for step in steps:
+            if step.after != status:
+                status, since = step.after, step.entry.occurred_at
+        verdicts = dict(Counter(step.verdict for step in steps))
+        shown, _ = fold([step.entry for step in steps])
+        return structs.replace(shown, status=status, since=since, verdicts=verdicts)
 
 
 def past(as_of: str | None, known_at: str | None, now: datetime) -> Past:

@@ -101,6 +101,11 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
     return answer(Problem(name, error.detail))
 
 
+def on_unbuilt(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
+    """No schema yet, or no read models of this version."""
+    return answer(Problem("not-ready", "The read models are being built."))
+
+
 def on_unstorable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
     """What no column can hold cannot be asked for: a NUL, a number without end."""
     return answer(Problem("invalid-parameter", "A value holds what nothing recorded can hold."))

@@ -50,7 +50,7 @@ async def resource_past(
     category = projection.aggregate.category if projection.aggregate else ""
     checkpoint = await position(conn, target.book)
     stream = f"{category}-{identity}"
-    entries = asked.admitted(await stream_entries(conn, target, stream, checkpoint))
+    entries = await stream_entries(conn, target, stream, checkpoint)
     folded = asked.folded(entries)
     if folded is None:
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")

@@ -32,6 +32,10 @@ class RebuildRunningError(Exception):
     """Another rebuild holds the lease."""
 
 
+class StreamsSetAsideError(Exception):
+    """Some streams could not be folded, and only some projections were to be switched."""
+
+
 async def rebuild(
     conn: Connection,
     chosen: Sequence[Projection[Any]] = PROJECTIONS,
@@ -41,8 +45,8 @@ async def rebuild(
 
     Args:
         conn: a connection of its own.
-        chosen: which projections to switch. Where read models of this version were never built,
-            it must be all of them.
+        chosen: which projections to switch. All of them are, where
+            read models of this version were never built.
         progress: told how far it has come.
 
     Returns:
@@ -50,7 +54,10 @@ async def rebuild(
 
     Raises:
         RebuildRunningError: if another rebuild is running.
+        StreamsSetAsideError: if only some are chosen, and a stream cannot be folded.
     """
+    if await missing(conn):
+        chosen = PROJECTIONS
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     await _hold(conn, owner)
     try:
@@ -131,6 +138,7 @@ async def _switch(
 ) -> None:
     """Catch up with what arrived meanwhile, then switch views and checkpoints together."""
     tables = {p.name: p.table(g) for p, g in generations.items()}
+    whole = len(chosen) == len(PROJECTIONS)
     async with conn.transaction():
         await _hold(conn, owner)
         # from here on nobody writes the live tables, in no book, one that is opened now included
@@ -139,7 +147,8 @@ async def _switch(
             place = {"book": name, "version": VERSION}
             row = await (await conn.execute(sql.text("read/lock_checkpoint"), place)).fetchone()
             target = Target(name, book.business_id, tables, build=owner)
-            until = row["position"] if row else None
+            # a book that the live tables never saw: they begin at its start
+            until = row["position"] if row else (None if whole else 0)
             positions[name] = await _catch_up(conn, target, positions.get(name, 0), until)
             await set_checkpoint(conn, name, positions[name])
         for p in chosen:
@@ -147,9 +156,19 @@ async def _switch(
             await conn.execute(sql.fill("read/view", view=view, table=table))
             params = {"name": p.name, "version": VERSION, "generation": generations[p]}
             await conn.execute(sql.text("read/switch"), params)
-        if len(chosen) == len(PROJECTIONS):
+        if not whole and (lost := await _set_aside(conn, owner)):
+            raise StreamsSetAsideError(
+                f"Nothing was switched: {len(lost)} streams could not be folded,"
+                f" the first is {lost[0]}."
+            )
+        if whole:
             await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
             await conn.execute(sql.text("read/adopt_parked"), {"build": owner})
+
+
+async def _set_aside(conn: Connection, build: str) -> list[str]:
+    found = await conn.execute(sql.text("read/parked"), {"build": build, "book": None})
+    return [row["stream"] for row in await found.fetchall()]
 
 
 async def _catch_up(conn: Connection, target: Target, position: int, until: int | None) -> int:

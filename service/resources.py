@@ -16,6 +16,7 @@ from service.auth import Caller
 from service.parameters import AsOf, CursorText, KnownAt, Limit, allow, resource_filters
 from service.past import past
 from service.postgres import Connection
+from service.problems import Problem
 from service.projector import Target
 from service.store import books
 
@@ -23,8 +24,15 @@ Asking = Request[Caller, None, State]
 
 
 async def target_of(conn: Connection, book: str) -> Target:
-    """The live read models of a book, as the projector names them."""
-    return Target(book, (await books(conn))[book].business_id, reads.VIEWS)
+    """The live read models of a book, as the projector names them.
+
+    Raises:
+        Problem: ``not-ready`` before the book is opened.
+    """
+    found = (await books(conn)).get(book)
+    if found is None:
+        raise Problem("not-ready", "This book is not opened yet.")
+    return Target(book, found.business_id, reads.VIEWS)
 
 
 def _list(projection: Projection[Any]) -> HTTPRouteHandler:

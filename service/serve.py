@@ -15,7 +15,7 @@ from service import keys
 from service.app import build
 from service.ingest import fingerprint
 from service.migrations import migrate
-from service.postgres import connect
+from service.postgres import UNAVAILABLE, connect
 from service.settings import (
     CONFIG_NAME,
     MADE_NAME,
@@ -128,5 +128,8 @@ async def trial(settings: Settings, url: str) -> Trial | None:
 
 
 def trial_now(settings: Settings, url: str) -> Trial | None:
-    """``trial``, from outside an event loop."""
-    return asyncio.run(trial(settings, url))
+    """``trial``, from outside an event loop; None while the database is away."""
+    try:
+        return asyncio.run(trial(settings, url))
+    except UNAVAILABLE:
+        return None

@@ -11,7 +11,7 @@ from domain.fold import Step, decode, encode, extend, fold
 from domain.late import changes
 from domain.story import sentence
 from service.past import Past
-from tests.builders import body, entry, event
+from tests.builders import at, body, entry, event
 from tests.histories import Told, histories, numbered
 
 
@@ -239,13 +239,42 @@ def test_a_late_event_without_effect_changed_nothing() -> None:
 
 
 @given(histories(lossless=False), st.data())
-def test_as_of_a_moment_is_the_fold_of_what_had_happened_by_then(
+def test_as_of_a_moment_is_where_the_story_had_come_by_then(
     told: Told, data: st.DataObject
 ) -> None:
     if not told.events:
         return
     entries = [read(e) for e in told.events]
+    steps = fold(entries)[1]
+    moment = data.draw(st.sampled_from([e.occurred_at for e in entries]))
+    then = Past(as_of=moment).folded(entries)
+    until = [s for s in steps if s.entry.occurred_at <= moment]
+    assert then
+    assert (then.status, then.snapshot_position) == (
+        until[-1].after, until[-1].entry.event.position,
+    )  # fmt: skip
+    assert sum(then.verdicts.values()) == len(until)
+    assert Past(as_of=max(e.occurred_at for e in entries)).folded(entries) == fold(entries)[0]
+
+
+@given(histories(), st.data())
+def test_as_of_a_moment_is_the_fold_up_to_it_where_no_payload_is_newer(
+    told: Told, data: st.DataObject
+) -> None:
+    entries = [read(e) for e in told.events]
+    if any(step.newer for step in fold(entries)[1]):
+        return
     moment = data.draw(st.sampled_from([e.occurred_at for e in entries]))
     until = [e for e in entries if e.occurred_at <= moment]
     assert Past(as_of=moment).folded(entries) == fold(until)[0]
-    assert Past(as_of=max(e.occurred_at for e in entries)).folded(entries) == fold(entries)[0]
+
+
+def test_as_of_is_not_misled_by_a_payload_that_was_rendered_later() -> None:
+    entries = [
+        entry("subscription.active", "active", 0, position=1),
+        entry("subscription.renewed", "cancelled", 60, sent=90_000, position=2),
+        entry("subscription.cancelled", "cancelled", 36_000, position=3),
+    ]
+    then = Past(as_of=at(1_800)).folded(entries)
+    assert then
+    assert (then.status, then.since) == ("active", at(0))
