@@ -121,7 +121,7 @@ def evolve(state: State | None, seen: Payload) -> State:
 
 
 def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | None, str | None, int]:
-    """The balance and overage after the rows of one instant, and how many of them fit to none before."""
+    """Balance and overage after the rows of one instant, and how many fit to none before."""
     left, gaps, overage = list(entries), 0, None
     while left:
         fits = next((e for e in left if e.before == balance), None)

@@ -101,6 +101,9 @@ def test_the_periods_that_were_paid_for_are_the_authority_on_paid_through() -> N
     answer = access([cancelled], NOON, paid_until=paid_periods([paid]))
     assert (answer.entitled, answer.until, answer.because[0].rule) == (True, SOON, "paid_through")
     assert not access([cancelled], NOON, paid_until=paid_periods([failed])).entitled
+    # the webhook of the latest payment may be missing: what the subscription says counts then
+    said = held("subscription.cancelled", "cancelled", next_billing_date=SOON)
+    assert access([said], NOON, paid_until={"sub_1": AGO}).until == SOON
 
 
 def test_a_one_time_purchase_entitles_by_its_grant_and_a_subscriptions_grant_does_not() -> None:
