@@ -265,10 +265,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
-    except (SettingsError, EmbeddedError, RebuildRunningError) as error:
+    except SettingsError as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
-    except StreamsSetAsideError as error:
+    except (EmbeddedError, RebuildRunningError, StreamsSetAsideError) as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except RefusedError as refused:
