@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service import Service
+from tests.acceptance.doors import CONFIG, Doors
+from tests.acceptance.service import Service, command
+from tests.builders import SECRET, at, body
+from tests.conftest import fresh_database
 
 
 @pytest.fixture
@@ -23,3 +26,28 @@ def service(scratch: Path) -> Iterator[Service]:
     started = Service(scratch, "--data-dir", str(scratch / "data")).start()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def doors(
+    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Doors]:
+    """Two books on a PostgreSQL of the user's own."""
+    here = tmp_path_factory.mktemp("doors")
+    (here / "daybook.toml").write_text(CONFIG)
+    env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
+    service = Service(here, env=env).start()
+    keys = [
+        command("keys", "create", "--book", book, cwd=here, env=env).strip()
+        for book in ("live", "test")
+    ]
+    made = Doors(service, *keys)
+    for n in range(5):
+        content = body("subscription.active", "active", at(n), f"sub_{n}", created_at=at(n))
+        service.deliver("live", SECRET, content)
+    service.deliver("live", SECRET, body("subscription.on_hold", "on_hold", at(60), "sub_0"))
+    dispute = body("dispute.opened", "opened", at(9), "dp_1", customer=None, amount="400")
+    service.deliver("live", SECRET, dispute)
+    service.await_position(made.live, 7)
+    yield made
+    assert service.stop() == 0

@@ -1,0 +1,217 @@
+"""The questions over HTTP, and how the answers look."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.acceptance.doors import Doors, deliver
+from tests.builders import at, body
+
+
+def test_a_list_is_paged_newest_first_without_gap_or_repetition(doors: Doors) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = doors.get(f"subscriptions?limit=2{cursor}").json()
+        seen += [one["subscription_id"] for one in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == ["sub_4", "sub_3", "sub_2", "sub_1", "sub_0"]
+
+
+def test_filters_choose(doors: Doors) -> None:
+    def ids(query: str) -> list[str]:
+        return [
+            one["subscription_id"] for one in doors.get(f"subscriptions?{query}").json()["data"]
+        ]
+
+    assert ids("status=on_hold") == ["sub_0"]
+    assert ids("status=on_hold&customer_id=cus_1") == ["sub_0"]
+    assert ids("customer_id=cus_9") == []
+    assert (
+        doors.get("customers?email=cus_1@example.com").json()["data"][0]["customer_id"] == "cus_1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("subscriptions?colour=red", "colour: not known here; allowed are status"),
+        ("subscriptions?status=frozen", "is none of pending, active"),
+        ("subscriptions?limit=0", "limit"),
+        ("subscriptions?limit=many", "limit"),
+        ("subscriptions?cursor=rubbish", "cursor"),
+        ("subscriptions/%00", "nothing recorded can hold"),
+        ("subscriptions/sub_0/history?limit=1", "allowed are as_of, known_at"),
+        ("customers/cus_1/access?as_of=yesterday", "no time with a zone"),
+        ("customers/cus_1/access?as_of=2026-05-03T12:00:00", "no time with a zone"),
+        ("customers/cus_1/access?known_at=2999-01-01T00:00:00Z", "lies in the future"),
+        (
+            "subscriptions/sub_0?as_of=2026-05-03T12:00:00Z&known_at=2026-05-03T11:00:00Z",
+            "after known_at",
+        ),
+        ("customers/cus_1/timeline?kind=invoice", "is none of subscription, payment"),
+        ("events?verdict=odd", "is none of applied"),
+        ("events?late=yes", "is none of true, false"),
+        ("events?verdict=", "is none of applied"),
+        ("events?after=zzz", "is no position"),
+        ("subscriptions?status=active&status=paused", "came more than once"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named(doors: Doors, path: str, said: str) -> None:
+    answer = doors.get(path)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+    assert said in answer.json()["detail"]
+
+
+def test_a_dispute_answers_in_our_status_and_in_the_providers(doors: Doors) -> None:
+    one = doors.get("disputes/dp_1").json()
+    assert (one["status"], one["dispute_status"], one["amount"]) == (
+        "opened",
+        "dispute_opened",
+        "400",
+    )
+    assert one["status_since"] == "2026-05-03T12:00:09Z"
+
+
+def test_nobody_is_entitled_of_whom_nothing_is_recorded(doors: Doors) -> None:
+    answer = doors.get("customers/cus_nobody/access").json()
+    assert (answer["entitled"], answer["until"], answer["because"]) == (False, None, [])
+
+
+@pytest.mark.parametrize(
+    "path", ["subscriptions/sub_9", "customers/c9", "events/999", "events/x", "payments/p/history"]
+)
+def test_what_is_not_there_is_not_found(doors: Doors, path: str) -> None:
+    assert (doors.get(path).status_code, doors.get(path).json()["type"]) == (
+        404,
+        "/problems/not-found",
+    )
+
+
+def test_a_key_opens_its_own_book_only(doors: Doors) -> None:
+    assert doors.get("subscriptions/sub_0").status_code == 200
+    assert doors.get("subscriptions/sub_0", doors.test).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "header", [None, "Bearer", "Bearer nope", "Basic eDp5", "Bearer dbk_live_x_y"]
+)
+def test_without_a_key_nothing_is_learnt(doors: Doors, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header}
+    for path in ("subscriptions/sub_0", "subscriptions/nope", "events/1/body"):
+        answer = doors.service.client.get(f"/v1/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_what_needs_attention_is_listed_and_counted(doors: Doors) -> None:
+    deliver(doors, body("subscription.frozen", "active", at(70), "sub_f", customer="cus_f"))
+    late = body("subscription.updated", "active", at(30), "sub_0")
+    position = deliver(doors, late).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    unknown = doors.get("events?verdict=unknown,unexpected&type=subscription.frozen").json()["data"]
+    assert [(e["stream"], e["verdict"]) for e in unknown] == [("subscription-sub_f", "unknown")]
+    lates = doors.get("events?late=true&stream=subscription-sub_0").json()["data"]
+    assert [(e["event_position"], e["from"], e["to"]) for e in lates] == [
+        (position, "active", "active")
+    ]
+    counts = doors.get("events/counts").json()["data"]
+    assert {"verdict": "unknown", "type": "subscription.frozen", "count": 1}.items() <= next(
+        c for c in counts if c["type"] == "subscription.frozen"
+    ).items()
+
+
+def test_events_are_paged_in_the_order_of_recording(doors: Doors) -> None:
+    first = doors.get("events?limit=3").json()
+    assert [e["event_position"] for e in first["data"]] == ["1", "2", "3"]
+    second = doors.get(f"events?limit=3&after={first['next_cursor']}").json()
+    assert [e["event_position"] for e in second["data"]] == ["4", "5", "6"]
+
+
+def test_a_timeline_interleaves_everything_of_a_customer(doors: Doors) -> None:
+    last = None
+    for n, (kind, status, identity) in enumerate([
+        ("subscription.active", "active", "sub_t"), ("payment.succeeded", "succeeded", "pay_t"),
+        ("refund.succeeded", "succeeded", "ref_t"), ("dispute.opened", "opened", "dp_t"),
+    ]):  # fmt: skip
+        # the dispute names no customer, and is the customer's by its payment
+        who = None if identity == "dp_t" else "cus_t"
+        last = deliver(doors, body(kind, status, at(n), identity, who, payment_id="pay_t"))
+    assert last
+    doors.service.await_position(doors.live, int(last.json()["position"]))
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = doors.get(f"customers/cus_t/timeline?limit=2{cursor}").json()
+        seen += [e["stream"] for e in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == ["dispute-dp_t", "refund-ref_t", "payment-pay_t", "subscription-sub_t"]
+    only = doors.get("customers/cus_t/timeline?kind=payment,refund").json()["data"]
+    assert [e["type"] for e in only] == ["refund.succeeded", "payment.succeeded"]
+    assert only[1]["what"].startswith(
+        "Succeeded since 3 May 2026 12:00: the payment succeeded; reported"
+    )
+
+
+def test_both_clocks(doors: Doors) -> None:
+    deliver(doors, body("subscription.active", "active", at(0), "sub_c", customer="cus_c"))
+    time.sleep(0.01)
+    between = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    held = body("subscription.on_hold", "on_hold", at(50), "sub_c", customer="cus_c")
+    last = deliver(doors, held).json()["position"]
+    doors.service.await_position(doors.live, int(last))
+
+    def entitled(query: str) -> bool:
+        return bool(doors.get(f"customers/cus_c/access?{query}").json()["entitled"])
+
+    assert not entitled("")
+    assert entitled(f"as_of={iso(20)}")
+    assert not entitled(f"as_of={iso(60)}")
+    assert entitled(f"known_at={between}")
+    assert entitled(f"as_of={iso(60)}&known_at={between}")
+    assert not entitled(f"as_of={iso(-1)}")
+    assert doors.get(f"subscriptions/sub_c?as_of={iso(20)}").json()["status"] == "active"
+    assert doors.get(f"subscriptions/sub_c?as_of={iso(-1)}").status_code == 404
+    entries = doors.get(f"subscriptions/sub_c/history?known_at={between}").json()["entries"]
+    assert [e["to"] for e in entries] == ["active"]
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    live = doors.get("subscriptions/sub_c").json()
+    past = doors.get(f"subscriptions/sub_c?as_of={now}").json()
+    assert past == {k: v for k, v in live.items() if k not in {"related", "paid_until"}}
+
+
+def iso(seconds: float) -> str:
+    return at(seconds).isoformat().replace("+00:00", "Z")
+
+
+def test_relations_appear_in_either_order(doors: Doors) -> None:
+    period = {
+        "subscription_id": "sub_r",
+        "starts_at": at(0),
+        "ends_at": at(9),
+        "proration_factor": 1,
+    }
+    refund = body("refund.succeeded", "succeeded", at(3), "ref_r", payment_id="pay_r", amount=5)
+    payment = body(
+        "payment.succeeded", "succeeded", at(1), "pay_r", total_amount=1900, currency="EUR",
+        subscription_id=None, subscription_ids=["sub_r", "sub_s"], service_periods=[period],
+    )  # fmt: skip
+    last = None
+    for content in (refund, payment, body("subscription.active", "active", at(0), "sub_r")):
+        last = deliver(doors, content)
+    assert last
+    doors.service.await_position(doors.live, int(last.json()["position"]))
+    one = doors.get("payments/pay_r").json()
+    assert one["subscription_ids"] == ["sub_r", "sub_s"]
+    assert [r["refund_id"] for r in one["related"]["refunds"]] == ["ref_r"]
+    subscription = doors.get("subscriptions/sub_r").json()
+    assert subscription["paid_until"] == iso(9)
+    assert [p["payment_id"] for p in subscription["related"]["payments"]] == ["pay_r"]
+    assert [
+        p["payment_id"] for p in doors.get("payments?subscription_id=sub_s").json()["data"]
+    ] == ["pay_r"]
