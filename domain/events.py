@@ -6,7 +6,7 @@ provider renders when it sends and which is therefore at least as new as the fac
 the verdict that says so, and can be read again by a later version.
 """
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -136,11 +136,12 @@ def _read_at_once(event: Event, business_id: str | None) -> Entry | None:
     except _UNREADABLE:
         return None
     kind, at, payload = whole.type, whole.timestamp, whole.data
-    if kind not in aggregate.lifecycle.ranks or (business_id and whole.business_id != business_id):
+    rank = aggregate.lifecycle.ranks.get(kind)
+    if rank is None or (business_id and whole.business_id != business_id):
         return None
-    if at.tzinfo is not UTC or normal_moment(at) is None or not in_utc(payload):
+    if at.tzinfo is not UTC or at.year == MAXYEAR or not in_utc(payload):
         return None
-    return _entry(event, aggregate, kind, at, payload, ())
+    return _entry(event, aggregate, kind, rank, at, payload, ())
 
 
 def _read_with_care(event: Event, business_id: str | None) -> Entry:
@@ -162,18 +163,20 @@ def _read_with_care(event: Event, business_id: str | None) -> Entry:
     except _UNREADABLE:
         verdict: Verdict = "unreadable" if kind in aggregate.lifecycle.ranks else "unknown"
         return Entry(event, kind, occurred_at, verdict=verdict, unread=unread)
-    return _entry(event, aggregate, kind, occurred_at, payload, unread + unread_data)
+    rank = aggregate.lifecycle.rank(kind)
+    return _entry(event, aggregate, kind, rank, occurred_at, payload, unread + unread_data)
 
 
 def _entry(  # noqa: PLR0913, PLR0917 - all that an entry has
     event: Event,
     aggregate: Aggregate,
     kind: str,
+    rank: int,
     at: datetime,
     payload: Any,  # noqa: ANN401 - of the aggregate's type
     unread: tuple[str, ...],
 ) -> Entry:
-    identity, status, rank = payload.id, payload.status, aggregate.lifecycle.rank(kind)
+    identity, status = payload.id, payload.status
     return Entry(
         event,
         kind,
