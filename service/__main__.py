@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,6 +76,13 @@ def serve_command(
         int | None,
         typer.Option(envvar="DAYBOOK_PORT", help="0 takes any free one. [default: 8000]"),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="DAYBOOK_WORKERS",
+            help="Processes that speak HTTP. [default: 1]",
+        ),
+    ] = None,
 ) -> None:
     """Receive webhooks and answer questions, until Ctrl-C.
 
@@ -83,13 +91,13 @@ def serve_command(
 
     SIGHUP reads the configuration again: rotated secrets are taken over without a restart.
     """
-    flags = {"data_dir": data_dir, "host": host, "port": port}
+    flags = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings = serve.with_books(load(config, **flags), config, **flags)
     sock = serve.listen(settings.host, settings.port)
     with database(settings, watch=True) as url:
         trial = serve.trial_now(settings, url)
         screens.serving(OUT, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
-        if not serve.run(settings, url, sock, lambda: load(config, **flags)):
+        if not serve.run(settings, url, sock, partial(load, config, **flags)):
             raise typer.Exit(1)
 
 

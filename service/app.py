@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,14 +14,15 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from msgspec import Struct, structs
+from msgspec import structs
 from psycopg import DataError
 from psycopg.errors import UndefinedTable
 
 from service import api, webhooks
 from service.ingest import Verifier
-from service.migrations import migrate
-from service.postgres import UNAVAILABLE, connect, is_away, pool
+from service.notices import Notifier
+from service.postgres import UNAVAILABLE, pool
+from service.prepare import prepare
 from service.problems import (
     Problem,
     on_http_exception,
@@ -29,22 +31,15 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
-from service.projector import Projector
-from service.rebuild import RebuildRunningError, missing, open_checkpoints, rebuild
+from service.rebuild import missing
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
-from service.store import open_books
+from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
+_ASK_SECONDS = 0.1
+
 _log = structlog.get_logger(__name__)
-
-
-class Door(Struct, frozen=True):
-    """What a book's webhooks go through."""
-
-    verifier: Verifier
-    writer: Writer
-    projector: Projector
 
 
 @get("/healthz", operation_id="get_health", summary="Whether the process lives", tags=["operation"])
@@ -65,33 +60,35 @@ async def readyz(state: State) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def build(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> Litestar:
+def build(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> Webhooks:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
-    recorded while the read models are still being built. With ``again``, SIGHUP reads the settings
-    once more and takes over the secrets and the policies of the books that are there.
+    recorded while the read models are still being built, which the projector process does. With
+    ``again``, SIGHUP reads the settings once more and takes over the secrets and the policies of
+    the books that are there.
     """
+    notifier = Notifier(url)
+    doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        built = asyncio.Event()
-        doors = {name: _door(url, name, book) for name, book in settings.books.items()}
-        async with pool(url) as connections, _running(url, settings, doors, built) as tasks:
+        app.state.doors = doors
+        app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
+        app.state.built = asyncio.Event()
+        async with pool(url) as connections:
             app.state.pool = connections
-            app.state.doors = doors
-            app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
-            app.state.built = built
-            app.state.tasks = tasks
-            if again is not None:
-                loop = asyncio.get_running_loop()
-                loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
-            _log.info("serving", books=list(doors))
-            yield
+            async with _running(app.state, settings, url, notifier) as tasks:
+                app.state.tasks = tasks
+                if again is not None:
+                    loop = asyncio.get_running_loop()
+                    loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
+                _log.info("serving", books=list(doors))
+                yield
         _log.info("stopped")
 
-    return Litestar(
-        route_handlers=[webhooks.receive, api.ROUTER, healthz, readyz],
+    app = Litestar(
+        route_handlers=[api.ROUTER, healthz, readyz],
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
         exception_handlers={
@@ -105,6 +102,8 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
         openapi_config=_OPENAPI,
         logging_config=None,
     )
+    (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
+    return Webhooks(app, doors, settings.max_body_bytes)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:
@@ -122,38 +121,8 @@ def _reload(state: State, again: Callable[[], Settings]) -> None:
         _log.warning("books come and go with a restart only", books=others)
 
 
-async def prepare(url: str, books: Mapping[str, Book]) -> None:
-    """Bring the database to this version: schema, books, read models that were never built."""
-    businesses = {name: book.business_id for name, book in books.items()}
-    async with await connect(url) as conn:
-        for name in await migrate(conn):
-            _log.info("migrated", migration=name)
-        for name in await open_books(conn, businesses):
-            _log.warning("the book names another business now; run: daybook rebuild", book=name)
-        if await missing(conn):
-            await rebuild(conn)
-        await open_checkpoints(conn)
-
-
-async def _prepare_at_last(url: str, books: Mapping[str, Book], built: asyncio.Event) -> None:
-    """Prepare, trying again until it is done; then let the projectors begin."""
-    while not built.is_set():
-        try:
-            await prepare(url, books)
-            built.set()
-        except RebuildRunningError:
-            await asyncio.sleep(0.5)
-        except Exception as error:  # noqa: BLE001 - whatever it is, webhooks are taken meanwhile
-            if is_away(error):
-                _log.warning("waiting for the database", error=type(error).__name__)
-            else:
-                _log.exception("cannot prepare the database")
-            await asyncio.sleep(1)
-
-
-def _door(url: str, name: str, book: Book) -> Door:
-    projector = Projector(url, name)
-    return Door(_verifier(book), Writer(url, name, projector.wake), projector)
+def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:
+    return Door(_verifier(book), Writer(url, name, partial(notifier.say, name)))
 
 
 def _verifier(book: Book) -> Verifier:
@@ -162,25 +131,31 @@ def _verifier(book: Book) -> Verifier:
 
 @asynccontextmanager
 async def _running(
-    url: str, settings: Settings, doors: Mapping[str, Door], built: asyncio.Event
+    state: State, settings: Settings, url: str, notifier: Notifier
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """The writers and projectors run beside the requests, and end after the last of them."""
-
-    async def follow(projector: Projector) -> None:
-        await built.wait()
-        await projector.run()
-
-    preparing = asyncio.create_task(_prepare_at_last(url, settings.books, built))
-    tasks: list[asyncio.Task[None]] = []
-    for name, door in doors.items():
+    """The writers run beside the requests, and end after the last of them."""
+    preparing = asyncio.create_task(_await_built(state, settings, url))
+    tasks = [asyncio.create_task(notifier.run(), name="notifier")]
+    for name, door in state.doors.items():
         tasks.append(asyncio.create_task(door.writer.run(), name=f"writer of {name}"))
-        tasks.append(asyncio.create_task(follow(door.projector), name=f"projector of {name}"))
     try:
         yield tasks
     finally:
         for task in (preparing, *tasks):
             task.cancel()
         await asyncio.gather(preparing, *tasks, return_exceptions=True)
+
+
+async def _await_built(state: State, settings: Settings, url: str) -> None:
+    """Prepare the store, and learn when the projector process has built the read models."""
+    await prepare(url, settings.books)
+    while not state.built.is_set():
+        with suppress(*UNAVAILABLE):
+            async with state.pool.connection() as conn:
+                if not await missing(conn):
+                    state.built.set()
+                    return
+        await asyncio.sleep(_ASK_SECONDS)
 
 
 def _on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

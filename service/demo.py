@@ -18,6 +18,7 @@ from rich.console import Console
 
 from service import screens, serve
 from service.answers import AccessAnswer, History
+from service.children import beside
 from service.database import database
 from service.send import new_webhook_id, send
 from service.settings import Book, Settings, make_trial_book
@@ -65,16 +66,17 @@ def run(out: Console, *, port: int, once: bool) -> None:
             trial = serve.trial_now(settings, url)
             server = serve.server(settings, url)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-            thread.start()
-            try:
-                _tell(out, where, trial)
-                if not once:
-                    _serve_on(out, where, settings, trial, thread)
-            except KeyboardInterrupt:
-                out.print("Stopping; the scratch database is thrown away.")
-            finally:
-                server.should_exit = True
-                thread.join()
+            with beside(serve.projecting(settings, url)):
+                thread.start()
+                try:
+                    _tell(out, where, trial)
+                    if not once:
+                        _serve_on(out, where, settings, trial, thread)
+                except KeyboardInterrupt:
+                    out.print("Stopping; the scratch database is thrown away.")
+                finally:
+                    server.should_exit = True
+                    thread.join()
 
 
 def _settings(data_dir: Path, port: int) -> Settings:

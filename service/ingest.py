@@ -20,7 +20,7 @@ from service.store import Delivery
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
-_KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
+KEPT_HEADERS = ("content-type", "content-encoding", "user-agent")
 """The other headers that are kept. Not all: an endpoint's custom headers may be credentials."""
 
 
@@ -61,7 +61,7 @@ class Verifier:
         if missing := [name for name in SIGNED_HEADERS if not headers.get(name)]:
             raise Problem("signature-refused", f"Missing header: {', '.join(missing)}.")
         verified_by = self._verified_by(headers, body)
-        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+        kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
         seconds = math.floor(float(headers["webhook-timestamp"]))
         return Delivery(
             webhook_id=headers["webhook-id"],

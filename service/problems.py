@@ -27,6 +27,7 @@ KINDS = {
         Kind("unknown-book", 404, "There is no such book"),
         Kind("not-found", 404, "There is nothing here"),
         Kind("method-not-allowed", 405, "This method is not allowed here"),
+        Kind("request-timeout", 408, "The request did not come to its end in time"),
         Kind("body-too-large", 413, "The body is over the limit"),
         Kind("internal-error", 500, "Something went wrong on our side"),
         Kind("unavailable", 503, "The database is away; try again", retry_after=2),

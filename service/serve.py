@@ -7,12 +7,14 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from msgspec import Struct
 
-from service import keys
+from service import follow, keys
 from service.app import build
+from service.children import Children, Job, beside
 from service.ingest import fingerprint
 from service.migrations import migrate
 from service.postgres import UNAVAILABLE, connect
@@ -68,9 +70,18 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def server(
-    settings: Settings, url: str, again: Callable[[], Settings] | None = None
-) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Tells the other processes to end as soon as it is told to, so that all drain together."""
+
+    children: Children | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.children is not None:
+            self.children.end()
+        super().handle_exit(sig, frame)
+
+
+def server(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> _Server:
     """The HTTP server over the database at ``url``, not yet running."""
     config = uvicorn.Config(
         build(settings, url, again),
@@ -82,19 +93,42 @@ def server(
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> bool:
     """Serve until SIGINT or SIGTERM, on SIGHUP with the settings ``again``.
 
+    This process is the first worker; the projector and the other workers run beside it.
+
+    Args:
+        settings: say how many workers.
+        url: of the database.
+        sock: listens; all workers accept from it.
+        again: reads the settings; a module's function, or a partial of one.
+
     Returns:
         Whether it had started.
     """
-    served = server(settings, url, again)
-    with closing(sock), _unfazed():
+    jobs = projecting(settings, url)
+    for number in range(2, settings.workers + 1):
+        jobs[f"worker {number}"] = Job(work, (settings, url, sock, again))
+    with closing(sock), beside(jobs) as children, _unfazed():
+        served = server(settings, url, again)
+        served.children = children
         served.run(sockets=[sock])
     return served.started
+
+
+def projecting(settings: Settings, url: str) -> dict[str, Job]:
+    """The job of the projector process."""
+    return {"projector": Job(follow.run, (settings, url))}
+
+
+def work(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> None:
+    """A further worker."""
+    with _unfazed():
+        server(settings, url, again).run(sockets=[sock])
 
 
 @contextmanager

@@ -1,17 +1,52 @@
-"""The door in: raw bytes and headers to ``ingest``, the outcome as a status. Nothing else."""
+"""The door in: raw bytes and headers to ``ingest``, the outcome as a status. Nothing else.
 
+It stands before the framework, as a bare ASGI application: routing, dependency injection and
+response classes would cost a webhook more than its signature and its commit do.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import structlog
-from litestar import Request, post
-from litestar.datastructures import State
-from litestar.status_codes import HTTP_200_OK
+from litestar import Response
+from litestar.enums import ScopeType
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    PathItem,
+    RequestBody,
+    Schema,
+)
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from service.ingest import SIGNED_HEADERS
-from service.problems import Problem
+from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
+from service.problems import Problem, answer
+from service.writer import Writer
+
+PATH = "/webhooks/"
+
+_BODY_SECONDS = 30
+"""The provider gives a whole delivery 15 seconds."""
+
+_WANTED = {name.encode(): name for name in (*SIGNED_HEADERS, *KEPT_HEADERS, "content-length")}
+_JSON = [(b"content-type", b"application/json")]
+_STRING = OpenAPIType.STRING
+_UNREAD = {408, 413}  # what is left of the body is not waited for
 
 _log = structlog.get_logger(__name__)
+
+
+class Door(Struct, frozen=True):
+    """What a book's webhooks go through."""
+
+    verifier: Verifier
+    writer: Writer
 
 
 class Acknowledgement(Struct, frozen=True):
@@ -24,29 +59,137 @@ class Acknowledgement(Struct, frozen=True):
     duplicate: bool
 
 
-@post(
-    "/webhooks/{book:str}",
-    status_code=HTTP_200_OK,
-    tags=["webhooks"],
-    operation_id="receive_webhook",
-    summary="Record a webhook",
-)
-async def receive(book: str, request: Request[Any, Any, Any], state: State) -> Acknowledgement:
-    """Record a signed webhook of the provider, verbatim, whatever it contains.
+class _GoneError(Exception):
+    """The sender hung up before its body was here; there is nobody to answer."""
 
-    Point the provider's endpoint here: `https://…/webhooks/{book}`. The answer comes after the
-    event is on disk.
+
+class Webhooks:
+    """``POST /webhooks/{book}``; everything else is the other application's."""
+
+    def __init__(self, otherwise: ASGIApp, doors: Mapping[str, Door], max_body_bytes: int) -> None:
+        self._otherwise = otherwise
+        self._doors = doors
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI wants it."""
+        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(PATH):
+            await self._otherwise(scope, receive, send)
+            return
+        book = scope["path"][len(PATH) :]
+        try:
+            status, headers, content = 200, _JSON, await self._record(book, scope, receive)
+        except _GoneError:
+            return
+        except Problem as refused:
+            _log.warning("webhook refused", book=book, reason=refused.detail)
+            status, headers, content = _raw(answer(refused))
+        except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
+            _log.exception("defect")
+            defect = Problem("internal-error", "The error is in this server's log.")
+            status, headers, content = _raw(answer(defect))
+        length = (b"content-length", b"%d" % len(content))
+        await send({
+            "type": "http.response.start", "status": status, "headers": [*headers, length],
+        })  # fmt: skip
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    async def _record(self, book: str, scope: Scope, receive: Receive) -> bytes:
+        door = self._doors.get(book)
+        if door is None:
+            raise Problem("unknown-book", f"No book is called {book!r}.")
+        if scope["method"] != "POST":  # type: ignore[typeddict-item]
+            raise Problem("method-not-allowed", "Webhooks are sent with POST.")
+        headers = _headers(scope["headers"])
+        body = await self._body(headers, receive)
+        receipt = await door.writer.record(door.verifier.verify(headers, body))
+        return msgspec.json.encode(Acknowledgement(str(receipt.position), receipt.duplicate))
+
+    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        announced = headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_body_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                while True:
+                    message: Any = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _GoneError
+                    parts.append(message["body"])
+                    size += len(message["body"])
+                    if size > self._max_body_bytes:
+                        raise self._too_large()
+                    if not message["more_body"]:
+                        return b"".join(parts)
+        except TimeoutError:
+            late = f"The body was not here after {_BODY_SECONDS} seconds."
+            raise Problem("request-timeout", late) from None
+
+    def _too_large(self) -> Problem:
+        return Problem("body-too-large", f"The limit is {self._max_body_bytes} bytes.")
+
+
+def _headers(sent: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers that matter, by name.
+
+    Raises:
+        Problem: if a signed one came twice: which of them was signed?
     """
-    door = state.doors.get(book)
-    if door is None:
-        raise Problem("unknown-book", f"No book is called {book!r}.")
-    for name in SIGNED_HEADERS:
-        if len(request.headers.getall(name, ())) > 1:
+    headers: dict[str, str] = {}
+    for raw, value in sent:
+        name = _WANTED.get(raw)
+        if name is None:
+            continue
+        if name in headers and name in SIGNED_HEADERS:
             raise Problem("signature-refused", f"The header {name} came more than once.")
-    try:
-        delivery = door.verifier.verify(request.headers, await request.body())
-    except Problem as refused:
-        _log.warning("webhook refused", book=book, reason=refused.detail)
-        raise
-    receipt = await door.writer.record(delivery)
-    return Acknowledgement(str(receipt.position), receipt.duplicate)
+        headers[name] = value.decode("latin-1")
+    return headers
+
+
+def _raw(response: Response[bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    headers = [(b"content-type", b"application/problem+json")]
+    if response.status_code in _UNREAD:
+        headers.append((b"connection", b"close"))
+    headers += [(k.encode(), v.encode("latin-1")) for k, v in response.headers.items()]
+    return response.status_code or 500, headers, response.content
+
+
+DESCRIBED = PathItem(
+    post=Operation(
+        tags=["webhooks"],
+        operation_id="receive_webhook",
+        summary="Record a webhook",
+        description=(
+            "Record a signed webhook of the provider, verbatim, whatever it contains. Point the"
+            " provider's endpoint here. The answer comes after the event is on disk."
+        ),
+        parameters=[
+            Parameter(name="book", param_in="path", required=True, schema=Schema(type=_STRING)),
+            *(
+                Parameter(name=name, param_in="header", required=True, schema=Schema(type=_STRING))
+                for name in SIGNED_HEADERS
+            ),
+        ],
+        request_body=RequestBody(content={"application/json": OpenAPIMediaType(schema=Schema())}),
+        responses={
+            "200": OpenAPIResponse(
+                description="It is on disk.",
+                content={
+                    "application/json": OpenAPIMediaType(
+                        schema=Schema(
+                            type=OpenAPIType.OBJECT,
+                            required=["position", "duplicate"],
+                            properties={
+                                "position": Schema(type=_STRING),
+                                "duplicate": Schema(type=OpenAPIType.BOOLEAN),
+                            },
+                        )
+                    )
+                },
+            ),
+        },
+    )
+)
+"""The door as the OpenAPI document shows it; the framework does not know it."""

@@ -1,0 +1,65 @@
+"""The projector process: it builds what is missing, then follows every book."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+
+import structlog
+
+from service import notices
+from service.postgres import connect, is_away
+from service.prepare import prepare
+from service.projector import Projector
+from service.rebuild import RebuildRunningError, missing, open_checkpoints, rebuild
+from service.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, url: str) -> None:
+    """Follow until SIGTERM, or until whoever started us is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_until_stopped(settings, url))
+
+
+async def _until_stopped(settings: Settings, url: str) -> None:
+    task = asyncio.create_task(follow(settings, url))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def follow(settings: Settings, url: str) -> None:
+    """Project every book of the settings until cancelled."""
+    await prepare(url, settings.books)
+    await _build(url)
+    projectors = {book: Projector(url, book) for book in settings.books}
+    async with asyncio.TaskGroup() as tasks:
+        for projector in projectors.values():
+            tasks.create_task(projector.run())
+        tasks.create_task(_wake(url, projectors))
+
+
+async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
+    async for book in notices.heard(url, notices.APPENDED):
+        if book in projectors:
+            projectors[book].wake()
+
+
+async def _build(url: str) -> None:
+    """Build the read models that were never built; another process may be at it."""
+    built = False
+    while not built:
+        try:
+            async with await connect(url) as conn:
+                if await missing(conn):
+                    await rebuild(conn)
+                await open_checkpoints(conn)
+                built = True
+        except RebuildRunningError:
+            await asyncio.sleep(0.5)
+        except Exception as error:  # noqa: BLE001 - whatever it is, webhooks are taken meanwhile
+            if is_away(error):
+                _log.warning("waiting for the database", error=type(error).__name__)
+            else:
+                _log.exception("cannot build the read models")
+            await asyncio.sleep(1)

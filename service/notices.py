@@ -1,0 +1,75 @@
+"""Wake-ups between processes: a hint by ``NOTIFY``, never a promise.
+
+Whoever waits for one polls as well: behind a pooler in transaction mode none arrives.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import structlog
+from psycopg.sql import Identifier
+
+from service import sql
+from service.postgres import UNAVAILABLE, Connection, connect
+
+APPENDED = "daybook_appended"
+"""A book, named by the payload, has grown."""
+
+PROJECTED = "daybook_projected"
+"""The read models of a book, named by the payload, have come further."""
+
+_PAUSE_SECONDS = 0.005
+_RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def notify(conn: Connection, channel: str, book: str) -> None:
+    """Tell the other processes; inside a transaction, when it commits."""
+    await conn.execute(sql.text("store/notify"), {"channel": channel, "book": book})
+
+
+class Notifier:
+    """Tells the other processes what the writers of this one appended, beside their commits."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._books: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def say(self, book: str) -> None:
+        """Have it told soon; costs the caller nothing."""
+        self._books.add(book)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Tell until cancelled. What cannot be told is forgotten: the others poll."""
+        while True:
+            with suppress(*UNAVAILABLE):
+                async with await connect(self._url) as conn:
+                    await self._tell(conn)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _tell(self, conn: Connection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            books, self._books = self._books, set()
+            for book in books:
+                await notify(conn, APPENDED, book)
+            # many commits, one notice
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def heard(url: str, channel: str) -> AsyncIterator[str]:
+    """The books that notices on ``channel`` name, for ever; a lost connection is made anew."""
+    while True:
+        try:
+            async with await connect(url) as conn:
+                await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
+                async for notice in conn.notifies():
+                    yield notice.payload
+        except UNAVAILABLE as error:
+            _log.warning("hears no notices", error=type(error).__name__)
+        await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,37 @@
+"""Bringing a database to this version: its schema, and the books of the settings."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from service.migrations import migrate
+from service.postgres import connect, is_away
+from service.settings import Book
+from service.store import open_books
+
+_RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def prepare(url: str, books: Mapping[str, Book]) -> None:
+    """Prepare, trying again until it is done; several processes may do it at once."""
+    while True:
+        try:
+            return await _prepare(url, books)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process stays and tries
+            if is_away(error):
+                _log.warning("waiting for the database", error=type(error).__name__)
+            else:
+                _log.exception("cannot prepare the database")
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _prepare(url: str, books: Mapping[str, Book]) -> None:
+    businesses = {name: book.business_id for name, book in books.items()}
+    async with await connect(url) as conn:
+        for name in await migrate(conn):
+            _log.info("migrated", migration=name)
+        for name in await open_books(conn, businesses):
+            _log.warning("the book names another business now; run: daybook rebuild", book=name)
