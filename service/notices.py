@@ -19,7 +19,7 @@ APPENDED = "daybook_appended"
 PROJECTED = "daybook_projected"
 """The read models of a book, named by the payload, have come further."""
 
-_PAUSE_SECONDS = 0.005
+_PAUSE_SECONDS = 0.01
 _RETRY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)

@@ -91,6 +91,7 @@ def server(settings: Settings, url: str, again: Callable[[], Settings] | None = 
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return _Server(config)

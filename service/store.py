@@ -12,6 +12,7 @@ bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text i
 are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
 """
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -20,12 +21,16 @@ from typing import Any
 from msgspec import Struct
 
 from domain.events import Event
+from service import copying
 from service.postgres import Connection
 from service.sql import text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NULL = b"\xff" * 8
+_COLUMNS = (13).to_bytes(2, "big")
+_SOURCE = copying.text("webhook")
+
+_length = struct.Struct(">Q").pack
 
 
 class Delivery(Struct, frozen=True, gc=False):
@@ -56,39 +61,25 @@ def link(
     previous: bytes, book: str, position: int, recorded_at: datetime, event: Delivery
 ) -> bytes:
     """The link of an event, as the chain above defines it."""
-    digest = sha256(b"daybook-link-1" + previous)
-    fields: tuple[str | bytes | None, ...] = (
-        book,
-        str(position),
-        "webhook",
-        event.webhook_id,
-        _micros(event.sent_at),
-        _micros(recorded_at),
-        event.webhook_timestamp,
-        event.webhook_signature,
-        event.headers,
-        event.verified_by,
+    fields = (
+        book.encode(),
+        b"%d" % position,
+        b"webhook",
+        event.webhook_id.encode(),
+        b"%d" % _micros(event.sent_at),
+        b"%d" % _micros(recorded_at),
+        event.webhook_timestamp.encode(),
+        event.webhook_signature.encode(),
+        event.headers.encode(),
+        event.verified_by.encode(),
         event.body_sha256,
     )
-    digest.update(b"".join(_prefixed(field) for field in fields))
-    return digest.digest()
+    prefixed = [part for field in fields for part in (_length(len(field)), field)]
+    return sha256(b"".join([b"daybook-link-1", previous, *prefixed])).digest()
 
 
-def _prefixed(value: str | bytes | None) -> bytes:
-    if value is None:
-        return _NULL
-    raw = value.encode() if isinstance(value, str) else value
-    return len(raw).to_bytes(8, "big") + raw
-
-
-def _micros(at: datetime) -> str:
-    return str((at - _EPOCH) // _MICROSECOND)
-
-
-_TYPES = (
-    "text", "int8", "text", "text", "timestamptz", "timestamptz", "text", "text",
-    "text", "text", "bytea", "bytea", "bytea",
-)  # fmt: skip
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
 
 
 async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
@@ -100,25 +91,38 @@ async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list
     Raises:
         psycopg.Error: and then nothing of the batch is recorded, or all of it but unconfirmed.
     """
-    async with conn.transaction():
-        params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
-        async with conn.pipeline():
-            locked = await conn.execute(text("store/lock_head"), {"book": book})
-            # never prepared: a plan made while the table was empty would scan the grown one.
-            # It must see what the last holder of the lock committed, so it stays after the lock
-            known = await conn.execute(text("store/known"), params, prepare=False)
-            head, found = await locked.fetchone(), await known.fetchall()
-        assert head is not None, f"book {book} was not opened"  # noqa: S101
-        places = {(row["webhook_id"], row["body_sha256"]): row["position"] for row in found}
-        receipts, rows, last = _number(book, batch, places, head)
-        if rows:
-            async with conn.cursor() as cursor, cursor.copy(text("store/append")) as copy:
-                copy.set_types(_TYPES)
-                for row in rows:
-                    await copy.write_row(row)
-            moved = {"book": book, "position": head["position"] + len(rows), "link": last}
-            moved["recorded_at"] = head["recorded_at"]
-            await conn.execute(text("store/move_head"), moved)
+    try:
+        return await _append(conn, book, batch)
+    except BaseException:
+        if not conn.closed:
+            await conn.rollback()
+        raise
+
+
+async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
+    # four round trips, since others wait for the lock meanwhile: begin, lock and look up;
+    # copy, and its end; move and commit. COPY has no place in a pipeline
+    params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
+    async with conn.pipeline():
+        await conn.execute(text("store/begin"))
+        locked = await conn.execute(text("store/lock_head"), {"book": book})
+        # never prepared: a plan made while the table was empty would scan the grown one.
+        # It must see what the last holder of the lock committed, so it stays after the lock
+        known = await conn.execute(text("store/known"), params, prepare=False)
+        head, found = await locked.fetchone(), await known.fetchall()
+    assert head is not None, f"book {book} was not opened"  # noqa: S101
+    places = {(row["webhook_id"], row["body_sha256"]): row["position"] for row in found}
+    receipts, rows, last = _number(book, batch, places, head)
+    if not rows:
+        await conn.rollback()
+        return receipts
+    async with conn.cursor() as cursor, cursor.copy(text("store/append")) as copy:
+        await copy.write(b"".join([copying.HEADER, *rows, copying.TRAILER]))
+    moved = {"book": book, "position": head["position"] + len(rows), "link": last}
+    moved["recorded_at"] = head["recorded_at"]
+    async with conn.pipeline():
+        await conn.execute(text("store/move_head"), moved)
+        await conn.execute(text("store/commit"))
     return receipts
 
 
@@ -127,11 +131,12 @@ def _number(
     batch: Iterable[Delivery],
     places: dict[tuple[str, bytes], int],
     head: dict[str, Any],
-) -> tuple[list[Receipt], list[tuple[Any, ...]], bytes]:
-    """Give positions and links to what is new; ``places`` learns them."""
+) -> tuple[list[Receipt], list[bytes], bytes]:
+    """Give positions and links to what is new, as rows to copy; ``places`` learns them."""
     receipts: list[Receipt] = []
-    rows: list[tuple[Any, ...]] = []
+    rows: list[bytes] = []
     position, last, now = head["position"], head["link"], head["recorded_at"]
+    of_book, recorded_at = copying.text(book), copying.timestamptz(now)
     for d in batch:
         identity = (d.webhook_id, d.body_sha256)
         if identity in places:
@@ -141,10 +146,13 @@ def _number(
         places[identity] = position
         last = link(last, book, position, now, d)
         receipts.append(Receipt(position, duplicate=False))
-        rows.append((
-            book, position, "webhook", d.webhook_id, d.sent_at, now, d.webhook_timestamp,
-            d.webhook_signature, d.headers, d.verified_by, d.body_sha256, last, d.body,
-        ))  # fmt: skip
+        rows.append(b"".join((
+            _COLUMNS, of_book, copying.int8(position), _SOURCE, copying.text(d.webhook_id),
+            copying.timestamptz(d.sent_at), recorded_at, copying.text(d.webhook_timestamp),
+            copying.text(d.webhook_signature), copying.text(d.headers),
+            copying.text(d.verified_by), copying.bytea(d.body_sha256), copying.bytea(last),
+            copying.bytea(d.body),
+        )))  # fmt: skip
     return receipts, rows, last
 
 

@@ -1,0 +1,2 @@
+-- Make it durable.
+commit
