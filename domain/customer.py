@@ -29,24 +29,28 @@ class State(Struct, frozen=True, array_like=True):
     details: tuple[Key, int] | None
 
 
-def merge(state: State | None, entry: Entry) -> State:
-    """The customer after ``entry``, which must name one."""
+def seen(entry: Entry) -> State:
+    """The customer as one entry shows them; it must name one."""
     customer = entry.customer
-    assert customer is not None, "only entries that name a customer are merged"  # noqa: S101
+    assert customer is not None, "the entry names no customer"  # noqa: S101
     position = entry.event.position
     detailed = customer.email is not None or customer.name is not None
     details = (entry.key, position) if detailed else None
-    this = State(
+    return State(
         customer.customer_id, customer.email, customer.name, entry.occurred_at, position, details
     )
-    if state is None:
-        return this
-    newest = max((state, this), key=lambda s: (s.details is not None, s.details))
+
+
+def merge(one: State, other: State) -> State:
+    """What two states of the same customer say together."""
+    newest = one
+    if other.details is not None and (one.details is None or other.details > one.details):
+        newest = other
     return State(
-        id=state.id,
+        id=one.id,
         email=newest.email,
         name=newest.name,
-        occurred_at=min(state.occurred_at, this.occurred_at),
-        position=max(state.position, this.position),
+        occurred_at=min(one.occurred_at, other.occurred_at),
+        position=max(one.position, other.position),
         details=newest.details,
     )

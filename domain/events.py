@@ -141,7 +141,7 @@ def _read_at_once(event: Event, business_id: str | None) -> Entry | None:
         return None
     if at.tzinfo is not UTC or at.year == MAXYEAR or not in_utc(payload):
         return None
-    return _entry(event, aggregate, kind, rank, at, payload, ())
+    return entry_of(event, aggregate, kind, rank, at, payload, ())
 
 
 def _read_with_care(event: Event, business_id: str | None) -> Entry:
@@ -164,10 +164,10 @@ def _read_with_care(event: Event, business_id: str | None) -> Entry:
         verdict: Verdict = "unreadable" if kind in aggregate.lifecycle.ranks else "unknown"
         return Entry(event, kind, occurred_at, verdict=verdict, unread=unread)
     rank = aggregate.lifecycle.rank(kind)
-    return _entry(event, aggregate, kind, rank, occurred_at, payload, unread + unread_data)
+    return entry_of(event, aggregate, kind, rank, occurred_at, payload, unread + unread_data)
 
 
-def _entry(  # noqa: PLR0913, PLR0917 - all that an entry has
+def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
     event: Event,
     aggregate: Aggregate,
     kind: str,
@@ -176,6 +176,7 @@ def _entry(  # noqa: PLR0913, PLR0917 - all that an entry has
     payload: Any,  # noqa: ANN401 - of the aggregate's type
     unread: tuple[str, ...],
 ) -> Entry:
+    """The entry that an event with this payload is."""
     identity, status = payload.id, payload.status
     return Entry(
         event,

@@ -30,7 +30,7 @@ ACCOUNT = "daybook"
 """The system account that runs the server where we are root; PostgreSQL refuses to run as root."""
 
 _SETTINGS = (
-    "-c listen_addresses='' -c unix_socket_permissions=0700 -c max_connections=60"
+    "-c listen_addresses='' -c unix_socket_permissions=0700 -c max_connections=100"
     " -c shared_buffers=256MB -c max_wal_size=2GB -c jit=off -c timezone=UTC -c log_timezone=UTC"
 )
 _START_SECONDS = 600  # a crashed store replays its log first

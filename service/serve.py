@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from msgspec import Struct
@@ -83,18 +84,21 @@ class _Server(uvicorn.Server):
 
 def server(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> _Server:
     """The HTTP server over the database at ``url``, not yet running."""
-    config = uvicorn.Config(
-        build(settings, url, again),
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    return _Server(config)
+    return _Server(uvicorn.Config(build(settings, url, again), **options()))
+
+
+def options() -> dict[str, Any]:
+    """How the HTTP server is set up."""
+    return {
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
+    }
 
 
 def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> bool:

@@ -6,9 +6,9 @@ the ratio is what carries over. Nothing here asserts a time.
 
 import sys
 
-from tests.bench import fold
+from tests.bench import fold, ingest
 
-BENCHES = {"fold": fold.run}
+BENCHES = {"fold": fold.run, "ingest": ingest.run}
 
 
 def main() -> None:

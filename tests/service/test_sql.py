@@ -17,7 +17,7 @@ STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(fol
 
 # DDL cannot be prepared; each of these runs in every test that has a database
 UTILITY = {
-    "store/append", "store/migration_table",
+    "store/append", "store/migration_table", "store/begin", "store/commit", "store/listen",
     "read/view", "read/drop", "read/upsert", "read/analyze",
 }  # fmt: skip
 

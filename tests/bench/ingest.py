@@ -1,0 +1,141 @@
+"""How fast webhooks become durable, beside an endpoint that does nothing and beside pgbench."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count, islice
+from pathlib import Path
+from random import Random
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from service.ingest import Verifier, signed_headers
+from service.postgres import connect
+from service.simulate import simulate
+from service.store import append
+from tests.acceptance.service import Service
+from tests.bench.load import Load, drive, request
+from tests.bench.nothing import BARE, FRAMEWORK, nothing
+from tests.bench.server import PGBENCH, server
+
+_REQUESTS = 40_000
+_CONNECTIONS = 64
+_STORED = 1_000_000
+_HEADERS = {"content-type": "application/json", "user-agent": "Svix-Webhooks/1.24"}
+
+_BEHIND = "select head.position - c.position from store.head join read.checkpoint c using (book)"
+
+Delivered = tuple[dict[str, str], bytes]
+
+
+def run() -> None:
+    """Print requests a second and latencies; everything on the same cores, fsync on."""
+    table = Table("", "/s", "p50 ms", "p99 ms", "of framework", "of pgbench")
+    with nothing() as port:
+        bodies = [body for _, body in islice(_webhooks("whsec_AAAA", 1), _REQUESTS)]
+        framework, bare = (
+            drive(port, [request("POST", path, _HEADERS, b) for b in bodies], _CONNECTIONS)
+            for path in (FRAMEWORK, BARE)
+        )
+    with server() as url:
+        singly = _pgbench(url)
+    rows: list[tuple[str, Load]] = [
+        ("an endpoint of the framework that only reads the body", framework),
+        ("a bare ASGI endpoint that only reads the body", bare),
+    ]
+    with server() as url, _served(url) as (service, secret, projector):
+        rows.append(("webhooks, the projector following", _measure(service, secret, 2)))
+        _await_caught_up(url)
+        os.kill(projector, signal.SIGSTOP)
+        rows.append(("webhooks, the projector held", _measure(service, secret, 3)))
+        rows.append(("the same, three of four duplicates", _measure(service, secret, 4, again=3)))
+        asyncio.run(_fill(url, secret))
+        rows.append((f"the same, with {_STORED:,} stored", _measure(service, secret, 5)))
+        os.kill(projector, signal.SIGCONT)
+    for name, load in rows:
+        assert set(load.statuses) == {200}, load.statuses
+        figures = (load.percentile(0.5), load.percentile(0.99))
+        ratios = (load.rate / framework.rate, load.rate / singly)
+        table.add_row(
+            name, f"{load.rate:,.0f}", *(f"{f:.1f}" for f in figures), *(f"{r:.2f}" for r in ratios)
+        )
+    table.add_row("pgbench, the same rows singly, 64 clients", f"{singly:,.0f}", "", "", "", "1.00")
+    Console(width=120).print(table)
+
+
+def _await_caught_up(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        while conn.execute(_BEHIND).fetchone() != (0,):
+            time.sleep(0.2)
+
+
+def _webhooks(secret: str, seed: int) -> Iterator[Delivered]:
+    now = datetime.now(UTC)
+    for part in count():
+        # a part at a time, since it makes up all customers before the first webhook
+        for one in simulate(2_000, seed * 1000 + part):
+            webhook_id = f"{one.webhook_id}_{seed}_{part}"
+            yield signed_headers(secret, webhook_id, now, one.body), one.body
+
+
+def _measure(service: Service, secret: str, seed: int, again: int = 0) -> Load:
+    made = list(islice(_webhooks(secret, seed), _REQUESTS // (1 + again)))
+    made *= 1 + again
+    Random(seed).shuffle(made)  # noqa: S311 - the same order each time
+    raw = [request("POST", "/webhooks/test", headers | _HEADERS, body) for headers, body in made]
+    return drive(int(service.port), raw, _CONNECTIONS)
+
+
+async def _fill(url: str, secret: str) -> None:
+    verifier = Verifier([secret])
+    made = _webhooks(secret, 6)
+    async with await connect(url) as conn:
+        for _ in range(_STORED // 500):
+            batch = [verifier.verify(h | _HEADERS, body) for h, body in islice(made, 500)]
+            await append(conn, "test", batch)
+
+
+@contextmanager
+def _served(url: str) -> Iterator[tuple[Service, str, int]]:
+    here = Path(tempfile.mkdtemp(prefix="daybook-bench-"))
+    args = ("--data-dir", str(here / "data"))
+    service = Service(here, *args, env={"DAYBOOK_DATABASE_URL": url}).start()
+    try:
+        children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        (projector,) = (
+            int(pid)
+            for pid in children.read_text().split()
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        yield service, service.find(r"SECRET=(\S+)"), projector
+    finally:
+        service.stop()
+        shutil.rmtree(here)
+
+
+def _pgbench(url: str) -> float:
+    """Transactions a second of the same rows, inserted singly by 64 clients."""
+    body = "\\x" + Random(1).randbytes(1100).hex()  # noqa: S311 - the same body each time
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute((Path(__file__).parent / "single.sql").read_text())
+    script = Path(__file__).parent / "pgbench.sql"
+    done = subprocess.run(
+        [
+            PGBENCH, "-n", "-M", "prepared", "-c", str(_CONNECTIONS), "-j", "2", "-T", "10",
+            "-D", f"body={body}", "-f", str(script), url,
+        ],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"tps = ([\d.]+) \(without", done.stdout)
+    assert found, done.stdout
+    return float(found[1])

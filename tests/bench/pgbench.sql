@@ -1,0 +1,2 @@
+\set n random(1, 1000000000000000)
+insert into single values ('test', :n, 'webhook', concat('msg_2abcdefghijklmn', :n::text), now(), now(), '1764000000', 'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=', '{"content-type":"application/json","user-agent":"Svix-Webhooks/1.24"}', '0123456789abcdef', '\x7d38b5cd25a2baf85ad3bb5b9311383e671a8a142eb302b324d4a5fba8748c69', '\x7d38b5cd25a2baf85ad3bb5b9311383e671a8a142eb302b324d4a5fba8748c69', :body);
