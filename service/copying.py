@@ -1,11 +1,21 @@
-"""Rows as PostgreSQL's binary COPY wants them.
+"""Rows and columns as PostgreSQL's binary format wants them, for COPY and for arrays.
 
 Written here and not by the driver, whose ``write_row`` costs about as much as decoding and
 folding the event that the row tells of.
 """
 
 import struct
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, LiteralString, get_origin, get_type_hints
+
+from msgspec import Struct
+from msgspec.structs import astuple
+from psycopg import adapters
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -49,3 +59,95 @@ def timestamptz(value: datetime) -> bytes:
 def boolean(value: bool) -> bytes:  # noqa: FBT001 - as a column is
     """A ``boolean``."""
     return _TRUE if value else _FALSE
+
+
+def text_array(values: Sequence[str]) -> bytes:
+    """A ``text[]`` of one dimension."""
+    return bytea(elements(_TEXT_OID, map(text, values), len(values)))
+
+
+def elements(oid: int, encoded: Iterable[bytes], count: int) -> bytes:
+    """The content of an array of one dimension, from its elements as columns are encoded."""
+    if not count:
+        return struct.pack(">iiI", 0, 0, oid)
+    # one dimension, maybe nulls, counted from one
+    return struct.pack(">iiIii", 1, 1, oid, count, 1) + b"".join(encoded)
+
+
+class Type(Struct, frozen=True):
+    """How values of a Python type become a column: its SQL type, and its encoding."""
+
+    sql: LiteralString
+    oid: int
+    encode: Callable[[Any], bytes]
+
+
+_TEXT_OID = 25
+_TYPES: dict[Any, Type] = {
+    str: Type("text", _TEXT_OID, text),
+    bytes: Type("bytea", 17, bytea),
+    int: Type("bigint", 20, int8),
+    bool: Type("boolean", 16, boolean),
+    datetime: Type("timestamptz", 1184, timestamptz),
+    list: Type("text[]", 1009, text_array),
+}
+
+
+def types_of(columns: type[Any]) -> tuple[Type, ...]:
+    """The column types of a row, from the annotations of its fields."""
+    return _types_of(columns)
+
+
+@cache
+def _types_of(columns: Any) -> tuple[Type, ...]:  # noqa: ANN401 - a type, which hashes
+    hints = get_type_hints(columns)
+    return tuple(_TYPES[_plain(hints[name])] for name in columns.__struct_fields__)
+
+
+def _plain(hint: Any) -> Any:  # noqa: ANN401 - a type, or a form of one
+    if isinstance(hint, UnionType):
+        (hint,) = (part for part in hint.__args__ if part is not NoneType)
+    return get_origin(hint) or hint
+
+
+def row_encoder(book: str, columns: type[Any]) -> Callable[[Struct], bytes]:
+    """What makes a whole row of a read model, the book first, from its struct."""
+    encoders = [t.encode for t in types_of(columns)]
+    head = (len(encoders) + 1).to_bytes(2, "big") + text(book)
+
+    def encode(row: Struct) -> bytes:
+        values = zip(encoders, astuple(row), strict=True)
+        return head + b"".join([NULL if v is None else e(v) for e, v in values])
+
+    return encode
+
+
+class Column(Struct, frozen=True):
+    """A whole column, ready to be sent as an array parameter of its SQL type."""
+
+    content: bytes
+
+
+def column(kind: Type, values: Sequence[Any]) -> Column:
+    """A column of many rows, for ``unnest``, which would flatten arrays: those go as text."""
+    if kind.encode is text_array:
+        kind, values = _TYPES[str], [_literal(v) for v in values]
+    encode = kind.encode
+    encoded = [NULL if v is None else encode(v) for v in values]
+    return Column(elements(kind.oid, encoded, len(encoded)))
+
+
+def _literal(values: Sequence[str]) -> str:
+    quoted = (v.replace("\\", "\\\\").replace('"', '\\"') for v in values)
+    return "{" + ",".join(f'"{v}"' for v in quoted) + "}"
+
+
+class _ColumnDumper(Dumper):
+    format = Format.BINARY
+    oid = 0  # the statement says by a cast what it is
+
+    def dump(self, obj: Column) -> bytes:
+        return obj.content
+
+
+adapters.register_dumper(Column, _ColumnDumper)

@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.customer import merge
+from domain.customer import merge, seen
 from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, decode, extend, fold
 from projections.catalog import BY_CATEGORY, PROJECTIONS
@@ -23,6 +23,7 @@ from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
+from service.copying import column, types_of
 from service.postgres import Connection, connect, is_away
 from service.store import event_of, events_after
 
@@ -140,7 +141,7 @@ async def _merge_customers(
     for entry in named:
         if entry.customer:
             key = entry.customer.customer_id
-            merged[key] = merge(merged.get(key), entry)
+            merged[key] = merge(merged[key], seen(entry)) if key in merged else seen(entry)
     return list(merged.values())
 
 
@@ -160,9 +161,10 @@ async def _write(
     if not things:
         return
     statement = sql.upsert(projection, target.tables[projection.name])
-    async with conn.cursor() as cursor:
-        rows = ((target.book, *astuple(projection.row(thing))) for thing in things)
-        await cursor.executemany(statement, rows)
+    columns = zip(*(astuple(projection.row(thing)) for thing in things), strict=True)
+    named = zip(projection.column_names, types_of(projection.columns), columns, strict=True)
+    params = {name: column(kind, values) for name, kind, values in named}
+    await conn.execute(statement, {"book": target.book, **params})
 
 
 async def parked_streams(conn: Connection, target: Target) -> set[str]:

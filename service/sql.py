@@ -4,9 +4,11 @@ from functools import cache
 from importlib.resources import files
 from typing import LiteralString
 
+from psycopg.adapt import PyFormat
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from projections.projection import Projection
+from service.copying import types_of
 
 _ROOT = files("sql")
 
@@ -36,14 +38,27 @@ def fill(name: str, **parts: Composable) -> Composed:
 
 @cache
 def upsert(projection: Projection[object], table: str) -> Composed:
-    """The statement that writes one whole row of a projection into ``table``."""
-    columns = ("book", *projection.column_names)
+    """The statement that writes whole rows of a projection into ``table``, column by column.
+
+    Its parameters are ``book`` and a ``copying.Column`` for each column, under its name.
+    """
+    columns = projection.column_names
+    types = [kind.sql for kind in types_of(projection.columns)]
+    # unnest would flatten arrays of arrays: those come as text
+    sent = ["text" if kind.endswith("[]") else kind for kind in types]
     comma = SQL(", ")
     return fill(
         "read/upsert",
         table=relation(table),
         key=comma.join([Identifier("book"), Identifier(projection.key)]),
         columns=comma.join(map(Identifier, columns)),
-        values=comma.join([Placeholder()] * len(columns)),
+        arrays=comma.join(
+            SQL("{}::" + kind + "[]").format(Placeholder(name, PyFormat.BINARY))
+            for name, kind in zip(columns, sent, strict=True)
+        ),
+        values=comma.join(
+            SQL("{}::" + kind).format(Identifier("u", name))
+            for name, kind in zip(columns, types, strict=True)
+        ),
         excluded=comma.join(Identifier("excluded", column) for column in columns),
     )

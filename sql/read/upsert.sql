@@ -1,3 +1,4 @@
--- Write one whole row of a read model; a row of the same key is replaced.
-insert into {table} ({columns}) values ({values})
+-- Write whole rows of a read model, given by columns; a row of the same key is replaced.
+insert into {table} (book, {columns})
+select %(book)s, {values} from unnest({arrays}) as u ({columns})
 on conflict ({key}) do update set ({columns}) = row ({excluded})

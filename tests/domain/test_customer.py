@@ -3,13 +3,13 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.customer import State, merge
+from domain.customer import State, merge, seen
 from domain.events import Entry
 from tests.builders import entry
 
 
 def merged(entries: list[Entry]) -> State | None:
-    return reduce(merge, entries, None)
+    return reduce(merge, map(seen, entries))
 
 
 @given(
