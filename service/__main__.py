@@ -27,10 +27,11 @@ from service.answers import History
 from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, the_book
 from service.database import database
 from service.embedded import EmbeddedError
+from service.lease import LeaseTakenError
 from service.migrations import migrate as apply_migrations
 from service.postgres import Connection
 from service.problems import Problem
-from service.rebuild import RebuildRunningError, StreamsSetAsideError, rebuild
+from service.rebuild import StreamsSetAsideError, rebuild
 from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
 from service.settings import SettingsError, load
@@ -276,7 +277,7 @@ def main() -> None:
     except SettingsError as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
-    except (EmbeddedError, RebuildRunningError, StreamsSetAsideError) as error:
+    except (EmbeddedError, LeaseTakenError, StreamsSetAsideError) as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except RefusedError as refused:

@@ -19,6 +19,7 @@ from psycopg import DataError
 from psycopg.errors import UndefinedTable
 
 from service import api, webhooks
+from service.builds import missing
 from service.ingest import Verifier
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
@@ -31,7 +32,6 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
-from service.rebuild import missing
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.webhooks import Door, Webhooks

@@ -98,11 +98,12 @@ def _started(name: str, job: Job) -> SpawnProcess:
 
 def _work(job: Job) -> None:
     logs.set_up()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     job.do(*job.args)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone; blocks, so run it in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

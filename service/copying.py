@@ -7,7 +7,6 @@ folding the event that the row tells of.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, LiteralString, get_origin, get_type_hints
 
@@ -95,13 +94,13 @@ _TYPES: dict[Any, Type] = {
 
 def types_of(columns: type[Any]) -> tuple[Type, ...]:
     """The column types of a row, from the annotations of its fields."""
-    return _types_of(columns)
+    if columns not in _KNOWN:
+        hints = get_type_hints(columns)
+        _KNOWN[columns] = tuple(_TYPES[_plain(hints[n])] for n in columns.__struct_fields__)
+    return _KNOWN[columns]
 
 
-@cache
-def _types_of(columns: Any) -> tuple[Type, ...]:  # noqa: ANN401 - a type, which hashes
-    hints = get_type_hints(columns)
-    return tuple(_TYPES[_plain(hints[name])] for name in columns.__struct_fields__)
+_KNOWN: dict[Any, tuple[Type, ...]] = {}
 
 
 def _plain(hint: Any) -> Any:  # noqa: ANN401 - a type, or a form of one

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import structlog
 
 from service import notices
+from service.builds import missing
+from service.lease import LeaseTakenError
 from service.postgres import connect, is_away
 from service.prepare import prepare
 from service.projector import Projector
-from service.rebuild import RebuildRunningError, missing, open_checkpoints, rebuild
+from service.rebuild import open_checkpoints, rebuild
 from service.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +57,7 @@ async def _build(url: str) -> None:
                     await rebuild(conn)
                 await open_checkpoints(conn)
                 built = True
-        except RebuildRunningError:
+        except LeaseTakenError:
             await asyncio.sleep(0.5)
         except Exception as error:  # noqa: BLE001 - whatever it is, webhooks are taken meanwhile
             if is_away(error):

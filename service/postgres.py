@@ -1,11 +1,12 @@
 """Connections: how they are opened, pooled, and what a lost database looks like."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -34,6 +35,9 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+_BULK = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c timezone=UTC"
+
+
 def is_away(error: BaseException) -> bool:
     """Whether the database is away, full or read-only: the same call may succeed later.
 
@@ -51,6 +55,23 @@ async def connect(url: str) -> Connection:
         psycopg.OperationalError: if the database cannot be reached.
     """
     return await AsyncConnection.connect(url, **_OPTIONS)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection[DictRow]]:
+    """One connection for long work in a process or thread of its own.
+
+    What it commits may be lost in a crash of the server, until something else is committed: it
+    writes only what is derived, and what nobody reads yet.
+    """
+    with psycopg.connect(url, **{**_OPTIONS, "options": _BULK}) as conn:
+        yield conn
+
+
+def url_of(conn: Connection) -> str:
+    """Where a connection leads, so that other processes can go there too."""
+    parts = conn.info.get_parameters()
+    return make_conninfo(**parts, password=conn.info.password or None)
 
 
 @asynccontextmanager

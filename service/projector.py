@@ -42,14 +42,17 @@ class Target(Struct, frozen=True):
 
     Attributes:
         business_id: the business that the book names; events of another are foreign.
-        tables: the table of each projection, by its name.
+        tables: the table of each projection that is written, by its name.
         build: ``LIVE``, or the name of the rebuild that fills the tables.
+        index: where the entries of a stream are looked up, if the index of events is not written;
+            complete at least up to the events that are projected.
     """
 
     book: str
     business_id: str | None
     tables: Mapping[str, str]
     build: str = LIVE
+    index: str | None = None
 
 
 async def project(conn: Connection, target: Target, events: Sequence[Event]) -> None:
@@ -97,7 +100,8 @@ async def _fold_streams(
     steps: list[Step] = []
     for stream, entries in streams.items():
         memo = memos.get(stream)
-        done = extend(memo, entries) if memo else fold(entries)
+        kept = BY_CATEGORY[stream.partition("-")[0]].name in target.tables
+        done = extend(memo, entries) if memo else fold(entries) if kept else None
         if done is None:
             earlier = await stream_entries(conn, target, stream, until)
             done = fold([*earlier, *entries])
@@ -114,6 +118,8 @@ async def _memos(conn: Connection, target: Target, streams: Iterable[str]) -> di
         wanted.setdefault(category, []).append(key)
     memos: dict[str, Fold[Any]] = {}
     for category, keys in wanted.items():
+        if BY_CATEGORY[category].name not in target.tables:
+            continue
         for key, memo in await _stored(conn, target, BY_CATEGORY[category], keys):
             memos[f"{category}-{key}"] = decode(category, memo)
     return memos
@@ -135,7 +141,7 @@ async def _merge_customers(
 ) -> list[Customer]:
     named = [entry for entry in entries if entry.customer]
     ids = list({entry.customer.customer_id for entry in named if entry.customer})
-    if not ids:
+    if not ids or CUSTOMERS.name not in target.tables:
         return []
     merged = {key: recall(memo) for key, memo in await _stored(conn, target, CUSTOMERS, ids)}
     for entry in named:
@@ -147,7 +153,9 @@ async def _merge_customers(
 
 async def stream_entries(conn: Connection, target: Target, stream: str, until: int) -> list[Entry]:
     """The entries of one stream up to a position, as the index of ``target`` knows them."""
-    statement = sql.fill("read/stream", events=sql.relation(target.tables[EVENTS.name]))
+    index = target.tables.get(EVENTS.name) or target.index
+    assert index is not None, "a target without an index of events"  # noqa: S101
+    statement = sql.fill("read/stream", events=sql.relation(index))
     params = {"book": target.book, "stream": stream, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
     entries = [read(event_of(row), target.business_id) for row in await found.fetchall()]
@@ -158,7 +166,7 @@ async def stream_entries(conn: Connection, target: Target, stream: str, until: i
 async def _write(
     conn: Connection, target: Target, projection: Projection[Any], things: Sequence[Any]
 ) -> None:
-    if not things:
+    if not things or projection.name not in target.tables:
         return
     statement = sql.upsert(projection, target.tables[projection.name])
     columns = zip(*(astuple(projection.row(thing)) for thing in things), strict=True)
@@ -174,6 +182,11 @@ async def parked_streams(conn: Connection, target: Target) -> set[str]:
     return {row["stream"] for row in await found.fetchall()}
 
 
+def described(error: Exception) -> str:
+    """An error with its traceback, as ``read.parked`` keeps it."""
+    return "".join(traceback.format_exception(error)).replace("\0", "")
+
+
 async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:
     entry = read(event, target.business_id)
     stream = entry.stream or f"position-{event.position}"
@@ -183,7 +196,7 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
         "build": target.build,
         "stream": stream,
         "position": event.position,
-        "error": "".join(traceback.format_exception(error)).replace("\0", ""),
+        "error": described(error),
     }
     await conn.execute(sql.text("read/park"), params)
     await _write(conn, target, EVENTS, [entry])
@@ -223,6 +236,17 @@ async def advance(conn: Connection, book: str) -> bool:
         if await (await conn.execute(sql.text("read/move_checkpoint"), moved)).fetchone() is None:
             raise RuntimeError(f"the checkpoint of {book} moved under its lock")
     return True
+
+
+async def checkpoint(conn: Connection, book: str, *, lock: bool = False) -> int | None:
+    """How far the live read models have come in a book; None where they never saw it.
+
+    With ``lock``, they stay there until the transaction ends.
+    """
+    place = {"book": book, "version": VERSION}
+    statement = "read/lock_checkpoint" if lock else "read/checkpoint"
+    row = await (await conn.execute(sql.text(statement), place)).fetchone()
+    return row["position"] if row else None
 
 
 async def set_checkpoint(conn: Connection, book: str, position: int) -> None:

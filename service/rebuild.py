@@ -1,90 +1,152 @@
 """Rebuild: fresh tables beside the live ones, filled from the store, switched in one transaction.
 
-Readers see the old rows until the switch and the new ones after it. Interrupted at any point, it
-leaves the live tables as they were; what it left behind is dropped by the next one.
+One pass over the store decodes and sorts it by stream, in parallel processes; a second folds part
+by part and copies the rows; indexes come after. What was recorded meanwhile is caught up as live,
+at last under the locks that keep the live tables still for the moment of the switch. Readers see
+the old rows until then and the new ones after it. Interrupted at any point, it leaves the live
+tables as they were; what it left behind is dropped by the next one.
 """
 
-import os
-import secrets
-import socket
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
-from psycopg.sql import Identifier
+from msgspec import Struct
 
-from projections.catalog import PROJECTIONS
+from projections.catalog import BY_NAME, PROJECTIONS
+from projections.events import EVENTS
 from projections.projection import VERSION, Projection
-from service import sql
-from service.postgres import Connection
-from service.projector import LIVE, Target, live_tables, project, set_checkpoint
-from service.store import books, events_after
+from service import bulk, spill, sql
+from service.builds import (
+    Generations,
+    drop_leftovers,
+    fresh,
+    index_statements,
+    missing,
+    show,
+)
+from service.compare import Difference, compare
+from service.lease import REBUILD, Lease, held
+from service.postgres import Connection, url_of
+from service.projector import LIVE, Target, checkpoint, live_tables, project, set_checkpoint
+from service.store import Book, books, events_after
+from service.workers import Task, Workers, processors, working
 
+_CHUNK = 10_000  # positions that a process reads and decodes at a time
+_PART = 40_000  # entries that a process folds at a time
+_FEW = 20_000  # so few that other processes are not worth their start
 _BATCH = 1000
-_LEASE = "rebuild"
-_LEASE_TIME = timedelta(seconds=60)
 
 Progress = Callable[[str, int, int], None]
-"""Called with a book, the position reached in it, and the book's end."""
-
-
-class RebuildRunningError(Exception):
-    """Another rebuild holds the lease."""
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 class StreamsSetAsideError(Exception):
     """Some streams could not be folded, and only some projections were to be switched."""
 
 
+class NothingToGoBackToError(Exception):
+    """There are no previous tables."""
+
+
+class _Build(Struct):
+    """Fresh tables, and how far they have come in each book."""
+
+    lease: Lease
+    generations: Generations
+    positions: dict[str, int]
+
+    @property
+    def tables(self) -> dict[str, str]:
+        return {p.name: p.table(g) for p, g in self.generations.items()}
+
+    @property
+    def whole(self) -> bool:
+        return len(self.generations) == len(PROJECTIONS)
+
+
 async def rebuild(
     conn: Connection,
     chosen: Sequence[Projection[Any]] = PROJECTIONS,
     progress: Progress = lambda *_: None,
+    processes: int | None = None,
 ) -> dict[str, int]:
     """Build the chosen projections again, in all books, and switch to them.
 
     Args:
         conn: a connection of its own.
-        chosen: which projections to switch. All of them are, where
-            read models of this version were never built.
+        chosen: which projections. All of them are, where read models of this version were never
+            built.
         progress: told how far it has come.
+        processes: how many decode and fold; one a processor without.
 
     Returns:
         The position of each book at the switch.
 
     Raises:
-        RebuildRunningError: if another rebuild is running.
+        LeaseTakenError: if another rebuild is running.
         StreamsSetAsideError: if only some are chosen, and a stream cannot be folded.
     """
     if await missing(conn):
         chosen = PROJECTIONS
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    await _hold(conn, owner)
-    try:
-        await _drop_leftovers(conn)
-        generations = {p: await _allocate(conn, p) for p in PROJECTIONS}
-        tables = {p.name: p.table(g) for p, g in generations.items()}
-        for projection in PROJECTIONS:
-            await _create(conn, projection, tables[projection.name])
-        positions: dict[str, int] = {}
+    async with _built(conn, chosen, progress, processes) as build:
+        async with conn.transaction():
+            await _catch_up_locked(conn, build)
+            await _switch(conn, build)
+        return build.positions
+
+
+async def preview(
+    conn: Connection,
+    chosen: Sequence[Projection[Any]] = PROJECTIONS,
+    progress: Progress = lambda *_: None,
+    processes: int | None = None,
+) -> list[Difference]:
+    """Build the chosen projections again and compare; what would change, and nothing is switched.
+
+    Live projecting waits during the comparison; webhooks and readers do not.
+
+    Raises:
+        LeaseTakenError: if a rebuild is running.
+    """
+    async with _built(conn, chosen, progress, processes) as build, conn.transaction():
+        await _catch_up_locked(conn, build)
+        live = await live_tables(conn)
+        return [
+            await compare(conn, p, live[p.name], table)
+            for p, table in ((BY_NAME[name], table) for name, table in build.tables.items())
+            if p.name in live
+        ]
+
+
+async def undo(conn: Connection) -> dict[str, int]:
+    """Go back to the tables before the last rebuild, brought up to date; again, to go forth.
+
+    Returns:
+        The position of each book at the switch.
+
+    Raises:
+        LeaseTakenError: if a rebuild is running.
+        NothingToGoBackToError: if there was no rebuild before.
+    """
+    async with held(url_of(conn), REBUILD) as lease, conn.transaction():
+        await lease.keep(conn)
+        await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+        found = await conn.execute(sql.text("read/previous"), {"version": VERSION})
+        back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
+        if not back:
+            raise NothingToGoBackToError("There are no tables from before the last rebuild.")
+        positions = {}
         for name, book in (await books(conn)).items():
-            target = Target(name, book.business_id, tables, build=owner)
-            positions[name] = await _fill(conn, target, owner, progress)
-        for table in tables.values():
-            await conn.execute(sql.fill("read/analyze", table=sql.relation(table)))
-        await _switch(conn, generations, chosen, positions=positions, owner=owner)
-        await _hold(conn, owner)
-        await _drop_leftovers(conn)
+            positions[name] = await checkpoint(conn, name, lock=True) or 0
+            for p, generation in back.items():
+                build = _Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
+                await _catch_up(conn, build, name, book, positions[name])
+        await _retire(conn, back, positions)
+        await show(conn, back)
         return positions
-    finally:
-        await conn.execute(sql.text("read/forget_parked"), {"build": owner})
-        await conn.execute(sql.text("read/give_up_lease"), {"name": _LEASE, "owner": owner})
-
-
-async def missing(conn: Connection) -> list[Projection[Any]]:
-    """The projections of this version that were never built."""
-    live = await live_tables(conn)
-    return [p for p in PROJECTIONS if p.name not in live]
 
 
 async def open_checkpoints(conn: Connection) -> None:
@@ -94,102 +156,152 @@ async def open_checkpoints(conn: Connection) -> None:
         await conn.execute(sql.text("read/open_checkpoint"), params)
 
 
-async def _hold(conn: Connection, owner: str) -> None:
-    params = {"name": _LEASE, "owner": owner, "ttl": _LEASE_TIME}
-    taken = await conn.execute(sql.text("read/take_lease"), params)
-    if await taken.fetchone() is None:
-        raise RebuildRunningError("Another rebuild is running; one at a time.")
+@asynccontextmanager
+async def _built(
+    conn: Connection,
+    chosen: Sequence[Projection[Any]],
+    progress: Progress,
+    processes: int | None,
+) -> AsyncIterator[_Build]:
+    """Fresh tables, nearly up to date; what is not shown at the end is dropped."""
+    async with held(url_of(conn), REBUILD) as lease:
+
+        def told(doing: str, done: int, total: int) -> None:
+            lease.doing, lease.done, lease.total = doing, done, total
+            progress(doing, done, total)
+
+        directory = spill.new_directory()
+        try:
+            await drop_leftovers(conn)
+            build = _Build(lease, await fresh(conn, chosen), {})
+            await _fill(conn, build, directory, told, processes)
+            for name, book in (await books(conn)).items():
+                await _catch_up(conn, build, name, book, await checkpoint(conn, name) or 0)
+            yield build
+            await lease.keep(conn)
+        finally:
+            rmtree(directory, ignore_errors=True)
+            await conn.execute(sql.text("read/forget_parked"), {"build": lease.owner})
+        await drop_leftovers(conn)
 
 
-async def _allocate(conn: Connection, projection: Projection[Any]) -> int:
-    params = {"name": projection.name, "version": VERSION}
-    found = await conn.execute(sql.text("read/allocate"), params)
-    row = await found.fetchone()
-    assert row is not None  # noqa: S101 - the statement returns one
-    return int(row["allocated"])
+async def _fill(
+    conn: Connection, build: _Build, directory: Path, progress: Progress, processes: int | None
+) -> None:
+    ends = await books(conn)
+    total = sum(book.position for book in ends.values())
+    few = total <= _FEW and processes is None
+    async with working(0 if few else processes or processors()) as workers:
+        for name, book in ends.items():
+            plan = bulk.Plan(
+                url_of(conn), name, book.business_id, build.tables, directory / name,
+                end=book.position, partitions=1 + book.position // _PART,
+            )  # fmt: skip
+            plan.directory.mkdir()
+            await _pass(conn, build, workers, plan, progress)
+            build.positions[name] = book.position
+        statements = [
+            s.as_string(conn) for p in build.generations
+            for s in index_statements(p, build.tables[p.name])
+        ]  # fmt: skip
+        tasks = [Task(bulk.run, (url_of(conn), s)) for s in statements]
+        await workers.run(tasks, _counted(progress, "indexes", len(tasks)))
+        analyze = [
+            sql.fill("read/analyze", table=sql.relation(t)).as_string(conn)
+            for t in build.tables.values()
+        ]
+        await workers.run([Task(bulk.run, (url_of(conn), s)) for s in analyze], lambda _: None)
 
 
-async def _create(conn: Connection, projection: Projection[Any], table: str) -> None:
-    for name in sorted(sql.names(f"read/{projection.name}"), key=lambda n: n != "table"):
-        statement = sql.fill(f"read/{projection.name}/{name}", table=sql.relation(table))
-        await conn.execute(statement)
+async def _pass(
+    conn: Connection,
+    build: _Build,
+    workers: Workers,
+    plan: bulk.Plan,
+    progress: Progress,
+) -> None:
+    """Read one book, then fold it, part by part."""
+    read = [
+        Task(bulk.sort, (plan, after, until), until - after)
+        for after in range(0, plan.end, _CHUNK)
+        for until in (min(after + _CHUNK, plan.end),)
+    ]
+    await workers.run(read, _counted(progress, f"{plan.book}: read", plan.end))
+    parts = [Task(bulk.fold_partition, (plan, n)) for n in range(plan.partitions)]
+    told = _counted(progress, f"{plan.book}: fold", plan.partitions)
+    for _, parked in await workers.run(parts, told):
+        for one in parked:
+            params = {
+                "book": plan.book, "build": build.lease.owner, "stream": one.stream,
+                "position": one.position, "error": one.error,
+            }  # fmt: skip
+            await conn.execute(sql.text("read/park"), params)
 
 
-async def _fill(conn: Connection, target: Target, owner: str, progress: Progress) -> int:
-    position = 0
-    while True:
-        events = await events_after(conn, target.book, position, _BATCH)
-        if not events:
-            return position
+def _counted(progress: Progress, doing: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(weight: int) -> None:
+        nonlocal done
+        done += weight
+        progress(doing, done, total)
+
+    return count
+
+
+async def _catch_up(conn: Connection, build: _Build, name: str, book: Book, until: int) -> None:
+    """Project what the live tables have and the fresh ones lack."""
+    index = None if EVENTS.name in build.tables else (await live_tables(conn))[EVENTS.name]
+    target = Target(name, book.business_id, build.tables, build.lease.owner, index)
+    position = build.positions.get(name, 0)
+    while position < until:
+        events = await events_after(conn, name, position, min(_BATCH, until - position))
         async with conn.transaction():
             await project(conn, target, events)
-            await _hold(conn, owner)
         position = events[-1].position
-        progress(target.book, position, (await books(conn))[target.book].position)
+        build.positions[name] = position
 
 
-async def _switch(
-    conn: Connection,
-    generations: Mapping[Projection[Any], int],
-    chosen: Sequence[Projection[Any]],
-    *,
-    positions: dict[str, int],
-    owner: str,
-) -> None:
-    """Catch up with what arrived meanwhile, then switch views and checkpoints together."""
-    tables = {p.name: p.table(g) for p, g in generations.items()}
-    whole = len(chosen) == len(PROJECTIONS)
-    async with conn.transaction():
-        await _hold(conn, owner)
-        # from here on nobody writes the live tables, in no book, one that is opened now included
-        await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
-        for name, book in (await books(conn)).items():
-            place = {"book": name, "version": VERSION}
-            row = await (await conn.execute(sql.text("read/lock_checkpoint"), place)).fetchone()
-            target = Target(name, book.business_id, tables, build=owner)
-            # a book that the live tables never saw: they begin at its start
-            until = row["position"] if row else (None if whole else 0)
-            positions[name] = await _catch_up(conn, target, positions.get(name, 0), until)
-            await set_checkpoint(conn, name, positions[name])
-        for p in chosen:
-            view, table = sql.relation(p.view), sql.relation(tables[p.name])
-            await conn.execute(sql.fill("read/view", view=view, table=table))
-            params = {"name": p.name, "version": VERSION, "generation": generations[p]}
-            await conn.execute(sql.text("read/switch"), params)
-        if not whole and (lost := await _set_aside(conn, owner)):
-            raise StreamsSetAsideError(
-                f"Nothing was switched: {len(lost)} streams could not be folded,"
-                f" the first is {lost[0]}."
-            )
-        if whole:
-            await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
-            await conn.execute(sql.text("read/adopt_parked"), {"build": owner})
+async def _catch_up_locked(conn: Connection, build: _Build) -> None:
+    """Come to where the live tables are, which nobody moves until the transaction ends."""
+    await build.lease.keep(conn)
+    # in no book, one that is opened now included
+    await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+    for name, book in (await books(conn)).items():
+        stands = await checkpoint(conn, name, lock=True)
+        # where none are live, to the end; a partial build of a book that they never saw, nowhere
+        until = stands if stands is not None else book.position if build.whole else 0
+        await _catch_up(conn, build, name, book, until)
+
+
+async def _switch(conn: Connection, build: _Build) -> None:
+    if not build.whole and (lost := await _set_aside(conn, build.lease.owner)):
+        raise StreamsSetAsideError(
+            f"Nothing was switched: {len(lost)} streams could not be folded,"
+            f" the first is {lost[0]}."
+        )
+    await _retire(conn, build.generations, build.positions)
+    await show(conn, build.generations)
+    for name, position in build.positions.items():
+        await set_checkpoint(conn, name, position)
+    if build.whole:
+        await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
+        await conn.execute(sql.text("read/adopt_parked"), {"build": build.lease.owner})
+
+
+async def _retire(conn: Connection, replaced: Generations, positions: dict[str, int]) -> None:
+    for p in replaced:
+        for book, position in positions.items():
+            params = {"name": p.name, "version": VERSION, "book": book, "position": position}
+            await conn.execute(sql.text("read/retire"), params)
+
+
+async def _retired(conn: Connection, projection: Projection[Any], book: str) -> int:
+    params = {"name": projection.name, "version": VERSION, "book": book}
+    row = await (await conn.execute(sql.text("read/retired"), params)).fetchone()
+    return row["position"] if row else 0
 
 
 async def _set_aside(conn: Connection, build: str) -> list[str]:
     found = await conn.execute(sql.text("read/parked"), {"build": build, "book": None})
     return [row["stream"] for row in await found.fetchall()]
-
-
-async def _catch_up(conn: Connection, target: Target, position: int, until: int | None) -> int:
-    """Project what the live tables have and the fresh ones lack; to the end where none are live."""
-    while until is None or position < until:
-        limit = _BATCH if until is None else min(_BATCH, until - position)
-        events = await events_after(conn, target.book, position, limit)
-        if not events:
-            break
-        await project(conn, target, events)
-        position = events[-1].position
-    return position
-
-
-async def _drop_leftovers(conn: Connection) -> None:
-    """Drop the tables that are neither live nor the ones before."""
-    for p in PROJECTIONS:
-        params = {"name": p.name, "version": VERSION}
-        row = await (await conn.execute(sql.text("read/kept_builds"), params)).fetchone()
-        kept = {p.table(g) for g in (row or {}).values() if g is not None}
-        prefix = f"{p.view}_g"
-        found = await conn.execute(sql.text("read/builds"), {"prefix": prefix})
-        for table in {r["name"] for r in await found.fetchall()} - kept:
-            await conn.execute(sql.fill("read/drop", table=Identifier("read", table)))

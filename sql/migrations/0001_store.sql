@@ -76,6 +76,15 @@ create table read.checkpoint (
     primary key (book, version)
 );
 
+-- Where the previous build of a projection stood when it was replaced: the way back begins there.
+create table read.retired (
+    name     text not null,
+    version  integer not null,
+    book     text not null,
+    position bigint not null,
+    primary key (name, version, book)
+);
+
 -- Streams set aside because an event of theirs could not be digested.
 create table read.parked (
     book      text not null,
@@ -91,5 +100,9 @@ create table read.parked (
 create table read.lease (
     name       text primary key,
     owner      text not null,
-    expires_at timestamptz not null
+    expires_at timestamptz not null,
+    -- how far its work has come, for people to look at
+    doing      text,
+    done       bigint not null default 0,
+    total      bigint not null default 0
 );

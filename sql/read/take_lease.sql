@@ -1,6 +1,8 @@
--- Take a lease, or keep it; no row where somebody else holds it.
-insert into read.lease (name, owner, expires_at)
-values (%(name)s, %(owner)s, now() + %(ttl)s)
-on conflict (name) do update set owner = excluded.owner, expires_at = excluded.expires_at
+-- Take a lease, or keep it and say how far its work has come; no row where somebody else holds it.
+insert into read.lease (name, owner, expires_at, doing, done, total)
+values (%(name)s, %(owner)s, now() + %(ttl)s, %(doing)s, %(done)s, %(total)s)
+on conflict (name) do update set
+    owner = excluded.owner, expires_at = excluded.expires_at,
+    doing = excluded.doing, done = excluded.done, total = excluded.total
 where read.lease.owner = excluded.owner or read.lease.expires_at < now()
 returning name

@@ -4,10 +4,12 @@ from collections.abc import Callable
 import pytest
 
 from projections.catalog import BY_NAME, PROJECTIONS
+from service.builds import missing
+from service.lease import LeaseTakenError
 from service.migrations import migrate
 from service.postgres import Connection, connect
 from service.projector import advance, live_tables
-from service.rebuild import RebuildRunningError, missing, rebuild
+from service.rebuild import rebuild
 from service.store import append
 from tests.builders import at, body, delivery
 from tests.service.test_projector import contents
@@ -36,12 +38,14 @@ async def test_readers_notice_nothing_and_progress_is_exact(
     reader = asyncio.create_task(read_on())
     told: list[tuple[str, int, int]] = []
     for _ in range(3):
+        told.clear()
         positions = await rebuild(conn, progress=lambda *a: told.append(a))
         assert positions == {"test": 2500}
     ended.set()
     await reader
     assert seen == {50}
-    assert told[:3] == [("test", 1000, 2500), ("test", 2000, 2500), ("test", 2500, 2500)]
+    assert told[:2] == [("test: read", 2500, 2500), ("test: fold", 1, 1)]
+    assert told[2:] == [("indexes", n, len(told) - 2) for n in range(1, len(told) - 1)]
 
 
 async def test_webhooks_go_on_while_it_runs(database_url: str, conn: Connection) -> None:
@@ -88,7 +92,7 @@ async def test_a_second_one_is_refused(database_url: str, conn: Connection) -> N
         async with await connect(database_url) as own:
             await asyncio.gather(rebuild(conn), rebuild(own))
 
-    with pytest.raises(RebuildRunningError, match="one at a time"):
+    with pytest.raises(LeaseTakenError, match="one at a time"):
         await both()
 
 
@@ -97,8 +101,9 @@ async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(
 ) -> None:
     await fill(conn, 1500)
     before, rows = await live_tables(conn), await contents(conn)
-    with pytest.raises(KeyboardInterrupt):
-        await rebuild(conn, progress=interrupt_at(1000))
+    for doing in ("test: read", "test: fold", "indexes"):
+        with pytest.raises(InterruptedError):
+            await rebuild(conn, progress=interrupt_at(doing))
     assert await live_tables(conn) == before
     assert await contents(conn) == rows
     await rebuild(conn)
@@ -107,10 +112,10 @@ async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(
     assert len(builds) == 2 * len(PROJECTIONS)
 
 
-def interrupt_at(position: int) -> Callable[[str, int, int], None]:
-    def told(_: str, reached: int, __: int) -> None:
-        if reached >= position:
-            raise KeyboardInterrupt
+def interrupt_at(moment: str) -> Callable[[str, int, int], None]:
+    def told(doing: str, _: int, __: int) -> None:
+        if doing == moment:
+            raise InterruptedError
 
     return told
 

@@ -18,7 +18,8 @@ STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(fol
 # DDL cannot be prepared; each of these runs in every test that has a database
 UTILITY = {
     "store/append", "store/migration_table", "store/begin", "store/commit", "store/listen",
-    "read/view", "read/drop", "read/upsert", "read/analyze",
+    "store/scan", "read/view", "read/drop", "read/upsert", "read/analyze", "read/copy",
+    "read/primary_key",
 }  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "key": Identifier(projection.key),
         "conditions": SQL("true"),
         "order": SQL("position"),
+        "live": sql.relation(projection.view),
+        "fresh": sql.relation(projection.view),
         "disputes": sql.relation("disputes_v1"),
         "payments": sql.relation("payments_v1"),
     }

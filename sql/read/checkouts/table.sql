@@ -10,6 +10,5 @@ create table {table} (
     recovered_payment_id text,
     position             bigint not null,
     snapshot_position    bigint not null,
-    memo                 bytea not null,
-    primary key (book, payment_id)
+    memo                 bytea not null
 )

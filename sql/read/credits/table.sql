@@ -13,6 +13,5 @@ create table {table} (
     gaps                  bigint not null,
     position              bigint not null,
     snapshot_position     bigint not null,
-    memo                  bytea not null,
-    primary key (book, credit_id)
+    memo                  bytea not null
 )

@@ -7,6 +7,5 @@ create table {table} (
     created_at        timestamptz not null,
     position          bigint not null,
     snapshot_position bigint,
-    memo              bytea not null,
-    primary key (book, customer_id)
+    memo              bytea not null
 )

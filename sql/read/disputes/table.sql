@@ -12,6 +12,5 @@ create table {table} (
     currency          text,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, dispute_id)
+    memo              bytea not null
 )

@@ -11,6 +11,5 @@ create table {table} (
     payment_id        text,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, dunning_id)
+    memo              bytea not null
 )

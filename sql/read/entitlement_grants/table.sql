@@ -12,6 +12,5 @@ create table {table} (
     payment_id           text,
     position             bigint not null,
     snapshot_position    bigint not null,
-    memo                 bytea not null,
-    primary key (book, entitlement_grant_id)
+    memo                 bytea not null
 )

@@ -11,6 +11,5 @@ create table {table} (
     status_to   text,
     newer       boolean not null,
     late        boolean not null,
-    revision    boolean not null,
-    primary key (book, position)
+    revision    boolean not null
 )

@@ -12,6 +12,5 @@ create table {table} (
     expires_at        timestamptz,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, license_key_id)
+    memo              bytea not null
 )

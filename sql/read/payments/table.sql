@@ -13,6 +13,5 @@ create table {table} (
     refund_status     text,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, payment_id)
+    memo              bytea not null
 )

@@ -11,6 +11,5 @@ create table {table} (
     currency          text,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, payout_id)
+    memo              bytea not null
 )

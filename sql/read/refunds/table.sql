@@ -12,6 +12,5 @@ create table {table} (
     is_partial        boolean,
     position          bigint not null,
     snapshot_position bigint not null,
-    memo              bytea not null,
-    primary key (book, refund_id)
+    memo              bytea not null
 )

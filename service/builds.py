@@ -1,0 +1,63 @@
+"""The tables of the read models: made, indexed, dropped, and which of them readers see."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.sql import Composed, Identifier
+
+from projections.catalog import PROJECTIONS
+from projections.projection import VERSION, Projection
+from service import sql
+from service.postgres import Connection
+from service.projector import live_tables
+
+Generations = Mapping[Projection[Any], int]
+
+
+async def missing(conn: Connection) -> list[Projection[Any]]:
+    """The projections of this version that were never built."""
+    live = await live_tables(conn)
+    return [p for p in PROJECTIONS if p.name not in live]
+
+
+async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generations:
+    """Make an empty table, without indexes, for each projection; returns their numbers."""
+    generations = {}
+    for projection in chosen:
+        params = {"name": projection.name, "version": VERSION}
+        row = await (await conn.execute(sql.text("read/allocate"), params)).fetchone()
+        assert row is not None  # noqa: S101 - the statement returns one
+        generations[projection] = row["allocated"]
+        table = sql.relation(projection.table(row["allocated"]))
+        await conn.execute(sql.fill(f"read/{projection.name}/table", table=table))
+    return generations
+
+
+def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
+    """What makes the indexes of a filled table: each may run beside the others."""
+    name, key = sql.relation(table), Identifier(projection.key)
+    folder = f"read/{projection.name}"
+    return [
+        sql.fill("read/primary_key", table=name, key=key),
+        *(sql.fill(f"{folder}/{i}", table=name) for i in sql.names(folder) if i != "table"),
+    ]
+
+
+async def show(conn: Connection, generations: Generations) -> None:
+    """Let readers see other tables from the end of this transaction on."""
+    for p, generation in generations.items():
+        view, table = sql.relation(p.view), sql.relation(p.table(generation))
+        await conn.execute(sql.fill("read/view", view=view, table=table))
+        params = {"name": p.name, "version": VERSION, "generation": generation}
+        await conn.execute(sql.text("read/switch"), params)
+
+
+async def drop_leftovers(conn: Connection) -> None:
+    """Drop the tables that are neither live nor the ones before."""
+    for p in PROJECTIONS:
+        params = {"name": p.name, "version": VERSION}
+        row = await (await conn.execute(sql.text("read/kept_builds"), params)).fetchone()
+        kept = {p.table(g) for g in (row or {}).values() if g is not None}
+        found = await conn.execute(sql.text("read/builds"), {"prefix": f"{p.view}_g"})
+        for table in {r["name"] for r in await found.fetchall()} - kept:
+            await conn.execute(sql.fill("read/drop", table=Identifier("read", table)))

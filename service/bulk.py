@@ -1,0 +1,197 @@
+"""The passes of a rebuild, each over one part and in whatever process: sort, fold, merge, index.
+
+``sort`` reads some positions of the store once, decodes them, and leaves the entries by partition
+of their streams; ``fold_partition`` folds the streams of one partition and copies their rows;
+``merge_customers`` does the same for customers. Memory is bounded by the size of a part, whatever
+the size of the store.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from msgspec import Struct
+
+from domain.catalog import BY_CATEGORY as AGGREGATES
+from domain.customer import State as Customer
+from domain.customer import merge, seen
+from domain.events import Entry, read
+from domain.fold import Fold, Step, extend, fold
+from domain.packed import pack, unpack
+from projections.catalog import BY_CATEGORY, BY_NAME
+from projections.customers import CUSTOMERS
+from projections.events import EVENTS
+from service import copying, spill, sql
+from service.postgres import connected
+from service.projector import described
+from service.scan import scan
+
+_CUSTOMERS = "customers"
+_ROWS = 2_000
+
+_CUSTOMER_ENCODER = msgspec.msgpack.Encoder()
+_CUSTOMER_DECODER = msgspec.msgpack.Decoder(list[Customer])
+
+Rows = dict[str, list[bytes]]
+
+
+class Plan(Struct, frozen=True):
+    """What a rebuild of one book is about; goes to other processes.
+
+    Attributes:
+        tables: the fresh table of each projection that is built.
+        directory: where the frames are.
+        end: the last position that is read.
+        partitions: into how many parts the streams and the customers are cut.
+    """
+
+    url: str
+    book: str
+    business_id: str | None
+    tables: Mapping[str, str]
+    directory: Path
+    end: int
+    partitions: int
+
+
+class Parked(Struct, frozen=True):
+    """A stream that cannot be folded, and why."""
+
+    stream: str
+    position: int
+    error: str
+
+
+def sort(plan: Plan, after: int, until: int) -> int:
+    """Read the events after a position; returns how many there were."""
+    entries: list[dict[str, list[Entry]]] = [defaultdict(list) for _ in range(plan.partitions)]
+    customers: dict[str, Customer] = {}
+    rows = _Rows(plan)
+    count = 0
+    with connected(plan.url) as conn:
+        for event in scan(conn, plan.book, after, until):
+            count += 1
+            entry = read(event, plan.business_id)
+            if entry.customer is not None:
+                this = seen(entry)
+                known = customers.get(this.id)
+                customers[this.id] = merge(known, this) if known else this
+            if entry.stream is None or entry.aggregate is None:
+                rows.add(EVENTS.name, [entry])
+            else:
+                number = spill.partition_of(entry.stream, plan.partitions)
+                entries[number][entry.aggregate.category].append(entry)
+        _copy(conn, plan, rows.rows)
+    by_partition: dict[int, list[Customer]] = defaultdict(list)
+    for customer in customers.values() if CUSTOMERS.name in plan.tables else ():
+        by_partition[spill.partition_of(customer.id, plan.partitions)].append(customer)
+    for number, by_category in enumerate(entries):
+        frames = {category: pack(some) for category, some in by_category.items()}
+        if number in by_partition:
+            frames[_CUSTOMERS] = _CUSTOMER_ENCODER.encode(by_partition[number])
+        if frames:
+            spill.append(plan.directory, number, frames)
+    return count
+
+
+def fold_partition(plan: Plan, number: int) -> tuple[int, list[Parked]]:
+    """Fold the streams of a partition and merge its customers; how many entries, what failed."""
+    streams: dict[str, list[Entry]] = defaultdict(list)
+    customers: dict[str, Customer] = {}
+    for kind, content in spill.frames(plan.directory, number):
+        if kind == _CUSTOMERS:
+            for one in _CUSTOMER_DECODER.decode(content):
+                known = customers.get(one.id)
+                customers[one.id] = merge(known, one) if known else one
+            continue
+        for entry in unpack(AGGREGATES[kind], content):
+            streams[entry.stream or ""].append(entry)
+    rows = _Rows(plan)
+    parked: list[Parked] = []
+    count = 0
+    for stream, entries in streams.items():
+        count += len(entries)
+        parked.extend(_fold_stream(rows, stream, entries))
+    rows.add(CUSTOMERS.name, customers.values())
+    with connected(plan.url) as conn:
+        _copy(conn, plan, rows.rows)
+    spill.remove(plan.directory, number)
+    return count, parked
+
+
+def run(url: str, statement: str) -> None:
+    """Run one statement, as the making of an index, on a connection of its own."""
+    with connected(url) as conn:
+        conn.execute(statement.encode())
+
+
+class _Rows:
+    """Encodes rows for the tables that are built, and leaves out the others."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.rows: Rows = defaultdict(list)
+        self._made = {
+            name: (BY_NAME[name].row, copying.row_encoder(plan.book, BY_NAME[name].columns))
+            for name in plan.tables
+        }
+
+    def encoded(self, name: str, things: Iterable[Any]) -> list[bytes]:
+        """The rows of some things, if their projection is built."""
+        if made := self._made.get(name):
+            row, encode = made
+            return [encode(row(thing)) for thing in things]
+        return []
+
+    def add(self, name: str, things: Iterable[Any]) -> None:
+        """Keep the rows of some things: of all or, where one fails, of none."""
+        if rows := self.encoded(name, things):
+            self.rows[name].extend(rows)
+
+    def add_stream(self, stream: str, folded: Fold[Any], steps: Sequence[Step]) -> None:
+        """Keep the row of a stream and those of its steps."""
+        index = self.encoded(EVENTS.name, steps)
+        self.add(BY_CATEGORY[stream.partition("-")[0]].name, [folded])
+        self.rows[EVENTS.name].extend(index)
+
+
+def _fold_stream(rows: _Rows, stream: str, entries: Sequence[Entry]) -> Iterator[Parked]:
+    try:
+        rows.add_stream(stream, *fold(entries))
+    except Exception:  # noqa: BLE001 - as live: the others go on
+        yield _park(rows, stream, sorted(entries, key=lambda e: e.event.position))
+
+
+def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
+    """Leave the stream as live projecting would have: as it was before it failed."""
+    memo: Fold[Any] | None = None
+    shown = BY_CATEGORY[stream.partition("-")[0]].name
+    good, why = 0, ""
+    for good, entry in enumerate(ordered):
+        try:
+            done = extend(memo, [entry]) if memo else fold([entry])
+            memo, steps = done or fold(ordered[: good + 1])
+            rows.encoded(shown, [memo])
+            rows.encoded(EVENTS.name, steps)
+        except Exception as error:  # noqa: BLE001 - this is the one
+            why = described(error)
+            break
+    if good:
+        rows.add_stream(stream, *fold(ordered[:good]))
+    rows.add(EVENTS.name, ordered[good:])
+    return Parked(stream, ordered[good].event.position, why)
+
+
+def _copy(conn: psycopg.Connection[Any], plan: Plan, rows: Rows) -> None:
+    for name, encoded in rows.items():
+        if not encoded:
+            continue
+        statement = sql.fill("read/copy", table=sql.relation(plan.tables[name]))
+        with conn.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(copying.HEADER)
+            for start in range(0, len(encoded), _ROWS):
+                copy.write(b"".join(encoded[start : start + _ROWS]))
+            copy.write(copying.TRAILER)
+        encoded.clear()

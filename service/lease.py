@@ -1,0 +1,77 @@
+"""What only one may do at a time: a lease with an owner, kept by a heartbeat, and its progress.
+
+Rows and not a lock held by a connection: that breaks behind a pooler and pins a snapshot.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from service.postgres import UNAVAILABLE, Connection, connect
+from service.sql import text
+
+REBUILD = "rebuild"
+
+_TIME = timedelta(seconds=30)
+_BEAT_SECONDS = 1.0
+
+
+class LeaseTakenError(Exception):
+    """Somebody else holds the lease."""
+
+
+class Lease:
+    """A lease that is held, and how far its work has come."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.doing: str | None = None
+        self.done = 0
+        self.total = 0
+
+    async def keep(self, conn: Connection) -> None:
+        """Take it or prolong it; inside a transaction, nobody else takes it before its end.
+
+        Raises:
+            LeaseTakenError: if somebody else holds it.
+        """
+        params = {
+            "name": self.name, "owner": self.owner, "ttl": _TIME,
+            "doing": self.doing, "done": self.done, "total": self.total,
+        }  # fmt: skip
+        if await (await conn.execute(text("read/take_lease"), params)).fetchone() is None:
+            raise LeaseTakenError(f"Another {self.name} is running; one at a time.")
+
+
+@asynccontextmanager
+async def held(url: str, name: str) -> AsyncIterator[Lease]:
+    """Hold a lease while the block runs.
+
+    Raises:
+        LeaseTakenError: if somebody else holds it.
+    """
+    lease = Lease(name)
+    async with await connect(url) as conn:
+        await lease.keep(conn)
+        beating = asyncio.create_task(_beat(conn, lease))
+        try:
+            yield lease
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            with suppress(*UNAVAILABLE):
+                params = {"name": name, "owner": lease.owner}
+                await conn.execute(text("read/give_up_lease"), params)
+
+
+async def _beat(conn: Connection, lease: Lease) -> None:
+    # a beat that fails is no harm by itself: whoever switches asks once more
+    with suppress(LeaseTakenError, *UNAVAILABLE):
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            await lease.keep(conn)

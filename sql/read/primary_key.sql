@@ -1,0 +1,2 @@
+-- A row's identity.
+alter table {table} add primary key (book, {key})
