@@ -25,7 +25,7 @@ LIFECYCLE = Lifecycle("abandoned_checkout", get_args(Status), initial=START, row
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read."""
 
     id: Name = field(name="payment_id")

@@ -34,7 +34,7 @@ LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
 Amount = Name | int | float
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read, of a ledger row or of a warning."""
 
     customer_id: Name

@@ -30,7 +30,7 @@ LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read. ``amount``: minor units of ``currency``, a string."""
 
     id: Name = field(name="dispute_id")

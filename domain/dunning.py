@@ -23,7 +23,7 @@ LIFECYCLE = Lifecycle("dunning", get_args(Status), initial=START, rows=[
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read."""
 
     subscription_id: Name

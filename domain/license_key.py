@@ -24,7 +24,7 @@ LIFECYCLE = Lifecycle("license_key", get_args(Status), initial=START, rows=[
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read."""
 
     id: Name

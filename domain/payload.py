@@ -27,7 +27,7 @@ Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class Customer(Struct, frozen=True, gc=False):
+class Customer(Struct, frozen=True, gc=False, omit_defaults=True):
     """The customer as embedded in a payload (``CustomerLimitedDetails`` in the provider's SDK)."""
 
     customer_id: Name

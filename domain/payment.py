@@ -49,7 +49,7 @@ class Period(Struct, frozen=True, array_like=False, gc=False):
     starts_at: Moment | None = None
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
 
     id: Name = field(name="payment_id")

@@ -25,7 +25,7 @@ LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
 
     id: Name = field(name="payout_id")

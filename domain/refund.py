@@ -24,7 +24,7 @@ LIFECYCLE = Lifecycle("refund", get_args(Status), initial="pending", rows=[
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; ``amount`` in minor units of ``currency``."""
 
     id: Name = field(name="refund_id")

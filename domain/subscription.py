@@ -37,7 +37,7 @@ LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=
 # fmt: on
 
 
-class Payload(Struct, frozen=True, gc=False):
+class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
 
     id: Name = field(name="subscription_id")

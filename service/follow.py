@@ -8,10 +8,10 @@ import structlog
 
 from service import notices
 from service.builds import missing
+from service.following import Projector
 from service.lease import LeaseTakenError
 from service.postgres import connect, is_away
 from service.prepare import prepare
-from service.projector import Projector
 from service.rebuild import open_checkpoints, rebuild
 from service.settings import Settings
 

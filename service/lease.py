@@ -16,7 +16,7 @@ from service.sql import text
 
 REBUILD = "rebuild"
 
-_TIME = timedelta(seconds=30)
+_REBUILD_SECONDS = 30.0
 _BEAT_SECONDS = 1.0
 
 
@@ -27,8 +27,9 @@ class LeaseTakenError(Exception):
 class Lease:
     """A lease that is held, and how far its work has come."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, seconds: float = _REBUILD_SECONDS) -> None:
         self.name = name
+        self._ttl = timedelta(seconds=seconds)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.doing: str | None = None
         self.done = 0
@@ -41,11 +42,15 @@ class Lease:
             LeaseTakenError: if somebody else holds it.
         """
         params = {
-            "name": self.name, "owner": self.owner, "ttl": _TIME,
+            "name": self.name, "owner": self.owner, "ttl": self._ttl,
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
         if await (await conn.execute(text("read/take_lease"), params)).fetchone() is None:
             raise LeaseTakenError(f"Another {self.name} is running; one at a time.")
+
+    async def give_up(self, conn: Connection) -> None:
+        """Let the next one have it at once."""
+        await conn.execute(text("read/give_up_lease"), {"name": self.name, "owner": self.owner})
 
 
 @asynccontextmanager
@@ -65,8 +70,7 @@ async def held(url: str, name: str) -> AsyncIterator[Lease]:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
             with suppress(*UNAVAILABLE):
-                params = {"name": name, "owner": lease.owner}
-                await conn.execute(text("read/give_up_lease"), params)
+                await lease.give_up(conn)
 
 
 async def _beat(conn: Connection, lease: Lease) -> None:

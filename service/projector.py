@@ -1,10 +1,9 @@
 """Projecting: events become rows, in the transaction that moves the checkpoint.
 
-``project`` writes the rows of some events into one set of tables; the live tables and the ones
-that a rebuild fills are written by the same code. ``Projector`` follows a book live.
+``project`` writes the rows of some events into one set of tables: the live ones, or those that a
+rebuild brings up to date. ``advance`` does it for the next events of a book.
 """
 
-import asyncio
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,15 +23,14 @@ from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
 from service.copying import column, types_of
-from service.postgres import Connection, connect, is_away
+from service.notices import PROJECTED, notify
+from service.postgres import Connection, is_away
 from service.store import event_of, events_after
 
 LIVE = "live"
 """The build that readers see, as ``read.parked`` names it."""
 
-_BATCH = 500
-_POLL_SECONDS = 1.0
-_RETRY_SECONDS = 1.0
+_BATCH = 1000
 
 _log = structlog.get_logger(__name__)
 
@@ -235,6 +233,7 @@ async def advance(conn: Connection, book: str) -> bool:
         moved = {**place, "position": events[-1].position, "expected": row["position"]}
         if await (await conn.execute(sql.text("read/move_checkpoint"), moved)).fetchone() is None:
             raise RuntimeError(f"the checkpoint of {book} moved under its lock")
+        await notify(conn, PROJECTED, book)
     return True
 
 
@@ -253,39 +252,3 @@ async def set_checkpoint(conn: Connection, book: str, position: int) -> None:
     """Say how far the read models have come in a book, whatever was said before."""
     params = {"book": book, "version": VERSION, "position": position}
     await conn.execute(sql.text("read/set_checkpoint"), params)
-
-
-class Projector:
-    """Follows one book: woken by the writer of this process, and polling for all others."""
-
-    def __init__(self, url: str, book: str) -> None:
-        self._url = url
-        self._book = book
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Say that there is something to project."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Project until cancelled; a lost database is tried again."""
-        while True:
-            try:
-                await self._follow()
-            except Exception as error:  # noqa: BLE001 - logged, and tried again
-                if is_away(error):
-                    _log.warning("projector waits", book=self._book, error=type(error).__name__)
-                else:
-                    _log.exception("projector failed", book=self._book)
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _follow(self) -> None:
-        async with await connect(self._url) as conn:
-            while True:
-                self._wake.clear()
-                while await advance(conn, self._book):
-                    pass
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
-                except TimeoutError:
-                    continue
