@@ -245,7 +245,7 @@ async def checkpoint(conn: Connection, book: str, *, lock: bool = False) -> int 
     place = {"book": book, "version": VERSION}
     statement = "read/lock_checkpoint" if lock else "read/checkpoint"
     row = await (await conn.execute(sql.text(statement), place)).fetchone()
-    return row["position"] if row else None
+    return next(iter(row.values())) if row else None
 
 
 async def set_checkpoint(conn: Connection, book: str, position: int) -> None:

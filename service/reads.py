@@ -130,7 +130,7 @@ def checkpoint_of(rows: list[dict[str, Any]]) -> int:
     """
     if not rows:
         raise Problem("not-ready", "The read models of this book are being built.")
-    return int(rows[0]["position"])
+    return int(rows[0]["checkpoint"])
 
 
 def _equals(projection: Projection[Any], name: str) -> Composed:

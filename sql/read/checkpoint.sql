@@ -1,3 +1,3 @@
 -- How far the read models of a version have come in one book.
-select position from read.checkpoint
+select position as checkpoint from read.checkpoint
 where book = %(book)s and version = %(version)s
