@@ -54,6 +54,16 @@ def kill_postgres(_: Service, data: Path) -> None:
     os.kill(int(pid), signal.SIGKILL)
 
 
+FAULTS: tuple[tuple[Callable[[Service, Path], None], set[str]], ...] = (
+    # whatever befalls the database, everybody is answered; a killed service answers nobody
+    (kill_the_writers_backend, {"503"}),
+    (terminate_all_backends, {"503"}),
+    (kill_postgres, {"503"}),
+    (kill_the_service, {"ConnectError", "ReadError", "RemoteProtocolError", "WriteError", "503"}),
+)
+"""Each fault, and what the senders may meet instead of an acknowledgement."""
+
+
 @pytest.fixture
 def service(scratch: Path) -> Iterator[Service]:
     """Two workers, each with a writer of its own, and a private PostgreSQL."""
@@ -63,33 +73,19 @@ def service(scratch: Path) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(25, marks=pytest.mark.long)])
-@pytest.mark.parametrize(
-    ("fault", "told"),
-    [
-        # a killed service answers nobody; whatever befalls the database, everybody is answered
-        (kill_the_service, {"ConnectError", "ReadError", "RemoteProtocolError", "WriteError"}),
-        (kill_the_writers_backend, {"503"}),
-        (terminate_all_backends, {"503"}),
-        (kill_postgres, {"503"}),
-    ],
-)
-def test_a_kill_loses_nothing(
-    fault: Callable[[Service, Path], None],
-    told: set[str],
-    rounds: int,
-    service: Service,
-    scratch: Path,
-) -> None:
+def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> None:
     data = scratch / "data"
     with provider(service, service.find(r"SECRET=(\S+)")) as made:
-        for _ in range(rounds):
+        for fault, told in FAULTS * rounds:
+            before = made.failures
             time.sleep(random.uniform(0, 0.5))  # noqa: S311 - any moment will do
             fault(service, data)
             made.await_more()
-    assert made.failures.keys() <= told
+            assert (made.failures - before).keys() <= told, fault.__name__
     service.await_ready()
     with embedded(data) as server:
-        nothing_lost_nothing_doubled(made, server.url, service, service.find(r"KEY=(\S+)"), rounds)
+        key = service.find(r"KEY=(\S+)")
+        nothing_lost_nothing_doubled(made, server.url, service, key, rounds * len(FAULTS))
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
