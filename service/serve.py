@@ -118,10 +118,12 @@ def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], S
     jobs = projecting(settings, url)
     for number in range(2, settings.workers + 1):
         jobs[f"worker {number}"] = Job(work, (settings, url, sock, again))
-    with closing(sock), beside(jobs) as children, _unfazed():
+    with closing(sock), beside(jobs) as children:
+        # built before SIGTERM is held off: meanwhile it must still end the process
         served = server(settings, url, again)
         served.children = children
-        served.run(sockets=[sock])
+        with _unfazed():
+            served.run(sockets=[sock])
     return served.started
 
 
@@ -132,8 +134,9 @@ def projecting(settings: Settings, url: str) -> dict[str, Job]:
 
 def work(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> None:
     """A further worker."""
+    served = server(settings, url, again)
     with _unfazed():
-        server(settings, url, again).run(sockets=[sock])
+        served.run(sockets=[sock])
 
 
 @contextmanager

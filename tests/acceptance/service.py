@@ -86,11 +86,16 @@ class Service:
         return self.signal(signal.SIGTERM) if self.process.poll() is None else 0
 
     def deliver(
-        self, book: str, secret: str, body: bytes, webhook_id: str | None = None
+        self,
+        book: str,
+        secret: str,
+        body: bytes,
+        webhook_id: str | None = None,
+        via: httpx.Client | None = None,
     ) -> httpx.Response:
-        """Send one webhook, signed now."""
+        """Send one webhook, signed now, through a client of one's own if need be."""
         headers = signed_headers(secret, webhook_id or new_webhook_id(), datetime.now(UTC), body)
-        return self.client.post(f"/webhooks/{book}", content=body, headers=headers)
+        return (via or self.client).post(f"/webhooks/{book}", content=body, headers=headers)
 
     def ask(self, path: str, key: str) -> Any:  # noqa: ANN401 - as JSON is
         """The answer to a question that must succeed."""
