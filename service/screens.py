@@ -87,6 +87,15 @@ def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[
     out.print("Their rows are stale. After the cause is mended: daybook rebuild")
 
 
+def unfenced(out: Console) -> None:
+    """That privileges do not keep events as they are."""
+    out.print(
+        "The service connects as a role that could alter events; only a trigger is in its way."
+        " See: daybook migrate --help",
+        soft_wrap=True,
+    )
+
+
 def keys(out: Console, found: Sequence[Key]) -> None:
     """Keys, without what opens anything."""
     table = Table("id", "book", "created", "revoked")

@@ -1,0 +1,17 @@
+"""``daybook status``: where everything stands."""
+
+from service import reads, roles, screens
+from service.cli import OUT, Config, DataDir, ask
+from service.postgres import Connection
+from service.settings import load
+
+
+def status(config: Config = None, data_dir: DataDir = None) -> None:
+    """How far each book has come, how far the read models are behind, and what is set aside."""
+
+    async def show(conn: Connection) -> None:
+        screens.status(OUT, await reads.checkpoints(conn), await reads.parked(conn))
+        if await roles.alters(conn):
+            screens.unfenced(OUT)
+
+    ask(load(config, data_dir=data_dir), show)
