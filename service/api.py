@@ -24,6 +24,7 @@ from service.parameters import (
     several,
 )
 from service.past import past
+from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 
 Asking = Request[Caller, None, State]
@@ -159,6 +160,7 @@ ROUTER = Router(
         get_counts,
         get_event,
         get_event_body,
+        list_refusals,
         *RESOURCE_ROUTES,
     ],
     middleware=[KeyMiddleware],

@@ -32,6 +32,7 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
+from service.refusals import Refusals
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.webhooks import Door, Webhooks
@@ -71,6 +72,8 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
+    refusals = Refusals()
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.doors = doors
@@ -79,6 +82,7 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
         async with pool(url) as connections:
             app.state.pool = connections
             async with _running(app.state, settings, url, notifier) as tasks:
+                tasks.append(asyncio.create_task(refusals.run(connections), name="refusals"))
                 app.state.tasks = tasks
                 if again is not None:
                     loop = asyncio.get_running_loop()
@@ -103,7 +107,7 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
-    return Webhooks(app, doors, settings.max_body_bytes)
+    return Webhooks(app, doors, settings.max_body_bytes, refusals)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:

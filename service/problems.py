@@ -36,6 +36,23 @@ KINDS = {
     )
 }
 
+REFUSALS = {
+    "missing-header": "signature-refused",
+    "repeated-header": "signature-refused",
+    "bad-timestamp": "signature-refused",
+    "stale-timestamp": "signature-refused",
+    "malformed-signature": "signature-refused",
+    "unknown-signature": "signature-refused",
+    "unknown-book": "unknown-book",
+    "method-not-allowed": "method-not-allowed",
+    "request-timeout": "request-timeout",
+    "body-too-large": "body-too-large",
+    "internal-error": "internal-error",
+    "unavailable": "unavailable",
+    "busy": "busy",
+}
+"""Every reason for which a webhook is refused, and the kind of problem that answers it."""
+
 _BY_STATUS = {
     400: "bad-request",
     401: "unauthorized",
@@ -53,6 +70,16 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         self.kind = KINDS[name]
         self.detail = detail
         self.extra = extra
+
+    @property
+    def reason(self) -> str:
+        """Why a webhook was refused, in a word."""
+        return str(self.extra.get("reason", self.kind.name))
+
+
+def refused(reason: str, detail: str) -> Problem:
+    """A refusal of a webhook, for one of ``REFUSALS``."""
+    return Problem(REFUSALS[reason], detail, reason=reason)
 
 
 def answer(problem: Problem) -> Response[bytes]:

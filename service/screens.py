@@ -9,6 +9,7 @@ from rich.table import Table
 
 from service.answers import AccessAnswer, History
 from service.keys import Key
+from service.refusal_reads import RefusalCount
 from service.serve import Trial
 from service.settings import Settings
 
@@ -85,6 +86,17 @@ def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[
         aside.add_row(row["book"], row["stream"], str(row["position"]), reason)
     out.print(aside)
     out.print("Their rows are stale. After the cause is mended: daybook rebuild")
+
+
+def refusals(out: Console, counts: Sequence[tuple[str, RefusalCount]]) -> None:
+    """A line for each door at which something was refused within the hour, or nothing."""
+    told: dict[str, list[str]] = {}
+    for book, count in counts:
+        if count.last_hour:
+            told.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
+    for book, reasons in told.items():
+        door = f"book {book}" if book else "no book of that name"
+        out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
 
 
 def unfenced(out: Console) -> None:

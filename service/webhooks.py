@@ -26,7 +26,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
-from service.problems import Problem, answer
+from service.problems import Problem, answer, refused
+from service.refusals import NO_BOOK, Refusals
 from service.writer import Writer
 
 PATH = "/webhooks/"
@@ -66,10 +67,17 @@ class _GoneError(Exception):
 class Webhooks:
     """``POST /webhooks/{book}``; everything else is the other application's."""
 
-    def __init__(self, otherwise: ASGIApp, doors: Mapping[str, Door], max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        otherwise: ASGIApp,
+        doors: Mapping[str, Door],
+        max_body_bytes: int,
+        refusals: Refusals,
+    ) -> None:
         self._otherwise = otherwise
         self._doors = doors
         self._max_body_bytes = max_body_bytes
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
@@ -81,18 +89,23 @@ class Webhooks:
             status, headers, content = 200, _JSON, await self._record(book, scope, receive)
         except _GoneError:
             return
-        except Problem as refused:
-            _log.warning("webhook refused", book=book, reason=refused.detail)
-            status, headers, content = _raw(answer(refused))
+        except Problem as problem:
+            _log.warning("webhook refused", book=book, reason=problem.detail)
+            self._note(book, problem, scope)
+            status, headers, content = _raw(answer(problem))
         except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
             _log.exception("defect")
             defect = Problem("internal-error", "The error is in this server's log.")
+            self._note(book, defect, scope)
             status, headers, content = _raw(answer(defect))
         length = (b"content-length", b"%d" % len(content))
         await send({
             "type": "http.response.start", "status": status, "headers": [*headers, length],
         })  # fmt: skip
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    def _note(self, book: str, problem: Problem, scope: Scope) -> None:
+        self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
 
     async def _record(self, book: str, scope: Scope, receive: Receive) -> bytes:
         door = self._doors.get(book)
@@ -143,7 +156,7 @@ def _headers(sent: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         if name is None:
             continue
         if name in headers and name in SIGNED_HEADERS:
-            raise Problem("signature-refused", f"The header {name} came more than once.")
+            raise refused("repeated-header", f"The header {name} came more than once.")
         headers[name] = value.decode("latin-1")
     return headers
 

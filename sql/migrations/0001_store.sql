@@ -45,6 +45,27 @@ create table store.api_key (
 );
 create index api_key_sha256 on store.api_key (sha256);
 
+-- The last webhooks that were refused, some of each book. Neither bodies nor signatures are kept.
+create table store.refusal (
+    book           text        not null,  -- empty: of a book that there is not
+    at             timestamptz not null,
+    id             bigint      not null,  -- any number: two of one moment differ
+    reason         text        not null,
+    headers        text[]      not null,  -- which of the signed ones came
+    content_length bigint,
+    remote         text,
+    primary key (book, at, id)
+);
+
+-- How many were refused in each minute; the minutes of the last days are kept.
+create table store.refusal_count (
+    book   text        not null,
+    minute timestamptz not null,
+    reason text        not null,
+    count  bigint      not null,
+    primary key (book, minute, reason)
+);
+
 -- The fence around history.
 create function store.refuse() returns trigger language plpgsql as $$
 begin
