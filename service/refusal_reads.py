@@ -7,8 +7,8 @@ from litestar.datastructures import State
 from msgspec import Struct, convert
 
 from service import cursors
-from service.auth import Caller
 from service.cursors import Cursor
+from service.keys import Caller
 from service.parameters import CursorText, Limit, allow
 from service.postgres import Connection
 from service.sql import text
@@ -76,6 +76,7 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     operation_id="list_refusals",
     summary="Webhooks that were refused at the door, and why",
     tags=["operation"],
+    opt={"scope": "admin"},
 )
 async def list_refusals(
     request: Request[Caller, None, State],
@@ -83,7 +84,7 @@ async def list_refusals(
     limit: Limit = 20,
     cursor: CursorText = None,
 ) -> RefusalPage:
-    """A secret that is wrong since a rotation shows here within a minute. Seconds behind."""
+    """A secret that is wrong since a rotation shows here in seconds. Needs the scope `admin`."""
     allow(request, "limit", "cursor")
     async with state.pool.connection() as conn:
         return await page(conn, request.user.book, limit, cursor)

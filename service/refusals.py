@@ -4,14 +4,11 @@ Noting costs the door a dictionary look-up. A batch goes to the database each se
 processes of a service meet; while it is away counts wait here, and only the latest of the rest.
 """
 
-import asyncio
 import secrets
 from collections import Counter, deque
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from litestar.types import Scope
 from msgspec import Struct
 
@@ -25,14 +22,10 @@ NO_BOOK = ""
 _KEPT = 1000
 _KEPT_A_FLUSH = 100
 _KEPT_COUNTS = timedelta(days=7)
-_FLUSH_SECONDS = 1.0
-_LAST_FLUSH_SECONDS = 2.0
 _MOST_COUNTS = 10_000
 
 _SIGNED = {name.encode(): name for name in SIGNED_HEADERS}
 _LONGEST_NUMBER = 18
-
-_log = structlog.get_logger(__name__)
 
 
 class Refusal(Struct, frozen=True):
@@ -76,20 +69,6 @@ class Refusals:
         minute = refusal.at.replace(second=0, microsecond=0)
         self._count({(book, minute, reason): 1})
         self._keep(book, [refusal])
-
-    async def run(self, pool: Pool) -> None:
-        """Write each second until cancelled, and once more then."""
-        try:
-            while True:
-                await asyncio.sleep(_FLUSH_SECONDS)
-                try:
-                    await self.flush(pool)
-                except Exception as error:  # noqa: BLE001 - tried again, and the door goes on
-                    _log.warning("refusals are not written", error=type(error).__name__)
-        finally:
-            with suppress(Exception):
-                async with asyncio.timeout(_LAST_FLUSH_SECONDS):
-                    await self.flush(pool)
 
     async def flush(self, pool: Pool) -> None:
         """Write what was noted; on an error it stays noted, as far as there is room."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service.answers import AccessAnswer, History
@@ -110,9 +111,10 @@ def unfenced(out: Console) -> None:
 
 def keys(out: Console, found: Sequence[Key]) -> None:
     """Keys, without what opens anything."""
-    table = Table("id", "book", "created", "revoked")
+    table = Table("id", "book", "label", "scopes", "created", "last used", "revoked")
     for key in found:
-        table.add_row(key.id, key.book, moment(key.created_at), moment(key.revoked_at))
+        times = map(moment, (key.created_at, key.last_used_at, key.revoked_at))
+        table.add_row(key.id, key.book, escape(key.label or ""), ",".join(key.scopes), *times)
     out.print(table)
 
 

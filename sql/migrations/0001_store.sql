@@ -36,11 +36,16 @@ create table store.head (
 
 -- API keys, each of one book; only the hash of a key is kept.
 create table store.api_key (
-    book       text        not null,
-    id         text        not null,
-    sha256     bytea       not null,
-    created_at timestamptz not null default now(),
-    revoked_at timestamptz,
+    book         text        not null,
+    id           text        not null,
+    sha256       bytea       not null,
+    scopes       text[]      not null check (
+        scopes <> '{}' and scopes <@ array['read', 'audit', 'admin']
+    ),
+    label        text,
+    created_at   timestamptz not null default now(),
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
     primary key (book, id)
 );
 create index api_key_sha256 on store.api_key (sha256);

@@ -4,7 +4,7 @@ grant usage on schema store to {role};
 grant select, insert on store.event to {role};
 grant select, insert, update on store.head to {role};
 grant select, insert on store.api_key to {role};
-grant update (revoked_at) on store.api_key to {role};
+grant update (last_used_at, revoked_at) on store.api_key to {role};
 grant select, insert, update, delete on store.refusal, store.refusal_count to {role};
 grant select on public.daybook_migration to {role};
 grant usage, create on schema read to {role};
