@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import psycopg
@@ -28,7 +28,7 @@ from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, the_book
 from service.database import database
 from service.embedded import EmbeddedError
 from service.lease import LeaseTakenError
-from service.migrations import migrate as apply_migrations
+from service.migrate_command import migrate
 from service.postgres import Connection
 from service.problems import Problem
 from service.rebuild import StreamsSetAsideError, rebuild
@@ -36,6 +36,7 @@ from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
 from service.settings import SettingsError, load
 from service.simulate import line, simulate
+from service.status_command import status
 
 app = typer.Typer(
     name="daybook",
@@ -45,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(key_commands.app, name="keys")
+app.command("migrate")(migrate)
+app.command("status")(status)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls it
@@ -206,17 +209,6 @@ def history(
     screens.history(OUT, ask(settings, told))
 
 
-@app.command()
-def status(config: Config = None, data_dir: DataDir = None) -> None:
-    """How far each book has come, how far the read models are behind, and what is set aside."""
-    settings = load(config, data_dir=data_dir)
-
-    async def told(conn: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        return await reads.checkpoints(conn), await reads.parked(conn)
-
-    screens.status(OUT, *ask(settings, told))
-
-
 @app.command("rebuild")
 def rebuild_command(
     projections: Annotated[
@@ -250,13 +242,6 @@ def rebuild_command(
         OUT.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
 
 
-@app.command()
-def migrate(config: Config = None, data_dir: DataDir = None) -> None:
-    """Bring the event store's schema up to date; `serve` does this too."""
-    applied = ask(load(config, data_dir=data_dir), apply_migrations)
-    OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
-
-
 def _progress() -> Progress:
     columns = (
         TextColumn("{task.description}"),
@@ -285,6 +270,9 @@ def main() -> None:
         raise SystemExit(1) from None
     except Problem as problem:
         ERR.print(problem.detail, style="red", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        ERR.print(f"{error.diag.message_primary}: run `daybook migrate` with --owner.")
         raise SystemExit(1) from None
     except psycopg.errors.UndefinedTable:
         ERR.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")

@@ -113,7 +113,8 @@ class Counts(Struct, frozen=True):
 class EventAnswer(Struct, frozen=True):
     """One event: what is stored of it, and what we think of it.
 
-    ``stream``, ``type``, ``occurred_at`` and ``verdict`` are null until it is projected.
+    ``stream``, ``type``, ``occurred_at`` and ``verdict`` are null until it is projected;
+    ``headers`` is null for a key without the scope `audit`.
     """
 
     event_position: str
@@ -121,7 +122,7 @@ class EventAnswer(Struct, frozen=True):
     webhook_id: str
     sent_at: datetime
     recorded_at: datetime
-    headers: dict[str, Any]
+    headers: dict[str, Any] | None
     verified_by: str | None
     body_sha256: str
     body_length: int

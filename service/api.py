@@ -6,12 +6,14 @@ from typing import Annotated
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.params import Parameter
+from msgspec.structs import replace
 
 from domain.access import Policy
 from domain.catalog import BY_CATEGORY
 from service import access_reads, event_reads
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
-from service.auth import Caller, KeyMiddleware
+from service.auth import scoped
+from service.keys import Caller
 from service.parameters import (
     AsOf,
     CursorText,
@@ -24,6 +26,7 @@ from service.parameters import (
     several,
 )
 from service.past import past
+from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 
 Asking = Request[Caller, None, State]
@@ -127,10 +130,11 @@ async def get_counts(request: Asking, state: State) -> Counts:
     tags=["events"],
 )
 async def get_event(position: str, request: Asking, state: State) -> EventAnswer:
-    """Everything that is kept of one recorded webhook but its body."""
+    """Everything that is kept of one recorded webhook but its body. `headers` needs `audit`."""
     allow(request)
     async with state.pool.connection() as conn:
-        return await event_reads.event(conn, request.user.book, place(position))
+        found = await event_reads.event(conn, request.user.book, place(position))
+    return found if "audit" in request.user.scopes else replace(found, headers=None)
 
 
 @get(
@@ -139,9 +143,10 @@ async def get_event(position: str, request: Asking, state: State) -> EventAnswer
     summary="The exact bytes of an event",
     tags=["events"],
     media_type="application/json",
+    opt={"scope": "audit"},
 )
 async def get_event_body(position: str, request: Asking, state: State) -> Response[bytes]:
-    """Byte for byte what the provider sent and signed."""
+    """Byte for byte what the provider sent and signed. Needs the scope `audit`."""
     allow(request)
     async with state.pool.connection() as conn:
         content = await event_reads.body(conn, request.user.book, place(position))
@@ -159,9 +164,10 @@ ROUTER = Router(
         get_counts,
         get_event,
         get_event_body,
+        list_refusals,
         *RESOURCE_ROUTES,
     ],
-    middleware=[KeyMiddleware],
+    guards=[scoped],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

@@ -19,8 +19,12 @@ from psycopg import DataError
 from psycopg.errors import UndefinedTable
 
 from service import api, webhooks
+from service.allowance import Allowance
+from service.auth import Gate
+from service.background import flush_every
 from service.builds import missing
 from service.ingest import Verifier
+from service.keyring import Keyring
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
@@ -32,6 +36,7 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
+from service.refusals import Refusals
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.webhooks import Door, Webhooks
@@ -71,6 +76,8 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
+    refusals, keyring = Refusals(), Keyring()
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.doors = doors
@@ -79,6 +86,10 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
         async with pool(url) as connections:
             app.state.pool = connections
             async with _running(app.state, settings, url, notifier) as tasks:
+                for seconds, what in ((1.0, refusals), (30.0, keyring)):
+                    name = type(what).__name__.lower()
+                    flushing = flush_every(seconds, name, what.flush, connections)
+                    tasks.append(asyncio.create_task(flushing, name=name))
                 app.state.tasks = tasks
                 if again is not None:
                     loop = asyncio.get_running_loop()
@@ -103,7 +114,8 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
-    return Webhooks(app, doors, settings.max_body_bytes)
+    gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
+    return Webhooks(gate, doors, settings.max_body_bytes, refusals)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:
@@ -172,7 +184,8 @@ _OPENAPI = OpenAPIConfig(
             "api_key": SecurityScheme(
                 type="http",
                 scheme="bearer",
-                description="A key of one book, made with `daybook keys create`.",
+                description="A key of one book, made with `daybook keys create`. It has the scope"
+                " `read`, or others: where one is needed, the description says so.",
             )
         }
     ),

@@ -1,37 +1,97 @@
-"""Who asks: an API key in ``Authorization: Bearer`` opens the book that it belongs to."""
+"""Who asks: an API key in ``Authorization: Bearer`` opens the book that it belongs to.
 
-from typing import Any
+In this order: 401 without a key, whatever is asked; 404 where there is nothing below ``/v1``; 403
+where the key's scopes do not suffice. So a stranger learns nothing of what there is.
+"""
 
+from collections.abc import Iterable
+from functools import partial
+
+import structlog
+from litestar import Litestar
 from litestar.connection import ASGIConnection
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from msgspec import Struct
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Message, Receive, Scope, Send
+from litestar.utils.path import normalize_path
+from psycopg.errors import UndefinedTable
 
-from service import keys
-from service.problems import Problem
+from service.allowance import Allowance, Headers
+from service.keyring import Keyring
+from service.keys import Caller
+from service.postgres import UNAVAILABLE
+from service.problems import Problem, send_problem
+
+PATH = "/v1"
+
+_log = structlog.get_logger(__name__)
 
 
-class Caller(Struct, frozen=True):
-    """An authenticated caller: everything they see is of this book."""
+class Gate:
+    """Stands before the framework, whose routing would tell strangers which paths there are."""
 
-    book: str
+    def __init__(self, app: Litestar, keyring: Keyring, allowance: Allowance) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._allowance = allowance
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through with its caller as ``scope["user"]``, or answer it."""
+        if scope["type"] != ScopeType.HTTP or not _below(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        headers: Headers = []
+        adding = partial(_send_with, headers, send)
+        try:
+            caller = await self._caller(scope["headers"])
+            self._allowance.spend(caller.id, headers)
+        except Problem as problem:
+            await send_problem(adding, problem)
+        except UNAVAILABLE:
+            away = Problem("unavailable", "The database cannot be reached at the moment.")
+            await send_problem(adding, away)
+        except UndefinedTable:
+            await send_problem(adding, Problem("not-ready", "The database has no schema yet."))
+        except Exception:  # noqa: BLE001 - a defect is answered too
+            _log.exception("defect")
+            defect = Problem("internal-error", "The error is in this server's log.")
+            await send_problem(adding, defect)
+        else:
+            scope["user"] = caller
+            await self._app(scope, receive, adding)
 
-class KeyMiddleware(AbstractAuthenticationMiddleware):
-    """Answers 401 before anything else is looked at."""
-
-    async def authenticate_request(
-        self, connection: ASGIConnection[Any, Any, Any, Any]
-    ) -> AuthenticationResult:
-        """The caller whom the key belongs to.
-
-        Raises:
-            Problem: ``unauthorized``, whatever is wrong with the key.
-        """
-        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    async def _caller(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
+        given = dict(headers).get(b"authorization", b"").decode("latin-1")
+        scheme, _, key = given.partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise Problem("unauthorized", "Send 'Authorization: Bearer' and an API key.")
-        async with connection.app.state.pool.connection() as conn:
-            book = await keys.book_of(conn, key.strip())
-        if book is None:
+        caller = await self._keyring.caller(self._app.state.pool, key.strip())
+        if caller is None:
             raise Problem("unauthorized", "This API key is not known, or was revoked.")
-        return AuthenticationResult(user=Caller(book), auth=None)
+        return caller
+
+
+def scoped(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    """Let a caller through whose key has the scope that a route's ``opt`` names, else ``read``.
+
+    Raises:
+        Problem: ``scope-missing``; ``unauthorized`` where a request came past the gate.
+    """
+    caller = connection.scope.get("user")
+    if not isinstance(caller, Caller):
+        raise Problem("unauthorized", "Send 'Authorization: Bearer' and an API key.")
+    needed = handler.opt.get("scope", "read")
+    if needed not in caller.scopes:
+        has = ", ".join(caller.scopes)
+        raise Problem("scope-missing", f"This needs {needed}; the key has {has}.", scope=needed)
+
+
+def _below(path: str) -> bool:
+    # as the framework understands it: //v1/events is /v1/events to it
+    return f"{normalize_path(path)}/".startswith(f"{PATH}/")
+
+
+async def _send_with(headers: Headers, send: Send, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message["headers"], *headers]
+    await send(message)

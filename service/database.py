@@ -1,5 +1,6 @@
 """Which database: the one that is configured, or the private one of the data directory."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 import structlog
 
 from service.embedded import Embedded, EmbeddedError, embedded
+from service.roles import SERVICE, set_up
 from service.settings import Settings
 
 _WATCH_SECONDS = 1.0
@@ -17,6 +19,8 @@ _log = structlog.get_logger(__name__)
 @contextmanager
 def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
     """The URL of the database, for as long as it is used.
+
+    The private one is brought up to date, and its URL is that of the service's role.
 
     Args:
         settings: with ``database_url``, or the data directory of the private server.
@@ -29,12 +33,13 @@ def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
         yield settings.database_url.get_secret_value()
         return
     with embedded(settings.data_dir) as server:
+        asyncio.run(set_up(server.url, SERVICE))
         ended = threading.Event()
         watcher = threading.Thread(target=_watch, args=(server, ended), daemon=True)
         if watch:
             watcher.start()
         try:
-            yield server.url
+            yield server.url_of(SERVICE)
         finally:
             ended.set()
             if watch:

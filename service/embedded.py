@@ -57,8 +57,12 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """Where to connect: a socket in the data directory, not the network."""
-        return f"postgresql://postgres@/postgres?host={quote(str(self._socket), safe='/')}"
+        """Where its superuser connects: a socket in the data directory, not the network."""
+        return self.url_of("postgres")
+
+    def url_of(self, role: str) -> str:
+        """Where a role connects."""
+        return f"postgresql://{role}@/postgres?host={quote(str(self._socket), safe='/')}"
 
     def ensure_running(self) -> None:
         """Start the server unless it runs, recovering from any crash; counts us as a user.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from service import notices
+from service import notices, roles
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
@@ -56,6 +56,8 @@ async def _build(url: str) -> None:
                 if await missing(conn):
                     await rebuild(conn)
                 await open_checkpoints(conn)
+                if await roles.alters(conn):
+                    _log.warning("only a trigger fences the events; see: daybook migrate --owner")
                 built = True
         except LeaseTakenError:
             await asyncio.sleep(0.5)

@@ -15,7 +15,7 @@ import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import hmac_data
 
-from service.problems import Problem
+from service.problems import refused
 from service.store import Delivery
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -59,7 +59,7 @@ class Verifier:
             Problem: ``signature-refused``, with the reason in its detail.
         """
         if missing := [name for name in SIGNED_HEADERS if not headers.get(name)]:
-            raise Problem("signature-refused", f"Missing header: {', '.join(missing)}.")
+            raise refused("missing-header", f"Missing header: {', '.join(missing)}.")
         verified_by = self._verified_by(headers, body)
         kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
         seconds = math.floor(float(headers["webhook-timestamp"]))
@@ -76,16 +76,16 @@ class Verifier:
 
     def _verified_by(self, headers: Mapping[str, str], body: bytes) -> str:
         if not _SECONDS.fullmatch(headers["webhook-timestamp"]):
-            raise Problem("signature-refused", "webhook-timestamp is not a number of seconds.")
+            raise refused("bad-timestamp", "webhook-timestamp is not a number of seconds.")
         # one well-formed entry at a time: the library raises at a malformed one, and would refuse
         # the valid one behind it
         entries = _ENTRY.findall(headers["webhook-signature"])
         if not entries:
-            raise Problem(
-                "signature-refused", "webhook-signature is malformed: no 'v1,' and base64."
+            raise refused(
+                "malformed-signature", "webhook-signature is malformed: no 'v1,' and base64."
             )
         text = body.decode("utf-8", "surrogateescape")
-        reason = "No signature of it fits this book's secrets."
+        refusal = refused("unknown-signature", "No signature of it fits this book's secrets.")
         for name, secret in self._secrets:
             for entry in entries[:_MOST_SIGNATURES]:
                 signed = {name: headers[name] for name in SIGNED_HEADERS} | {
@@ -95,12 +95,13 @@ class Verifier:
                     secret.verify(text, signed, json_parse=False)
                 except WebhookVerificationError as error:
                     if "timestamp" in str(error):
-                        reason = f"{error}: more than five minutes from this server's clock."
+                        late = f"{error}: more than five minutes from this server's clock."
+                        refusal = refused("stale-timestamp", late)
                     continue
                 except ValueError:
                     continue
                 return name
-        raise Problem("signature-refused", reason)
+        raise refusal
 
 
 def signed_headers(secret: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:

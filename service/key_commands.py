@@ -1,28 +1,44 @@
 """``daybook keys``: API keys, each of one book."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from service import keys, screens
 from service.cli import ERR, OUT, BookName, Config, DataDir, SomeBook, ask, the_book
+from service.keys import Scope
 from service.migrations import migrate
 from service.postgres import Connection
-from service.settings import load
+from service.settings import SettingsError, load
 
-app = typer.Typer(help="API keys: each opens one book.", no_args_is_help=True)
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+app = typer.Typer(help="API keys: each opens one book, for some scopes.", no_args_is_help=True)
 
 
 @app.command("create")
-def create(book: BookName, config: Config = None, data_dir: DataDir = None) -> None:
-    """Make an API key of a book and print it, alone on its line. It is not shown again."""
+def create(
+    book: BookName,
+    scope: Annotated[
+        str, typer.Option(help=f"Some of {', '.join(SCOPES)}, separated by commas.")
+    ] = "read",
+    label: Annotated[str | None, typer.Option(help="Whose it is, or what it is for.")] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make an API key of a book and print it, alone on its line. It is not shown again.
+
+    To rotate a key make another one, put it in place, and revoke the old one when `keys list` shows
+    that it is used no more.
+    """
     settings = load(config, data_dir=data_dir)
     the_book(settings, book)
+    scopes = _scopes(scope)
 
     async def made(conn: Connection) -> str:
         await migrate(conn)
-        return await keys.create(conn, book)
+        return await keys.create(conn, book, scopes, label)
 
     sys.stdout.write(ask(settings, made) + "\n")
 
@@ -39,8 +55,15 @@ def revoke(
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Close a key for ever. Exit 1 if no open key has this id."""
+    """Close a key for ever, within seconds. Exit 1 if no open key has this id."""
     if not ask(load(config, data_dir=data_dir), lambda c: keys.revoke(c, key_id)):
         ERR.print(f"No open key has the id {key_id}.")
         raise typer.Exit(1)
     OUT.print(f"Revoked {key_id}.")
+
+
+def _scopes(given: str) -> list[Scope]:
+    names = {name.strip() for name in given.split(",")}
+    if unknown := sorted(names - set(SCOPES)):
+        raise SettingsError(f"--scope: {unknown[0]!r} is none of {', '.join(SCOPES)}.")
+    return [scope for scope in SCOPES if scope in names]

@@ -1,8 +1,10 @@
-"""API keys. Each opens one book; a key is shown once, and only its hash is kept."""
+"""API keys. Each opens one book, for what its scopes say; it is shown once, its hash is kept."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 
 from msgspec import Struct, convert
 
@@ -11,21 +13,44 @@ from service.sql import text
 
 PREFIX = "dbk_"
 
+Scope = Literal["read", "audit", "admin"]
+"""What a key is for; none includes another.
+
+``read`` asks for what is known: resources, histories, events, but not what was received verbatim.
+``audit`` sees that: bodies, headers and what proves them. ``admin`` operates the book: it sees what
+was refused. The names are stored.
+"""
+
 
 class Key(Struct, frozen=True):
-    """What is known of a key: never the key itself."""
+    """What is known of a key: never the key itself. ``last_used_at`` lags by half a minute."""
 
     book: str
     id: str
+    scopes: tuple[Scope, ...]
+    label: str | None
     created_at: datetime
+    last_used_at: datetime | None
     revoked_at: datetime | None
 
 
-async def create(conn: Connection, book: str) -> str:
+class Caller(Struct, frozen=True):
+    """Who asks with a key: everything they see is of this book."""
+
+    book: str
+    id: str
+    scopes: tuple[Scope, ...]
+
+
+async def create(
+    conn: Connection, book: str, scopes: Sequence[Scope] = ("read",), label: str | None = None
+) -> str:
     """Make a key of a book; returns it, for the only time."""
     identity = secrets.token_hex(4)
     key = f"{PREFIX}{book}_{identity}_{secrets.token_urlsafe(24)}"
-    params = {"book": book, "id": identity, "sha256": digest(key)}
+    params = {
+        "book": book, "id": identity, "sha256": digest(key), "scopes": list(scopes), "label": label,
+    }  # fmt: skip
     await conn.execute(text("keys/create"), params)
     return key
 
@@ -42,11 +67,11 @@ async def revoke(conn: Connection, identity: str) -> bool:
     return await found.fetchone() is not None
 
 
-async def book_of(conn: Connection, key: str) -> str | None:
-    """The book that a key opens, or None."""
-    found = await conn.execute(text("keys/find"), {"sha256": digest(key)})
+async def caller(conn: Connection, sha256: bytes) -> Caller | None:
+    """Whom the key with this digest belongs to; None if there is none, or it was revoked."""
+    found = await conn.execute(text("keys/find"), {"sha256": sha256})
     row = await found.fetchone()
-    return row["book"] if row else None
+    return convert(row, Caller) if row else None
 
 
 def digest(key: str) -> bytes:

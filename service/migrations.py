@@ -1,5 +1,7 @@
 """The event store's schema, brought up to date. Read models are derived and not migrated."""
 
+from psycopg.errors import UndefinedTable
+
 from service.postgres import Connection
 from service.sql import names, text
 
@@ -12,17 +14,35 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
 
     Returns:
         The names of the migrations that were applied now.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: if something is missing, and the role of ``conn`` may
+            not change the schema.
     """
+    if not await _missing(conn):
+        return ()
     applied: list[str] = []
     for name in names("migrations"):
         async with conn.transaction():
-            await conn.execute(text("store/migration_lock"), {"key": _LOCK})
+            await lock(conn)
             await conn.execute(text("store/migration_table"))
-            found = await conn.execute(text("store/migration_known"), {"name": name})
-            if await found.fetchone():
+            if name not in await _missing(conn):
                 continue
             # without parameters, so that a file may hold several statements
             await conn.execute(text(f"migrations/{name}"))
             await conn.execute(text("store/migration_done"), {"name": name})
             applied.append(name)
     return tuple(applied)
+
+
+async def lock(conn: Connection) -> None:
+    """Let nobody else change the schema until the end of the transaction."""
+    await conn.execute(text("store/migration_lock"), {"key": _LOCK})
+
+
+async def _missing(conn: Connection) -> set[str]:
+    try:
+        found = await conn.execute(text("store/migrations_known"))
+    except UndefinedTable:
+        return set(names("migrations"))
+    return set(names("migrations")) - {row["name"] for row in await found.fetchall()}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import structlog
+from psycopg.errors import InsufficientPrivilege
 
 from service.migrations import migrate
 from service.postgres import connect, is_away
@@ -20,6 +21,9 @@ async def prepare(url: str, books: Mapping[str, Book]) -> None:
     while True:
         try:
             return await _prepare(url, books)
+        except InsufficientPrivilege as error:
+            _log.error("run: daybook migrate --owner URL", reason=error.diag.message_primary)
+            await asyncio.sleep(_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, the process stays and tries
             if is_away(error):
                 _log.warning("waiting for the database", error=type(error).__name__)

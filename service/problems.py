@@ -1,10 +1,12 @@
 """Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import Send
 from msgspec import Struct
 
 
@@ -24,17 +26,38 @@ KINDS = {
         Kind("invalid-parameter", 400, "A parameter is not understood"),
         Kind("signature-refused", 401, "The webhook's signature does not hold"),
         Kind("unauthorized", 401, "A valid API key is needed"),
+        Kind("scope-missing", 403, "The API key lacks the scope that this needs"),
         Kind("unknown-book", 404, "There is no such book"),
         Kind("not-found", 404, "There is nothing here"),
         Kind("method-not-allowed", 405, "This method is not allowed here"),
         Kind("request-timeout", 408, "The request did not come to its end in time"),
         Kind("body-too-large", 413, "The body is over the limit"),
+        Kind("rate-limited", 429, "The API key has asked too often"),
         Kind("internal-error", 500, "Something went wrong on our side"),
         Kind("unavailable", 503, "The database is away; try again", retry_after=2),
         Kind("busy", 503, "More webhooks are waiting than can be taken; try again", retry_after=1),
         Kind("not-ready", 503, "Not ready to serve", retry_after=1),
     )
 }
+
+REFUSALS = {
+    "missing-header": "signature-refused",
+    "repeated-header": "signature-refused",
+    "bad-timestamp": "signature-refused",
+    "stale-timestamp": "signature-refused",
+    "malformed-signature": "signature-refused",
+    "unknown-signature": "signature-refused",
+    "unknown-book": "unknown-book",
+    "method-not-allowed": "method-not-allowed",
+    "request-timeout": "request-timeout",
+    "body-too-large": "body-too-large",
+    "internal-error": "internal-error",
+    "unavailable": "unavailable",
+    "busy": "busy",
+}
+"""Every reason for which a webhook is refused, and the kind of problem that answers it."""
+
+_UNREAD = {408, 413}  # what is left of the body is not waited for
 
 _BY_STATUS = {
     400: "bad-request",
@@ -54,6 +77,16 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         self.detail = detail
         self.extra = extra
 
+    @property
+    def reason(self) -> str:
+        """Why a webhook was refused, in a word."""
+        return str(self.extra.get("reason", self.kind.name))
+
+
+def refused(reason: str, detail: str) -> Problem:
+    """A refusal of a webhook, for one of ``REFUSALS``."""
+    return Problem(REFUSALS[reason], detail, reason=reason)
+
 
 def answer(problem: Problem) -> Response[bytes]:
     """The problem document, with ``Retry-After`` where trying again helps."""
@@ -66,8 +99,9 @@ def answer(problem: Problem) -> Response[bytes]:
         **problem.extra,
     }
     headers = {"cache-control": "no-store"}
-    if kind.retry_after is not None:
-        headers["retry-after"] = str(kind.retry_after)
+    retry_after = problem.extra.get("retry_after", kind.retry_after)
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
     if kind.name == "unauthorized":
         headers["www-authenticate"] = "Bearer"
     return Response(
@@ -76,6 +110,28 @@ def answer(problem: Problem) -> Response[bytes]:
         media_type="application/problem+json",
         headers=headers,
     )
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Answer a problem where the framework does not."""
+    response = answer(problem)
+    status = problem.kind.status
+    headers = [(b"content-type", b"application/problem+json")]
+    if status in _UNREAD:
+        headers.append((b"connection", b"close"))
+    headers += [(k.encode(), v.encode("latin-1")) for k, v in response.headers.items()]
+    await send_raw(send, status, headers, response.content)
+
+
+async def send_raw(
+    send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes
+) -> None:
+    """Answer with these bytes, as ASGI wants it."""
+    length = (b"content-length", b"%d" % len(content))
+    await send({
+        "type": "http.response.start", "status": status, "headers": [*headers, length],
+    })  # fmt: skip
+    await send({"type": "http.response.body", "body": content, "more_body": False})
 
 
 def on_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:

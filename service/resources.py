@@ -12,7 +12,7 @@ from projections.events import EVENTS
 from projections.projection import Projection
 from service import event_reads, reads
 from service.answers import History, Page
-from service.auth import Caller
+from service.keys import Caller
 from service.parameters import AsOf, CursorText, KnownAt, Limit, allow, resource_filters
 from service.past import past
 from service.postgres import Connection

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service.answers import AccessAnswer, History
 from service.keys import Key
+from service.refusal_reads import RefusalCount
 from service.serve import Trial
 from service.settings import Settings
 
@@ -87,11 +89,32 @@ def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[
     out.print("Their rows are stale. After the cause is mended: daybook rebuild")
 
 
+def refusals(out: Console, counts: Sequence[tuple[str, RefusalCount]]) -> None:
+    """A line for each door at which something was refused within the hour, or nothing."""
+    told: dict[str, list[str]] = {}
+    for book, count in counts:
+        if count.last_hour:
+            told.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
+    for book, reasons in told.items():
+        door = f"book {book}" if book else "no book of that name"
+        out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
+
+
+def unfenced(out: Console) -> None:
+    """That privileges do not keep events as they are."""
+    out.print(
+        "The service connects as a role that could alter events; only a trigger is in its way."
+        " See: daybook migrate --help",
+        soft_wrap=True,
+    )
+
+
 def keys(out: Console, found: Sequence[Key]) -> None:
     """Keys, without what opens anything."""
-    table = Table("id", "book", "created", "revoked")
+    table = Table("id", "book", "label", "scopes", "created", "last used", "revoked")
     for key in found:
-        table.add_row(key.id, key.book, moment(key.created_at), moment(key.revoked_at))
+        times = map(moment, (key.created_at, key.last_used_at, key.revoked_at))
+        table.add_row(key.id, key.book, escape(key.label or ""), ",".join(key.scopes), *times)
     out.print(table)
 
 

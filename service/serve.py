@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 import uvicorn
 from msgspec import Struct
@@ -163,8 +163,8 @@ async def trial(settings: Settings, url: str) -> Trial | None:
         return None
     async with await connect(url) as conn:
         await migrate(conn)
-        if not key or await keys.book_of(conn, key) is None:
-            key = await keys.create(conn, TRIAL_BOOK)
+        if not key or await keys.caller(conn, keys.digest(key)) is None:
+            key = await keys.create(conn, TRIAL_BOOK, get_args(keys.Scope))
             made.write_text(f"{mark} {key}\n")
     return Trial(secret, key)
 

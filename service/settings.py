@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
     books: dict[BookName, Book] = {}
 
     @field_validator("database_url")

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import Response
 from litestar.enums import ScopeType
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -26,7 +25,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
-from service.problems import Problem, answer
+from service.problems import Problem, refused, send_problem, send_raw
+from service.refusals import NO_BOOK, Refusals
 from service.writer import Writer
 
 PATH = "/webhooks/"
@@ -37,7 +37,6 @@ _BODY_SECONDS = 30
 _WANTED = {name.encode(): name for name in (*SIGNED_HEADERS, *KEPT_HEADERS, "content-length")}
 _JSON = [(b"content-type", b"application/json")]
 _STRING = OpenAPIType.STRING
-_UNREAD = {408, 413}  # what is left of the body is not waited for
 
 _log = structlog.get_logger(__name__)
 
@@ -66,10 +65,17 @@ class _GoneError(Exception):
 class Webhooks:
     """``POST /webhooks/{book}``; everything else is the other application's."""
 
-    def __init__(self, otherwise: ASGIApp, doors: Mapping[str, Door], max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        otherwise: ASGIApp,
+        doors: Mapping[str, Door],
+        max_body_bytes: int,
+        refusals: Refusals,
+    ) -> None:
         self._otherwise = otherwise
         self._doors = doors
         self._max_body_bytes = max_body_bytes
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
@@ -78,21 +84,24 @@ class Webhooks:
             return
         book = scope["path"][len(PATH) :]
         try:
-            status, headers, content = 200, _JSON, await self._record(book, scope, receive)
+            content = await self._record(book, scope, receive)
         except _GoneError:
             return
-        except Problem as refused:
-            _log.warning("webhook refused", book=book, reason=refused.detail)
-            status, headers, content = _raw(answer(refused))
+        except Problem as problem:
+            _log.warning("webhook refused", book=book, reason=problem.detail)
+            self._note(book, problem, scope)
+            await send_problem(send, problem)
+            return
         except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
             _log.exception("defect")
             defect = Problem("internal-error", "The error is in this server's log.")
-            status, headers, content = _raw(answer(defect))
-        length = (b"content-length", b"%d" % len(content))
-        await send({
-            "type": "http.response.start", "status": status, "headers": [*headers, length],
-        })  # fmt: skip
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+            self._note(book, defect, scope)
+            await send_problem(send, defect)
+            return
+        await send_raw(send, 200, _JSON, content)
+
+    def _note(self, book: str, problem: Problem, scope: Scope) -> None:
+        self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
 
     async def _record(self, book: str, scope: Scope, receive: Receive) -> bytes:
         door = self._doors.get(book)
@@ -143,17 +152,9 @@ def _headers(sent: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         if name is None:
             continue
         if name in headers and name in SIGNED_HEADERS:
-            raise Problem("signature-refused", f"The header {name} came more than once.")
+            raise refused("repeated-header", f"The header {name} came more than once.")
         headers[name] = value.decode("latin-1")
     return headers
-
-
-def _raw(response: Response[bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    headers = [(b"content-type", b"application/problem+json")]
-    if response.status_code in _UNREAD:
-        headers.append((b"connection", b"close"))
-    headers += [(k.encode(), v.encode("latin-1")) for k, v in response.headers.items()]
-    return response.status_code or 500, headers, response.content
 
 
 DESCRIBED = PathItem(

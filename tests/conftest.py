@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 
 from service.embedded import embedded
-from service.migrations import migrate
 from service.postgres import Connection, connect
 from service.rebuild import open_checkpoints, rebuild
+from service.roles import SERVICE, set_up
 from service.store import open_books
 
 settings.register_profile(
@@ -47,8 +47,8 @@ def template(postgres: str) -> str:
         conn.execute(SQL("create database {}").format(Identifier(name)))
 
     async def prepare() -> None:
-        async with await connect(_database(postgres, name)) as conn:
-            await migrate(conn)
+        await set_up(_database(postgres, name), SERVICE)
+        async with await connect(as_service(_database(postgres, name))) as conn:
             await open_books(conn, {"test": None})
             await rebuild(conn)
             await open_checkpoints(conn)
@@ -59,14 +59,14 @@ def template(postgres: str) -> str:
 
 @pytest.fixture
 def database_url(postgres: str, template: str) -> str:
-    """A prepared database of this test's own."""
+    """A prepared database of this test's own, as the role that the service has."""
     return fresh_database(postgres, template)
 
 
 @pytest.fixture
 def empty_database_url(postgres: str) -> str:
-    """A database with nothing in it."""
-    return fresh_database(postgres, "template1")
+    """A database with nothing in it, as its owner."""
+    return as_owner(fresh_database(postgres, "template1"))
 
 
 @pytest.fixture
@@ -81,7 +81,15 @@ def fresh_database(postgres: str, template: str) -> str:
     with psycopg.connect(postgres, autocommit=True) as admin:
         statement = SQL("create database {} template {}")
         admin.execute(statement.format(Identifier(name), Identifier(template)))
-    return _database(postgres, name)
+    return as_service(_database(postgres, name))
+
+
+def as_service(url: str) -> str:
+    return url.replace("//postgres@", f"//{SERVICE}@")
+
+
+def as_owner(url: str) -> str:
+    return url.replace(f"//{SERVICE}@", "//postgres@")
 
 
 def _database(url: str, name: str) -> str:

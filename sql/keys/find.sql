@@ -1,2 +1,2 @@
--- The book that a key opens.
-select book, id from store.api_key where sha256 = %(sha256)s and revoked_at is null
+-- What a key opens.
+select book, id, scopes from store.api_key where sha256 = %(sha256)s and revoked_at is null

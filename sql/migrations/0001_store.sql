@@ -36,14 +36,40 @@ create table store.head (
 
 -- API keys, each of one book; only the hash of a key is kept.
 create table store.api_key (
-    book       text        not null,
-    id         text        not null,
-    sha256     bytea       not null,
-    created_at timestamptz not null default now(),
-    revoked_at timestamptz,
+    book         text        not null,
+    id           text        not null,
+    sha256       bytea       not null,
+    scopes       text[]      not null check (
+        scopes <> '{}' and scopes <@ array['read', 'audit', 'admin']
+    ),
+    label        text,
+    created_at   timestamptz not null default now(),
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
     primary key (book, id)
 );
 create index api_key_sha256 on store.api_key (sha256);
+
+-- The last webhooks that were refused, some of each book. Neither bodies nor signatures are kept.
+create table store.refusal (
+    book           text        not null,  -- empty: of a book that there is not
+    at             timestamptz not null,
+    id             bigint      not null,  -- any number: two of one moment differ
+    reason         text        not null,
+    headers        text[]      not null,  -- which of the signed ones came
+    content_length bigint,
+    remote         text,
+    primary key (book, at, id)
+);
+
+-- How many were refused in each minute; the minutes of the last days are kept.
+create table store.refusal_count (
+    book   text        not null,
+    minute timestamptz not null,
+    reason text        not null,
+    count  bigint      not null,
+    primary key (book, minute, reason)
+);
 
 -- The fence around history.
 create function store.refuse() returns trigger language plpgsql as $$

@@ -38,7 +38,9 @@ def doors(
     env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
     service = Service(here, env=env).start()
     keys = [
-        command("keys", "create", "--book", book, cwd=here, env=env).strip()
+        command(
+            "keys", "create", "--book", book, "--scope", "read,audit,admin", cwd=here, env=env
+        ).strip()
         for book in ("live", "test")
     ]
     made = Doors(service, *keys)

@@ -50,17 +50,17 @@ def test_the_same_delivery_again_gets_the_same_position(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "said"),
     [
-        ({"webhook-signature": "v1,AAAA"}, "No signature"),
-        ({"webhook-signature": "rubbish"}, "malformed"),
-        ({"webhook-signature": None}, "Missing header"),
-        ({"webhook-timestamp": "1"}, "too old"),
-        ({"webhook-timestamp": "x"}, "not a number"),
+        ({"webhook-signature": "v1,AAAA"}, "unknown-signature", "No signature"),
+        ({"webhook-signature": "rubbish"}, "malformed-signature", "malformed"),
+        ({"webhook-signature": None}, "missing-header", "Missing header"),
+        ({"webhook-timestamp": "1"}, "stale-timestamp", "too old"),
+        ({"webhook-timestamp": "x"}, "bad-timestamp", "not a number"),
     ],
 )
 def test_what_is_not_signed_is_refused_with_a_reason(
-    doors: Doors, change: dict[str, str | None], reason: str
+    doors: Doors, change: dict[str, str | None], reason: str, said: str
 ) -> None:
     headers = {**signed_headers(SECRET, "m", datetime.now(UTC), b"1"), **change}
     sent = {name: value for name, value in headers.items() if value is not None}
@@ -68,7 +68,8 @@ def test_what_is_not_signed_is_refused_with_a_reason(
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/problems/signature-refused"
-    assert reason in answer.json()["detail"]
+    assert answer.json()["reason"] == reason
+    assert said in answer.json()["detail"]
 
 
 def test_a_header_that_comes_twice_is_refused(doors: Doors) -> None:
@@ -76,7 +77,7 @@ def test_a_header_that_comes_twice_is_refused(doors: Doors) -> None:
     answer = doors.service.client.post(
         "/webhooks/live", content=b"1", headers=[*headers, ("webhook-id", "n")]
     )
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.json()["reason"]) == (401, "repeated-header")
 
 
 def test_an_unknown_book_is_not_found(doors: Doors) -> None:

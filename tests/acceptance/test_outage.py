@@ -1,9 +1,10 @@
 """The database goes away and comes back; the service answers 503 meanwhile, and recovers."""
 
+import time
 from pathlib import Path
 
 from service.embedded import embedded
-from tests.acceptance.service import Service
+from tests.acceptance.service import Service, command
 from tests.builders import SECRET, at, body
 
 CONFIG = f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n'
@@ -14,7 +15,8 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
     data = scratch / "data"
     with embedded(data) as server:
         url = server.url
-    service = Service(scratch, env={"DAYBOOK_DATABASE_URL": url})
+    env = {"DAYBOOK_DATABASE_URL": url}
+    service = Service(scratch, env=env)
     service.start(ready=False)
     content = body("subscription.active", "active", at(0), "sub_1")
 
@@ -34,4 +36,17 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
         service.await_ready()
         answer = service.deliver("live", SECRET, content, "msg_1").json()
         assert answer == {"position": "1", "duplicate": True}
+        key = command("keys", "create", "--book", "live", "--scope", "admin", cwd=scratch, env=env)
+        assert until_told(service, key.strip()) == {"unavailable": 2}
     assert service.stop() == 0
+
+
+def until_told(service: Service, key: str) -> dict[str, int]:
+    """The refusals by reason, once both outages are among them; they are written after each."""
+    deadline = time.monotonic() + 30
+    while True:
+        counts = service.ask("refusals", key)["counts"]
+        told = {count["reason"]: count["last_hour"] for count in counts}
+        if told.get("unavailable", 0) >= 2 or time.monotonic() > deadline:
+            return told
+        time.sleep(0.1)

@@ -12,7 +12,7 @@ from service import sql
 from service.postgres import Connection
 from service.projector import live_tables
 
-FOLDERS = ("store", "keys", "read")
+FOLDERS = ("store", "keys", "read", "refusals", "roles")
 STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
 
 # DDL cannot be prepared; each of these runs in every test that has a database
@@ -20,6 +20,7 @@ UTILITY = {
     "store/append", "store/migration_table", "store/begin", "store/commit", "store/listen",
     "store/scan", "read/view", "read/drop", "read/upsert", "read/analyze", "read/copy",
     "read/primary_key",
+    "roles/create", "roles/allow", "roles/act_for", "roles/hand_over",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.postgres import Connection, connect
 from service.store import Delivery, append, books, link, open_books
 from tests.builders import delivery
-from tests.conftest import fresh_database
+from tests.conftest import as_owner, fresh_database
 
 ROWS = "select * from store.event where book = 'test' order by position"
 
@@ -127,10 +127,13 @@ async def test_the_chain_shows_removal_order_and_time(conn: Connection) -> None:
         "truncate store.event",
     ],
 )
-async def test_the_database_refuses_to_alter_history(conn: Connection, statement: str) -> None:
+async def test_even_the_owner_is_refused_to_alter_history(
+    database_url: str, conn: Connection, statement: str
+) -> None:
     await append(conn, "test", [delivery(b"1")])
-    with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="never altered"):
-        await conn.execute(statement)
+    async with await connect(as_owner(database_url)) as owner:
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="never altered"):
+            await owner.execute(statement)
 
 
 async def test_books_do_not_mix(conn: Connection) -> None:

@@ -1,0 +1,48 @@
+"""``daybook migrate``: the schema, and the two roles."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from psycopg.conninfo import conninfo_to_dict
+
+from service import migrations, roles
+from service.cli import OUT, Config, DataDir, ask
+from service.settings import Settings, SettingsError, load
+
+
+def migrate(
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DAYBOOK_OWNER_URL",
+            show_default=False,
+            help="The database's URL as its owner, who migrates. The role that"
+            " DAYBOOK_DATABASE_URL names is made if it is absent, and may then append events but"
+            " never alter one.",
+        ),
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring the event store's schema up to date; `serve` does this too where it may."""
+    settings = load(config, data_dir=data_dir)
+    if owner is None:
+        applied = ask(settings, migrations.migrate)
+    else:
+        role, password = _service_role(settings)
+        try:
+            applied = asyncio.run(roles.set_up(owner, role, password))
+        except roles.RoleError as error:
+            raise SettingsError(str(error)) from None
+        OUT.print(f"{role} may append events, and alter none.", markup=False)
+    OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+
+
+def _service_role(settings: Settings) -> tuple[str, str | None]:
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    parts = conninfo_to_dict(url)
+    if not parts.get("user"):
+        raise SettingsError("--owner: DAYBOOK_DATABASE_URL must name the service's role.")
+    password = parts.get("password")
+    return str(parts["user"]), None if password is None else str(password)

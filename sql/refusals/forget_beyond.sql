@@ -1,0 +1,8 @@
+-- Forget all but the latest refusals of a book.
+delete from store.refusal
+where book = %(book)s and (at, id) <= (
+    select at, id from store.refusal
+    where book = %(book)s
+    order by at desc, id desc
+    offset %(kept)s limit 1
+)

@@ -1,0 +1,6 @@
+-- A page of the last refusals of a book, newest first.
+select at, id, reason, headers, content_length, remote
+from store.refusal
+where book = %(book)s and (at, id) < (%(at)s, %(last)s)
+order by at desc, id desc
+limit %(limit)s

@@ -1,0 +1,9 @@
+-- Whether a role, or else the one that asks, could alter events if no trigger were there.
+select has_table_privilege(r.oid, c.oid, 'update, delete, truncate, trigger')
+    or has_any_column_privilege(r.oid, c.oid, 'update')
+    or pg_has_role(r.oid, c.relowner, 'member') as alters
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+cross join pg_roles r
+where n.nspname = 'store' and c.relname = 'event'
+    and r.rolname = coalesce(%(role)s, current_user)

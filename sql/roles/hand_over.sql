@@ -1,0 +1,2 @@
+-- Give a table or view to a role.
+alter table {table} owner to {role}

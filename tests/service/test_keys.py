@@ -1,0 +1,105 @@
+"""Keys: what they open, for how long, and what is known of their use."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from service import keyring as module
+from service import keys
+from service.allowance import Allowance, Headers
+from service.keyring import Keyring
+from service.postgres import Connection, Pool, pool
+from service.problems import Problem
+
+
+@pytest.fixture
+async def connections(database_url: str) -> AsyncIterator[Pool]:
+    async with pool(database_url) as made:
+        yield made
+
+
+async def test_a_key_has_its_scopes_and_only_its_hash_is_kept(conn: Connection) -> None:
+    key = await keys.create(conn, "test", ("read", "audit"), "support tool")
+    plain = await keys.create(conn, "test")
+    first, second = await keys.listed(conn, "test")
+    assert (first.scopes, first.label, second.scopes) == (
+        ("read", "audit"),
+        "support tool",
+        ("read",),
+    )
+    found = await keys.caller(conn, keys.digest(key))
+    assert found == keys.Caller("test", first.id, ("read", "audit"))
+    rows = await (await conn.execute("select k::text as said from store.api_key k")).fetchall()
+    secrets = [one.rpartition("_")[2] for one in (key, plain)]
+    assert not [row for row in rows for secret in secrets if secret in row["said"]]
+
+
+@pytest.mark.parametrize("scopes", [[], ["write"], ["read", "everything"]])
+async def test_the_database_knows_the_scopes_too(conn: Connection, scopes: list[str]) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await keys.create(conn, "test", scopes)  # type: ignore[arg-type]
+
+
+async def test_a_key_is_looked_up_once_and_revoked_within_seconds(
+    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await keys.create(conn, "test")
+    ring = Keyring()
+    caller = await ring.caller(connections, key)
+    assert caller is not None
+    assert await keys.revoke(conn, caller.id)
+    assert await ring.caller(connections, key) == caller
+    monkeypatch.setattr(module, "_REMEMBERED_SECONDS", -1.0)
+    ring._known = {d: (0.0, known) for d, (_, known) in ring._known.items()}
+    assert await ring.caller(connections, key) is None
+    assert ring._known == {}
+
+
+async def test_last_use_is_written_beside_the_requests(conn: Connection, connections: Pool) -> None:
+    key, idle = await keys.create(conn, "test"), await keys.create(conn, "test")
+    ring, before = Keyring(), datetime.now(UTC)
+    for _ in range(3):
+        await ring.caller(connections, key)
+    await ring.flush(connections)
+    used = {k.id: k.last_used_at for k in await keys.listed(conn, "test")}
+    at, never = (used[one.split("_")[2]] for one in (key, idle))
+    assert never is None
+    assert at is not None
+    assert before <= at <= datetime.now(UTC)
+
+
+async def test_what_is_no_key_is_not_remembered(connections: Pool) -> None:
+    ring = Keyring()
+    for number in range(3):
+        assert await ring.caller(connections, f"dbk_{number}\0\uffff") is None
+    assert not ring._known
+    assert not ring._used
+
+
+def test_an_allowance_is_told_and_ends() -> None:
+    allowance = Allowance(2)
+    left = []
+    for _ in range(2):
+        told: Headers = []
+        allowance.spend("a", told)
+        left.append(dict(told)[b"ratelimit"].partition(b";t=")[0])
+    assert left == [b'"key";r=1', b'"key";r=0']
+    over: Headers = []
+    with pytest.raises(Problem) as refused:
+        allowance.spend("a", over)
+    assert refused.value.kind.status == 429
+    assert 0 < int(str(refused.value.extra["retry_after"])) <= 60
+    assert dict(over)[b"ratelimit-policy"] == b'"key";q=2;w=60'
+    allowance.spend("b", [])
+    allowance._windows["a"] = (0.0, 3)
+    allowance.spend("a", [])
+
+
+def test_without_a_limit_nothing_is_counted_or_told() -> None:
+    allowance, told = Allowance(0), Headers()
+    for _ in range(1000):
+        allowance.spend("a", told)
+    assert told == []
+    assert allowance._windows == {}
