@@ -12,6 +12,7 @@ from domain.catalog import BY_CATEGORY
 from service import access_reads, event_reads
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import Caller, KeyMiddleware
+from service.changes import CHANGE_ROUTES
 from service.parameters import (
     AsOf,
     CursorText,
@@ -159,6 +160,7 @@ ROUTER = Router(
         get_counts,
         get_event,
         get_event_body,
+        *CHANGE_ROUTES,
         *RESOURCE_ROUTES,
     ],
     middleware=[KeyMiddleware],

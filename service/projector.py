@@ -24,6 +24,7 @@ from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
 from service.copying import column, types_of
+from service.notices import PROJECTED, notify
 from service.postgres import Connection, connect, is_away
 from service.store import event_of, events_after
 
@@ -222,6 +223,7 @@ async def advance(conn: Connection, book: str) -> bool:
         moved = {**place, "position": events[-1].position, "expected": row["position"]}
         if await (await conn.execute(sql.text("read/move_checkpoint"), moved)).fetchone() is None:
             raise RuntimeError(f"the checkpoint of {book} moved under its lock")
+        await notify(conn, PROJECTED, book)
     return True
 
 
