@@ -26,6 +26,7 @@ from service.parameters import (
 )
 from service.past import past
 from service.resources import RESOURCE_ROUTES, target_of
+from service.search import search
 
 Asking = Request[Caller, None, State]
 
@@ -161,6 +162,7 @@ ROUTER = Router(
         get_event,
         get_event_body,
         *CHANGE_ROUTES,
+        search,
         *RESOURCE_ROUTES,
     ],
     middleware=[KeyMiddleware],

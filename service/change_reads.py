@@ -111,6 +111,7 @@ def _change(row: dict[str, Any], status: str | None) -> Change:
     )
 
 
-def link(category: str, identity: str) -> str:
-    """Where a resource is answered."""
-    return f"/v1/{BY_CATEGORY[category].name}/{quote(identity, safe=':')}"
+def link(kind: str, identity: str) -> str:
+    """Where a resource, a ``customer`` or an ``event`` is answered."""
+    name = BY_CATEGORY[kind].name if kind in BY_CATEGORY else f"{kind}s"
+    return f"/v1/{name}/{quote(identity, safe=':')}"

@@ -11,6 +11,7 @@ create table {table} (
     total_amount      bigint,
     currency          text,
     refund_status     text,
+    invoice_id        text,
     position          bigint not null,
     snapshot_position bigint not null,
     memo              bytea not null,
