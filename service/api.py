@@ -13,6 +13,7 @@ from service import access_reads, event_reads
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import Caller, KeyMiddleware
 from service.changes import CHANGE_ROUTES
+from service.csv_answers import CsvAnswers
 from service.parameters import (
     AsOf,
     CursorText,
@@ -165,7 +166,7 @@ ROUTER = Router(
         search,
         *RESOURCE_ROUTES,
     ],
-    middleware=[KeyMiddleware],
+    middleware=[KeyMiddleware, CsvAnswers()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )
