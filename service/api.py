@@ -14,6 +14,7 @@ from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import Caller, KeyMiddleware
 from service.changes import CHANGE_ROUTES
 from service.csv_answers import CsvAnswers
+from service.disputes import list_due_disputes
 from service.parameters import (
     AsOf,
     CursorText,
@@ -164,6 +165,7 @@ ROUTER = Router(
         get_event_body,
         *CHANGE_ROUTES,
         search,
+        list_due_disputes,
         *RESOURCE_ROUTES,
     ],
     middleware=[KeyMiddleware, CsvAnswers()],

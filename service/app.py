@@ -78,6 +78,7 @@ def build(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.doors = doors
         app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
+        app.state.books = dict(settings.books)
         app.state.built = asyncio.Event()
         app.state.tips = tips
         async with pool(url) as connections:
@@ -120,6 +121,7 @@ def _reload(state: State, again: Callable[[], Settings]) -> None:
     for name in books.keys() & state.doors.keys():
         state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(books[name]))
         state.policies[name] = books[name].access.policy
+        state.books[name] = books[name]
     _log.info("configuration read again", books=sorted(books))
     if others := sorted(books.keys() ^ state.doors.keys()):
         _log.warning("books come and go with a restart only", books=others)

@@ -24,6 +24,7 @@ from msgspec import Struct
 from projections.catalog import STREAMS
 from service.answers import IndexedEvent
 from service.change_reads import Change
+from service.dispute_reads import DueDispute
 from service.documents import BESIDE
 from service.search import Hit
 
@@ -58,6 +59,7 @@ COLUMNS: dict[str, Sequence[str]] = {
     "list_events": paths(IndexedEvent),
     "get_customer_timeline": paths(IndexedEvent),
     "list_changes": paths(Change),
+    "list_due_disputes": paths(DueDispute),
     "search": paths(Hit),
 }
 """The columns of each list, by its ``operationId``."""
