@@ -27,6 +27,7 @@ class Row(Struct, frozen=True, gc=False):
     currency: str | None
     refund_status: str | None
     invoice_id: str | None
+    is_update_payment_method: bool
     position: int
     snapshot_position: int
     memo: bytes
@@ -47,6 +48,7 @@ def row(folded: Fold[State]) -> Row:
         currency=state.currency,
         refund_status=state.refund_status,
         invoice_id=state.invoice_id,
+        is_update_payment_method=state.is_update_payment_method,
         position=folded.position,
         snapshot_position=folded.snapshot_position,
         memo=encode(folded),

@@ -15,6 +15,7 @@ from service.auth import Caller, KeyMiddleware
 from service.changes import CHANGE_ROUTES
 from service.csv_answers import CsvAnswers
 from service.disputes import list_due_disputes
+from service.metrics import METRIC_ROUTES
 from service.parameters import (
     AsOf,
     CursorText,
@@ -166,6 +167,7 @@ ROUTER = Router(
         *CHANGE_ROUTES,
         search,
         list_due_disputes,
+        *METRIC_ROUTES,
         *RESOURCE_ROUTES,
     ],
     middleware=[KeyMiddleware, CsvAnswers()],

@@ -26,6 +26,7 @@ from service.answers import IndexedEvent
 from service.change_reads import Change
 from service.dispute_reads import DueDispute
 from service.documents import BESIDE
+from service.metric_answers import METRICS
 from service.search import Hit
 
 _LONGEST_PAGE = "100"
@@ -64,6 +65,9 @@ COLUMNS: dict[str, Sequence[str]] = {
 }
 """The columns of each list, by its ``operationId``."""
 
+_WHOLE = {f"get_{name}_metric": paths(row) for name, row in METRICS.items()}
+"""The columns of what knows no pages."""
+
 
 class CsvAnswers(ASGIMiddleware):
     """Stands before the lists, behind the check of the key."""
@@ -73,12 +77,13 @@ class CsvAnswers(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Answer as CSV where the caller prefers it and the route is a list."""
         asked = Request[Any, Any, Any](scope)
-        columns = COLUMNS.get(getattr(asked.route_handler, "operation_id", None) or "")
+        operation = getattr(asked.route_handler, "operation_id", None) or ""
+        columns = COLUMNS.get(operation) or _WHOLE.get(operation)
         preferred = asked.accept.best_match(["application/json", "text/csv"])
         if columns is None or preferred != "text/csv":
             await next_app(scope, receive, send)
             return
-        pages = _Pages(next_app, asked.scope)
+        pages = _Pages(next_app, asked.scope, whole=operation in _WHOLE)
         first = await pages.read({})
         if first is None:
             for message in pages.said:
@@ -101,11 +106,11 @@ class CsvAnswers(ASGIMiddleware):
 class _Pages:
     """The JSON pages of a list, asked for in turn; ``said`` is the last answer as it came."""
 
-    def __init__(self, app: ASGIApp, scope: HTTPScope) -> None:
+    def __init__(self, app: ASGIApp, scope: HTTPScope, *, whole: bool) -> None:
         self._app = app
         self._scope = scope
         self._asked = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-        self._one = any(name == "limit" for name, _ in self._asked)
+        self._one = whole or any(name == "limit" for name, _ in self._asked)
         self.said: list[Message] = []
 
     async def read(self, place: Mapping[str, str]) -> Document | None:

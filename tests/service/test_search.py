@@ -112,7 +112,7 @@ async def fill(conn: Connection) -> dict[str, str]:
     values: dict[str, LiteralString] = {
         "customers": "'cus_'||n, 'C'||to_char(n, 'FM00000')||'@example.com', 'C', now(), n, n, ''",
         "payments": "'pay_'||n, 'cus_1', 'succeeded', now(), now(), '{}', null, 1, 'USD', null,"
-        " 'inv_'||n, n, n, ''",
+        " 'inv_'||n, false, n, n, ''",
         "license_keys": "'lic_'||n, 'cus_1', 'active', now(), now(), null, null, null, null,"
         " 'key_'||n, n, n, ''",
         "events": "n, 'payment-pay_'||n, 'cus_1', 'payment.succeeded', now(), 'applied', null,"

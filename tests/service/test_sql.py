@@ -12,7 +12,7 @@ from service import sql
 from service.postgres import Connection
 from service.projector import live_tables
 
-FOLDERS = ("store", "keys", "read")
+FOLDERS = ("store", "keys", "read", "metrics")
 STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
 
 # DDL cannot be prepared; each of these runs in every test that has a database
