@@ -28,6 +28,12 @@ LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows
 # fmt: on
 
 
+class LicenseKey(Struct, frozen=True, gc=False):
+    """The licence key that was granted, where it was one."""
+
+    key: Name | None = None
+
+
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read."""
 
@@ -41,6 +47,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     created_at: Moment | None = None
     delivered_at: Moment | None = None
     revoked_at: Moment | None = None
+    license_key: LicenseKey | None = None
 
     @property
     def who(self) -> Customer | None:
@@ -60,6 +67,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     created_at: Moment | None
     delivered_at: Moment | None
     revoked_at: Moment | None
+    license_key: str | None
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -75,7 +83,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         created_at=seen.created_at or known.created_at,
         delivered_at=seen.delivered_at,
         revoked_at=seen.revoked_at,
+        license_key=seen.license_key.key if seen.license_key else known.license_key,
     )
 
 
-_UNKNOWN = State("", *(None,) * 8)
+_UNKNOWN = State("", *(None,) * 9)

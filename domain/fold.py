@@ -67,6 +67,7 @@ class Step(Struct, frozen=True, gc=False):
         late: something that happened later was recorded earlier.
         revision: an event with the same webhook-id and another body was recorded earlier.
         missing: the event types that would explain an inferred or unexpected step.
+        prior: the state before the entry; None before the first one.
     """
 
     entry: Entry
@@ -78,6 +79,7 @@ class Step(Struct, frozen=True, gc=False):
     late: bool = False
     revision: bool = False
     missing: tuple[str, ...] = ()
+    prior: Any = None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
@@ -146,6 +148,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
             later=ordered[index + 1 :] if index + 1 < len(ordered) else (),
             first=fact is None,
             again=this == fact,
+            prior=state,
         )
         followed = step.after != step.told
         if followed and (open_until is None or open_until < _window(entry)):
@@ -203,6 +206,7 @@ def _step(  # noqa: PLR0913 - one entry and its surroundings
     later: Sequence[Entry],
     first: bool,
     again: bool,
+    prior: Any,  # noqa: ANN401 - of the aggregate's type
 ) -> Step:
     life = aggregate.lifecycle
     # a revision brings another snapshot of a fact that has been stepped already
@@ -228,7 +232,7 @@ def _step(  # noqa: PLR0913 - one entry and its surroundings
         missing = life.missing(told, (after,))
     else:
         verdict = "confirmed" if after == before else "applied"
-    return Step(entry, before, told, after, verdict, newer=newer, missing=missing)
+    return Step(entry, before, told, after, verdict, newer=newer, missing=missing, prior=prior)
 
 
 def _window(entry: Entry) -> datetime:

@@ -35,6 +35,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     payment_id: Name | None = None
     created_at: Moment | None = None
     expires_at: Moment | None = None
+    key: Name | None = None
 
     @property
     def who(self) -> Customer | None:
@@ -52,6 +53,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     payment_id: str | None
     created_at: Moment | None
     expires_at: Moment | None
+    key: str | None
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -65,7 +67,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         payment_id=seen.payment_id or known.payment_id,
         created_at=seen.created_at or known.created_at,
         expires_at=seen.expires_at,
+        key=seen.key or known.key,
     )
 
 
-_UNKNOWN = State("", *(None,) * 6)
+_UNKNOWN = State("", *(None,) * 7)

@@ -63,6 +63,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     settlement_currency: Name | None = None
     refund_status: Name | None = None
     invoice_id: Name | None = None
+    is_update_payment_method: bool | None = None
     subscription_ids: tuple[Name, ...] | None = None
     service_periods: tuple[Period, ...] | None = None
 
@@ -90,6 +91,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     settlement_currency: str | None
     refund_status: str | None
     invoice_id: str | None
+    is_update_payment_method: bool
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -107,6 +109,7 @@ def evolve(state: State | None, seen: Payload) -> State:
         settlement_currency=seen.settlement_currency,
         refund_status=seen.refund_status,
         invoice_id=seen.invoice_id or known.invoice_id,
+        is_update_payment_method=bool(seen.is_update_payment_method),
     )
 
 
@@ -118,4 +121,4 @@ def _subscriptions(known: State, seen: Payload) -> tuple[str, ...]:
     )
 
 
-_UNKNOWN = State("", None, (), (), *(None,) * 7)
+_UNKNOWN = State("", None, (), (), *(None,) * 7, False)

@@ -55,6 +55,8 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Minor | None = None
     recurring_pre_tax_amount: Minor | None = None
     currency: Name | None = None
+    payment_frequency_interval: Name | None = None
+    payment_frequency_count: Minor | None = None
     payment_id: Name | None = None
 
     @property
@@ -85,6 +87,8 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     quantity: int | None
     recurring_pre_tax_amount: int | None
     currency: str | None
+    payment_frequency_interval: str | None
+    payment_frequency_count: int | None
     payment_id: str | None
 
 
@@ -106,8 +110,10 @@ def evolve(state: State | None, seen: Payload) -> State:
         quantity=seen.quantity,
         recurring_pre_tax_amount=seen.recurring_pre_tax_amount,
         currency=seen.currency,
+        payment_frequency_interval=seen.payment_frequency_interval,
+        payment_frequency_count=seen.payment_frequency_count,
         payment_id=seen.payment_id or known.payment_id,
     )
 
 
-_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 8)
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 10)

@@ -22,6 +22,7 @@ class Row(Struct, frozen=True, gc=False):
     integration_type: str | None
     subscription_id: str | None
     payment_id: str | None
+    license_key: str | None
     position: int
     snapshot_position: int
     memo: bytes
@@ -40,6 +41,7 @@ def row(folded: Fold[State]) -> Row:
         integration_type=state.integration_type,
         subscription_id=state.subscription_id,
         payment_id=state.payment_id,
+        license_key=state.license_key,
         position=folded.position,
         snapshot_position=folded.snapshot_position,
         memo=encode(folded),

@@ -22,6 +22,7 @@ class Row(Struct, frozen=True, gc=False):
     subscription_id: str | None
     payment_id: str | None
     expires_at: datetime | None
+    key: str | None
     position: int
     snapshot_position: int
     memo: bytes
@@ -40,6 +41,7 @@ def row(folded: Fold[State]) -> Row:
         subscription_id=state.subscription_id,
         payment_id=state.payment_id,
         expires_at=state.expires_at,
+        key=state.key,
         position=folded.position,
         snapshot_position=folded.snapshot_position,
         memo=encode(folded),

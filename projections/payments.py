@@ -26,6 +26,8 @@ class Row(Struct, frozen=True, gc=False):
     total_amount: int | None
     currency: str | None
     refund_status: str | None
+    invoice_id: str | None
+    is_update_payment_method: bool
     position: int
     snapshot_position: int
     memo: bytes
@@ -45,6 +47,8 @@ def row(folded: Fold[State]) -> Row:
         total_amount=state.total_amount,
         currency=state.currency,
         refund_status=state.refund_status,
+        invoice_id=state.invoice_id,
+        is_update_payment_method=state.is_update_payment_method,
         position=folded.position,
         snapshot_position=folded.snapshot_position,
         memo=encode(folded),

@@ -13,7 +13,11 @@ from domain.catalog import BY_CATEGORY
 from service import access_reads, event_reads
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import scoped
+from service.changes import CHANGE_ROUTES
+from service.csv_answers import CsvAnswers
+from service.disputes import list_due_disputes
 from service.keys import Caller
+from service.metrics import METRIC_ROUTES
 from service.parameters import (
     AsOf,
     CursorText,
@@ -28,6 +32,7 @@ from service.parameters import (
 from service.past import past
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
+from service.search import search
 
 Asking = Request[Caller, None, State]
 
@@ -165,9 +170,14 @@ ROUTER = Router(
         get_event,
         get_event_body,
         list_refusals,
+        *CHANGE_ROUTES,
+        search,
+        list_due_disputes,
+        *METRIC_ROUTES,
         *RESOURCE_ROUTES,
     ],
     guards=[scoped],
+    middleware=[CsvAnswers()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

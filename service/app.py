@@ -39,6 +39,7 @@ from service.problems import (
 from service.refusals import Refusals
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
+from service.tips import Tips
 from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
@@ -65,13 +66,15 @@ async def readyz(state: State) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def build(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> Webhooks:
+def build(
+    settings: Settings, url: str, again: Callable[[], Settings] | None, tips: Tips
+) -> Webhooks:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
     recorded while the read models are still being built, which the projector process does. With
     ``again``, SIGHUP reads the settings once more and takes over the secrets and the policies of
-    the books that are there.
+    the books that are there. Closing ``tips`` ends the streams of changes.
     """
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
@@ -82,7 +85,9 @@ def build(settings: Settings, url: str, again: Callable[[], Settings] | None = N
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.doors = doors
         app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
+        app.state.books = dict(settings.books)
         app.state.built = asyncio.Event()
+        app.state.tips = tips
         async with pool(url) as connections:
             app.state.pool = connections
             async with _running(app.state, settings, url, notifier) as tasks:
@@ -128,6 +133,7 @@ def _reload(state: State, again: Callable[[], Settings]) -> None:
     for name in books.keys() & state.doors.keys():
         state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(books[name]))
         state.policies[name] = books[name].access.policy
+        state.books[name] = books[name]
     _log.info("configuration read again", books=sorted(books))
     if others := sorted(books.keys() ^ state.doors.keys()):
         _log.warning("books come and go with a restart only", books=others)
@@ -148,6 +154,7 @@ async def _running(
     """The writers run beside the requests, and end after the last of them."""
     preparing = asyncio.create_task(_await_built(state, settings, url))
     tasks = [asyncio.create_task(notifier.run(), name="notifier")]
+    tasks.append(asyncio.create_task(state.tips.run(url, state.pool), name="tips"))
     for name, door in state.doors.items():
         tasks.append(asyncio.create_task(door.writer.run(), name=f"writer of {name}"))
     try:

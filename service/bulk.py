@@ -21,7 +21,7 @@ from domain.customer import merge, seen
 from domain.events import Entry, read
 from domain.fold import Fold, Step, extend, fold
 from domain.packed import pack, unpack
-from projections.catalog import BY_CATEGORY, BY_NAME
+from projections.catalog import BY_CATEGORY, BY_NAME, STEPS_OF
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
 from service import copying, spill, sql
@@ -152,9 +152,16 @@ class _Rows:
 
     def add_stream(self, stream: str, folded: Fold[Any], steps: Sequence[Step]) -> None:
         """Keep the row of a stream and those of its steps."""
-        index = self.encoded(EVENTS.name, steps)
-        self.add(BY_CATEGORY[stream.partition("-")[0]].name, [folded])
-        self.rows[EVENTS.name].extend(index)
+        category = stream.partition("-")[0]
+        made = {
+            EVENTS.name: self.encoded(EVENTS.name, steps),
+            BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
+        }
+        if shown := STEPS_OF.get(category):
+            made[shown.name] = self.encoded(shown.name, steps)
+        # all of them or, where one cannot be made, none
+        for name, rows in made.items():
+            self.rows[name].extend(rows)
 
 
 def _fold_stream(rows: _Rows, stream: str, entries: Sequence[Entry]) -> Iterator[Parked]:

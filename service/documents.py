@@ -13,7 +13,7 @@ from projections.customers import CUSTOMERS, recall
 from projections.projection import Projection
 from service.answers import shown
 
-_BESIDE = ("subscription_ids", "balance", "overage", "gaps")
+BESIDE = ("subscription_ids", "balance", "overage", "gaps")
 """What a fold knows and a single snapshot may not show."""
 
 
@@ -31,7 +31,7 @@ def resource(folded: Fold[Any], body: bytes) -> dict[str, Any]:
     ``status`` is ours; ``provider_status`` is the word that the snapshot has, known or not.
     """
     seen = _fields(body)
-    beside = {name: getattr(folded.state, name) for name in _BESIDE if hasattr(folded.state, name)}
+    beside = {name: getattr(folded.state, name) for name in BESIDE if hasattr(folded.state, name)}
     return {
         **seen,
         **beside,

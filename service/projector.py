@@ -17,7 +17,7 @@ from domain.customer import State as Customer
 from domain.customer import merge, seen
 from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, decode, extend, fold
-from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.catalog import BY_CATEGORY, PROJECTIONS, STEPS_OF
 from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS
 from projections.projection import VERSION, Projection
@@ -85,6 +85,9 @@ async def _project(conn: Connection, target: Target, events: Sequence[Event]) ->
     folds, steps = await _fold_streams(conn, target, streams, until=events[0].position - 1)
     done.extend(steps)
     await _write(conn, target, EVENTS, done)
+    for category, projection in STEPS_OF.items():
+        of_steps = [s for s in steps if s.entry.aggregate is BY_CATEGORY[category].aggregate]
+        await _write(conn, target, projection, of_steps)
     for category, of_category in folds.items():
         await _write(conn, target, BY_CATEGORY[category], of_category)
     await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))

@@ -7,8 +7,8 @@ from litestar import Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
-from projections.catalog import PROJECTIONS
-from projections.events import EVENTS
+from projections.catalog import STREAMS
+from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service import event_reads, reads
 from service.answers import History, Page
@@ -122,4 +122,4 @@ def _routes(projection: Projection[Any]) -> list[HTTPRouteHandler]:
     return routes
 
 
-RESOURCE_ROUTES = [route for p in PROJECTIONS if p is not EVENTS for route in _routes(p)]
+RESOURCE_ROUTES = [route for p in (*STREAMS, CUSTOMERS) for route in _routes(p)]

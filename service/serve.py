@@ -28,6 +28,7 @@ from service.settings import (
     load,
     make_trial_book,
 )
+from service.tips import Tips
 
 TRIAL_BOOK = "test"
 
@@ -75,16 +76,22 @@ class _Server(uvicorn.Server):
     """Tells the other processes to end as soon as it is told to, so that all drain together."""
 
     children: Children | None = None
+    tips: Tips
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.children is not None:
             self.children.end()
+        # streams have no end of their own, and nothing drains before they do
+        self.tips.close()
         super().handle_exit(sig, frame)
 
 
 def server(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> _Server:
     """The HTTP server over the database at ``url``, not yet running."""
-    return _Server(uvicorn.Config(build(settings, url, again), **options()))
+    tips = Tips()
+    made = _Server(uvicorn.Config(build(settings, url, again, tips), **options()))
+    made.tips = tips
+    return made
 
 
 def options() -> dict[str, Any]:

@@ -32,6 +32,9 @@ CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
 """Remembers which secret ``serve`` made, and the API key to try it with."""
 
+RESPONSE_DAYS = 10
+"""How long a dispute may be answered, by the provider's guide; nothing in a webhook says it."""
+
 BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
@@ -63,6 +66,7 @@ class Book(BaseModel):
     secrets: Annotated[list[SecretStr], Field(min_length=1)]
     business_id: str | None = None
     access: Access = Access()
+    dispute_response_days: Annotated[int, Field(ge=1, le=365)] = RESPONSE_DAYS
 
     @field_validator("secrets")
     @classmethod

@@ -12,6 +12,7 @@ max_body_bytes = 5000
 mode = "live"
 secrets = ["{SECRET}", "{OTHER_SECRET}"]
 business_id = "bus_1"
+dispute_response_days = 7
 
 [books.test]
 mode = "test"

@@ -44,7 +44,7 @@ def fill(disk: Path) -> Path:
 def fill_log(url: str) -> None:
     """Have PostgreSQL begin a new segment of its log, for which there is no room: it crashes."""
     with psycopg.connect(url, autocommit=True) as conn:
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(psycopg.OperationalError):  # noqa: PT012 - one of many writes
             while True:
                 conn.execute("select pg_logical_emit_message(true, 'x', repeat('x', 1000000))")
         assert conn.broken, "it did not crash"

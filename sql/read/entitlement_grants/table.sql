@@ -10,6 +10,7 @@ create table {table} (
     integration_type     text,
     subscription_id      text,
     payment_id           text,
+    license_key          text,
     position             bigint not null,
     snapshot_position    bigint not null,
     memo                 bytea not null

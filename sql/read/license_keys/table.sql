@@ -10,6 +10,7 @@ create table {table} (
     subscription_id   text,
     payment_id        text,
     expires_at        timestamptz,
+    key               text,
     position          bigint not null,
     snapshot_position bigint not null,
     memo              bytea not null

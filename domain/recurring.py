@@ -1,0 +1,68 @@
+"""What a subscription is worth in a month, and what each step of it did to that.
+
+A month is a twelfth of a year, which has 365 days and 52 weeks. An amount counts while the
+subscription is ``active`` or ``past_due``: both are still to be paid for.
+"""
+
+from fractions import Fraction
+from typing import Literal
+
+from msgspec import Struct
+
+from domain import subscription
+from domain.fold import Step
+from domain.machine import START
+
+Kind = Literal["new", "expansion", "contraction", "churned", "reactivated"]
+"""What a step did; stored in read models and answered by the API."""
+
+COUNTED = ("active", "past_due")
+
+_A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
+
+
+class Movement(Struct, frozen=True):
+    """The monthly amount before and after a step, in minor units of ``currency``.
+
+    ``kind`` is None where the step changed neither the amount nor whether it counts.
+    """
+
+    kind: Kind | None
+    currency: str | None
+    before: int
+    after: int
+
+
+def movement(step: Step) -> Movement:
+    """What a step of a subscription did to recurring revenue."""
+    prior: subscription.State | None = step.prior
+    state = subscription.evolve(prior, step.entry.payload)
+    counted, counts = step.before in COUNTED, step.after in COUNTED
+    before = monthly(prior) if prior is not None and counted else 0
+    after = monthly(state) if counts else 0
+    return Movement(
+        kind=_kind(step, before, after, counted=counted, counts=counts),
+        currency=state.currency,
+        before=before,
+        after=after,
+    )
+
+
+def monthly(state: subscription.State) -> int:
+    """The amount of a month, rounded to the minor unit; 0 where the provider tells none."""
+    interval = (state.payment_frequency_interval or "").lower()
+    amount, count = state.recurring_pre_tax_amount, state.payment_frequency_count
+    if amount is None or not count or interval not in _A_YEAR:
+        return 0
+    return round(Fraction(amount * _A_YEAR[interval], 12 * count))
+
+
+def _kind(step: Step, before: int, after: int, *, counted: bool, counts: bool) -> Kind | None:
+    if counted and counts:
+        if before == after:
+            return None
+        return "expansion" if after > before else "contraction"
+    if counts:
+        began = step.before in {subscription.LIFECYCLE.initial, START}
+        return "new" if began else "reactivated"
+    return "churned" if counted else None

@@ -1,0 +1,134 @@
+"""Following a book: its changes as pages, and the same as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+import msgspec
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.params import HeaderParameter, Parameter
+from litestar.response import Stream
+from litestar.response.sse import ServerSentEventMessage
+
+from domain.catalog import BY_CATEGORY
+from service import change_reads, reads
+from service.change_reads import Changes
+from service.keys import Caller
+from service.parameters import Limit, after_place, allow, several
+from service.postgres import UNAVAILABLE, Pool
+from service.tips import Tips
+
+Asking = Request[Caller, None, State]
+
+_KINDS = f"Some of {', '.join(BY_CATEGORY)}, separated by commas; without, all."
+_PAGE = 100
+_HEARTBEAT_SECONDS = 15.0
+_RETRY_SECONDS = 2.0
+Kind = Annotated[str | None, Parameter(description=_KINDS)]
+
+
+@get(
+    "/changes",
+    operation_id="list_changes",
+    summary="What changed after a position, in the order in which it was recorded",
+    description="Ask again with `after` set to `next`, and nothing is missed. Each change is told"
+    " at the position of the event that caused it, with the resource's `status` as it is known now;"
+    " a late event, which may change what earlier ones meant, is a change at its own position.",
+    tags=["changes"],
+)
+async def list_changes(
+    request: Asking,
+    state: State,
+    limit: Limit = 20,
+    after: Annotated[
+        str | None, Parameter(description="A position, or the `next` of the page before.")
+    ] = None,
+    kind: Kind = None,
+) -> Changes:
+    """A page of changes; an empty one says where to go on too."""
+    allow(request, "after", "limit", "kind")
+    kinds = several("kind", kind, BY_CATEGORY)
+    async with state.pool.connection() as conn:
+        return await change_reads.changes(
+            conn, request.user.book, after_place(after), kinds=kinds, limit=limit
+        )
+
+
+@get(
+    "/changes/stream",
+    operation_id="stream_changes",
+    summary="The same as server-sent events, for ever",
+    description="Each event's `id` is a position and its `data` a change, as in the list. It goes"
+    " on after `Last-Event-ID`, or after `after`; without either it begins with what comes next."
+    f" Every {_HEARTBEAT_SECONDS:.0f} seconds without a change there is a comment, so that a lost"
+    " connection is noticed.",
+    tags=["changes"],
+    media_type="text/event-stream",
+)
+async def stream_changes(
+    request: Asking,
+    state: State,
+    after: Annotated[str | None, Parameter(description="A position; `0` is the beginning.")] = None,
+    kind: Kind = None,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", description="The `id` that came last; wins over `after`."
+        ),
+    ] = None,
+) -> Stream:
+    """For as long as the client listens and the service runs."""
+    allow(request, "after", "kind")
+    kinds = several("kind", kind, BY_CATEGORY)
+    book, given = request.user.book, last_event_id or after
+    async with state.pool.connection() as conn:
+        begin = after_place(given) if given is not None else await reads.position(conn, book)
+        # a position that is wrong is refused while there is a status to say so with
+        await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
+    return Stream(
+        _stream(state.pool, state.tips, book, begin, kinds),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _stream(
+    pool: Pool, tips: Tips, book: str, position: int, kinds: Sequence[str]
+) -> AsyncIterator[bytes]:
+    """One page at a time: the next is read when the client has taken the last."""
+    yield _message(retry=int(_RETRY_SECONDS * 1000), id=position)
+    while not tips.closed:
+        try:
+            async with tips.turns, pool.connection() as conn:
+                page = await change_reads.changes(conn, book, position, kinds=kinds, limit=_PAGE)
+        except UNAVAILABLE:
+            yield _message(comment="the database is away")
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        if page.data:
+            yield b"".join(
+                _message(id=change.event_position, data=msgspec.json.encode(change))
+                for change in page.data
+            )
+        position = int(page.next)
+        if position < int(page.position):
+            continue
+        try:
+            await asyncio.wait_for(tips.beyond(book, position), _HEARTBEAT_SECONDS)
+        except TimeoutError:
+            # the place too: where nothing of these kinds happens, a reconnection must not go back
+            yield _message(comment="nothing new", id=position)
+
+
+def _message(
+    *,
+    data: bytes | None = None,
+    id: int | str | None = None,  # noqa: A002 - the field's name
+    retry: int | None = None,
+    comment: str | None = None,
+) -> bytes:
+    return ServerSentEventMessage(data=data, id=id, retry=retry, comment=comment, sep="\n").encode()
+
+
+CHANGE_ROUTES = [list_changes, stream_changes]

@@ -1,0 +1,12 @@
+-- What was disputed in each period, and how it ended or stands.
+select date_trunc(%(interval)s, created_at, 'UTC') as period, currency, count(*) as disputes,
+    coalesce(sum(amount), 0)::bigint as amount,
+    count(*) filter (where status in ('opened', 'challenged')) as open,
+    count(*) filter (where status = 'won') as won,
+    count(*) filter (where status in ('lost', 'accepted', 'expired')) as lost,
+    count(*) filter (where status = 'cancelled') as cancelled,
+    coalesce(sum(amount) filter (where status in ('lost', 'accepted', 'expired')), 0)::bigint
+        as lost_amount
+from {disputes}
+where book = %(book)s and created_at >= %(since)s and created_at < %(until)s
+group by 1, 2

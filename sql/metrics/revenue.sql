@@ -1,0 +1,7 @@
+-- What succeeded payments took in each period; the check of a new payment method is none.
+select date_trunc(%(interval)s, created_at, 'UTC') as period, currency, count(*) as payments,
+    coalesce(sum(total_amount), 0)::bigint as amount
+from {payments}
+where book = %(book)s and status = 'succeeded' and not is_update_payment_method
+    and created_at >= %(since)s and created_at < %(until)s
+group by 1, 2

@@ -1,0 +1,31 @@
+-- Disputes of one status, the longest open first, with the payment, who made it, and what it was for.
+select c.position as checkpoint, r.*, p.payment_id, p.status as payment_status, p.total_amount,
+    p.currency as payment_currency, p.created_at as paid_at, p.refund_status, p.subscription_ids,
+    e.body, k.customer_id, k.email, k.name
+from read.checkpoint c
+left join lateral (
+    select d.book, d.dispute_id, d.status, d.dispute_stage, d.amount, d.currency, d.created_at,
+        d.position, d.payment_id as disputed, d.customer_id as named
+    from {disputes} d
+    where d.book = %(book)s and d.status = %(status)s
+        and (%(dispute_stage)s::text is null or d.dispute_stage = %(dispute_stage)s)
+        and (%(currency)s::text is null or d.currency = %(currency)s)
+        and (%(amount_gte)s::bigint is null or d.amount >= %(amount_gte)s)
+        and (%(amount_lte)s::bigint is null or d.amount <= %(amount_lte)s)
+        and (%(since)s::timestamptz is null or d.created_at >= %(since)s)
+        and (%(until)s::timestamptz is null or d.created_at <= %(until)s)
+        and (
+            %(after)s::text is null
+            or (d.created_at, d.dispute_id) > (
+                select created_at, dispute_id from {disputes}
+                where book = %(book)s and dispute_id = %(after)s
+            )
+        )
+    order by d.created_at, d.dispute_id
+    limit %(limit)s
+) r on true
+left join {payments} p on p.book = r.book and p.payment_id = r.disputed
+left join store.event e on e.book = p.book and e.position = p.snapshot_position
+left join {customers} k on k.book = r.book and k.customer_id = coalesce(r.named, p.customer_id)
+where c.book = %(book)s and c.version = %(version)s
+order by r.created_at, r.dispute_id

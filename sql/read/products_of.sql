@@ -1,0 +1,3 @@
+-- What some subscriptions are for.
+select subscription_id, product_id, status from {subscriptions}
+where book = %(book)s and subscription_id = any(%(ids)s)

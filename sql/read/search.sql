@@ -1,0 +1,80 @@
+-- What carries an identifier, or an address that begins so; each arm is a look into one index.
+select c.position as checkpoint, r.*
+from read.checkpoint c
+left join lateral (
+    select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,
+        concat_ws(', ', status, product_id) as label
+    from {subscriptions}
+    where book = %(book)s and subscription_id = %(q)s
+    union all
+    select 'payment', payment_id, customer_id, 'payment_id',
+        concat_ws(', ', status, total_amount || ' ' || currency)
+    from {payments}
+    where book = %(book)s and payment_id = %(q)s
+    union all
+    select 'payment', payment_id, customer_id, 'invoice_id',
+        concat_ws(', ', status, total_amount || ' ' || currency)
+    from {payments}
+    where book = %(book)s and invoice_id = %(q)s
+    union all
+    select 'refund', refund_id, customer_id, 'refund_id',
+        concat_ws(', ', status, amount || ' ' || currency)
+    from {refunds}
+    where book = %(book)s and refund_id = %(q)s
+    union all
+    select 'dispute', dispute_id, customer_id, 'dispute_id',
+        concat_ws(', ', status, amount || ' ' || currency)
+    from {disputes}
+    where book = %(book)s and dispute_id = %(q)s
+    union all
+    select 'license_key', license_key_id, customer_id, 'license_key_id',
+        concat_ws(', ', status, product_id)
+    from {license_keys}
+    where book = %(book)s and license_key_id = %(q)s
+    union all
+    select 'license_key', license_key_id, customer_id, 'key', concat_ws(', ', status, product_id)
+    from {license_keys}
+    where book = %(book)s and key = %(q)s
+    union all
+    select 'entitlement_grant', entitlement_grant_id, customer_id, 'entitlement_grant_id',
+        concat_ws(', ', status, integration_type)
+    from {entitlement_grants}
+    where book = %(book)s and entitlement_grant_id = %(q)s
+    union all
+    select 'entitlement_grant', entitlement_grant_id, customer_id, 'license_key',
+        concat_ws(', ', status, integration_type)
+    from {entitlement_grants}
+    where book = %(book)s and license_key = %(q)s
+    union all
+    select 'payout', payout_id, null, 'payout_id', concat_ws(', ', status, amount || ' ' || currency)
+    from {payouts}
+    where book = %(book)s and payout_id = %(q)s
+    union all
+    select 'abandoned_checkout', payment_id, customer_id, 'payment_id', status
+    from {checkouts}
+    where book = %(book)s and payment_id = %(q)s
+    union all
+    select 'customer', customer_id, customer_id, 'customer_id',
+        concat_ws(' ', name, '<' || email || '>')
+    from {customers}
+    where book = %(book)s and customer_id = %(q)s
+    union all
+    select 'event', e.position::text, i.customer_id, 'webhook_id', coalesce(i.type, 'not projected')
+    from store.event e
+    left join {events} i on i.book = e.book and i.position = e.position
+    where e.book = %(book)s and e.webhook_id = %(q)s
+    union all
+    -- the bounds are spelt out: like with a parameter would have no index in a prepared plan
+    (
+        select 'customer', customer_id, customer_id,
+            case when lower(email) = lower(%(q)s) then 'email' else 'email_prefix' end,
+            concat_ws(' ', name, '<' || email || '>')
+        from {customers}
+        where book = %(book)s and email is not null
+            and lower(email) ~>=~ lower(%(q)s) and lower(email) ~<~ (lower(%(q)s) || chr(1114111))
+        order by lower(email) using ~<~
+        limit %(limit)s
+    )
+    limit %(limit)s
+) r on true
+where c.book = %(book)s and c.version = %(version)s

@@ -1,0 +1,102 @@
+"""Lists as CSV over HTTP: whole, quoted, harmless in a spreadsheet, and refused where wrong."""
+
+import csv
+from io import StringIO
+
+import httpx
+import pytest
+
+from tests.acceptance.doors import Doors, deliver
+from tests.builders import at, body
+
+MANY = 230
+"""More than two pages."""
+
+
+def ask(doors: Doors, path: str) -> httpx.Response:
+    headers = {"authorization": f"Bearer {doors.live}", "accept": "text/csv"}
+    return doors.service.client.get(f"/v1/{path}", headers=headers)
+
+
+def rows(answer: httpx.Response) -> list[dict[str, str]]:
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8", answer.text
+    return list(csv.DictReader(StringIO(answer.text, newline="")))
+
+
+@pytest.fixture(scope="module")
+def many(doors: Doors) -> Doors:
+    position = 0
+    for n in range(MANY):
+        content = body(
+            "payment.succeeded", "succeeded", at(n), f"pay_{n}", total_amount=-n, currency="USD",
+            customer={"customer_id": "cus_7", "email": "=cmd|'/c calc'!A0", "name": 'A "b",\nc'},
+        )  # fmt: skip
+        position = int(deliver(doors, content).json()["position"])
+    doors.service.await_position(doors.live, position)
+    return doors
+
+
+def test_all_pages_come_as_one_table_with_a_header(many: Doors) -> None:
+    answer = ask(many, "payments")
+    found = rows(answer)
+    assert [row["payment_id"] for row in found] == [f"pay_{n}" for n in reversed(range(MANY))]
+    assert answer.headers["content-disposition"] == 'attachment; filename="payments.csv"'
+    assert answer.headers["daybook-position"] == many.get("payments").json()["position"]
+    assert "content-length" not in answer.headers
+
+
+def test_what_a_customer_wrote_is_quoted_and_runs_nowhere(many: Doors) -> None:
+    row = rows(ask(many, "payments?limit=1"))[0]
+    assert (row["customer.name"], row["customer.email"]) == ('A "b",\nc', "'=cmd|'/c calc'!A0")
+    assert (row["status"], row["total_amount"]) == ("succeeded", "-229")
+    assert row["status_since"] == "2026-05-03T12:03:49Z"
+    assert (row["refund_status"], row["subscription_ids"]) == ("", "[]")
+
+
+def test_filters_hold_and_a_limit_asks_for_one_page(many: Doors) -> None:
+    assert len(rows(ask(many, "payments?status=succeeded&customer_id=cus_7"))) == MANY
+    assert rows(ask(many, "payments?status=failed")) == []
+    assert len(rows(ask(many, "payments?limit=7"))) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "column"),
+    [
+        ("events?type=payment.succeeded", "event_position"),
+        ("customers/cus_7/timeline", "event_position"),
+        ("changes?kind=payment", "event_position"),
+    ],
+)
+def test_events_come_as_tables_too(many: Doors, path: str, column: str) -> None:
+    found = [row[column] for row in rows(ask(many, path))]
+    assert (len(found), len(set(found))) == (MANY, MANY)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "subscriptions", "payments", "refunds", "disputes", "license_keys", "entitlement_grants",
+        "payouts", "credits", "checkouts", "dunning", "customers", "events", "changes",
+    ],
+)  # fmt: skip
+def test_every_list_has_a_header_of_its_own(doors: Doors, name: str) -> None:
+    header = ask(doors, name).text.partition("\r\n")[0].split(",")
+    for key in ("event_position", "customer_id"):
+        assert key in header or f"customer.{key}" in header or name == "payouts"
+
+
+def test_what_is_wrong_is_said_as_ever(doors: Doors) -> None:
+    for path in ("payments?colour=red", "payments?limit=0", "payments?cursor=rubbish",
+                 "payments?status=failed&status=succeeded"):  # fmt: skip
+        answer = ask(doors, path)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+        assert answer.headers["content-type"] == "application/problem+json"
+    answer = doors.service.client.get("/v1/payments", headers={"accept": "text/csv"})
+    assert answer.status_code == 401
+
+
+def test_a_list_is_json_unless_csv_is_preferred(doors: Doors) -> None:
+    for accept in ("*/*", "application/json, text/csv;q=0.5"):
+        headers = {"authorization": f"Bearer {doors.live}", "accept": accept}
+        answer = doors.service.client.get("/v1/payments", headers=headers)
+        assert answer.headers["content-type"] == "application/json"

@@ -1,0 +1,161 @@
+"""Money and metrics over HTTP, over a story whose sums are known."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from tests.acceptance.doors import Doors, deliver
+from tests.builders import body
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    return BEGIN + timedelta(days=number)
+
+
+def subscription(kind: str, status: str, on: int, name: str, amount: int) -> bytes:
+    return body(
+        f"subscription.{kind}", status, day(on), name, recurring_pre_tax_amount=amount,
+        currency="USD", payment_frequency_interval="Month", payment_frequency_count=1,
+    )  # fmt: skip
+
+
+def money(kind: str, status: str, on: int, name: str, amount: int, **more: Any) -> bytes:  # noqa: ANN401
+    total: dict[str, Any] = {"total_amount": amount} if kind == "payment" else {"amount": amount}
+    return body(
+        f"{kind}.{status}", status, day(on), name, created_at=day(on), currency="USD",
+        **total, **more,
+    )  # fmt: skip
+
+
+STORY = [
+    subscription("active", "active", 0, "sub_a", 1000),
+    subscription("active", "active", 3, "sub_b", 500),
+    subscription("renewed", "active", 31, "sub_a", 1000),
+    subscription("plan_changed", "active", 40, "sub_a", 1500),
+    subscription("on_hold", "on_hold", 45, "sub_b", 500),
+    subscription("active", "active", 61, "sub_b", 500),
+    subscription("plan_changed", "active", 62, "sub_b", 300),
+    # it comes last, and happened before all of February
+    subscription("active", "active", 20, "sub_c", 200),
+    money("payment", "succeeded", 1, "pay_a", 1100),
+    money("payment", "succeeded", 30, "pay_b", 900),
+    money("payment", "failed", 30, "pay_c", 9000),
+    money("payment", "succeeded", 2, "pay_d", 100, is_update_payment_method=True),
+    money("refund", "succeeded", 33, "ref_a", 300, refund_id="ref_a", is_partial=True),
+    money("dispute", "opened", 34, "dp_a", 900),
+    money("dispute", "lost", 34, "dp_b", 100),
+]
+
+
+@pytest.fixture(scope="module")
+def story(doors: Doors) -> Doors:
+    for content in STORY:
+        position = int(deliver(doors, content).json()["position"])
+        doors.service.await_position(doors.live, position)
+    return doors
+
+
+def metric(doors: Doors, name: str, query: str) -> list[list[Any]]:
+    answer = doors.get(f"metrics/{name}?{query}")
+    assert answer.status_code == 200, answer.text
+    of_usd = [row for row in answer.json()["data"] if row["currency"] == "USD"]
+    return [[row["period"][:10], *list(row.values())[2:]] for row in of_usd]
+
+
+MONTHS = "created_at_gte=2026-01-15T00:00:00Z&created_at_lte=2026-03-10T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        # mrr, new, expansion, contraction, churned, reactivated
+        ("mrr", [
+            ["2026-01-01", 1700, 1700, 0, 0, 0, 0],
+            ["2026-02-01", 1700, 0, 500, 0, -500, 0],
+            ["2026-03-01", 2000, 0, 0, -200, 0, 500],
+        ]),
+        # active, new, churned, reactivated
+        ("subscriptions", [
+            ["2026-01-01", 3, 3, 0, 0],
+            ["2026-02-01", 2, 0, 1, 0],
+            ["2026-03-01", 3, 0, 0, 1],
+        ]),
+        # at start, churned, rate, mrr at start, churned mrr, rate
+        ("churn", [
+            ["2026-01-01", 0, 0, None, 0, 0, None],
+            ["2026-02-01", 3, 1, 0.3333, 1700, 500, 0.2941],
+            ["2026-03-01", 2, 0, 0.0, 1700, 0, 0.0],
+        ]),
+        # payments, amount
+        ("revenue", [["2026-01-01", 2, 2000], ["2026-02-01", 0, 0], ["2026-03-01", 0, 0]]),
+        # refunds, partial, amount
+        ("refunds", [["2026-01-01", 0, 0, 0], ["2026-02-01", 1, 1, 300], ["2026-03-01", 0, 0, 0]]),
+        # disputes, amount, open, won, lost, cancelled, lost amount
+        ("disputes", [
+            ["2026-01-01", 0, 0, 0, 0, 0, 0, 0],
+            ["2026-02-01", 2, 1000, 1, 0, 1, 0, 100],
+            ["2026-03-01", 0, 0, 0, 0, 0, 0, 0],
+        ]),
+    ],
+)  # fmt: skip
+def test_a_metric_by_month(story: Doors, name: str, rows: list[list[Any]]) -> None:
+    assert metric(story, name, f"interval=month&{MONTHS}") == rows
+
+
+def test_what_was_before_the_first_period_is_in_it(story: Doors) -> None:
+    march = "created_at_gte=2026-03-01T00:00:00Z&created_at_lte=2026-03-31T00:00:00Z"
+    assert metric(story, "mrr", march) == [["2026-03-01", 2000, 0, 0, -200, 0, 500]]
+
+
+@pytest.mark.parametrize(
+    ("interval", "first", "last", "count"),
+    [("day", "2026-01-15", "2026-03-10", 55), ("week", "2026-01-12", "2026-03-09", 9)],
+)
+def test_days_and_weeks_end_where_months_do(
+    story: Doors, interval: str, first: str, last: str, count: int
+) -> None:
+    rows = metric(story, "mrr", f"interval={interval}&{MONTHS}")
+    assert (rows[0][0], rows[-1][0], len(rows)) == (first, last, count)
+    assert rows[-1][1] == 2000
+    assert sum(rows[-1][2:]) == rows[-1][1] - rows[-2][1]
+
+
+def test_a_metric_by_itself_is_of_the_last_twelve_months(story: Doors) -> None:
+    rows = metric(story, "mrr", "")
+    assert len(rows) == 12
+    assert rows[-1][0][:7] == datetime.now(UTC).isoformat()[:7]
+
+
+def test_a_metric_comes_as_csv_too(story: Doors) -> None:
+    headers = {"authorization": f"Bearer {story.live}", "accept": "text/csv"}
+    answer = story.service.client.get(f"/v1/metrics/refunds?{MONTHS}", headers=headers)
+    found = list(csv.reader(StringIO(answer.text, newline="")))
+    assert found[0] == ["period", "currency", "refunds", "partial", "amount"]
+    assert ["2026-02-01T00:00:00Z", "USD", "1", "1", "300"] in found
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("interval=year", "interval"),
+        ("limit=3", "limit: not known here"),
+        ("created_at_gte=soon", "created_at_gte: 'soon' is no time"),
+        ("created_at_gte=2026-03-01T00:00:00Z&created_at_lte=2026-01-01T00:00:00Z", "lies after"),
+        ("interval=day&created_at_gte=1999-01-01T00:00:00Z", "more than 1000 periods"),
+        ("interval=day&created_at_gte=9999-12-31T00:00:00Z&created_at_lte=9999-12-31T09:00:00Z",
+         "beyond every calendar"),
+        ("created_at_gte=0001-01-01T00:00:00Z&created_at_lte=0001-01-01T00:00:00Z", ""),
+    ],
+)  # fmt: skip
+def test_a_range_that_is_wrong_is_named(story: Doors, query: str, said: str) -> None:
+    answer = story.get(f"metrics/mrr?{query}")
+    if said:
+        assert answer.status_code == 400
+        assert said in answer.json()["detail"]
+    else:
+        assert answer.status_code == 200

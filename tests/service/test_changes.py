@@ -1,0 +1,67 @@
+"""Changes on a real PostgreSQL: bounded looks, heartbeats, a book's own end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from service import change_reads, changes
+from service.postgres import Connection, Pool, pool
+from service.projector import advance
+from service.store import Delivery, append
+from service.tips import Tips
+from tests.builders import at, body, delivery
+
+
+@pytest.fixture
+async def connections(database_url: str) -> AsyncIterator[Pool]:
+    async with pool(database_url) as opened:
+        yield opened
+
+
+async def record(conn: Connection, *contents: bytes) -> None:
+    deliveries: list[Delivery] = [delivery(content) for content in contents]
+    await append(conn, "test", deliveries)
+    while await advance(conn, "test"):
+        pass
+
+
+async def test_what_is_rare_is_found_in_bounded_looks(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_reads, "_STRETCH", 3)
+    active = [body("subscription.active", "active", at(n), f"sub_{n}") for n in range(10)]
+    await record(conn, *active, body("payment.failed", "failed", identity="pay_1"))
+    places, found, after = [], [], 0
+    while after < 11:
+        page = await change_reads.changes(conn, "test", after, kinds=["payment"], limit=5)
+        after = int(page.next)
+        places.append(after)
+        found += [change.id for change in page.data]
+    assert places == [3, 6, 9, 11]
+    assert found == ["pay_1"]
+
+
+async def test_what_belongs_to_no_resource_is_no_change(conn: Connection) -> None:
+    await record(conn, b"no json", body("subscription.active", "active"))
+    page = await change_reads.changes(conn, "test", 0, kinds=[], limit=5)
+    assert [(c.event_position, c.id) for c in page.data] == [("2", "x_1")]
+
+
+async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
+    conn: Connection, connections: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
+    await record(conn, body("subscription.active", "active"))
+    tips = Tips()
+    watching = asyncio.create_task(tips.run(database_url, connections))
+    stream = changes._stream(connections, tips, "test", 0, ["payment"])
+    said = [await anext(stream) for _ in range(2)]
+    assert said[0] == b"id: 0\nretry: 2000\n\n"
+    assert said[1] == b": nothing new\nid: 1\n\n"
+    tips.close()
+    assert [m async for m in stream if b"data" in m] == []
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching

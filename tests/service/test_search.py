@@ -1,0 +1,140 @@
+"""Search on a real PostgreSQL: what each identifier finds, and by which indexes."""
+
+import re
+from typing import LiteralString
+
+import pytest
+from psycopg.sql import SQL
+
+from projections.catalog import PROJECTIONS
+from service import search, sql
+from service.postgres import Connection
+from service.problems import Problem
+from service.projector import advance, live_tables
+from service.rebuild import open_checkpoints
+from service.store import append, open_books
+from tests.builders import body, delivery
+
+MANY = 20_000
+
+
+async def record(conn: Connection) -> None:
+    contents = (
+        body("subscription.active", "active", identity="sub_1", product_id="pdt_1"),
+        body(
+            "payment.succeeded", "succeeded", identity="pay_1", invoice_id="inv_1",
+            total_amount=1200, currency="USD",
+        ),
+        body("refund.succeeded", "succeeded", identity="ref_1", refund_id="ref_1", amount=5),
+        body("dispute.opened", "opened", identity="dp_1"),
+        body("license_key.created", "active", identity="lic_1", key="AAAA-BBBB"),
+        body("entitlement_grant.created", "Delivered", identity="ent_1",
+             license_key={"id": "lic_2", "key": "CCCC-DDDD", "status": "active"}),
+        body("subscription.active", "active", identity="sub_2",
+             customer={"customer_id": "cus_2", "email": "Ada.L@Example.com", "name": "Ada"}),
+    )  # fmt: skip
+    await append(conn, "test", [delivery(c, f"msg_{n}") for n, c in enumerate(contents, start=1)])
+    while await advance(conn, "test"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("q", "kind", "identity", "matched"),
+    [
+        ("sub_1", "subscription", "sub_1", "subscription_id"),
+        ("pay_1", "payment", "pay_1", "payment_id"),
+        ("inv_1", "payment", "pay_1", "invoice_id"),
+        ("ref_1", "refund", "ref_1", "refund_id"),
+        (" dp_1 ", "dispute", "dp_1", "dispute_id"),
+        ("lic_1", "license_key", "lic_1", "license_key_id"),
+        ("AAAA-BBBB", "license_key", "lic_1", "key"),
+        ("CCCC-DDDD", "entitlement_grant", "ent_1", "license_key"),
+        ("cus_2", "customer", "cus_2", "customer_id"),
+        ("ADA.l@example.COM", "customer", "cus_2", "email"),
+        ("ada.", "customer", "cus_2", "email_prefix"),
+        ("msg_7", "event", "7", "webhook_id"),
+    ],
+)
+async def test_each_identifier_finds_what_carries_it(
+    conn: Connection, q: str, kind: str, identity: str, matched: str
+) -> None:
+    await record(conn)
+    found = await search.find(conn, "test", q, 20)
+    assert [(hit.kind, hit.id, hit.matched) for hit in found.data] == [(kind, identity, matched)]
+    assert (found.more, found.position) == (False, "7")
+
+
+async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
+    await record(conn)
+    (payment,) = (await search.find(conn, "test", "inv_1", 20)).data
+    assert (payment.label, payment.link, payment.customer_id) == (
+        "succeeded, 1200 USD", "/v1/payments/pay_1", "cus_1",
+    )  # fmt: skip
+    (customer,) = (await search.find(conn, "test", "ada", 20)).data
+    assert (customer.label, customer.link) == ("Ada <Ada.L@Example.com>", "/v1/customers/cus_2")
+    assert (await search.find(conn, "test", "ada%", 20)).data == []
+    await open_books(conn, {"other": None})
+    await open_checkpoints(conn)
+    assert (await search.find(conn, "other", "msg_7", 20)).data == []
+
+
+async def test_there_may_be_more_than_was_asked_for(conn: Connection) -> None:
+    await fill(conn)
+    found = await search.find(conn, "test", "C", 3)
+    assert [hit.id for hit in found.data] == ["cus_1", "cus_2", "cus_3"]
+    assert found.more
+
+
+@pytest.mark.parametrize("q", ["", "  ", "x" * 201])
+async def test_what_nothing_carries_is_refused(conn: Connection, q: str) -> None:
+    with pytest.raises(Problem, match="q: 1 to 200"):
+        await search.find(conn, "test", q, 20)
+
+
+async def test_every_look_goes_through_an_index(conn: Connection) -> None:
+    tables = await fill(conn)
+    statement = sql.fill("read/search", **{p.name: sql.relation(p.view) for p in PROJECTIONS})
+    text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
+    await conn.execute("set plan_cache_mode = force_generic_plan")
+    await conn.execute(SQL("prepare s (text, text, int, int) as ") + SQL(text))
+    found = await conn.execute("explain execute s ('test', 'cus_77', 20, 1)")
+    plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
+    scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
+    assert scanned & {*(tables[name] for name in FILLED), "event"} == set(), plan
+
+
+FILLED = ("customers", "payments", "license_keys", "events")
+
+
+async def fill(conn: Connection) -> dict[str, str]:
+    """Many rows, not of any event: search asks nothing that would show it."""
+    tables = await live_tables(conn)
+    values: dict[str, LiteralString] = {
+        "customers": "'cus_'||n, 'C'||to_char(n, 'FM00000')||'@example.com', 'C', now(), n, n, ''",
+        "payments": "'pay_'||n, 'cus_1', 'succeeded', now(), now(), '{}', null, 1, 'USD', null,"
+        " 'inv_'||n, false, n, n, ''",
+        "license_keys": "'lic_'||n, 'cus_1', 'active', now(), now(), null, null, null, null,"
+        " 'key_'||n, n, n, ''",
+        "events": "n, 'payment-pay_'||n, 'cus_1', 'payment.succeeded', now(), 'applied', null,"
+        " null, false, false, false",
+    }
+    for name in FILLED:
+        columns = SQL(values[name])
+        await conn.execute(
+            SQL("insert into {} select 'test', {} from generate_series(1, {}) n").format(
+                sql.relation(tables[name]), columns, MANY
+            )
+        )
+        await conn.execute(SQL("analyze {}").format(sql.relation(tables[name])))
+    await conn.execute(
+        "insert into store.event select 'test', n, 'webhook', 'msg_'||n, now(), now(), null, null,"
+        " '{}', null, sha256(n::text::bytea), sha256(n::text::bytea), ''"
+        " from generate_series(1, %s) n",
+        (MANY,),
+    )
+    return tables
+
+
+def _numbered(found: re.Match[str]) -> str:
+    numbers = {"book": 1, "q": 2, "limit": 3, "version": 4}
+    return f"${numbers[found[1]]}"
