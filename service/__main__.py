@@ -10,28 +10,18 @@ from typing import Annotated
 import httpx
 import psycopg
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
-from projections.catalog import BY_NAME, PROJECTIONS
 from service import demo as story
-from service import event_reads, key_commands, logs, reads, screens, serve
+from service import event_reads, key_commands, logs, reads, rebuild_commands, screens, serve
 from service.answers import History
-from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, the_book
+from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, progress, the_book
 from service.database import database
 from service.embedded import EmbeddedError
 from service.lease import LeaseTakenError
 from service.migrate_command import migrate
 from service.postgres import Connection
 from service.problems import Problem
-from service.rebuild import StreamsSetAsideError, rebuild
+from service.rebuild import NothingToGoBackToError, StreamsSetAsideError
 from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
 from service.settings import SettingsError, load
@@ -46,6 +36,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(rebuild_commands.parked, name="parked")
+app.command("rebuild")(rebuild_commands.rebuild)
+app.command("verify")(rebuild_commands.verify)
 app.command("migrate")(migrate)
 app.command("status")(status)
 
@@ -178,14 +171,14 @@ def simulate_command(
     if secret is None:
         raise SettingsError("Give --secret: the simulated webhooks must be signed.")
     count = 0
-    with httpx.Client(timeout=15) as client, _progress() as progress:
-        task = progress.add_task("sent", total=None)
+    with httpx.Client(timeout=15) as client, progress() as bars:
+        task = bars.add_task("sent", total=None)
         for one in made:
             sent = send(client, to, secret, one.body, one.webhook_id)
             if not sent.accepted:
                 raise RefusedError(sent.text)
             count += 1
-            progress.update(task, completed=count)
+            bars.update(task, completed=count)
     OUT.print(f"{count} webhooks were sent and recorded.")
 
 
@@ -209,49 +202,6 @@ def history(
     screens.history(OUT, ask(settings, told))
 
 
-@app.command("rebuild")
-def rebuild_command(
-    projections: Annotated[
-        list[str] | None,
-        typer.Argument(help=f"Any of {', '.join(BY_NAME)}; all, where none is named."),
-    ] = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Build read models again from the events, and switch to them. Readers notice nothing.
-
-    May run beside `daybook serve`. Interrupted at any point, it leaves everything as it was.
-    """
-    settings = load(config, data_dir=data_dir)
-    if unknown := [name for name in projections or () if name not in BY_NAME]:
-        raise SettingsError(
-            f"No projection is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}."
-        )
-    chosen = [BY_NAME[name] for name in projections] if projections else PROJECTIONS
-    with _progress() as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def told(book: str, position: int, end: int) -> None:
-            if book not in tasks:
-                tasks[book] = progress.add_task(book, total=end)
-            progress.update(tasks[book], completed=position, total=end)
-
-        positions = ask(settings, lambda c: rebuild(c, chosen, told))
-    for book, position in positions.items():
-        names = ", ".join(p.name for p in chosen)
-        OUT.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
-
-
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-    )
-    return Progress(*columns, TextColumn("events"), TimeRemainingColumn(), console=ERR)
-
-
 def main() -> None:
     """Run a command; an error that has an explanation is explained, not traced."""
     logs.set_up()
@@ -262,7 +212,7 @@ def main() -> None:
     except SettingsError as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
-    except (EmbeddedError, LeaseTakenError, StreamsSetAsideError) as error:
+    except (EmbeddedError, LeaseTakenError, NothingToGoBackToError, StreamsSetAsideError) as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except RefusedError as refused:

@@ -8,6 +8,14 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from service.database import database
 from service.postgres import Connection, connect
@@ -34,6 +42,17 @@ SomeBook = Annotated[
 # a table that is piped into a file or a pager need not fit a screen
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 ERR = Console(stderr=True, highlight=False)
+
+
+def progress() -> Progress:
+    """Bars for long work, on standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+    )
+    return Progress(*columns, TimeRemainingColumn(), console=ERR)
 
 
 def the_book(settings: Settings, book: str | None) -> str:

@@ -83,14 +83,33 @@ async def _project(conn: Connection, target: Target, events: Sequence[Event]) ->
         else:
             streams.setdefault(stream, []).append(entry)
     folds, steps = await _fold_streams(conn, target, streams, until=events[0].position - 1)
-    done.extend(steps)
-    await _write(conn, target, EVENTS, done)
+    await _write(conn, target, EVENTS, [*done, *steps])
+    await _write_streams(conn, target, folds, steps)
+    await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
+
+
+async def project_stream(conn: Connection, target: Target, stream: str, until: int) -> None:
+    """Fold one stream from its beginning up to a position, and write its rows."""
+    entries = await stream_entries(conn, target, stream, until)
+    if not entries:
+        return
+    folded, steps = fold(entries)
+    await _write(conn, target, EVENTS, steps)
+    await _write_streams(conn, target, {stream.partition("-")[0]: [folded]}, steps)
+    await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
+
+
+async def _write_streams(
+    conn: Connection,
+    target: Target,
+    folds: Mapping[str, Sequence[Fold[Any]]],
+    steps: Sequence[Step],
+) -> None:
+    for category, of_category in folds.items():
+        await _write(conn, target, BY_CATEGORY[category], of_category)
     for category, projection in STEPS_OF.items():
         of_steps = [s for s in steps if s.entry.aggregate is BY_CATEGORY[category].aggregate]
         await _write(conn, target, projection, of_steps)
-    for category, of_category in folds.items():
-        await _write(conn, target, BY_CATEGORY[category], of_category)
-    await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
 
 
 async def _fold_streams(

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.answers import AccessAnswer, History
+from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
 from service.serve import Trial
@@ -71,7 +72,7 @@ def history(out: Console, answer: History) -> None:
     out.print(table)
 
 
-def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[str, Any]]) -> None:
+def status(out: Console, books: Sequence[dict[str, Any]], aside: Sequence[dict[str, Any]]) -> None:
     """Checkpoints beside the end of their books, and the streams that are set aside."""
     table = Table("book", "events", "read models at", "lag in events")
     for row in books:
@@ -79,14 +80,37 @@ def status(out: Console, books: Sequence[dict[str, Any]], parked: Sequence[dict[
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
         table.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
     out.print(table)
-    if not parked:
-        return
-    aside = Table("book", "stream set aside", "at position", "because of")
-    for row in parked:
-        reason = row["error"].strip().splitlines()[-1]
-        aside.add_row(row["book"], row["stream"], str(row["position"]), reason)
-    out.print(aside)
-    out.print("Their rows are stale. After the cause is mended: daybook rebuild")
+    if aside:
+        parked(out, aside)
+        out.print("Their rows are stale. After the cause is mended: daybook parked retry")
+
+
+def parked(out: Console, aside: Sequence[dict[str, Any]]) -> None:
+    """The streams that are set aside."""
+    table = Table("book", "stream set aside", "at position", "because of")
+    for row in aside:
+        reason = escape(row["error"].strip().splitlines()[-1])
+        table.add_row(row["book"], escape(row["stream"]), str(row["position"]), reason)
+    out.print(table if aside else "No stream is set aside.")
+
+
+def differences(out: Console, found: Sequence[Difference], verb: str) -> None:
+    """What differs between two builds: how many rows, in which fields, and some examples."""
+    for one in found:
+        if not one.rows:
+            continue
+        steps = [f"{old} → {new} in {n}" for (old, new), n in one.statuses.most_common()]
+        counts = [f"{name} in {n}" for name, n in one.fields.most_common() if name != "status"]
+        counts += [f"{n} {what}" for n, what in (
+            (one.only_live, "are gone"), (one.only_fresh, "are new"),
+        ) if n]  # fmt: skip
+        said = "; ".join(([f"status {', '.join(steps)}"] if steps else []) + counts)
+        out.print(f"{one.rows} {one.projection} {verb}: {said}", markup=False, soft_wrap=True)
+        for key, fields in one.examples.items():
+            shown = ", ".join(f"{name} {old!r} → {new!r}" for name, (old, new) in fields.items())
+            out.print(f"  {key}: {shown}", markup=False, soft_wrap=True)
+    if not any(one.rows for one in found):
+        out.print(f"No row differs: {', '.join(one.projection for one in found)}.", soft_wrap=True)
 
 
 def refusals(out: Console, counts: Sequence[tuple[str, RefusalCount]]) -> None:

@@ -1,0 +1,165 @@
+"""Before and after a rebuild: what it would change, the way back, and streams set aside."""
+
+from typing import Any
+
+import pytest
+
+from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS
+from projections.projection import Projection
+from projections.subscriptions import SUBSCRIPTIONS
+from service import projector
+from service.compare import Difference
+from service.parked import retry
+from service.postgres import Connection
+from service.problems import Problem
+from service.projector import advance, live_tables
+from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
+from service.store import append
+from tests.builders import at, body, delivery
+from tests.service.test_projector import contents
+
+
+async def tell(conn: Connection, *bodies: bytes) -> None:
+    await append(conn, "test", [delivery(content) for content in bodies])
+    while await advance(conn, "test"):
+        pass
+
+
+async def renewals(conn: Connection, first: int, last: int) -> None:
+    await tell(
+        conn,
+        *(
+            body("subscription.renewed", "active", at(n), f"sub_{n % 7}")
+            for n in range(first, last)
+        ),
+    )
+
+
+def by_name(found: list[Difference]) -> dict[str, Difference]:
+    return {one.projection: one for one in found if one.rows}
+
+
+async def test_a_preview_of_what_is_right_shows_nothing_and_switches_nothing(
+    conn: Connection,
+) -> None:
+    await renewals(conn, 0, 20)
+    before = await live_tables(conn)
+    assert by_name(await preview(conn)) == {}
+    assert await live_tables(conn) == before
+
+
+async def test_a_preview_tells_which_rows_change_and_how(conn: Connection) -> None:
+    await renewals(conn, 0, 20)
+    await conn.execute(
+        "update read.subscriptions_v1 set status = 'on_hold' where subscription_id <= 'sub_2'"
+    )
+    await conn.execute("delete from read.customers_v1")
+    await conn.execute("update read.events_v1 set verdict = 'unexpected' where position = 3")
+    found = by_name(await preview(conn))
+    assert set(found) == {"subscriptions", "customers", "events"}
+    assert found["subscriptions"].rows == 3
+    assert found["subscriptions"].statuses == {("on_hold", "active"): 3}
+    assert found["subscriptions"].examples["sub_0"] == {"status": ("on_hold", "active")}
+    assert found["customers"].only_fresh == 1
+    assert found["events"].fields == {"verdict": 1}
+    await rebuild(conn)
+    assert by_name(await preview(conn)) == {}
+
+
+async def test_the_way_back_is_up_to_date_and_leads_forth_again(conn: Connection) -> None:
+    await renewals(conn, 0, 10)
+    first = await live_tables(conn)
+    await rebuild(conn)
+    second = await live_tables(conn)
+    await renewals(conn, 10, 25)
+    rows = await contents(conn)
+    assert await undo(conn) == {"test": 25}
+    assert await live_tables(conn) == first
+    assert await contents(conn) == rows
+    await renewals(conn, 25, 30)
+    rows = await contents(conn)
+    await undo(conn)
+    assert await live_tables(conn) == second
+    assert await contents(conn) == rows
+
+
+async def test_a_part_that_was_rebuilt_goes_back_alone(conn: Connection) -> None:
+    await renewals(conn, 0, 10)
+    await rebuild(conn)
+    await renewals(conn, 10, 15)
+    await rebuild(conn, [BY_NAME["subscriptions"], BY_NAME["movements"]])
+    await renewals(conn, 15, 25)
+    rows = await contents(conn)
+    await undo(conn)
+    assert await contents(conn) == rows
+
+
+async def test_there_may_be_no_way_back(empty_database_url: str) -> None:
+    from service.migrations import migrate  # noqa: PLC0415
+    from service.postgres import connect  # noqa: PLC0415
+
+    async with await connect(empty_database_url) as conn:
+        await migrate(conn)
+        with pytest.raises(NothingToGoBackToError):
+            await undo(conn)
+
+
+@pytest.mark.parametrize("name", [p.name for p in PROJECTIONS])
+async def test_each_part_alone_is_what_it_was(name: str, conn: Connection) -> None:
+    await renewals(conn, 0, 10)
+    await tell(conn, body("payment.succeeded", "succeeded", at(1), "pay_1"), b"no json")
+    await tell(conn, body("subscription.on_hold", "on_hold", at(-5), "sub_3"))
+    rows = await contents(conn)
+    await rebuild(conn, [BY_NAME[name]])
+    assert await contents(conn) == rows
+
+
+def break_sub_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fragile(folded: Any) -> Any:  # noqa: ANN401
+        if folded.state.id == "sub_bad" and folded.position > 2:
+            raise RuntimeError("no such luck")
+        return SUBSCRIPTIONS.row(folded)
+
+    parts = {name: getattr(SUBSCRIPTIONS, name) for name in SUBSCRIPTIONS.__struct_fields__}
+    broken = Projection(**parts | {"row": fragile})
+    monkeypatch.setitem(BY_CATEGORY, "subscription", broken)
+    monkeypatch.setitem(BY_NAME, "subscriptions", broken)
+
+
+TOLD = [
+    body("subscription.renewed", "active", at(n), identity)
+    for n, identity in enumerate(["sub_1", "sub_bad", "sub_bad", "sub_2", "sub_bad"])
+]
+
+
+async def test_a_rebuild_sets_aside_what_live_does_and_both_show_the_same(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        break_sub_bad(patch)
+        await tell(conn, *TOLD)
+        live = await contents(conn)
+        aside = await projector.parked_streams(conn, projector.Target("test", None, {}))
+        await rebuild(conn)
+        assert await contents(conn) == live
+        assert aside == {"subscription-sub_bad"}
+        assert await projector.parked_streams(conn, projector.Target("test", None, {})) == aside
+        said = await retry(conn, "test", "subscription-sub_bad")
+        assert said is not None
+        assert said.rstrip().endswith("RuntimeError: no such luck")
+    # the cause is mended
+    assert await retry(conn, "test", "subscription-sub_bad") is None
+    assert await projector.parked_streams(conn, projector.Target("test", None, {})) == set()
+    rows = await contents(conn)
+    await rebuild(conn)
+    assert await contents(conn) == rows
+    with pytest.raises(Problem, match="not set aside"):
+        await retry(conn, "test", "subscription-sub_bad")
+
+
+async def test_many_processes_write_what_one_does(conn: Connection) -> None:
+    await renewals(conn, 0, 300)
+    await tell(conn, *TOLD, b"no json", body("dispute.opened", "opened", at(3), "dp_1"))
+    rows = await contents(conn)
+    await rebuild(conn, processes=2)
+    assert await contents(conn) == rows
