@@ -1,0 +1,26 @@
+"""Processes for the tests that kill them: a projector, and a rebuild.
+
+``python -m tests.acceptance.projecting follow|rebuild URL``
+"""
+
+import asyncio
+import sys
+
+from service.following import Projector
+from service.postgres import connect
+from service.rebuild import rebuild
+
+
+async def follow(url: str) -> None:
+    """Project the book ``test`` until killed."""
+    await Projector(url, "test").run()
+
+
+async def rebuild_all(url: str) -> None:
+    """Rebuild everything once, in processes of its own."""
+    async with await connect(url) as conn:
+        await rebuild(conn, processes=2)
+
+
+if __name__ == "__main__":
+    asyncio.run({"follow": follow, "rebuild": rebuild_all}[sys.argv[1]](sys.argv[2]))
