@@ -4,7 +4,6 @@ A month is a twelfth of a year, which has 365 days and 52 weeks. An amount count
 subscription is ``active`` or ``past_due``: both are still to be paid for.
 """
 
-from fractions import Fraction
 from typing import Literal
 
 from msgspec import Struct
@@ -54,7 +53,9 @@ def monthly(state: subscription.State) -> int:
     amount, count = state.recurring_pre_tax_amount, state.payment_frequency_count
     if amount is None or not count or interval not in _A_YEAR:
         return 0
-    return round(Fraction(amount * _A_YEAR[interval], 12 * count))
+    # a half goes to the even neighbour, as round() would; in integers, since every event asks
+    whole, rest = divmod(amount * _A_YEAR[interval], 12 * count)
+    return whole + (2 * rest > 12 * count or (2 * rest == 12 * count and whole % 2))
 
 
 def _kind(step: Step, before: int, after: int, *, counted: bool, counts: bool) -> Kind | None:

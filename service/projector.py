@@ -116,16 +116,17 @@ async def _fold_streams(
     conn: Connection, target: Target, streams: Mapping[str, list[Entry]], until: int
 ) -> tuple[dict[str, list[Fold[Any]]], list[Step]]:
     memos = await _memos(conn, target, streams)
-    folds: dict[str, list[Fold[Any]]] = {}
-    steps: list[Step] = []
+    done: dict[str, tuple[Fold[Any], list[Step]] | None] = {}
     for stream, entries in streams.items():
         memo = memos.get(stream)
         kept = BY_CATEGORY[stream.partition("-")[0]].name in target.tables
-        done = extend(memo, entries) if memo else fold(entries) if kept else None
-        if done is None:
-            earlier = await stream_entries(conn, target, stream, until)
-            done = fold([*earlier, *entries])
-        folded, stepped = done
+        done[stream] = extend(memo, entries) if memo else fold(entries) if kept else None
+    again = [stream for stream, one in done.items() if one is None]
+    earlier = await _streams_entries(conn, target, again, until) if again else {}
+    folds: dict[str, list[Fold[Any]]] = {}
+    steps: list[Step] = []
+    for stream, entries in streams.items():
+        folded, stepped = done[stream] or fold([*earlier.get(stream, ()), *entries])
         folds.setdefault(stream.partition("-")[0], []).append(folded)
         steps.extend(stepped)
     return folds, steps
@@ -173,14 +174,24 @@ async def _merge_customers(
 
 async def stream_entries(conn: Connection, target: Target, stream: str, until: int) -> list[Entry]:
     """The entries of one stream up to a position, as the index of ``target`` knows them."""
+    return (await _streams_entries(conn, target, [stream], until)).get(stream, [])
+
+
+async def _streams_entries(
+    conn: Connection, target: Target, streams: Sequence[str], until: int
+) -> dict[str, list[Entry]]:
     index = target.tables.get(EVENTS.name) or target.index
     assert index is not None, "a target without an index of events"  # noqa: S101
     statement = sql.fill("read/stream", events=sql.relation(index))
-    params = {"book": target.book, "stream": stream, "until": until}
+    params = {"book": target.book, "streams": streams, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
-    entries = [read(event_of(row), target.business_id) for row in await found.fetchall()]
-    # the book may name another business since the index was built
-    return [entry for entry in entries if entry.stream == stream]
+    entries: dict[str, list[Entry]] = {}
+    for row in await found.fetchall():
+        entry = read(event_of(row), target.business_id)
+        # the book may name another business since the index was built
+        if entry.stream is not None and entry.stream == row["stream"]:
+            entries.setdefault(entry.stream, []).append(entry)
+    return entries
 
 
 async def _write(
