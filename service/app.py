@@ -22,7 +22,6 @@ from service import api, webhooks
 from service.allowance import Allowance
 from service.auth import Gate
 from service.background import flush_every
-from service.builds import missing
 from service.ingest import Verifier
 from service.keyring import Keyring
 from service.notices import Notifier
@@ -40,6 +39,7 @@ from service.refusals import Refusals
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.tips import Tips
+from service.versions import shown
 from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
@@ -171,7 +171,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     while not state.built.is_set():
         with suppress(*UNAVAILABLE):
             async with state.pool.connection() as conn:
-                if not await missing(conn):
+                if await shown(conn):
                     state.built.set()
                     return
         await asyncio.sleep(_ASK_SECONDS)

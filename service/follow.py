@@ -14,6 +14,7 @@ from service.postgres import connect, is_away
 from service.prepare import prepare
 from service.rebuild import open_checkpoints, rebuild
 from service.settings import Settings
+from service.versions import shown
 
 _log = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ async def _build(url: str) -> None:
         try:
             async with await connect(url) as conn:
                 if await missing(conn):
+                    if await shown(conn):
+                        _log.info("the rows of the version before are shown meanwhile")
                     await rebuild(conn)
                 await open_checkpoints(conn)
                 if await roles.alters(conn):

@@ -32,6 +32,7 @@ from service.lease import REBUILD, Lease, held
 from service.postgres import Connection, url_of
 from service.projector import LIVE, Target, checkpoint, live_tables, project, set_checkpoint
 from service.store import Book, books, events_after
+from service.versions import drop_old
 from service.workers import Task, Workers, processors, working
 
 _CHUNK = 10_000  # positions that a process reads and decodes at a time
@@ -95,6 +96,8 @@ async def rebuild(
         async with conn.transaction():
             await _catch_up_locked(conn, build)
             await _switch(conn, build)
+        if build.whole:
+            await drop_old(conn)
         return build.positions
 
 

@@ -1,0 +1,84 @@
+"""A new version of the read models, while only an older one is built.
+
+The rows of the older version are shown under the new one's names, as they are, until the new ones
+are ready: columns that it lacks are null, and their checkpoints stand still. The older version's
+tables stay, for its own processes in a rolling deployment, until a third version comes.
+"""
+
+from typing import Any
+
+from psycopg.sql import SQL, Composed, Identifier
+
+from projections.catalog import PROJECTIONS
+from projections.projection import VERSION, Projection
+from service import sql
+from service.builds import missing
+from service.copying import types_of
+from service.postgres import Connection
+
+
+async def shown(conn: Connection) -> bool:
+    """Whether readers find rows, of this version or borrowed from the one before.
+
+    Several processes may ask at once; the first of them borrows.
+    """
+    if not await missing(conn):
+        return True
+    async with conn.transaction():
+        older = await _older(conn)
+        if older is None:
+            return False
+        await conn.execute(sql.text("read/lock_builds"), {"version": older})
+        if not await missing(conn):
+            return True
+        for projection in PROJECTIONS:
+            await _borrow(conn, projection, older)
+        params = {"version": VERSION, "older": older}
+        await conn.execute(sql.text("read/borrow_checkpoints"), params)
+    return True
+
+
+async def drop_old(conn: Connection) -> None:
+    """Drop the versions before the last one before this."""
+    older = await _older(conn)
+    if older is None:
+        return
+    found = await conn.execute(sql.text("read/old_relations"), {"version": older})
+    for row in await found.fetchall():
+        await conn.execute(
+            sql.fill(
+                "read/drop_view" if row["is_view"] else "read/drop",
+                view=sql.relation(row["name"]),
+                table=sql.relation(row["name"]),
+            )
+        )
+    await conn.execute(sql.text("read/forget_versions"), {"version": older})
+
+
+async def _older(conn: Connection) -> int | None:
+    found = await conn.execute(sql.text("read/older_version"), {"version": VERSION})
+    row = await found.fetchone()
+    return row["version"] if row else None
+
+
+async def _borrow(conn: Connection, projection: Projection[Any], older: int) -> None:
+    view = f"{projection.name}_v{older}"
+    found = await conn.execute(sql.text("read/columns"), {"name": view})
+    has = {row["name"] for row in await found.fetchall()}
+    if not has:
+        # a projection that the older version did not have is not ready yet
+        return
+    kinds = zip(projection.column_names, types_of(projection.columns), strict=True)
+    columns = [SQL("book"), *(_column(name, kind.sql, has) for name, kind in kinds)]
+    statement = sql.fill(
+        "read/borrow",
+        view=sql.relation(projection.view),
+        columns=SQL(", ").join(columns),
+        older=sql.relation(view),
+    )
+    await conn.execute(statement)
+
+
+def _column(name: str, kind: Any, has: set[str]) -> Composed:  # noqa: ANN401 - literal SQL
+    value = Identifier(name) if name in has else SQL("null")
+    return SQL("{}::" + kind + " as {}").format(value, Identifier(name))

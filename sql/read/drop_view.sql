@@ -1,0 +1,2 @@
+-- Drop a view of the read models.
+drop view {view}

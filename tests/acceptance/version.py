@@ -1,0 +1,65 @@
+"""A rebuild as another version of Daybook would run it: ``python -m tests.acceptance.version``.
+
+``VERSION COLUMN build|show URL``: the version; a column that its subscriptions have beside the
+others, or ``-``; then whether to build, or only to show what there is and print a page's positions.
+"""
+
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+
+import projections.projection as shape
+
+number, column, doing, url = sys.argv[1:]
+shape.VERSION = int(number)
+
+from projections import subscriptions  # noqa: E402 - after the version is another one
+
+if column != "-":
+    columns = subscriptions.SUBSCRIPTIONS.columns
+    fields = [(f.name, f.type) for f in msgspec.structs.fields(columns)]
+    wider: Any = msgspec.defstruct("Row", [*fields, (column, str | None, None)])
+    known = subscriptions.row
+
+    def row(folded: Any) -> Any:  # noqa: ANN401
+        return wider(*msgspec.structs.astuple(known(folded)), f"new in {number}")
+
+    parts = msgspec.structs.asdict(subscriptions.SUBSCRIPTIONS)
+    subscriptions.SUBSCRIPTIONS = type(subscriptions.SUBSCRIPTIONS)(
+        **parts | {"columns": wider, "row": row}
+    )
+
+from service import sql  # noqa: E402
+from service.postgres import connect  # noqa: E402
+from service.rebuild import rebuild  # noqa: E402
+from service.versions import shown  # noqa: E402
+
+text = sql.text
+
+
+def wider_table(name: str) -> Any:  # noqa: ANN401 - as literal as the original
+    said: Any = text(name)
+    if name == "read/subscriptions/table" and column != "-":
+        return said.rstrip().removesuffix(")") + f", {column} text)"
+    return said
+
+
+sql.text = wider_table  # type: ignore[assignment]
+
+
+async def main() -> None:
+    """Do it, and print the subscriptions that readers of this version see."""
+    async with await connect(url) as conn:
+        await shown(conn)
+        if doing == "build":
+            await rebuild(conn)
+        found = await conn.execute(
+            f"select * from read.subscriptions_v{number} order by subscription_id"  # type: ignore[arg-type] # noqa: S608
+        )
+        seen = await found.fetchall()
+        print(msgspec.json.encode([r.get(column, r["status"]) for r in seen]).decode())  # noqa: T201
+
+
+asyncio.run(main())
