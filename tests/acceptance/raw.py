@@ -34,9 +34,9 @@ def connection(service: Service) -> socket.socket:
 
 
 def answer(sent: socket.socket) -> bytes:
-    """One answer, whole; less if the connection ends before."""
+    """One answer, whole; less if the connection, or the time that it was given, ends before."""
     got = b""
-    with suppress(ConnectionError):
+    with suppress(ConnectionError, TimeoutError):
         while more := sent.recv(65536):
             got += more
             head, ended, body = got.partition(b"\r\n\r\n")

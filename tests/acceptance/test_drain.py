@@ -47,7 +47,7 @@ def test_what_was_accepted_is_answered(scratch: Path) -> None:
     service.client.close()
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path) -> None:
     data = scratch / "data"
     service = Service(scratch, "--data-dir", str(data), "--workers", "2").start()

@@ -72,7 +72,7 @@ def service(scratch: Path) -> Iterator[Service]:
     assert started.stop() == 0
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(25, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.long)])
 def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> None:
     data = scratch / "data"
     with provider(service, service.find(r"SECRET=(\S+)")) as made:

@@ -19,6 +19,7 @@ import pytest
 from domain.events import Event
 from service.postgres import Connection, connect
 from service.store import books, events_after
+from tests.conftest import as_owner
 from tests.service.test_store import rows_of, verify
 from tests.service.writing import Written, together, write
 
@@ -99,8 +100,10 @@ async def test_nothing_is_skipped_and_nothing_doubled(
     ("mutant", "complaint"), [("no lock", "failed"), ("a sequence", "reader skipped")]
 )
 async def test_without_the_lock_it_is_noticed(
-    mutant: str, complaint: str, database_url: str, conn: Connection
+    mutant: str, complaint: str, database_url: str
 ) -> None:
-    await conn.execute("create sequence tampered")
-    written, seen = await write_and_follow(database_url, 60, mutant)
-    assert complaint in await complaints(conn, written, seen)
+    url = as_owner(database_url)
+    async with await connect(url) as conn:
+        await conn.execute("create sequence tampered")
+        written, seen = await write_and_follow(url, 60, mutant)
+        assert complaint in await complaints(conn, written, seen)
