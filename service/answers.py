@@ -19,12 +19,12 @@ class AccessAnswer(Struct, frozen=True):
     entitled: bool
     until: datetime | None
     because: tuple[Because, ...]
-    at: datetime
     position: str
+    at: datetime
 
 
 class Page(Struct, frozen=True):
-    """A page of a list, newest first; ``next_cursor`` asks for the next one, null at the end."""
+    """A page of a list; ``next_cursor`` asks for the next one, null at the end."""
 
     data: list[dict[str, Any]]
     next_cursor: str | None
@@ -39,7 +39,7 @@ class HistoryEntry(Struct, frozen=True):
     leads to the exact bytes.
     """
 
-    position: str
+    event_position: str
     type: str
     occurred_at: datetime
     sent_at: datetime
@@ -58,10 +58,11 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """All events of a resource."""
+    """Events of a resource; ``next_cursor`` asks for the next ones, null at the end."""
 
     stream: str
-    entries: list[HistoryEntry]
+    data: list[HistoryEntry]
+    next_cursor: str | None
     position: str
 
 
@@ -149,7 +150,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
     entry = step.entry
     event = entry.event
     return HistoryEntry(
-        position=str(event.position),
+        event_position=str(event.position),
         type=entry.type,
         occurred_at=entry.occurred_at,
         sent_at=event.sent_at,

@@ -28,6 +28,7 @@ from service.keyring import Keyring
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
+from service.problem_pages import PROBLEM_ROUTES
 from service.problems import (
     Problem,
     on_http_exception,
@@ -104,7 +105,7 @@ def build(
         _log.info("stopped")
 
     app = Litestar(
-        route_handlers=[api.ROUTER, healthz, readyz],
+        route_handlers=[api.ROUTER, healthz, readyz, *PROBLEM_ROUTES],
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
         exception_handlers={
