@@ -46,14 +46,17 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
         yield conn, given
 
 
-def taking(*parameters: QueryParameter, scope: str = "read") -> dict[str, Any]:
+def taking(
+    *parameters: QueryParameter, answer: str | None = None, scope: str = "read"
+) -> dict[str, Any]:
     """What a route declares as its ``opt``.
 
     Args:
         parameters: those that it takes, and no others.
+        answer: the name of the schema of its answer, where its annotation does not say it.
         scope: the one that its caller's key must have.
     """
-    return {"parameters": parameters, "scope": scope}
+    return {"parameters": parameters, "answer": answer, "scope": scope}
 
 
 def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:

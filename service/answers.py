@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from domain.access import Because
 from domain.fold import Step
 from domain.machine import START
+from domain.payment import Period
 from domain.story import headline, reported_after, sentence
 
 
@@ -29,6 +30,34 @@ class Page(Struct, frozen=True):
     data: list[dict[str, Any]]
     next_cursor: str | None
     position: str
+
+
+class RelatedRefund(Struct, frozen=True):
+    """A refund of a payment; the amount in minor units of ``currency``."""
+
+    refund_id: str
+    status: str
+    amount: int | None
+    currency: str | None
+
+
+class RelatedDispute(Struct, frozen=True):
+    """A dispute of a payment; the amount in minor units of ``currency``."""
+
+    dispute_id: str
+    status: str
+    amount: int | None
+    currency: str | None
+
+
+class RelatedPayment(Struct, frozen=True):
+    """A payment of a subscription; the amount in minor units of ``currency``."""
+
+    payment_id: str
+    status: str
+    total_amount: int | None
+    currency: str | None
+    periods: list[Period]
 
 
 class HistoryEntry(Struct, frozen=True):

@@ -114,7 +114,7 @@ async def get_counts(request: Asking) -> Counts:
 
 
 @get(
-    "/events/{position:str}",
+    "/events/{event_position:str}",
     operation_id="get_event",
     summary="One event: what is stored of it, and its verdict",
     description="Everything that is kept of one recorded webhook but its body. `headers` needs the"
@@ -122,17 +122,17 @@ async def get_counts(request: Asking) -> Counts:
     tags=["events"],
     opt=taking(FIELDS),
 )
-async def get_event(position: str, request: Asking) -> EventAnswer:
+async def get_event(event_position: str, request: Asking) -> EventAnswer:
     """Proof of what was received."""
     async with asking(request) as (conn, given):
-        event = await event_reads.event(conn, request.user.book, place(position))
+        event = await event_reads.event(conn, request.user.book, place(event_position))
     if "audit" not in request.user.scopes:
         event = replace(event, headers=None)
     return thinned(event, given["fields"])
 
 
 @get(
-    "/events/{position:str}/body",
+    "/events/{event_position:str}/body",
     operation_id="get_event_body",
     summary="The exact bytes of an event",
     description="Byte for byte what the provider sent and signed, whether or not it is JSON. Needs"
@@ -141,10 +141,10 @@ async def get_event(position: str, request: Asking) -> EventAnswer:
     media_type="application/json",
     opt=taking(scope="audit"),
 )
-async def get_event_body(position: str, request: Asking) -> Answer:
+async def get_event_body(event_position: str, request: Asking) -> Answer:
     """What the signature was made over."""
     async with asking(request) as (conn, _):
-        content = await event_reads.body(conn, request.user.book, place(position))
+        content = await event_reads.body(conn, request.user.book, place(event_position))
         checkpoint = await reads.position(conn, request.user.book)
     # whatever the sender called it, a browser must not take it for a page
     headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}

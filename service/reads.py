@@ -57,7 +57,10 @@ async def resource_past(
     if folded is None:
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")
     supplies = next(e for e in entries if e.event.position == folded.snapshot_position)
-    return {**documents.resource(folded, supplies.event.body), "position": str(checkpoint)}
+    return {
+        **documents.resource(projection, folded, supplies.event.body),
+        "position": str(checkpoint),
+    }
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much

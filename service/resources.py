@@ -17,6 +17,7 @@ from service.past import past
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import Target
+from service.resource_schemas import named
 from service.store import books
 
 
@@ -43,7 +44,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         description="All filters that are given hold at once. Follow `next_cursor` until it is"
         " null: no entry is missed or shown twice, however many are added meanwhile.",
         tags=[name],
-        opt=taking(*asked.resources(projection)),
+        opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
     )
     async def list_resources(request: Asking) -> Page:
         async with asking(request) as (conn, given):
@@ -64,22 +65,23 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
 
     @get(
-        f"/{projection.name}/{{resource_id:str}}",
+        f"/{projection.name}/{{{projection.key}:str}}",
         operation_id=f"get_{one}",
         summary=f"One of the {projection.name.replace('_', ' ')}",
         description="The provider's latest snapshot under its own names, and what we know beside;"
         " with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
-        opt=taking(*(CLOCKS if projection.aggregate else ()), FIELDS),
+        opt=taking(*(CLOCKS if projection.aggregate else ()), FIELDS, answer=named(projection)),
     )
-    async def get_resource(resource_id: str, request: Asking) -> dict[str, Any]:
+    async def get_resource(request: Asking) -> dict[str, Any]:
+        identity = request.path_params[projection.key]
         async with asking(request) as (conn, given):
             moments = past(given.get("as_of"), given.get("known_at"), datetime.now(UTC))
             if moments:
                 target = await target_of(conn, request.user.book)
-                told = await reads.resource_past(conn, target, projection, resource_id, moments)
+                told = await reads.resource_past(conn, target, projection, identity, moments)
             else:
-                told = await reads.resource(conn, request.user.book, projection, resource_id)
+                told = await reads.resource(conn, request.user.book, projection, identity)
         return thinned(told, given["fields"])
 
     return get_resource
@@ -89,7 +91,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
 
     @get(
-        f"/{projection.name}/{{resource_id:str}}/history",
+        f"/{projection.name}/{{{projection.key}:str}}/history",
         operation_id=f"get_{one}_history",
         summary=f"What happened to one of the {projection.name.replace('_', ' ')}",
         description="Each event in the order of the world, with the status before and after, its"
@@ -97,13 +99,13 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         tags=[projection.name],
         opt=taking(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
     )
-    async def get_history(resource_id: str, request: Asking) -> History:
+    async def get_history(request: Asking) -> History:
         async with asking(request) as (conn, given):
             target = await target_of(conn, request.user.book)
             page = await event_reads.history(
                 conn,
                 target,
-                f"{category}-{resource_id}",
+                f"{category}-{request.path_params[projection.key]}",
                 past(given["as_of"], given["known_at"], datetime.now(UTC)),
                 order=cursors.order(given["cursor"], given["sort"], asked.HISTORY_SORTS, int),
                 limit=given["limit"],
