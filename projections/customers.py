@@ -49,4 +49,5 @@ CUSTOMERS = Projection[State](
     columns=Row,
     row=row,
     filters=("email",),
+    sorts=("created_at",),
 )

@@ -31,6 +31,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
         columns: the row's type.
         row: makes the row of one folded thing.
         filters: the columns that the API offers as filters.
+        sorts: the times that the API offers as orders, the usual one first; never null.
         aggregate: the aggregate whose streams it shows, if it shows one's.
     """
 
@@ -39,6 +40,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     columns: type[Any]
     row: Callable[[T], Any]
     filters: tuple[str, ...] = ()
+    sorts: tuple[str, ...] = ("created_at", "status_since")
     aggregate: Aggregate | None = None
 
     @property

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from domain.access import Because
 from domain.fold import Step
 from domain.machine import START
+from domain.payment import Period
 from domain.story import headline, reported_after, sentence
 
 
@@ -19,16 +20,44 @@ class AccessAnswer(Struct, frozen=True):
     entitled: bool
     until: datetime | None
     because: tuple[Because, ...]
-    at: datetime
     position: str
+    at: datetime
 
 
 class Page(Struct, frozen=True):
-    """A page of a list, newest first; ``next_cursor`` asks for the next one, null at the end."""
+    """A page of a list; ``next_cursor`` asks for the next one, null at the end."""
 
     data: list[dict[str, Any]]
     next_cursor: str | None
     position: str
+
+
+class RelatedRefund(Struct, frozen=True):
+    """A refund of a payment; the amount in minor units of ``currency``."""
+
+    refund_id: str
+    status: str
+    amount: int | None
+    currency: str | None
+
+
+class RelatedDispute(Struct, frozen=True):
+    """A dispute of a payment; the amount in minor units of ``currency``."""
+
+    dispute_id: str
+    status: str
+    amount: int | None
+    currency: str | None
+
+
+class RelatedPayment(Struct, frozen=True):
+    """A payment of a subscription; the amount in minor units of ``currency``."""
+
+    payment_id: str
+    status: str
+    total_amount: int | None
+    currency: str | None
+    periods: list[Period]
 
 
 class HistoryEntry(Struct, frozen=True):
@@ -39,7 +68,7 @@ class HistoryEntry(Struct, frozen=True):
     leads to the exact bytes.
     """
 
-    position: str
+    event_position: str
     type: str
     occurred_at: datetime
     sent_at: datetime
@@ -58,10 +87,11 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """All events of a resource."""
+    """Events of a resource; ``next_cursor`` asks for the next ones, null at the end."""
 
     stream: str
-    entries: list[HistoryEntry]
+    data: list[HistoryEntry]
+    next_cursor: str | None
     position: str
 
 
@@ -149,7 +179,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
     entry = step.entry
     event = entry.event
     return HistoryEntry(
-        position=str(event.position),
+        event_position=str(event.position),
         type=entry.type,
         occurred_at=entry.occurred_at,
         sent_at=event.sent_at,

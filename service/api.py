@@ -1,69 +1,55 @@
 """The door out: the REST API over the read models, under ``/v1``."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from litestar import Request, Response, Router, get
-from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar import Router, get
 from msgspec.structs import replace
 
 from domain.access import Policy
-from domain.catalog import BY_CATEGORY
-from service import access_reads, event_reads
+from service import access_reads, asked, cursors, event_reads, reads
+from service.answering import (
+    POSITION,
+    Answer,
+    Asking,
+    asking,
+    taking,
+    thinned,
+    thinned_page,
+)
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import scoped
 from service.changes import CHANGE_ROUTES
 from service.csv_answers import CsvAnswers
 from service.disputes import list_due_disputes
-from service.keys import Caller
 from service.metrics import METRIC_ROUTES
-from service.parameters import (
-    AsOf,
-    CursorText,
-    KnownAt,
-    Limit,
-    after_place,
-    allow,
-    event_filters,
-    place,
-    several,
-)
+from service.parameter_kinds import CLOCKS, FIELDS
+from service.parameters import place
 from service.past import past
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 from service.search import search
-
-Asking = Request[Caller, None, State]
 
 
 @get(
     "/customers/{customer_id:str}/access",
     operation_id="get_customer_access",
     summary="Is this customer entitled, until when, because of what",
+    description="Ask on every login. A customer of whom nothing is recorded is not entitled. With"
+    " `as_of` and `known_at`: was this customer entitled then, and what did we know.",
     tags=["customers"],
+    opt=taking(*CLOCKS),
 )
-async def get_access(
-    customer_id: str,
-    request: Asking,
-    state: State,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> AccessAnswer:
-    """Ask on every login. A customer of whom nothing is recorded is not entitled.
-
-    With `as_of` and `known_at`: was this customer entitled then, and what did we know.
-    """
-    allow(request, "as_of", "known_at")
+async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
+    """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
-    asked = past(as_of, known_at, now)
-    policy = state.policies.get(book, Policy())
-    async with state.pool.connection() as conn:
-        if not asked:
+    policy = request.app.state.policies.get(book, Policy())
+    async with asking(request) as (conn, given):
+        moments = past(given["as_of"], given["known_at"], now)
+        if not moments:
             return await access_reads.access(conn, book, customer_id, now, policy)
         target = await target_of(conn, book)
         return await access_reads.access_past(
-            conn, target, customer_id, asked, now=now, policy=policy
+            conn, target, customer_id, moments, now=now, policy=policy
         )
 
 
@@ -71,48 +57,48 @@ async def get_access(
     "/customers/{customer_id:str}/timeline",
     operation_id="get_customer_timeline",
     summary="Everything that concerns a customer, latest first",
+    description="All events that name the customer, of all resources, in the order of the world;"
+    " disputes too, which name none and belong to whoever made the payment.",
     tags=["customers"],
+    opt=taking(*asked.TIMELINE),
 )
-async def get_timeline(  # noqa: PLR0913, PLR0917 - one parameter a parameter
-    customer_id: str,
-    request: Asking,
-    state: State,
-    limit: Limit = 20,
-    cursor: CursorText = None,
-    kind: Annotated[
-        str | None,
-        Parameter(description=f"Some of {', '.join(BY_CATEGORY)}, separated by commas."),
-    ] = None,
-) -> EventPage:
-    """All events that name the customer, of all resources, in the order of the world."""
-    allow(request, "limit", "cursor", "kind")
-    kinds = several("kind", kind, BY_CATEGORY)
-    async with state.pool.connection() as conn:
-        return await event_reads.timeline(
-            conn, request.user.book, customer_id, kinds=kinds, limit=limit, cursor=cursor
+async def get_timeline(customer_id: str, request: Asking) -> EventPage:
+    """What a support tool shows first."""
+    async with asking(request) as (conn, given):
+        page = await event_reads.timeline(
+            conn,
+            request.user.book,
+            customer_id,
+            kinds=given["kind"],
+            since=given["occurred_at_gte"],
+            until=given["occurred_at_lte"],
+            order=cursors.order(given["cursor"], given["sort"], asked.TIMELINE_SORTS, int),
+            limit=given["limit"],
         )
+    return thinned_page(page, given["fields"])
 
 
 @get(
     "/events",
     operation_id="list_events",
     summary="Events in the order in which they were recorded",
-    description="Filters: `verdict` (several, separated by commas), `type`, `stream`,"
-    " `customer_id`, and `late`, `newer`, `revision` as `true` or `false`.",
+    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or"
+    " `?late=true`; what came last: `?sort=-position`.",
     tags=["events"],
+    opt=taking(*asked.EVENTS),
 )
-async def list_events(
-    request: Asking,
-    state: State,
-    limit: Limit = 20,
-    after: Annotated[
-        str | None, Parameter(description="A position, or the `next_cursor` of the page before.")
-    ] = None,
-) -> EventPage:
-    """What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or `?late=true`."""
-    filters = event_filters(request)
-    async with state.pool.connection() as conn:
-        return await event_reads.page(conn, request.user.book, filters, after_place(after), limit)
+async def list_events(request: Asking) -> EventPage:
+    """The whole book, or what was filtered of it."""
+    async with asking(request) as (conn, given):
+        page = await event_reads.page(
+            conn,
+            request.user.book,
+            {parameter.name: given[parameter.name] for parameter in asked.EVENT_FILTERS},
+            given["after"],
+            order=cursors.order(given["cursor"], given["sort"], asked.EVENT_SORTS, int),
+            limit=given["limit"],
+        )
+    return thinned_page(page, given["fields"])
 
 
 @get(
@@ -121,43 +107,49 @@ async def list_events(
     summary="How many events of each type got which verdict",
     tags=["events"],
 )
-async def get_counts(request: Asking, state: State) -> Counts:
+async def get_counts(request: Asking) -> Counts:
     """A type or status that the provider added shows here on its first day."""
-    allow(request)
-    async with state.pool.connection() as conn:
+    async with asking(request) as (conn, _):
         return await event_reads.counts(conn, request.user.book)
 
 
 @get(
-    "/events/{position:str}",
+    "/events/{event_position:str}",
     operation_id="get_event",
     summary="One event: what is stored of it, and its verdict",
+    description="Everything that is kept of one recorded webhook but its body. `headers` needs the"
+    " scope `audit`, and is null without.",
     tags=["events"],
+    opt=taking(FIELDS),
 )
-async def get_event(position: str, request: Asking, state: State) -> EventAnswer:
-    """Everything that is kept of one recorded webhook but its body. `headers` needs `audit`."""
-    allow(request)
-    async with state.pool.connection() as conn:
-        found = await event_reads.event(conn, request.user.book, place(position))
-    return found if "audit" in request.user.scopes else replace(found, headers=None)
+async def get_event(event_position: str, request: Asking) -> EventAnswer:
+    """Proof of what was received."""
+    async with asking(request) as (conn, given):
+        event = await event_reads.event(conn, request.user.book, place(event_position))
+    if "audit" not in request.user.scopes:
+        event = replace(event, headers=None)
+    return thinned(event, given["fields"])
 
 
 @get(
-    "/events/{position:str}/body",
+    "/events/{event_position:str}/body",
     operation_id="get_event_body",
     summary="The exact bytes of an event",
+    description="Byte for byte what the provider sent and signed, whether or not it is JSON. Needs"
+    " the scope `audit`.",
     tags=["events"],
     media_type="application/json",
-    opt={"scope": "audit"},
+    opt=taking(scope="audit"),
 )
-async def get_event_body(position: str, request: Asking, state: State) -> Response[bytes]:
-    """Byte for byte what the provider sent and signed. Needs the scope `audit`."""
-    allow(request)
-    async with state.pool.connection() as conn:
-        content = await event_reads.body(conn, request.user.book, place(position))
+async def get_event_body(event_position: str, request: Asking) -> Answer:
+    """What the signature was made over."""
+    async with asking(request) as (conn, _):
+        content = await event_reads.body(conn, request.user.book, place(event_position))
+        checkpoint = await reads.position(conn, request.user.book)
     # whatever the sender called it, a browser must not take it for a page
     headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
-    return Response(content, media_type="application/json", headers=headers)
+    headers[POSITION] = str(checkpoint)
+    return Answer(content, media_type="application/json", headers=headers)
 
 
 ROUTER = Router(
@@ -176,6 +168,7 @@ ROUTER = Router(
         *METRIC_ROUTES,
         *RESOURCE_ROUTES,
     ],
+    response_class=Answer,
     guards=[scoped],
     middleware=[CsvAnswers()],
     security=[{"api_key": []}],

@@ -12,13 +12,11 @@ import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import structs
 from psycopg import DataError
 from psycopg.errors import UndefinedTable
 
-from service import api, webhooks
+from service import api, openapi, webhooks
 from service.allowance import Allowance
 from service.auth import Gate
 from service.background import flush_every
@@ -27,6 +25,7 @@ from service.keyring import Keyring
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
+from service.problem_pages import PROBLEM_ROUTES
 from service.problems import (
     Problem,
     on_http_exception,
@@ -104,7 +103,7 @@ def build(
         _log.info("stopped")
 
     app = Litestar(
-        route_handlers=[api.ROUTER, healthz, readyz],
+        route_handlers=[api.ROUTER, healthz, readyz, *PROBLEM_ROUTES],
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
         exception_handlers={
@@ -115,7 +114,7 @@ def build(
             Exception: _on_defect,
             **dict.fromkeys(UNAVAILABLE, on_unavailable),
         },
-        openapi_config=_OPENAPI,
+        openapi_config=openapi.CONFIG,
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
@@ -180,20 +179,3 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
 def _on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _log.error("defect", exc_info=error)
     return on_problem(request, Problem("internal-error", "The error is in this server's log."))
-
-
-_OPENAPI = OpenAPIConfig(
-    title="Daybook",
-    version="1",
-    description="The book of original entry for a Dodo Payments account.",
-    components=Components(
-        security_schemes={
-            "api_key": SecurityScheme(
-                type="http",
-                scheme="bearer",
-                description="A key of one book, made with `daybook keys create`. It has the scope"
-                " `read`, or others: where one is needed, the description says so.",
-            )
-        }
-    ),
-)

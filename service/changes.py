@@ -5,27 +5,24 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import msgspec
-from litestar import Request, get
-from litestar.datastructures import State
-from litestar.params import HeaderParameter, Parameter
+from litestar import get
+from litestar.params import HeaderParameter
 from litestar.response import Stream
 from litestar.response.sse import ServerSentEventMessage
 
 from domain.catalog import BY_CATEGORY
 from service import change_reads, reads
+from service.answering import Asking, asking, taking
 from service.change_reads import Changes
-from service.keys import Caller
-from service.parameters import Limit, after_place, allow, several
+from service.parameter_kinds import LIMIT, choices, position
+from service.parameters import after_place
 from service.postgres import UNAVAILABLE, Pool
 from service.tips import Tips
 
-Asking = Request[Caller, None, State]
-
-_KINDS = f"Some of {', '.join(BY_CATEGORY)}, separated by commas; without, all."
 _PAGE = 100
 _HEARTBEAT_SECONDS = 15.0
 _RETRY_SECONDS = 2.0
-Kind = Annotated[str | None, Parameter(description=_KINDS)]
+_KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY)
 
 
 @get(
@@ -36,22 +33,13 @@ Kind = Annotated[str | None, Parameter(description=_KINDS)]
     " at the position of the event that caused it, with the resource's `status` as it is known now;"
     " a late event, which may change what earlier ones meant, is a change at its own position.",
     tags=["changes"],
+    opt=taking(position("after", "A position, or the `next` of the page before."), LIMIT, _KIND),
 )
-async def list_changes(
-    request: Asking,
-    state: State,
-    limit: Limit = 20,
-    after: Annotated[
-        str | None, Parameter(description="A position, or the `next` of the page before.")
-    ] = None,
-    kind: Kind = None,
-) -> Changes:
+async def list_changes(request: Asking) -> Changes:
     """A page of changes; an empty one says where to go on too."""
-    allow(request, "after", "limit", "kind")
-    kinds = several("kind", kind, BY_CATEGORY)
-    async with state.pool.connection() as conn:
+    async with asking(request) as (conn, given):
         return await change_reads.changes(
-            conn, request.user.book, after_place(after), kinds=kinds, limit=limit
+            conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
         )
 
 
@@ -65,12 +53,10 @@ async def list_changes(
     " connection is noticed.",
     tags=["changes"],
     media_type="text/event-stream",
+    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND),
 )
 async def stream_changes(
     request: Asking,
-    state: State,
-    after: Annotated[str | None, Parameter(description="A position; `0` is the beginning.")] = None,
-    kind: Kind = None,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
@@ -79,11 +65,13 @@ async def stream_changes(
     ] = None,
 ) -> Stream:
     """For as long as the client listens and the service runs."""
-    allow(request, "after", "kind")
-    kinds = several("kind", kind, BY_CATEGORY)
-    book, given = request.user.book, last_event_id or after
-    async with state.pool.connection() as conn:
-        begin = after_place(given) if given is not None else await reads.position(conn, book)
+    state, book = request.app.state, request.user.book
+    async with asking(request) as (conn, given):
+        begin, kinds = given["after"], given["kind"]
+        if last_event_id:
+            begin = after_place(last_event_id, "Last-Event-ID")
+        if begin is None:
+            begin = await reads.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
     return Stream(

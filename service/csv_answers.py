@@ -133,8 +133,7 @@ class _Pages:
         if self._one:
             return None
         if page.get("next_cursor") is not None:
-            name = "after" if "/events" in self._scope["path"] else "cursor"
-            return {name: page["next_cursor"]}
+            return {"cursor": page["next_cursor"]}
         if page.get("next", page["position"]) != page["position"]:
             return {"after": page["next"]}
         return None

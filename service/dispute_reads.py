@@ -110,7 +110,7 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         raise Problem(
             "invalid-parameter", f"cursor: {cursor!r} is not one that a page of ours gave."
         )
-    params = of(book, **filters, after=cursor, limit=limit + 1)
+    params = of(book) | dict(filters) | {"after": cursor, "limit": limit + 1}
     rows = await (await conn.execute(sql.fill("read/due_disputes", **views), params)).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [row for row in rows if row["dispute_id"] is not None]

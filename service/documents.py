@@ -22,10 +22,10 @@ def document(projection: Projection[Any], row: Mapping[str, Any]) -> dict[str, A
     if projection is CUSTOMERS:
         return _customer(recall(row["memo"]), row["body"])
     category = projection.aggregate.category if projection.aggregate else ""
-    return resource(decode(category, row["memo"]), row["body"])
+    return resource(projection, decode(category, row["memo"]), row["body"])
 
 
-def resource(folded: Fold[Any], body: bytes) -> dict[str, Any]:
+def resource(projection: Projection[Any], folded: Fold[Any], body: bytes) -> dict[str, Any]:
     """A fold, with the body of the event that supplies its snapshot.
 
     ``status`` is ours; ``provider_status`` is the word that the snapshot has, known or not.
@@ -35,6 +35,7 @@ def resource(folded: Fold[Any], body: bytes) -> dict[str, Any]:
     return {
         **seen,
         **beside,
+        projection.key: folded.state.id,
         "status": shown(folded.status),
         "status_since": folded.since,
         "provider_status": seen.get("dispute_status", seen.get("status")),

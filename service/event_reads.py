@@ -1,16 +1,19 @@
 """The questions about events: one, a page of them, counts, a history, a customer's timeline."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
+from domain.events import Verdict
+from domain.fold import Step
 from domain.late import changes
 from projections.disputes import DISPUTES
 from projections.events import EVENTS
 from projections.payments import PAYMENTS
-from service import cursors, sql
+from service import sql
 from service.answers import (
     Count,
     Counts,
@@ -20,7 +23,7 @@ from service.answers import (
     history_entry,
     indexed_event,
 )
-from service.cursors import Cursor
+from service.cursors import Order
 from service.past import Past
 from service.postgres import Connection
 from service.problems import Problem
@@ -29,10 +32,16 @@ from service.reads import checkpoint_of, of, position
 from service.sql import text
 
 
-async def history(
-    conn: Connection, target: Target, stream: str, asked: Past | None = None
+async def history(  # noqa: PLR0913 - a page is asked for by this much
+    conn: Connection,
+    target: Target,
+    stream: str,
+    asked: Past | None = None,
+    *,
+    order: Order[int] | None = None,
+    limit: int | None = None,
 ) -> History:
-    """All events of a stream in the order of the world, folded afresh.
+    """The events of a stream in the order of the world, folded afresh; all of them by default.
 
     Raises:
         Problem: ``not-found``, also where nothing had happened or was known.
@@ -42,23 +51,32 @@ async def history(
     steps = (asked or Past()).steps(entries)
     if not steps:
         raise Problem("not-found", f"No event in this book belongs to {stream!r}, as you ask.")
-    told = [history_entry(s, changes(entries, s) if s.late else ()) for s in steps]
-    return History(stream, told, str(checkpoint))
+    rest = _rest(steps, order) if order else steps
+    page = rest[:limit]
+    told = [history_entry(s, changes(entries, s) if s.late else ()) for s in page]
+    following = None
+    if order and len(page) < len(rest):
+        following = order.following(page[-1].entry.occurred_at, page[-1].entry.event.position)
+    return History(stream, told, following, str(checkpoint))
 
 
-async def page(
-    conn: Connection, book: str, filters: Mapping[str, Any], after: int, limit: int
+async def page(  # noqa: PLR0913 - a page is asked for by this much
+    conn: Connection,
+    book: str,
+    filters: Mapping[str, Any],
+    after: int,
+    *,
+    order: Order[int],
+    limit: int,
 ) -> EventPage:
-    """A page of events in the order in which they were recorded, after a position."""
-    conditions: list[Composable] = [SQL("i.position > %(after)s")]
-    conditions += [_chosen(name, value) for name, value in filters.items()]
-    rows, checkpoint = await _page(
-        conn, conditions, SQL("i.position"),
-        of(book, after=after, limit=limit + 1, **filters),
-    )  # fmt: skip
-    more, rows = len(rows) > limit, rows[:limit]
-    following = str(rows[-1]["position"]) if more else None
-    return EventPage([indexed_event(row) for row in rows], following, str(checkpoint))
+    """A page of events as they were recorded, after a position; None and nothing are no filter."""
+    chosen = {name: value for name, value in filters.items() if value not in (None, ())}
+    if "type" in chosen:
+        # the index of types is one of verdicts and types
+        chosen.setdefault("verdict", list(get_args(Verdict)))
+    conditions = [SQL("i.position > %(after)s"), order.condition(SQL("i.position"))]
+    conditions += [_chosen(name, value) for name, value in chosen.items()]
+    return await _page(conn, conditions, order, of(book, after=after, limit=limit + 1, **chosen))
 
 
 async def timeline(  # noqa: PLR0913 - a page is asked for by this much
@@ -67,30 +85,30 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     customer_id: str,
     *,
     kinds: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
+    order: Order[int],
     limit: int,
-    cursor: str | None,
 ) -> EventPage:
-    """A page of everything that concerns a customer, latest in the world first.
+    """A page of everything that concerns a customer, in the order of the world.
 
     A dispute may name no customer; it concerns the one who made the payment.
     """
     streams = await _disputes_of_payer(conn, book, customer_id)
     other = " or i.stream = any(%(streams)s)" if streams else ""
     conditions: list[Composable] = [SQL("(i.customer_id = %(customer_id)s" + other + ")")]
-    params = of(book, customer_id=customer_id, limit=limit + 1, streams=streams)
     if kinds:
         conditions.append(SQL("split_part(i.type, '.', 1) = any(%(kinds)s)"))
-        params["kinds"] = list(kinds)
-    if cursor is not None:
-        after = cursors.read(cursor, int)
-        conditions.append(SQL("(i.occurred_at, i.position) < (%(at)s, %(last)s)"))
-        params |= {"at": after.at, "last": after.key}
-    order = SQL("i.occurred_at desc, i.position desc")
-    rows, checkpoint = await _page(conn, conditions, order, params)
-    more, rows = len(rows) > limit, rows[:limit]
-    last = Cursor(rows[-1]["occurred_at"], rows[-1]["position"]) if more else None
-    following = cursors.write(last) if last else None
-    return EventPage([indexed_event(row) for row in rows], following, str(checkpoint))
+    if since:
+        conditions.append(SQL("i.occurred_at >= %(since)s"))
+    if until:
+        conditions.append(SQL("i.occurred_at <= %(until)s"))
+    conditions.append(order.condition(SQL("i.occurred_at"), SQL("i.position")))
+    params = of(
+        book, customer_id=customer_id, streams=streams, kinds=list(kinds),
+        since=since, until=until, limit=limit + 1,
+    )  # fmt: skip
+    return await _page(conn, conditions, order, params)
 
 
 async def counts(conn: Connection, book: str) -> Counts:
@@ -177,14 +195,33 @@ def _chosen(name: str, value: object) -> Composable:
     return SQL("i.{} = {}").format(Identifier(name), Placeholder(name))
 
 
+def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
+    steps = steps[::-1] if order.descending else steps
+    if order.after is None:
+        return steps
+    last = order.after.key
+    ended = [n for n, step in enumerate(steps, 1) if step.entry.event.position == last]
+    return steps[ended[0] :] if ended else []
+
+
 async def _page(
-    conn: Connection, conditions: Sequence[Composable], order: Composable, params: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], int]:
+    conn: Connection,
+    conditions: Sequence[Composable],
+    order: Order[int],
+    params: Mapping[str, Any],
+) -> EventPage:
     statement = sql.fill(
         "read/events_page",
         view=sql.relation(EVENTS.view),
         conditions=SQL(" and ").join(conditions),
-        order=order,
+        sort=Identifier(order.column),
+        direction=order.direction,
     )
-    rows = await (await conn.execute(statement, params)).fetchall()
-    return [row for row in rows if row["position"] is not None], checkpoint_of(rows)
+    found = await conn.execute(statement, {**params, **order.params})
+    rows = await found.fetchall()
+    checkpoint = checkpoint_of(rows)
+    full = [row for row in rows if row["position"] is not None]
+    more, full = len(full) >= params["limit"], full[: params["limit"] - 1]
+    last = full[-1] if more else None
+    following = order.following(last["occurred_at"], last["position"]) if last else None
+    return EventPage([indexed_event(row) for row in full], following, str(checkpoint))

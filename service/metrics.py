@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 
 from service import metric_reads, reads
-from service.keys import Caller
+from service.answering import Asking, asking, taking
 from service.metric_answers import (
     Churn,
     Disputes,
@@ -18,13 +17,11 @@ from service.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.parameters import allow
+from service.parameter_kinds import between, choice
 from service.periods import Interval, Span, span
 from service.postgres import Connection
-from service.ranges import Since, Until, moment
 
 R = TypeVar("R")
-Asking = Request[Caller, None, State]
 
 _PERIODS = (
     " The periods are whole, in UTC, weeks from Monday on; by themselves the last thirty days, or"
@@ -39,20 +36,19 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
         "summary": summary,
         "description": means + _PERIODS,
         "tags": ["metrics"],
+        "opt": taking(
+            choice("interval", "How long a period is.", get_args(Interval), "month"),
+            *between("created_at", "happened"),
+        ),
     }
 
 
 async def _series(
-    request: Asking,
-    state: State,
-    read: Callable[[Connection, str, Span], Awaitable[list[R]]],
-    interval: Interval,
-    ends: tuple[str | None, str | None],
+    request: Asking, read: Callable[[Connection, str, Span], Awaitable[list[R]]]
 ) -> Series[R]:
-    allow(request, "interval", "created_at_gte", "created_at_lte")
-    since, until = moment("created_at_gte", ends[0]), moment("created_at_lte", ends[1])
-    asked = span(interval, since, until, datetime.now(UTC))
-    async with state.pool.connection() as conn:
+    async with asking(request) as (conn, given):
+        first, last = given["created_at_gte"], given["created_at_lte"]
+        asked = span(given["interval"], first, last, datetime.now(UTC))
         position = await reads.position(conn, request.user.book)
         return Series(await read(conn, request.user.book, asked), str(position))
 
@@ -65,16 +61,9 @@ async def _series(
     " what activations from pending added, `expansion` and `contraction` what changed amounts did,"
     " `churned` what left those statuses, `reactivated` what came back to them.",
 ))  # fmt: skip
-async def get_mrr(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Mrr]:
+async def get_mrr(request: Asking) -> Series[Mrr]:
     """Each movement at the time when it happened in the world."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.mrr, interval, ends)
+    return await _series(request, metric_reads.mrr)
 
 
 @get(**_route(
@@ -84,16 +73,9 @@ async def get_mrr(
     " became so from pending, `churned` those that ceased to be, `reactivated` those"
     " that became so again.",
 ))  # fmt: skip
-async def get_subscriptions(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Subscriptions]:
+async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
     """A subscription that leaves and comes back in one period counts in both."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.subscriptions, interval, ends)
+    return await _series(request, metric_reads.subscriptions)
 
 
 @get(**_route(
@@ -102,16 +84,9 @@ async def get_subscriptions(
     "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
     " that were when it began; `mrr_churn_rate` the same of their recurring revenue.",
 ))  # fmt: skip
-async def get_churn(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Churn]:
+async def get_churn(request: Asking) -> Series[Churn]:
     """A subscription that is on hold has churned, and is reactivated when it recovers."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.churn, interval, ends)
+    return await _series(request, metric_reads.churn)
 
 
 @get(**_route(
@@ -120,16 +95,9 @@ async def get_churn(
     "`amount` is the `total_amount`, tax included, of the payments that were made in the period"
     " (`created_at`) and have succeeded; a payment that only replaced a payment method is none.",
 ))  # fmt: skip
-async def get_revenue(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Revenue]:
+async def get_revenue(request: Asking) -> Series[Revenue]:
     """Before refunds, disputes and the provider's fees."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.revenue, interval, ends)
+    return await _series(request, metric_reads.revenue)
 
 
 @get(**_route(
@@ -138,16 +106,9 @@ async def get_revenue(
     "`amount` is that of the refunds that were made in the period (`created_at`) and have"
     " succeeded, whenever the payment was.",
 ))  # fmt: skip
-async def get_refunds(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Refunds]:
+async def get_refunds(request: Asking) -> Series[Refunds]:
     """In the currency of the refund."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.refunds, interval, ends)
+    return await _series(request, metric_reads.refunds)
 
 
 @get(**_route(
@@ -156,16 +117,9 @@ async def get_refunds(
     "`amount` is that of the disputes that were opened in the period (`created_at`), counted by how"
     " they stand now: `open`, `won`, `lost` (accepted and expired too) or `cancelled`.",
 ))  # fmt: skip
-async def get_disputes(
-    request: Asking,
-    state: State,
-    interval: Interval = "month",
-    created_at_gte: Since = None,
-    created_at_lte: Until = None,
-) -> Series[Disputes]:
+async def get_disputes(request: Asking) -> Series[Disputes]:
     """A dispute that ends later changes the period in which it was opened."""
-    ends = created_at_gte, created_at_lte
-    return await _series(request, state, metric_reads.disputes, interval, ends)
+    return await _series(request, metric_reads.disputes)
 
 
 METRIC_ROUTES = [get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes]

@@ -1,37 +1,68 @@
-"""The parameters that questions share; a wrong one is refused by name, with what is allowed."""
+"""The parameters of questions: each is read and described from one place.
+
+A wrong one is refused by name, with what came and what is allowed; so is one that is not known.
+"""
 
 import re
-from collections.abc import Collection, Iterable
-from typing import Annotated, Any, get_args
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from litestar import Request
-from litestar.params import Parameter
+from msgspec import Struct
 
-from domain.events import Verdict
-from projections.projection import Projection
 from service.problems import Problem
 
-Limit = Annotated[int, Parameter(ge=1, le=100, description="How many at the most.")]
-CursorText = Annotated[
-    str | None, Parameter(description="The `next_cursor` of the page before; none for the first.")
-]
-AsOf = Annotated[
-    str | None,
-    Parameter(
-        description="The world's time: only what had happened by then. As 2026-03-14T10:00:00Z."
-    ),
-]
-KnownAt = Annotated[
-    str | None, Parameter(description="Our time: only what had been recorded by then.")
-]
+MOST = 100
+"""The longest page."""
 
-_LONGEST_POSITION = 18
-_EVENT_TEXTS = ("type", "stream", "customer_id")
-_EVENT_MARKS = ("late", "newer", "revision")
+LONGEST_POSITION = 18
+"""In digits."""
 
 
-def allow(request: Request[Any, Any, Any], *names: str) -> dict[str, str]:
-    """The parameters of a request, each at most once.
+class QueryParameter(Struct, frozen=True, kw_only=True):
+    """One parameter of a question.
+
+    Attributes:
+        name: as it is written behind the question mark.
+        description: what it chooses.
+        schema: of its value, as OpenAPI has it.
+        read: from its name and the text that came to its value; raises ``Problem``.
+        default: the value where it does not come.
+        many: whether it takes several values, separated by commas or given one by one.
+        required: whether it must come.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    read: Callable[[str, str], Any]
+    default: Any = None
+    many: bool = False
+    required: bool = False
+
+
+def asked(request: Request[Any, Any, Any], parameters: Iterable[QueryParameter]) -> dict[str, Any]:
+    """The value of each parameter, by name.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    many = [name for name, parameter in known.items() if parameter.many]
+    given = allow(request, *known, many=many)
+    for name, parameter in known.items():
+        if parameter.required and name not in given:
+            raise invalid(f"{name}: it must be given.", name, "", (parameter.description,))
+    return {
+        name: parameter.read(name, given[name]) if name in given else parameter.default
+        for name, parameter in known.items()
+    }
+
+
+def allow(
+    request: Request[Any, Any, Any], *names: str, many: Collection[str] = ()
+) -> dict[str, str]:
+    """The parameters of a request as they came, each at most once; those in ``many`` are joined.
 
     Raises:
         Problem: ``invalid-parameter`` for one that is not among ``names``, or came twice.
@@ -39,11 +70,24 @@ def allow(request: Request[Any, Any, Any], *names: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in names:
-            allowed = ", ".join(names) or "none"
-            raise Problem("invalid-parameter", f"{name}: not known here; allowed are {allowed}.")
-        if name in given:
-            raise Problem("invalid-parameter", f"{name}: came more than once.")
-        given[name] = str(value)
+            known = ", ".join(names) or "none"
+            reason = f"{name}: not known here; allowed are {known}."
+            raise invalid(reason, name, str(value), names)
+        if name in given and name not in many:
+            raise invalid(f"{name}: came more than once.", name, str(value), ("once",))
+        given[name] = f"{given[name]},{value}" if name in given else str(value)
+    return given
+
+
+def one_of(name: str, given: str, allowed: Collection[str]) -> str:
+    """The value, if it is allowed.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    if given not in allowed:
+        reason = f"{name}: {given!r} is none of {', '.join(allowed)}."
+        raise invalid(reason, name, given, allowed)
     return given
 
 
@@ -53,52 +97,17 @@ def several(name: str, given: str | None, allowed: Collection[str]) -> list[str]
     Raises:
         Problem: ``invalid-parameter`` for one that is not among ``allowed``.
     """
-    values = given.split(",") if given is not None else []
-    for value in values:
-        one_of(name, value, allowed)
-    return values
+    return [one_of(name, value, allowed) for value in given.split(",")] if given is not None else []
 
 
-def one_of(name: str, given: str, allowed: Iterable[str]) -> str:
-    """The value, if it is allowed.
-
-    Raises:
-        Problem: ``invalid-parameter``.
-    """
-    if given not in allowed:
-        raise Problem("invalid-parameter", f"{name}: {given!r} is none of {', '.join(allowed)}.")
-    return given
+def invalid(reason: str, name: str, given: str, allowed: Iterable[str]) -> Problem:
+    """The refusal of a parameter: why, what came, and what is allowed."""
+    return Problem("invalid-parameter", reason, parameter=name, given=given, allowed=list(allowed))
 
 
-def resource_filters(
-    request: Request[Any, Any, Any], projection: Projection[Any]
-) -> dict[str, str]:
-    """The filters of a list of resources.
-
-    Raises:
-        Problem: ``invalid-parameter``.
-    """
-    given = allow(request, *projection.filters, "limit", "cursor")
-    chosen = {name: given[name] for name in projection.filters if name in given}
-    if "status" in chosen and projection.aggregate:
-        one_of("status", chosen["status"], projection.aggregate.lifecycle.statuses)
-    return chosen
-
-
-def event_filters(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """The filters of the list of events.
-
-    Raises:
-        Problem: ``invalid-parameter``.
-    """
-    given = allow(request, "verdict", *_EVENT_TEXTS, *_EVENT_MARKS, "after", "limit")
-    chosen: dict[str, Any] = {name: given[name] for name in _EVENT_TEXTS if name in given}
-    for name in _EVENT_MARKS:
-        if name in given:
-            chosen[name] = one_of(name, given[name], ("true", "false")) == "true"
-    if "verdict" in given:
-        chosen["verdict"] = several("verdict", given["verdict"], get_args(Verdict))
-    return chosen
+def wrong(name: str, given: str, allowed: str) -> Problem:
+    """The refusal of a value that is not what ``allowed`` describes."""
+    return invalid(f"{name}: {given!r} is no {allowed}.", name, given, (allowed,))
 
 
 def place(position: str) -> int:
@@ -107,12 +116,12 @@ def place(position: str) -> int:
     Raises:
         Problem: ``not-found`` for what no position looks like.
     """
-    if not re.fullmatch(r"[0-9]+", position) or len(position) > _LONGEST_POSITION:
+    if not re.fullmatch(r"[0-9]+", position) or len(position) > LONGEST_POSITION:
         raise Problem("not-found", f"This book has no event at position {position}.")
     return int(position)
 
 
-def after_place(given: str | None) -> int:
+def after_place(given: str | None, name: str = "after") -> int:
     """The position after which a page begins; 0, before all, where none is given.
 
     Raises:
@@ -121,4 +130,4 @@ def after_place(given: str | None) -> int:
     try:
         return place(given) if given is not None else 0
     except Problem:
-        raise Problem("invalid-parameter", f"after: {given!r} is no position.") from None
+        raise wrong(name, given or "", "position") from None

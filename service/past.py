@@ -6,14 +6,14 @@ what was recorded until then. Together: what we knew then about how it was then.
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, structs
 
 from domain.events import Entry
 from domain.fold import Fold, Step, fold
-from service.problems import Problem
+from service.parameters import invalid
 
 
 class Past(Struct, frozen=True):
@@ -53,36 +53,18 @@ class Past(Struct, frozen=True):
         return structs.replace(shown, status=status, since=since, verdicts=verdicts)
 
 
-def past(as_of: str | None, known_at: str | None, now: datetime) -> Past:
-    """Read the parameters.
+def past(as_of: datetime | None, known_at: datetime | None, now: datetime) -> Past:
+    """The question of both parameters.
 
     Raises:
-        Problem: ``invalid-parameter`` for what is no time with a zone, lies in the future, or asks
-            what we knew of a time that was then to come.
+        Problem: ``invalid-parameter`` for a moment in the future, or one that asks what we knew
+            of a time that was then to come.
     """
-    asked = Past(_moment("as_of", as_of, now), _moment("known_at", known_at, now))
-    if asked.as_of and asked.known_at and asked.as_of > asked.known_at:
-        raise Problem(
-            "invalid-parameter",
-            "as_of: lies after known_at; nothing was known then of what was still to come.",
-        )
-    return asked
-
-
-def _moment(name: str, given: str | None, now: datetime) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        # a plus sign that was not escaped arrives as a space
-        moment = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
-        if moment.tzinfo is None:
-            raise ValueError  # noqa: TRY301 - the same answer
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Problem(
-            "invalid-parameter",
-            f"{name}: {given!r} is no time with a zone, as 2026-03-14T10:00:00Z.",
-        ) from None
-    if moment > now:
-        raise Problem("invalid-parameter", f"{name}: {given!r} lies in the future.")
-    return moment
+    for name, moment in (("as_of", as_of), ("known_at", known_at)):
+        if moment and moment > now:
+            reason = f"{name}: {moment} lies in the future."
+            raise invalid(reason, name, str(moment), ("now or earlier",))
+    if as_of and known_at and as_of > known_at:
+        reason = "as_of: lies after known_at; nothing was known then of what was still to come."
+        raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
+    return Past(as_of, known_at)

@@ -1,6 +1,6 @@
 """Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,34 +11,100 @@ from msgspec import Struct
 
 
 class Kind(Struct, frozen=True):
-    """One kind of problem: its type's last part, status, title, and when to try again."""
+    """One kind of problem.
+
+    Attributes:
+        name: the last part of its type.
+        status: the HTTP status.
+        title: the same in every answer of this kind.
+        meaning: when it is answered, and what the caller can do.
+        retry_after: after how many seconds to try again, where that helps.
+    """
 
     name: str
     status: int
     title: str
+    meaning: str
     retry_after: int | None = None
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("bad-request", 400, "The request is not understood"),
-        Kind("invalid-parameter", 400, "A parameter is not understood"),
-        Kind("signature-refused", 401, "The webhook's signature does not hold"),
-        Kind("unauthorized", 401, "A valid API key is needed"),
-        Kind("scope-missing", 403, "The API key lacks the scope that this needs"),
-        Kind("unknown-book", 404, "There is no such book"),
-        Kind("not-found", 404, "There is nothing here"),
-        Kind("method-not-allowed", 405, "This method is not allowed here"),
-        Kind("request-timeout", 408, "The request did not come to its end in time"),
-        Kind("body-too-large", 413, "The body is over the limit"),
-        Kind("rate-limited", 429, "The API key has asked too often"),
-        Kind("internal-error", 500, "Something went wrong on our side"),
-        Kind("unavailable", 503, "The database is away; try again", retry_after=2),
-        Kind("busy", 503, "More webhooks are waiting than can be taken; try again", retry_after=1),
-        Kind("not-ready", 503, "Not ready to serve", retry_after=1),
+        Kind(
+            "bad-request", 400, "The request is not understood",
+            "The request breaks a rule of HTTP or of this API; `detail` says which.",
+        ),
+        Kind(
+            "invalid-parameter", 400, "A parameter is not understood",
+            "`parameter` names it, `given` is what came, `allowed` lists what may come. Parameters"
+            " that are not known are refused too, so that a misspelt filter is not overlooked.",
+        ),
+        Kind(
+            "signature-refused", 401, "The webhook's signature does not hold",
+            "Nothing was stored. `detail` says what is wrong. Check that the book has the"
+            " endpoint's secret, that nothing on the way alters the body, and both clocks.",
+        ),
+        Kind(
+            "unauthorized", 401, "A valid API key is needed",
+            "Send `Authorization: Bearer` and a key of the book, made with `daybook keys create`."
+            " The answer is the same whether or not what was asked for exists.",
+        ),
+        Kind(
+            "scope-missing", 403, "The API key lacks the scope that this needs",
+            "`scope` names it. Make a key that has it: `daybook keys create --scope`.",
+        ),
+        Kind(
+            "unknown-book", 404, "There is no such book",
+            "The path of the webhook names a book that is not configured.",
+        ),
+        Kind(
+            "not-found", 404, "There is nothing here",
+            "No event in the key's book tells of what was asked for, or there is no such path. A"
+            " webhook that has just been acknowledged shows as soon as `Daybook-Position` has"
+            " reached its position.",
+        ),
+        Kind(
+            "method-not-allowed", 405, "This method is not allowed here",
+            "The header `Allow` names the methods that are.",
+        ),
+        Kind(
+            "request-timeout", 408, "The request did not come to its end in time",
+            "The body of the webhook was not here in time; nothing was stored. Send it again.",
+        ),
+        Kind(
+            "body-too-large", 413, "The body is over the limit",
+            "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
+        ),
+        Kind(
+            "rate-limited", 429, "The API key has asked too often",
+            "The header `Retry-After` says when to ask again. The limit is the configuration's.",
+        ),
+        Kind(
+            "internal-error", 500, "Something went wrong on our side",
+            "A defect of this service; its log has the error.",
+        ),
+        Kind(
+            "unavailable", 503, "The database is away; try again",
+            "The service recovers by itself. The provider sends its webhooks again.",
+            retry_after=2,
+        ),
+        Kind(
+            "busy", 503, "More webhooks are waiting than can be taken; try again",
+            "Nothing was stored. The provider sends the webhook again.",
+            retry_after=1,
+        ),
+        Kind(
+            "not-ready", 503, "Not ready to serve",
+            "The read models are being built, after the first start or an update. Webhooks are"
+            " recorded meanwhile.",
+            retry_after=1,
+        ),
     )
-}
+}  # fmt: skip
+
+TYPE = "/problems/"
+"""What every problem's type begins with; behind it, its documentation is answered."""
 
 REFUSALS = {
     "missing-header": "signature-refused",
@@ -71,10 +137,13 @@ _BY_STATUS = {
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """Raised anywhere behind a door, answered as a problem document."""
 
-    def __init__(self, name: str, detail: str, **extra: object) -> None:
+    def __init__(
+        self, name: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
         super().__init__(detail)
         self.kind = KINDS[name]
         self.detail = detail
+        self.headers = headers or {}
         self.extra = extra
 
     @property
@@ -92,13 +161,13 @@ def answer(problem: Problem) -> Response[bytes]:
     """The problem document, with ``Retry-After`` where trying again helps."""
     kind = problem.kind
     document = {
-        "type": f"/problems/{kind.name}",
+        "type": TYPE + kind.name,
         "title": kind.title,
         "status": kind.status,
         "detail": problem.detail,
         **problem.extra,
     }
-    headers = {"cache-control": "no-store"}
+    headers = {"cache-control": "no-store", **problem.headers}
     retry_after = problem.extra.get("retry_after", kind.retry_after)
     if retry_after is not None:
         headers["retry-after"] = str(retry_after)
@@ -155,7 +224,7 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
     name = _BY_STATUS.get(error.status_code)
     if name is None:
         name = "internal-error" if error.status_code >= 500 else "bad-request"  # noqa: PLR2004
-    return answer(Problem(name, error.detail))
+    return answer(Problem(name, error.detail, error.headers))
 
 
 def on_unbuilt(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:

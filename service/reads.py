@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.projection import VERSION, Projection
-from service import cursors, documents, sql
+from service import documents, sql
 from service.answers import Page
-from service.cursors import Cursor
+from service.cursors import Order
 from service.documents import document
 from service.past import Past
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import LIVE, Target, stream_entries
 from service.relations import related
+
+_ENDS = {"_gte": SQL(">="), "_lte": SQL("<=")}
 
 VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
 
@@ -55,7 +57,10 @@ async def resource_past(
     if folded is None:
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")
     supplies = next(e for e in entries if e.event.position == folded.snapshot_position)
-    return {**documents.resource(folded, supplies.event.body), "position": str(checkpoint)}
+    return {
+        **documents.resource(projection, folded, supplies.event.body),
+        "position": str(checkpoint),
+    }
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much
@@ -63,37 +68,30 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     book: str,
     projection: Projection[Any],
     *,
-    filters: Mapping[str, str],
+    filters: Mapping[str, Any],
+    order: Order[str],
     limit: int,
-    cursor: str | None,
 ) -> Page:
-    """A page of resources, newest first, with the columns in ``filters`` equal to their values.
-
-    Raises:
-        Problem: ``invalid-parameter`` for a cursor that is not ours.
-    """
-    key = Identifier(projection.key)
-    conditions: list[Composable] = [SQL("true"), *(_equals(projection, name) for name in filters)]
-    params = of(book, limit=limit + 1, **filters)
-    if cursor is not None:
-        after = cursors.read(cursor, str)
-        params |= {"cursor_at": after.at, "cursor_key": after.key}
-        marks = (key, Placeholder("cursor_at"), Placeholder("cursor_key"))
-        conditions.append(SQL("(created_at, {}) < ({}, {})").format(*marks))
+    """A page of resources of which all ``filters`` hold; None is no filter."""
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    key, column = Identifier(projection.key), Identifier(order.column)
+    conditions = [order.condition(column, key), *(_holds(projection, name) for name in chosen)]
     statement = sql.fill(
         "read/list",
         view=sql.relation(projection.view),
         key=key,
         conditions=SQL(" and ").join(conditions),
+        sort=column,
+        direction=order.direction,
     )
+    params = of(book, limit=limit + 1, **chosen, **order.params)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     full = [row for row in rows if row["key"] is not None]
     more, full = len(full) > limit, full[:limit]
-    last = Cursor(full[-1]["created_at"], full[-1]["key"]) if more else None
     return Page(
         data=[document(projection, row) for row in full],
-        next_cursor=cursors.write(last) if last else None,
+        next_cursor=order.following(full[-1]["sorted"], full[-1]["key"]) if more else None,
         position=str(checkpoint),
     )
 
@@ -133,7 +131,10 @@ def checkpoint_of(rows: list[dict[str, Any]]) -> int:
     return int(rows[0]["checkpoint"])
 
 
-def _equals(projection: Projection[Any], name: str) -> Composed:
+def _holds(projection: Projection[Any], name: str) -> Composed:
+    column, end = name[:-4], name[-4:]
+    if end in _ENDS:
+        return SQL("{} {} {}").format(Identifier(column), _ENDS[end], Placeholder(name))
     if name in projection.column_names:
         return SQL("{} = {}").format(Identifier(name), Placeholder(name))
     return SQL("{} @> array[{}]").format(Identifier(f"{name}s"), Placeholder(name))

@@ -2,18 +2,18 @@
 
 from datetime import UTC, datetime
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from msgspec import Struct, convert
 
 from service import cursors
+from service.answering import Asking, asking, taking, thinned_page
 from service.cursors import Cursor
-from service.keys import Caller
-from service.parameters import CursorText, Limit, allow
+from service.parameter_kinds import PAGE
 from service.postgres import Connection
 from service.sql import text
 
-_FIRST = Cursor(datetime.max.replace(tzinfo=UTC), 0)
+_SORT = "-at"
+_FIRST = Cursor(_SORT, datetime.max.replace(tzinfo=UTC), 0)
 
 
 class RefusalCount(Struct, frozen=True):
@@ -60,14 +60,15 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     Raises:
         Problem: ``invalid-parameter`` for a cursor that no page gave.
     """
-    after = cursors.read(cursor, int) if cursor else _FIRST
+    order = cursors.order(cursor, None, (_SORT,), int)
+    after = order.after or _FIRST
     params = {"book": book, "at": after.at, "last": after.key, "limit": limit + 1}
     rows = await (await conn.execute(text("refusals/page"), params)).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     return RefusalPage(
         [count for _, count in await counts(conn, book)],
         [convert(row, RefusalAnswer) for row in rows],
-        cursors.write(Cursor(rows[-1]["at"], rows[-1]["id"])) if more else None,
+        order.following(rows[-1]["at"], rows[-1]["id"]) if more else None,
     )
 
 
@@ -75,16 +76,13 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     "/refusals",
     operation_id="list_refusals",
     summary="Webhooks that were refused at the door, and why",
+    description="A secret that is wrong since a rotation shows here in seconds. Needs the scope"
+    " `admin`.",
     tags=["operation"],
-    opt={"scope": "admin"},
+    opt=taking(*PAGE, scope="admin"),
 )
-async def list_refusals(
-    request: Request[Caller, None, State],
-    state: State,
-    limit: Limit = 20,
-    cursor: CursorText = None,
-) -> RefusalPage:
-    """A secret that is wrong since a rotation shows here in seconds. Needs the scope `admin`."""
-    allow(request, "limit", "cursor")
-    async with state.pool.connection() as conn:
-        return await page(conn, request.user.book, limit, cursor)
+async def list_refusals(request: Asking) -> RefusalPage:
+    """What an operator looks at when webhooks are missing."""
+    async with asking(request) as (conn, given):
+        told = await page(conn, request.user.book, given["limit"], given["cursor"])
+    return thinned_page(told, given["fields"])

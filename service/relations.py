@@ -13,6 +13,7 @@ from projections.projection import Projection
 from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
+from service.answers import RelatedDispute, RelatedPayment, RelatedRefund
 from service.postgres import Connection
 
 
@@ -37,27 +38,17 @@ async def _of_payment(conn: Connection, book: str, identity: str) -> dict[str, A
     params = {"book": book, "payment_id": identity}
     return {
         other.name: [
-            {
-                other.key: folded.state.id,
-                "status": folded.status,
-                "amount": folded.state.amount,
-                "currency": folded.state.currency,
-            }
+            kind(folded.state.id, folded.status, folded.state.amount, folded.state.currency)
             for folded in await _folds(conn, "read/of_payment", other, params)
         ]
-        for other in (REFUNDS, DISPUTES)
+        for other, kind in ((REFUNDS, RelatedRefund), (DISPUTES, RelatedDispute))
     }
 
 
-def _payment(folded: Fold[Any], subscription_id: str) -> dict[str, Any]:
+def _payment(folded: Fold[Any], subscription_id: str) -> RelatedPayment:
     state = folded.state
-    return {
-        "payment_id": state.id,
-        "status": folded.status,
-        "total_amount": state.total_amount,
-        "currency": state.currency,
-        "periods": [p for p in state.periods if p.subscription_id == subscription_id],
-    }
+    periods = [p for p in state.periods if p.subscription_id == subscription_id]
+    return RelatedPayment(state.id, folded.status, state.total_amount, state.currency, periods)
 
 
 async def _folds(

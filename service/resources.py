@@ -3,24 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
-from service import event_reads, reads
+from service import asked, cursors, event_reads, reads
+from service.answering import Asking, asking, taking, thinned, thinned_page
 from service.answers import History, Page
-from service.keys import Caller
-from service.parameters import AsOf, CursorText, KnownAt, Limit, allow, resource_filters
+from service.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.past import past
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import Target
+from service.resource_schemas import named
 from service.store import books
-
-Asking = Request[Caller, None, State]
 
 
 async def target_of(conn: Connection, book: str) -> Target:
@@ -37,53 +35,54 @@ async def target_of(conn: Connection, book: str) -> Target:
 
 def _list(projection: Projection[Any]) -> HTTPRouteHandler:
     name = projection.name
-    allowed = ", ".join(f"`{f}`" for f in projection.filters)
+    sorts, filters = asked.sorts(projection), asked.filters(projection)
 
     @get(
         f"/{name}",
         operation_id=f"list_{name}",
         summary=f"A page of {name.replace('_', ' ')}, newest first",
-        description=f"Filters, each an exact value: {allowed}.",
+        description="All filters that are given hold at once. Follow `next_cursor` until it is"
+        " null: no entry is missed or shown twice, however many are added meanwhile.",
         tags=[name],
+        opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
     )
-    async def list_resources(
-        request: Asking, state: State, limit: Limit = 20, cursor: CursorText = None
-    ) -> Page:
-        filters = resource_filters(request, projection)
-        async with state.pool.connection() as conn:
-            return await reads.page(
-                conn, request.user.book, projection, filters=filters, limit=limit, cursor=cursor
+    async def list_resources(request: Asking) -> Page:
+        async with asking(request) as (conn, given):
+            page = await reads.page(
+                conn,
+                request.user.book,
+                projection,
+                filters={name: given[name] for name in filters},
+                order=cursors.order(given["cursor"], given["sort"], sorts, str),
+                limit=given["limit"],
             )
+        return thinned_page(page, given["fields"])
 
     return list_resources
 
 
 def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
-    clocks = ("as_of", "known_at") if projection.aggregate else ()
 
     @get(
-        f"/{projection.name}/{{resource_id:str}}",
+        f"/{projection.name}/{{{projection.key}:str}}",
         operation_id=f"get_{one}",
         summary=f"One of the {projection.name.replace('_', ' ')}",
         description="The provider's latest snapshot under its own names, and what we know beside;"
         " with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
+        opt=taking(*(CLOCKS if projection.aggregate else ()), FIELDS, answer=named(projection)),
     )
-    async def get_resource(
-        resource_id: str,
-        request: Asking,
-        state: State,
-        as_of: AsOf = None,
-        known_at: KnownAt = None,
-    ) -> dict[str, Any]:
-        allow(request, *clocks)
-        asked = past(as_of, known_at, datetime.now(UTC))
-        async with state.pool.connection() as conn:
-            if not asked:
-                return await reads.resource(conn, request.user.book, projection, resource_id)
-            target = await target_of(conn, request.user.book)
-            return await reads.resource_past(conn, target, projection, resource_id, asked)
+    async def get_resource(request: Asking) -> dict[str, Any]:
+        identity = request.path_params[projection.key]
+        async with asking(request) as (conn, given):
+            moments = past(given.get("as_of"), given.get("known_at"), datetime.now(UTC))
+            if moments:
+                target = await target_of(conn, request.user.book)
+                told = await reads.resource_past(conn, target, projection, identity, moments)
+            else:
+                told = await reads.resource(conn, request.user.book, projection, identity)
+        return thinned(told, given["fields"])
 
     return get_resource
 
@@ -92,25 +91,26 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
 
     @get(
-        f"/{projection.name}/{{resource_id:str}}/history",
+        f"/{projection.name}/{{{projection.key}:str}}/history",
         operation_id=f"get_{one}_history",
         summary=f"What happened to one of the {projection.name.replace('_', ' ')}",
         description="Each event in the order of the world, with the status before and after, its"
         " verdict, and why.",
         tags=[projection.name],
+        opt=taking(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
     )
-    async def get_history(
-        resource_id: str,
-        request: Asking,
-        state: State,
-        as_of: AsOf = None,
-        known_at: KnownAt = None,
-    ) -> History:
-        allow(request, "as_of", "known_at")
-        asked = past(as_of, known_at, datetime.now(UTC))
-        async with state.pool.connection() as conn:
+    async def get_history(request: Asking) -> History:
+        async with asking(request) as (conn, given):
             target = await target_of(conn, request.user.book)
-            return await event_reads.history(conn, target, f"{category}-{resource_id}", asked)
+            page = await event_reads.history(
+                conn,
+                target,
+                f"{category}-{request.path_params[projection.key]}",
+                past(given["as_of"], given["known_at"], datetime.now(UTC)),
+                order=cursors.order(given["cursor"], given["sort"], asked.HISTORY_SORTS, int),
+                limit=given["limit"],
+            )
+        return thinned_page(page, given["fields"])
 
     return get_history
 

@@ -58,10 +58,10 @@ def access(out: Console, answer: AccessAnswer) -> None:
 def history(out: Console, answer: History) -> None:
     """The entries in the order of the world."""
     table = Table("position", "occurred at", "type", "from → to", "verdict", "what it did")
-    for e in answer.entries:
+    for e in answer.data:
         marks = [name for name in ("newer", "late", "revision") if getattr(e, name)]
         table.add_row(
-            e.position,
+            e.event_position,
             moment(e.occurred_at),
             e.type,
             f"{e.status_from or '·'} → {e.status_to or '·'}",

@@ -1,25 +1,35 @@
 """Search: what an identifier or an address belongs to."""
 
-from typing import Annotated
-
-from litestar import Request, get
-from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar import get
 from msgspec import Struct
 
 from projections.catalog import PROJECTIONS
 from service import sql
+from service.answering import Asking, asking, taking
 from service.change_reads import link
-from service.keys import Caller
-from service.parameters import Limit, allow
+from service.parameter_kinds import LIMIT
+from service.parameters import QueryParameter, wrong
 from service.postgres import Connection
-from service.problems import Problem
 from service.reads import checkpoint_of, of
-
-Asking = Request[Caller, None, State]
 
 _LONGEST = 200
 """No identifier that is read is longer."""
+
+
+def _wanted(name: str, given: str) -> str:
+    wanted = given.strip()
+    if not wanted or len(wanted) > _LONGEST:
+        raise wrong(name, given, f"text of 1 to {_LONGEST} characters")
+    return wanted
+
+
+_Q = QueryParameter(
+    name="q",
+    description="What to look for.",
+    schema={"type": "string", "minLength": 1, "maxLength": _LONGEST},
+    read=_wanted,
+    required=True,
+)
 
 
 class Hit(Struct, frozen=True):
@@ -53,31 +63,19 @@ class Found(Struct, frozen=True):
     " entitlement grant, payout or checkout, an invoice's, a licence key itself, or a webhook-id,"
     " each as a whole; or an e-mail address or its beginning, in any case of its letters.",
     tags=["search"],
+    opt=taking(_Q, LIMIT),
 )
-async def search(
-    request: Asking,
-    state: State,
-    q: Annotated[str, Parameter(description="What to look for.")],
-    limit: Limit = 20,
-) -> Found:
+async def search(request: Asking) -> Found:
     """For whoever holds a ticket and one word of it."""
-    allow(request, "q", "limit")
-    async with state.pool.connection() as conn:
-        return await find(conn, request.user.book, q, limit)
+    async with asking(request) as (conn, given):
+        return await find(conn, request.user.book, given["q"], given["limit"])
 
 
 async def find(conn: Connection, book: str, q: str, limit: int) -> Found:
-    """What carries the identifier ``q``, or an address that begins with it.
-
-    Raises:
-        Problem: ``invalid-parameter`` for a ``q`` that nothing could carry.
-    """
-    wanted = q.strip()
-    if not wanted or len(wanted) > _LONGEST:
-        raise Problem("invalid-parameter", f"q: 1 to {_LONGEST} characters.")
+    """What carries the identifier ``q``, or an address that begins with it."""
     views = {projection.name: sql.relation(projection.view) for projection in PROJECTIONS}
     statement = sql.fill("read/search", **views)
-    params = of(book, q=wanted, limit=limit + 1)
+    params = of(book, q=q, limit=limit + 1)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [

@@ -12,8 +12,8 @@ left join lateral (
         and (%(currency)s::text is null or d.currency = %(currency)s)
         and (%(amount_gte)s::bigint is null or d.amount >= %(amount_gte)s)
         and (%(amount_lte)s::bigint is null or d.amount <= %(amount_lte)s)
-        and (%(since)s::timestamptz is null or d.created_at >= %(since)s)
-        and (%(until)s::timestamptz is null or d.created_at <= %(until)s)
+        and (%(created_at_gte)s::timestamptz is null or d.created_at >= %(created_at_gte)s)
+        and (%(created_at_lte)s::timestamptz is null or d.created_at <= %(created_at_lte)s)
         and (
             %(after)s::text is null
             or (d.created_at, d.dispute_id) > (

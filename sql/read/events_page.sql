@@ -7,7 +7,7 @@ left join lateral (
     from {view} i
     join store.event e on e.book = i.book and e.position = i.position
     where i.book = %(book)s and {conditions}
-    order by {order}
+    order by i.{sort} {direction}, i.position {direction}
     limit %(limit)s
 ) r on true
 where c.book = %(book)s and c.version = %(version)s

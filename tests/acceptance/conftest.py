@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance import estate
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command
 from tests.builders import SECRET, at, body
@@ -53,3 +54,25 @@ def doors(
     service.await_position(made.live, 7)
     yield made
     assert service.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """A service that was told of something of every kind, to be asked and left as it is."""
+    here = tmp_path_factory.mktemp("told")
+    (here / "daybook.toml").write_text(CONFIG)
+    env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
+    service = Service(here, env=env).start()
+    live, test = (
+        command(
+            "keys", "create", "--book", book, "--scope", "read,audit,admin", cwd=here, env=env
+        ).strip()
+        for book in ("live", "test")
+    )
+    contents = estate.told()
+    for content in contents:
+        assert service.deliver("live", SECRET, content).is_success
+    service.await_position(live, len(contents))
+    yield Doors(service, live, test)
+    assert service.stop() == 0
+    assert "defect" not in (here / "serve.err").read_text()

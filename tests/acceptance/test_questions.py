@@ -44,7 +44,11 @@ def test_filters_choose(doors: Doors) -> None:
         ("subscriptions?limit=many", "limit"),
         ("subscriptions?cursor=rubbish", "cursor"),
         ("subscriptions/%00", "nothing recorded can hold"),
-        ("subscriptions/sub_0/history?limit=1", "allowed are as_of, known_at"),
+        ("subscriptions/sub_0/history?type=x", "allowed are as_of, known_at"),
+        ("subscriptions?sort=amount", "is none of -created_at, created_at, -status_since"),
+        ("subscriptions?created_at_gte=May", "no time with a zone"),
+        ("subscriptions?customer_id=", "no text of one character or more"),
+        ("subscriptions?fields=Status", "no list of field names"),
         ("customers/cus_1/access?as_of=yesterday", "no time with a zone"),
         ("customers/cus_1/access?as_of=2026-05-03T12:00:00", "no time with a zone"),
         ("customers/cus_1/access?known_at=2999-01-01T00:00:00Z", "lies in the future"),
@@ -127,7 +131,7 @@ def test_what_needs_attention_is_listed_and_counted(doors: Doors) -> None:
 def test_events_are_paged_in_the_order_of_recording(doors: Doors) -> None:
     first = doors.get("events?limit=3").json()
     assert [e["event_position"] for e in first["data"]] == ["1", "2", "3"]
-    second = doors.get(f"events?limit=3&after={first['next_cursor']}").json()
+    second = doors.get(f"events?limit=3&cursor={first['next_cursor']}").json()
     assert [e["event_position"] for e in second["data"]] == ["4", "5", "6"]
 
 
@@ -177,7 +181,7 @@ def test_both_clocks(doors: Doors) -> None:
     assert not entitled(f"as_of={iso(-1)}")
     assert doors.get(f"subscriptions/sub_c?as_of={iso(20)}").json()["status"] == "active"
     assert doors.get(f"subscriptions/sub_c?as_of={iso(-1)}").status_code == 404
-    entries = doors.get(f"subscriptions/sub_c/history?known_at={between}").json()["entries"]
+    entries = doors.get(f"subscriptions/sub_c/history?known_at={between}").json()["data"]
     assert [e["to"] for e in entries] == ["active"]
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     live = doors.get("subscriptions/sub_c").json()

@@ -59,7 +59,7 @@ def test_a_newcomer_sees_a_customers_life(service: Service) -> None:
     assert one["verdicts"] == {"applied": 4, "confirmed": 1}
     assert one["event_position"] == one["position"] == "6"
 
-    entries = service.ask("subscriptions/sub_1/history", key)["entries"]
+    entries = service.ask("subscriptions/sub_1/history", key)["data"]
     assert [(e["from"], e["to"], e["verdict"]) for e in entries] == [
         ("pending", "active", "applied"),
         ("active", "active", "confirmed"),
@@ -158,5 +158,5 @@ def test_every_official_sample_is_stored_and_answered(service: Service, scratch:
         event = service.ask(f"events/{position}", key)
         assert event["type"] == msgspec.json.decode(file.read_bytes())["type"]
         category, _, identity = event["stream"].partition("-")
-        found = service.ask(f"{RESOURCES[category]}/{identity}/history", key)["entries"]
-        assert str(position) in [entry["position"] for entry in found]
+        found = service.ask(f"{RESOURCES[category]}/{identity}/history", key)["data"]
+        assert str(position) in [entry["event_position"] for entry in found]

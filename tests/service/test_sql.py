@@ -87,9 +87,10 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         **{p.name: sql.relation(p.view) for p in PROJECTIONS},
         "key": Identifier(projection.key),
         "conditions": SQL("true"),
-        "order": SQL("position"),
         "live": sql.relation(projection.view),
         "fresh": sql.relation(projection.view),
+        "sort": Identifier(projection.key),
+        "direction": SQL("desc"),
     }
     return sql.fill(name, **parts)
 

@@ -1,0 +1,119 @@
+"""How every question under ``/v1`` is asked and answered: one way in, one way out.
+
+In: the parameters that the route declares, and a connection. Out: what the answer tells, its
+``ETag``, and in ``Daybook-Position`` the position that it reflects.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.response.base import ASGIResponse
+from msgspec import Struct, structs
+
+from service.answers import EventAnswer
+from service.keys import Caller
+from service.parameters import QueryParameter, asked
+from service.postgres import Connection
+
+Asking = Request[Caller, None, State]
+
+POSITION = "daybook-position"
+"""The header that says which position of the book an answer reflects."""
+
+_STAMP = b',"position":"'
+"""What follows in an answer says when it was made, and is not what it tells."""
+
+D = TypeVar("D", dict[str, Any], EventAnswer)
+P = TypeVar("P", bound=Struct)
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@asynccontextmanager
+async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, Any]]]:
+    """A connection, and the parameters that the route declares, by name.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    given = asked(request, parameters_of(request.route_handler.opt))
+    async with request.app.state.pool.connection() as conn:
+        yield conn, given
+
+
+def taking(
+    *parameters: QueryParameter, answer: str | None = None, scope: str = "read"
+) -> dict[str, Any]:
+    """What a route declares as its ``opt``.
+
+    Args:
+        parameters: those that it takes, and no others.
+        answer: the name of the schema of its answer, where its annotation does not say it.
+        scope: the one that its caller's key must have.
+    """
+    return {"parameters": parameters, "answer": answer, "scope": scope}
+
+
+def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
+    """The parameters that a route has declared; none where it has not."""
+    declared: tuple[QueryParameter, ...] = opt.get("parameters", ())
+    return declared
+
+
+def thinned(document: D, fields: Iterable[str] | None) -> D:
+    """The document with these fields only, and its position; all of it where none are asked for."""
+    if fields is None:
+        return document
+    kept = {"position"}.union(fields)
+    # a thinned struct is a dict: both become the same JSON
+    return {k: v for k, v in _named(document).items() if k in kept}  # type: ignore[return-value]
+
+
+def thinned_page(page: P, fields: Iterable[str] | None) -> P:
+    """The page with these fields only in each entry of its ``data``."""
+    if fields is None:
+        return page
+    kept = set(fields)
+    data = [{k: v for k, v in _named(one).items() if k in kept} for one in page.data]  # type: ignore[attr-defined]
+    return structs.replace(page, data=data)
+
+
+class Answer(Response[Any]):
+    """An answer as bytes, or as one that ends with ``position``; 304 to whoever knows it.
+
+    The ``ETag`` is weak: it covers what the answer tells, and neither the position that it
+    reflects nor the moment at which it was asked, which stand at its end.
+    """
+
+    def to_asgi_response(self, app: None, request: Asking, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
+        """What is sent, as the framework asks for it."""
+        if not isinstance(self.content, bytes):
+            self.content = _ENCODER.encode(self.content)
+        told = self.content
+        if POSITION not in self.headers and _STAMP in told:
+            told, _, stamp = told.rpartition(_STAMP)
+            self.headers[POSITION] = stamp.partition(b'"')[0].decode()
+        tag = f'W/"{blake2b(told, digest_size=12).hexdigest()}"'
+        self.headers |= {"etag": tag, "vary": "accept, authorization"}
+        if _knows(request.headers.get("if-none-match"), tag):
+            self.content, self.status_code = b"", 304
+        return super().to_asgi_response(app, request, **rest)
+
+
+def _knows(given: str | None, tag: str) -> bool:
+    return given is not None and (
+        given.strip() == "*"
+        or tag.removeprefix("W/") in {one.strip().removeprefix("W/") for one in given.split(",")}
+    )
+
+
+def _named(one: Any) -> dict[str, Any]:  # noqa: ANN401
+    if isinstance(one, dict):
+        return one
+    fields = structs.fields(one)
+    return {field.encode_name: getattr(one, field.name) for field in fields}

@@ -1,0 +1,168 @@
+"""The kinds of parameters, and those that many questions share."""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from service.parameters import (
+    LONGEST_POSITION,
+    MOST,
+    QueryParameter,
+    after_place,
+    one_of,
+    several,
+    wrong,
+)
+
+_MOST_MINOR = 2**53
+_FIELD = "[a-z][a-z0-9_]*"
+
+
+def text(name: str, description: str) -> QueryParameter:
+    """Any text but none."""
+    schema = {"type": "string", "minLength": 1}
+    return QueryParameter(name=name, description=description, schema=schema, read=_text)
+
+
+def choice(
+    name: str, description: str, allowed: Collection[str], default: str | None = None
+) -> QueryParameter:
+    """One of a closed list."""
+    schema = {"type": "string", "enum": list(allowed)}
+    return QueryParameter(
+        name=name,
+        description=description,
+        schema=schema | ({"default": default} if default else {}),
+        read=lambda name, given: one_of(name, given, allowed),
+        default=default,
+    )
+
+
+def choices(name: str, description: str, allowed: Collection[str]) -> QueryParameter:
+    """Some of a closed list; an empty list where none is given."""
+    items = {"type": "string", "enum": list(allowed)}
+    return QueryParameter(
+        name=name,
+        description=f"{description} Several, separated by commas.",
+        schema={"type": "array", "items": items, "minItems": 1},
+        read=lambda name, given: several(name, given, allowed),
+        default=(),
+        many=True,
+    )
+
+
+def flag(name: str, description: str) -> QueryParameter:
+    """``true`` or ``false``."""
+    return QueryParameter(
+        name=name,
+        description=description,
+        schema={"type": "boolean"},
+        read=lambda name, given: one_of(name, given, ("true", "false")) == "true",
+    )
+
+
+def moment(name: str, description: str) -> QueryParameter:
+    """A time, in UTC."""
+    schema = {"type": "string", "format": "date-time"}
+    return QueryParameter(name=name, description=description, schema=schema, read=_moment)
+
+
+def minor(name: str, description: str) -> QueryParameter:
+    """An amount in minor units of a currency."""
+    return QueryParameter(
+        name=name,
+        description=f"{description} In minor units; name the `currency` too.",
+        schema={"type": "integer", "minimum": 0, "maximum": _MOST_MINOR},
+        read=_minor,
+    )
+
+
+def position(name: str, description: str, default: int | None = 0) -> QueryParameter:
+    """A place in the book; before all where none is given, or by another ``default``."""
+    return QueryParameter(
+        name=name,
+        description=description,
+        schema={"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_POSITION}}}$"},
+        read=lambda name, given: after_place(given, name),
+        default=default,
+    )
+
+
+def between(column: str, what: str) -> tuple[QueryParameter, QueryParameter]:
+    """Both ends of a range of times, as the provider names them; the ends belong to it."""
+    return (
+        moment(f"{column}_gte", f"Only what {what} then or later. As 2026-03-14T10:00:00Z."),
+        moment(f"{column}_lte", f"Only what {what} then or earlier."),
+    )
+
+
+def sort(*columns: str) -> QueryParameter:
+    """The orders of a list, the first is the one without asking; ``-`` is descending."""
+    return choice(
+        "sort",
+        f"The order, `{columns[0]}` by itself; a `-` means descending. A cursor keeps to the order"
+        " of its page.",
+        columns,
+    )
+
+
+def _text(name: str, given: str) -> str:
+    if not given:
+        raise wrong(name, given, "text of one character or more")
+    return given
+
+
+def _minor(name: str, given: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,16}", given) or int(given) > _MOST_MINOR:
+        raise wrong(name, given, "amount in minor units")
+    return int(given)
+
+
+def _count(name: str, given: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", given) or not 1 <= int(given) <= MOST:
+        raise wrong(name, given, f"whole number from 1 to {MOST}")
+    return int(given)
+
+
+def _names(name: str, given: str) -> list[str]:
+    names = given.split(",")
+    if not all(re.fullmatch(_FIELD, one) for one in names):
+        raise wrong(name, given, "list of field names, separated by commas")
+    return names
+
+
+def _moment(name: str, given: str) -> datetime:
+    try:
+        # a plus sign that was not escaped arrives as a space
+        read = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
+        if read.tzinfo is None:
+            raise ValueError  # noqa: TRY301 - the same answer
+        return read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise wrong(name, given, "time with a zone, as 2026-03-14T10:00:00Z") from None
+
+
+FIELDS = QueryParameter(
+    name="fields",
+    description="Thins the answer to these fields, separated by commas. One that a resource lacks"
+    " is left out: the provider adds fields at any time.",
+    schema={"type": "array", "items": {"type": "string", "pattern": f"^{_FIELD}$"}, "minItems": 1},
+    read=_names,
+    many=True,
+)
+LIMIT = QueryParameter(
+    name="limit",
+    description="How many at the most.",
+    schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": 20},
+    read=_count,
+    default=20,
+)
+PAGE = (
+    LIMIT,
+    text("cursor", "The `next_cursor` of the page before; none for the first. Opaque."),
+    FIELDS,
+)
+CLOCKS = (
+    moment("as_of", "The world's time: only what had happened by then. As 2026-03-14T10:00:00Z."),
+    moment("known_at", "Our time: only what had been recorded by then."),
+)

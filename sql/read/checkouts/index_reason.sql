@@ -1,0 +1,2 @@
+-- All of one reason, in the order of the list.
+create index on {table} (book, abandonment_reason, created_at, payment_id)

@@ -1,0 +1,2 @@
+-- What came again with another body.
+create index on {table} (book, position) where revision

@@ -1,0 +1,43 @@
+"""Requests made up from the OpenAPI document: no 500, and no answer that breaks its schema."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import schemathesis
+
+from tests.acceptance.doors import Doors
+from tests.acceptance.walk import questions
+
+
+def test_no_made_up_request_is_answered_wrongly(told: Doors, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")), "run",
+            f"http://127.0.0.1:{told.service.port}/schema/openapi.json",
+            "--header", f"Authorization: Bearer {told.live}",
+            "--generation-deterministic", "--max-examples", "3", "--workers", "1",
+            "--phases", "examples,coverage,fuzzing", "--no-color",
+            # a cursor that we did not give, and a moment to come, fit their schemas and are refused
+            "--exclude-checks", "positive_data_acceptance",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_exists_is_answered_as_described(told: Doors) -> None:
+    client = told.service.client
+    document = client.get("/schema/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(document)
+    asked = questions(document, lambda path: client.get(path, headers=auth(told)).json())
+    assert len(asked) > 30
+    for operation_id, path in asked.items():
+        answer = client.get(path, headers=auth(told))
+        assert answer.status_code == 200, (path, answer.text)
+        schema.find_operation_by_id(operation_id).validate_response(answer)
+
+
+def auth(told: Doors) -> dict[str, str]:
+    return {"authorization": f"Bearer {told.live}"}

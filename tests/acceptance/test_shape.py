@@ -1,0 +1,178 @@
+"""What all answers have in common: order, ranges, fields, tags, positions and problems."""
+
+import httpx
+import pytest
+
+from service.problems import KINDS
+from tests.acceptance.doors import Doors, deliver
+from tests.builders import at, body
+
+READS = [
+    "subscriptions", "subscriptions/sub_0", "subscriptions/sub_0/history", "customers",
+    "customers/cus_1", "customers/cus_1/access", "customers/cus_1/timeline", "events?limit=5",
+    "events/1", "events/1/body", "disputes/dp_1", "payments",
+]  # fmt: skip
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["subscription_id"] for one in answer.json()["data"]]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_every_read_says_its_position_and_knows_what_the_caller_knows(
+    doors: Doors, path: str
+) -> None:
+    first = doors.get(path)
+    assert int(first.headers["daybook-position"]) >= 7
+    if not path.endswith("/body"):
+        assert first.headers["daybook-position"] == first.json()["position"]
+    assert first.headers["cache-control"] == "private, no-cache"
+    headers = {"authorization": f"Bearer {doors.live}", "if-none-match": first.headers["etag"]}
+    # something happens elsewhere in the book: the position moves, and the answer is the same
+    unrelated = body("payout.created", "not_initiated", at(1), "unused", None, payout_id=path)
+    position = deliver(doors, unrelated).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    again = doors.service.client.get(f"/v1/{path}", headers=headers)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert int(again.headers["daybook-position"]) >= int(position)
+    other = doors.service.client.get(f"/v1/{path}", headers={**headers, "if-none-match": '"x"'})
+    assert other.status_code == 200
+
+
+def test_a_tag_changes_with_what_is_told(doors: Doors) -> None:
+    path = "subscriptions/sub_tag"
+    deliver(doors, body("subscription.active", "active", at(0), "sub_tag"))
+    last = deliver(doors, body("subscription.renewed", "active", at(5), "sub_tag")).json()
+    doors.service.await_position(doors.live, int(last["position"]))
+    before = doors.get(path)
+    paid = body(
+        "payment.succeeded", "succeeded", at(6), "pay_tag",
+        subscription_id="sub_tag", total_amount=5, currency="EUR",
+    )  # fmt: skip
+    last = deliver(doors, paid).json()
+    doors.service.await_position(doors.live, int(last["position"]))
+    after = doors.get(path)
+    # the payment is shown beside the subscription, whose own row did not change
+    assert before.json()["event_position"] == after.json()["event_position"]
+    assert before.headers["etag"] != after.headers["etag"]
+
+
+def test_lists_are_sorted_as_asked_and_a_cursor_keeps_the_order(doors: Doors) -> None:
+    customer = {"customer_id": "cus_sort", "email": "s@example.com", "name": "S"}
+    for n in range(3):
+        active = ("subscription.active", "active", at(n), f"sub_s{n}", customer)
+        deliver(doors, body(*active, created_at=at(n)))
+    last = deliver(doors, body("subscription.on_hold", "on_hold", at(50), "sub_s1", customer,
+                               created_at=at(1))).json()  # fmt: skip
+    doors.service.await_position(doors.live, int(last["position"]))
+    ours = "subscriptions?customer_id=cus_sort"
+    assert ids(doors.get(f"{ours}")) == ["sub_s2", "sub_s1", "sub_s0"]
+    assert ids(doors.get(f"{ours}&sort=created_at")) == ["sub_s0", "sub_s1", "sub_s2"]
+    assert ids(doors.get(f"{ours}&sort=-status_since")) == ["sub_s1", "sub_s2", "sub_s0"]
+    first = doors.get(f"{ours}&sort=status_since&limit=1")
+    cursor = first.json()["next_cursor"]
+    rest = doors.get(f"{ours}&cursor={cursor}")
+    assert ids(first) + ids(rest) == ["sub_s0", "sub_s2", "sub_s1"]
+    other = doors.get(f"{ours}&cursor={cursor}&sort=created_at")
+    assert (other.status_code, other.json()["parameter"]) == (400, "cursor")
+    foreign = doors.get(f"events?cursor={cursor}")
+    assert (foreign.status_code, foreign.json()["parameter"]) == (400, "cursor")
+
+
+def test_ranges_include_their_ends(doors: Doors) -> None:
+    page = "subscriptions?customer_id=cus_1&sort=created_at"
+    some = f"{page}&created_at_gte={iso(1)}&created_at_lte={iso(3)}"
+    assert ids(doors.get(some)) == ["sub_1", "sub_2", "sub_3"]
+    timeline = doors.get(f"customers/cus_1/timeline?occurred_at_gte={iso(1)}"
+                         f"&occurred_at_lte={iso(2)}&sort=occurred_at").json()["data"]  # fmt: skip
+    assert [e["stream"] for e in timeline][:2] == ["subscription-sub_1", "subscription-sub_2"]
+    assert {e["occurred_at"] for e in timeline} == {iso(1), iso(2)}
+
+
+def iso(seconds: float) -> str:
+    return at(seconds).isoformat().replace("+00:00", "Z")
+
+
+def test_fields_thin_every_answer(doors: Doors) -> None:
+    wanted = "fields=status,subscription_id"
+    one = doors.get(f"subscriptions/sub_0?{wanted}").json()
+    assert set(one) == {"status", "subscription_id", "position"}
+    page = doors.get(f"subscriptions?{wanted}&fields=unheard_of").json()
+    assert {frozenset(entry) for entry in page["data"]} == {frozenset(wanted[7:].split(","))}
+    events = doors.get("events?fields=type&limit=2").json()["data"]
+    assert [set(event) for event in events] == [{"type"}, {"type"}]
+    history = doors.get("subscriptions/sub_0/history?fields=from,to").json()["data"]
+    assert {"from": "active", "to": "on_hold"} in history
+    assert set(doors.get("events/1?fields=link").json()) == {"link", "position"}
+
+
+def test_events_go_backwards_too(doors: Doors) -> None:
+    first = doors.get("events?sort=-position&limit=2").json()
+    second = doors.get(f"events?limit=2&cursor={first['next_cursor']}").json()
+    places = [int(e["event_position"]) for e in first["data"] + second["data"]]
+    assert places == list(range(places[0], places[0] - 4, -1))
+
+
+def test_a_history_is_paged(doors: Doors) -> None:
+    places = [
+        deliver(doors, body("subscription.updated", "active", at(n), "sub_h")).json()["position"]
+        for n in range(5)
+    ]
+    doors.service.await_position(doors.live, int(places[-1]))
+    path = "subscriptions/sub_h/history"
+    for sort, expected in (("occurred_at", places), ("-occurred_at", places[::-1])):
+        seen: list[str] = []
+        query = f"sort={sort}"
+        while query:
+            page = doors.get(f"{path}?limit=2&{query}").json()
+            seen += [e["event_position"] for e in page["data"]]
+            query = page["next_cursor"] and f"cursor={page['next_cursor']}"
+        assert seen == expected
+
+
+def test_a_list_of_values_comes_in_either_form(doors: Doors) -> None:
+    joined = doors.get("events?verdict=applied,confirmed").json()["data"]
+    apart = doors.get("events?verdict=applied&verdict=confirmed").json()["data"]
+    assert joined == apart != []
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "given", "allowed"),
+    [
+        ("limit=0", "limit", "0", ["whole number from 1 to 100"]),
+        ("status=odd", "status", "odd", ["pending", "active", "past_due", "on_hold", "paused",
+                                         "cancelled", "expired", "failed"]),
+        ("sort=x", "sort", "x", ["-created_at", "created_at", "-status_since", "status_since"]),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_what_came_and_what_is_allowed(
+    doors: Doors, query: str, parameter: str, given: str, allowed: list[str]
+) -> None:
+    told = doors.get(f"subscriptions?{query}").json()
+    assert (told["parameter"], told["given"], told["allowed"]) == (parameter, given, allowed)
+
+
+def test_an_unknown_parameter_is_answered_with_those_there_are(doors: Doors) -> None:
+    told = doors.get("customers?colour=red").json()
+    assert (told["parameter"], told["given"]) == ("colour", "red")
+    assert told["allowed"] == [
+        "email", "created_at_gte", "created_at_lte", "sort", "limit", "cursor", "fields",
+    ]  # fmt: skip
+
+
+def test_every_type_of_problem_leads_to_what_it_means(doors: Doors) -> None:
+    client = doors.service.client
+    for name, kind in KINDS.items():
+        told = client.get(f"/problems/{name}").json()
+        assert (told["type"], told["status"]) == (f"/problems/{name}", kind.status)
+        assert told["meaning"]
+    assert len(client.get("/problems").json()) == len(KINDS)
+    refused = client.get("/v1/events")
+    assert client.get(refused.json()["type"]).json()["status"] == refused.status_code == 401
+
+
+def test_a_wrong_method_is_told_the_right_ones(doors: Doors) -> None:
+    answer = doors.service.client.delete("/problems/busy")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, OPTIONS")

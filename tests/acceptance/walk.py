@@ -1,0 +1,27 @@
+"""Every question of the OpenAPI document, put about things that exist."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+
+def questions(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, str]:
+    """A path for each question that is answered in JSON, by its operation id.
+
+    What a path needs is taken from the first entry of the list that has it.
+    """
+    found: dict[str, str] = {}
+    for path, item in document["paths"].items():
+        operation = item.get("get")
+        if operation and [*operation["responses"]["200"]["content"]] == ["application/json"]:
+            for name in re.findall(r"{(\w+)}", path):
+                path = path.replace(f"{{{name}}}", _identity(name, path, ask))  # noqa: PLW2901 - it is filled in
+            found[operation["operationId"]] = path
+    return found
+
+
+def _identity(name: str, path: str, ask: Callable[[str], Any]) -> str:
+    listed = ask(path.partition("/{")[0])
+    if isinstance(listed, list):
+        return str(listed[0]["type"]).rpartition("/")[2]
+    return str(listed["data"][0][name])
