@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from psycopg.sql import Identifier
+
 from domain.access import Policy, paid_periods
 from domain.access import access as decide
 from domain.fold import Fold, decode
@@ -32,11 +34,15 @@ async def access(
     """Whether a customer is entitled at ``at``; one of whom nothing is recorded is not."""
     # the queries see one after the other: what they all reflect is what the first one does
     checkpoint: int | None = None
+    stale = False
     folds: dict[str, list[Fold[Any]]] = {"payment": []}
     for category in ("subscription", "entitlement_grant"):
         view = sql.relation(_DECIDING[category].view)
-        statement = sql.fill("read/folds_of_customer", view=view)
-        rows = await (await conn.execute(statement, of(book, customer_id=customer_id))).fetchall()
+        key = Identifier(_DECIDING[category].key)
+        statement = sql.fill("read/folds_of_customer", view=view, key=key)
+        params = of(book, customer_id=customer_id, category=category)
+        rows = await (await conn.execute(statement, params)).fetchall()
+        stale = stale or any(row["stale"] for row in rows)
         checkpoint = checkpoint_of(rows) if checkpoint is None else checkpoint
         folds[category] = [decode(category, row["memo"]) for row in rows if row["memo"] is not None]
     if any(folded.status == "cancelled" for folded in folds["subscription"]):
@@ -44,7 +50,7 @@ async def access(
         params = {"book": book, "customer_id": customer_id, "at": at}
         paid = await (await conn.execute(statement, params)).fetchall()
         folds["payment"] = [decode("payment", row["memo"]) for row in paid]
-    return _answer(customer_id, folds, at, policy, checkpoint or 0)
+    return _answer(customer_id, folds, at, policy, checkpoint or 0, stale=stale)
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks
@@ -69,12 +75,14 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     return _answer(customer_id, folds, asked.moment(now), policy, checkpoint)
 
 
-def _answer(
+def _answer(  # noqa: PLR0913 - what is decided, and what it rests on
     customer_id: str,
     folds: Mapping[str, list[Fold[Any]]],
     at: datetime,
     policy: Policy,
     checkpoint: int,
+    *,
+    stale: bool = False,
 ) -> AccessAnswer:
     decided = decide(
         folds["subscription"],
@@ -89,5 +97,6 @@ def _answer(
         until=decided.until,
         because=decided.because,
         at=at,
+        stale=stale,
         position=str(checkpoint),
     )

@@ -4,6 +4,7 @@ In: the parameters that the route declares, and a connection. Out: what the answ
 ``ETag``, and in ``Daybook-Position`` the position that it reflects.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -17,8 +18,10 @@ from msgspec import Struct, structs
 
 from service.answers import EventAnswer
 from service.keys import Caller
+from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
 from service.postgres import Connection
+from service.problems import Problem
 
 Asking = Request[Caller, None, State]
 
@@ -31,6 +34,8 @@ _STAMP = b',"position":"'
 D = TypeVar("D", dict[str, Any], EventAnswer)
 P = TypeVar("P", bound=Struct)
 
+_WAIT_SECONDS = 5.0
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -39,9 +44,11 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
     """A connection, and the parameters that the route declares, by name.
 
     Raises:
-        Problem: ``invalid-parameter``.
+        Problem: ``invalid-parameter``; ``behind`` where the read models do not come to the position
+            that is asked for.
     """
     given = asked(request, parameters_of(request.route_handler.opt))
+    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
     async with request.app.state.pool.connection() as conn:
         yield conn, given
 
@@ -56,7 +63,20 @@ def taking(
         answer: the name of the schema of its answer, where its annotation does not say it.
         scope: the one that its caller's key must have.
     """
-    return {"parameters": parameters, "answer": answer, "scope": scope}
+    every = (MIN_POSITION, STALE)
+    return {"parameters": (*parameters, *every), "answer": answer, "scope": scope}
+
+
+async def _reach(request: Asking, position: int | None, *, stale: bool) -> None:
+    """Wait until the read models reflect a position, as its webhook's answer gave it."""
+    if position is None:
+        return
+    try:
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await request.app.state.tips.beyond(request.user.book, position - 1)
+    except TimeoutError:
+        if not stale:
+            raise Problem("behind", f"Position {position} is not reflected yet.") from None
 
 
 def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:

@@ -14,12 +14,16 @@ from domain.story import headline, reported_after, sentence
 
 
 class AccessAnswer(Struct, frozen=True):
-    """Whether a customer is entitled at a moment, until when (null is open), because of what."""
+    """Whether a customer is entitled at a moment, until when (null is open), because of what.
+
+    ``stale`` says that it rests on a stream that is set aside: what came since is not in it.
+    """
 
     customer_id: str
     entitled: bool
     until: datetime | None
     because: tuple[Because, ...]
+    stale: bool
     position: str
     at: datetime
 

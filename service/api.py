@@ -25,6 +25,7 @@ from service.metrics import METRIC_ROUTES
 from service.parameter_kinds import CLOCKS, FIELDS
 from service.parameters import place
 from service.past import past
+from service.projection_reads import list_parked, list_projections
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 from service.search import search
@@ -166,6 +167,8 @@ ROUTER = Router(
         search,
         list_due_disputes,
         *METRIC_ROUTES,
+        list_projections,
+        list_parked,
         *RESOURCE_ROUTES,
     ],
     response_class=Answer,

@@ -22,7 +22,9 @@ def document(projection: Projection[Any], row: Mapping[str, Any]) -> dict[str, A
     if projection is CUSTOMERS:
         return _customer(recall(row["memo"]), row["body"])
     category = projection.aggregate.category if projection.aggregate else ""
-    return resource(projection, decode(category, row["memo"]), row["body"])
+    told = resource(projection, decode(category, row["memo"]), row["body"])
+    # its stream is set aside: what came since is not in it
+    return {**told, "stale": True} if row["stale"] else told
 
 
 def resource(projection: Projection[Any], folded: Fold[Any], body: bytes) -> dict[str, Any]:

@@ -166,3 +166,12 @@ CLOCKS = (
     moment("as_of", "The world's time: only what had happened by then. As 2026-03-14T10:00:00Z."),
     moment("known_at", "Our time: only what had been recorded by then."),
 )
+
+
+MIN_POSITION = position(
+    "min_position",
+    "Wait until the answer reflects this `position`, as a webhook's answer gave it, for up to five"
+    " seconds.",
+    default=None,
+)
+STALE = choice("stale", "With `ok` an answer that `min_position` waited for in vain.", ("ok",))

@@ -95,6 +95,12 @@ KINDS = {
             retry_after=1,
         ),
         Kind(
+            "behind", 503, "The read models do not reflect that position yet",
+            "They did not come to `min_position` in time: ask again, or with `stale=ok` for the"
+            " older answer. `GET /v1/projections` shows how far they are behind.",
+            retry_after=1,
+        ),
+        Kind(
             "not-ready", 503, "Not ready to serve",
             "The read models are being built, after the first start or an update. Webhooks are"
             " recorded meanwhile.",

@@ -32,7 +32,7 @@ async def resource(
     """
     view, key = sql.relation(projection.view), Identifier(projection.key)
     statement = sql.fill("read/get", view=view, key=key)
-    found = await conn.execute(statement, of(book, id=identity))
+    found = await conn.execute(statement, of(book, id=identity, category=_category(projection)))
     rows = await found.fetchall()
     checkpoint = checkpoint_of(rows)
     if rows[0]["memo"] is None:
@@ -49,7 +49,7 @@ async def resource_past(
     Raises:
         Problem: ``not-found``, also where nothing had happened or was known.
     """
-    category = projection.aggregate.category if projection.aggregate else ""
+    category = _category(projection)
     checkpoint = await position(conn, target.book)
     stream = f"{category}-{identity}"
     entries = await stream_entries(conn, target, stream, checkpoint)
@@ -84,7 +84,8 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
         sort=column,
         direction=order.direction,
     )
-    params = of(book, limit=limit + 1, **chosen, **order.params)
+    category = _category(projection)
+    params = of(book, limit=limit + 1, category=category, **chosen, **order.params)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     full = [row for row in rows if row["key"] is not None]
@@ -94,6 +95,10 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
         next_cursor=order.following(full[-1]["sorted"], full[-1]["key"]) if more else None,
         position=str(checkpoint),
     )
+
+
+def _category(projection: Projection[Any]) -> str:
+    return projection.aggregate.category if projection.aggregate else ""
 
 
 async def checkpoints(conn: Connection) -> list[dict[str, Any]]:

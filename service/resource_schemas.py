@@ -79,6 +79,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         yield "status_since", _TIME
         yield "provider_status", _MAYBE_TEXT
         yield "verdicts", {"type": "object", "additionalProperties": {"type": "integer"}}
+        yield "stale", {"type": "boolean", "description": "Set where its stream is set aside."}
     else:
         yield from _provided(seen)
         yield "created_at", _TIME

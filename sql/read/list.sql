@@ -1,5 +1,6 @@
 -- A page of rows in one of their orders, with the events that supply their snapshots.
-select c.position as checkpoint, r.key, r.sorted, r.memo, e.body
+select c.position as checkpoint, r.key, r.sorted, r.memo, e.body,
+    k.stream is not null as stale
 from read.checkpoint c
 left join lateral (
     select book, {key} as key, {sort} as sorted, memo, snapshot_position
@@ -9,5 +10,7 @@ left join lateral (
     limit %(limit)s
 ) r on true
 left join store.event e on e.book = r.book and e.position = r.snapshot_position
+left join read.parked k
+    on k.book = c.book and k.build = 'live' and k.stream = %(category)s::text || '-' || r.key
 where c.book = %(book)s and c.version = %(version)s
 order by r.sorted {direction}, r.key {direction}

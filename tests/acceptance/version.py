@@ -56,7 +56,7 @@ async def main() -> None:
         if doing == "build":
             await rebuild(conn)
         found = await conn.execute(
-            f"select * from read.subscriptions_v{number} order by subscription_id"  # type: ignore[arg-type] # noqa: S608
+            f"select * from read.subscriptions_v{number} order by subscription_id"  # noqa: S608
         )
         seen = await found.fetchall()
         print(msgspec.json.encode([r.get(column, r["status"]) for r in seen]).decode())  # noqa: T201
