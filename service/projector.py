@@ -83,9 +83,12 @@ async def _project(conn: Connection, target: Target, events: Sequence[Event]) ->
         else:
             streams.setdefault(stream, []).append(entry)
     folds, steps = await _fold_streams(conn, target, streams, until=events[0].position - 1)
-    await _write(conn, target, EVENTS, [*done, *steps])
-    await _write_streams(conn, target, folds, steps)
-    await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
+    customers = await _merge_customers(conn, target, entries)
+    # the server writes one table while the rows of the next are encoded here
+    async with conn.pipeline():
+        await _write(conn, target, EVENTS, [*done, *steps])
+        await _write_streams(conn, target, folds, steps)
+        await _write(conn, target, CUSTOMERS, customers)
 
 
 async def project_stream(conn: Connection, target: Target, stream: str, until: int) -> None:
@@ -126,10 +129,17 @@ async def _fold_streams(
     folds: dict[str, list[Fold[Any]]] = {}
     steps: list[Step] = []
     for stream, entries in streams.items():
-        folded, stepped = done[stream] or fold([*earlier.get(stream, ()), *entries])
+        folded, stepped = done[stream] or _again(earlier.get(stream, []), entries)
         folds.setdefault(stream.partition("-")[0], []).append(folded)
         steps.extend(stepped)
     return folds, steps
+
+
+def _again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Step]]:
+    """Fold a whole stream; only the steps that are new or have changed, since each is a row."""
+    folded, steps = fold([*earlier, *entries])
+    known = {s.entry.event.position: s for s in fold(earlier)[1]} if earlier else {}
+    return folded, [s for s in steps if s != known.get(s.entry.event.position)]
 
 
 async def _memos(conn: Connection, target: Target, streams: Iterable[str]) -> dict[str, Fold[Any]]:
