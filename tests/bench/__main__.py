@@ -6,9 +6,9 @@ the ratio is what carries over. Nothing here asserts a time.
 
 import sys
 
-from tests.bench import fold, ingest
+from tests.bench import fold, ingest, live, rebuild
 
-BENCHES = {"fold": fold.run, "ingest": ingest.run}
+BENCHES = {"fold": fold.run, "ingest": ingest.run, "live": live.run, "rebuild": rebuild.run}
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def run() -> None:
         ("an endpoint of the framework that only reads the body", framework),
         ("a bare ASGI endpoint that only reads the body", bare),
     ]
-    with server() as url, _served(url) as (service, secret, projector):
+    with server() as url, served(url) as (service, secret, projector):
         rows.append(("webhooks, the projector following", _measure(service, secret, 2)))
         _await_caught_up(url)
         os.kill(projector, signal.SIGSTOP)
@@ -106,7 +106,8 @@ async def _fill(url: str, secret: str) -> None:
 
 
 @contextmanager
-def _served(url: str) -> Iterator[tuple[Service, str, int]]:
+def served(url: str) -> Iterator[tuple[Service, str, int]]:
+    """The service on a database: itself, its secret, and the process of its projector."""
     here = Path(tempfile.mkdtemp(prefix="daybook-bench-"))
     args = ("--data-dir", str(here / "data"))
     service = Service(here, *args, env={"DAYBOOK_DATABASE_URL": url}).start()

@@ -1,0 +1,79 @@
+"""How soon an acknowledged webhook is read, and how fast a backlog is worked off."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from statistics import quantiles
+
+import httpx
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from service.ingest import signed_headers
+from service.postgres import Connection, connect
+from service.projector import advance
+from service.send import new_webhook_id
+from tests.bench.filled import deliveries, fill
+from tests.bench.ingest import served
+from tests.bench.server import server
+
+_RATE = 1_000
+_SECONDS = 15
+_BACKLOG = 50_000
+
+
+def run() -> None:
+    """Print the lag at a steady rate, as a reader sees it, and the projector's rate."""
+    table = Table("", "figure")
+    with server() as url, served(url) as (service, secret, _):
+        lags = uvloop.run(_lags(int(service.port), secret, service.find(r"KEY=(\S+)")))
+        cuts = quantiles(lags, n=100)
+        table.add_row(
+            f"acknowledged, then read, at {_RATE:,} webhooks/s",
+            f"p50 {cuts[49] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms",
+        )
+    with server() as url:
+        uvloop.run(fill(url, _BACKLOG))
+        table.add_row("a backlog, worked off", f"{uvloop.run(_worked_off(url)):,.0f} events/s")
+    Console(width=120).print(table)
+
+
+async def _lags(port: int, secret: str, key: str) -> list[float]:
+    """Send at the rate; for one in ten, how long after its answer it can be read."""
+    made = deliveries()
+    lags: list[float] = []
+    limits = httpx.Limits(max_connections=64)
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=30
+    ) as client:
+
+        async def one(body: bytes, *, look: bool) -> None:
+            signed = signed_headers(secret, new_webhook_id(), datetime.now(UTC), body)
+            answer = await client.post("/webhooks/test", content=body, headers=signed)
+            acknowledged = time.perf_counter()
+            if look:
+                params = {"min_position": answer.json()["position"], "limit": "1"}
+                found = await client.get("/v1/events", params=params, headers=headers)
+                assert found.status_code == 200, found.text
+                lags.append(time.perf_counter() - acknowledged)
+
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(_RATE * _SECONDS):
+                await asyncio.sleep(max(0.0, started + number / _RATE - time.perf_counter()))
+                tasks.create_task(one(next(made).body, look=number % 10 == 0))
+    return lags
+
+
+async def _worked_off(url: str) -> float:
+    async with await connect(url) as conn:
+        started = time.perf_counter()
+        await _all(conn)
+        return _BACKLOG / (time.perf_counter() - started)
+
+
+async def _all(conn: Connection) -> None:
+    while await advance(conn, "test"):
+        pass
