@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from service import notices, roles
+from service import notices
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
@@ -33,7 +33,8 @@ async def _until_stopped(settings: Settings, url: str) -> None:
 
 async def follow(settings: Settings, url: str) -> None:
     """Project every book of the settings until cancelled."""
-    await prepare(url, settings.books)
+    if await prepare(url, settings.books):
+        _log.warning("only a trigger fences the events; see: daybook migrate --owner")
     await _build(url)
     projectors = {book: Projector(url, book) for book in settings.books}
     async with asyncio.TaskGroup() as tasks:
@@ -59,8 +60,6 @@ async def _build(url: str) -> None:
                         _log.info("the rows of the version before are shown meanwhile")
                     await rebuild(conn)
                 await open_checkpoints(conn)
-                if await roles.alters(conn):
-                    _log.warning("only a trigger fences the events; see: daybook migrate --owner")
                 built = True
         except LeaseTakenError:
             await asyncio.sleep(0.5)

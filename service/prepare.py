@@ -8,6 +8,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from service.migrations import migrate
 from service.postgres import connect, is_away
+from service.roles import alters
 from service.settings import Book
 from service.store import open_books
 
@@ -16,8 +17,12 @@ _RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-async def prepare(url: str, books: Mapping[str, Book]) -> None:
-    """Prepare, trying again until it is done; several processes may do it at once."""
+async def prepare(url: str, books: Mapping[str, Book]) -> bool:
+    """Prepare, trying again until it is done; several processes may do it at once.
+
+    Returns:
+        Whether the role of ``url`` could alter events, if no trigger were there.
+    """
     while True:
         try:
             return await _prepare(url, books)
@@ -32,10 +37,11 @@ async def prepare(url: str, books: Mapping[str, Book]) -> None:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _prepare(url: str, books: Mapping[str, Book]) -> None:
+async def _prepare(url: str, books: Mapping[str, Book]) -> bool:
     businesses = {name: book.business_id for name, book in books.items()}
     async with await connect(url) as conn:
         for name in await migrate(conn):
             _log.info("migrated", migration=name)
         for name in await open_books(conn, businesses):
             _log.warning("the book names another business now; run: daybook rebuild", book=name)
+        return await alters(conn)
