@@ -25,8 +25,8 @@ from projections.catalog import BY_CATEGORY, BY_NAME, STEPS_OF
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
 from service import copying, spill, sql
+from service.failures import described
 from service.postgres import connected
-from service.projector import described
 from service.scan import scan
 
 _CUSTOMERS = "customers"

@@ -17,10 +17,10 @@ import structlog
 from msgspec import Struct
 
 from service import logs
+from service.orphans import GRACE_SECONDS, end_with_parent
 
 _WATCH_SECONDS = 0.25
 _RESTART_SECONDS = 1.0
-_GRACE_SECONDS = 25.0
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Children:
         """End them all, those that do not end by themselves by force."""
         self.end()
         with self._turn:
-            deadline = time.monotonic() + _GRACE_SECONDS
+            deadline = time.monotonic() + GRACE_SECONDS
             for child in self._running.values():
                 child.join(max(0.0, deadline - time.monotonic()))
                 if child.is_alive():
@@ -100,13 +100,3 @@ def _work(job: Job) -> None:
     logs.set_up()
     threading.Thread(target=end_with_parent, daemon=True).start()
     job.do(*job.args)
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone; blocks, so run it in a thread."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_GRACE_SECONDS)
-        os._exit(1)

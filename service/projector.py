@@ -4,7 +4,6 @@
 rebuild brings up to date. ``advance`` does it for the next events of a book.
 """
 
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
 from service.copying import column, types_of
+from service.failures import described
 from service.notices import PROJECTED, notify
 from service.postgres import Connection, is_away
 from service.store import event_of, events_after
@@ -221,11 +221,6 @@ async def parked_streams(conn: Connection, target: Target) -> set[str]:
     params = {"build": target.build, "book": target.book}
     found = await conn.execute(sql.text("read/parked"), params)
     return {row["stream"] for row in await found.fetchall()}
-
-
-def described(error: Exception) -> str:
-    """An error with its traceback, as ``read.parked`` keeps it."""
-    return "".join(traceback.format_exception(error)).replace("\0", "")
 
 
 async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:

@@ -7,41 +7,31 @@ the old rows until then and the new ones after it. Interrupted at any point, it 
 tables as they were; what it left behind is dropped by the next one.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from shutil import rmtree
 from typing import Any
-
-from msgspec import Struct
 
 from projections.catalog import BY_NAME, PROJECTIONS
 from projections.events import EVENTS
 from projections.projection import VERSION, Projection
-from service import bulk, spill, sql
+from service import spill, sql
 from service.builds import (
     Generations,
     drop_leftovers,
     fresh,
-    index_statements,
     missing,
     show,
 )
 from service.compare import Difference, compare
-from service.lease import REBUILD, Lease, held
+from service.filling import Build, Progress, fill
+from service.lease import REBUILD, held
 from service.postgres import Connection, url_of
 from service.projector import LIVE, Target, checkpoint, live_tables, project, set_checkpoint
 from service.store import Book, books, events_after
 from service.versions import drop_old
-from service.workers import Task, Workers, processors, working
 
-_CHUNK = 10_000  # positions that a process reads and decodes at a time
-_PART = 40_000  # entries that a process folds at a time
-_FEW = 20_000  # so few that other processes are not worth their start
 _BATCH = 1000
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 class StreamsSetAsideError(Exception):
@@ -50,22 +40,6 @@ class StreamsSetAsideError(Exception):
 
 class NothingToGoBackToError(Exception):
     """There are no previous tables."""
-
-
-class _Build(Struct):
-    """Fresh tables, and how far they have come in each book."""
-
-    lease: Lease
-    generations: Generations
-    positions: dict[str, int]
-
-    @property
-    def tables(self) -> dict[str, str]:
-        return {p.name: p.table(g) for p, g in self.generations.items()}
-
-    @property
-    def whole(self) -> bool:
-        return len(self.generations) == len(PROJECTIONS)
 
 
 async def rebuild(
@@ -145,7 +119,7 @@ async def undo(conn: Connection) -> dict[str, int]:
         for name, book in (await books(conn)).items():
             positions[name] = await checkpoint(conn, name, lock=True) or 0
             for p, generation in back.items():
-                build = _Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
+                build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
                 await _catch_up(conn, build, name, book, positions[name])
         await _retire(conn, back, positions)
         await show(conn, back)
@@ -165,7 +139,7 @@ async def _built(
     chosen: Sequence[Projection[Any]],
     progress: Progress,
     processes: int | None,
-) -> AsyncIterator[_Build]:
+) -> AsyncIterator[Build]:
     """Fresh tables, nearly up to date; what is not shown at the end is dropped."""
     async with held(url_of(conn), REBUILD) as lease:
 
@@ -176,8 +150,8 @@ async def _built(
         directory = spill.new_directory()
         try:
             await drop_leftovers(conn)
-            build = _Build(lease, await fresh(conn, chosen), {})
-            await _fill(conn, build, directory, told, processes)
+            build = Build(lease, await fresh(conn, chosen), {})
+            await fill(conn, build, directory, told, processes)
             for name, book in (await books(conn)).items():
                 await _catch_up(conn, build, name, book, await checkpoint(conn, name) or 0)
             yield build
@@ -188,71 +162,7 @@ async def _built(
         await drop_leftovers(conn)
 
 
-async def _fill(
-    conn: Connection, build: _Build, directory: Path, progress: Progress, processes: int | None
-) -> None:
-    ends = await books(conn)
-    total = sum(book.position for book in ends.values())
-    few = total <= _FEW and processes is None
-    async with working(0 if few else processes or processors()) as workers:
-        for name, book in ends.items():
-            plan = bulk.Plan(
-                url_of(conn), name, book.business_id, build.tables, directory / name,
-                end=book.position, partitions=1 + book.position // _PART,
-            )  # fmt: skip
-            plan.directory.mkdir()
-            await _pass(conn, build, workers, plan, progress)
-            build.positions[name] = book.position
-        statements = [
-            s.as_string(conn) for p in build.generations
-            for s in index_statements(p, build.tables[p.name])
-        ]  # fmt: skip
-        tasks = [Task(bulk.run, (url_of(conn), s)) for s in statements]
-        await workers.run(tasks, _counted(progress, "indexes", len(tasks)))
-        analyze = [
-            sql.fill("read/analyze", table=sql.relation(t)).as_string(conn)
-            for t in build.tables.values()
-        ]
-        await workers.run([Task(bulk.run, (url_of(conn), s)) for s in analyze], lambda _: None)
-
-
-async def _pass(
-    conn: Connection,
-    build: _Build,
-    workers: Workers,
-    plan: bulk.Plan,
-    progress: Progress,
-) -> None:
-    """Read one book, then fold it, part by part."""
-    read = [
-        Task(bulk.sort, (plan, after, until), until - after)
-        for after in range(0, plan.end, _CHUNK)
-        for until in (min(after + _CHUNK, plan.end),)
-    ]
-    await workers.run(read, _counted(progress, f"{plan.book}: read", plan.end))
-    parts = [Task(bulk.fold_partition, (plan, n)) for n in range(plan.partitions)]
-    told = _counted(progress, f"{plan.book}: fold", plan.partitions)
-    for _, parked in await workers.run(parts, told):
-        for one in parked:
-            params = {
-                "book": plan.book, "build": build.lease.owner, "stream": one.stream,
-                "position": one.position, "error": one.error,
-            }  # fmt: skip
-            await conn.execute(sql.text("read/park"), params)
-
-
-def _counted(progress: Progress, doing: str, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(weight: int) -> None:
-        nonlocal done
-        done += weight
-        progress(doing, done, total)
-
-    return count
-
-
-async def _catch_up(conn: Connection, build: _Build, name: str, book: Book, until: int) -> None:
+async def _catch_up(conn: Connection, build: Build, name: str, book: Book, until: int) -> None:
     """Project what the live tables have and the fresh ones lack."""
     index = None if EVENTS.name in build.tables else (await live_tables(conn))[EVENTS.name]
     target = Target(name, book.business_id, build.tables, build.lease.owner, index)
@@ -265,7 +175,7 @@ async def _catch_up(conn: Connection, build: _Build, name: str, book: Book, unti
         build.positions[name] = position
 
 
-async def _catch_up_locked(conn: Connection, build: _Build) -> None:
+async def _catch_up_locked(conn: Connection, build: Build) -> None:
     """Come to where the live tables are, which nobody moves until the transaction ends."""
     await build.lease.keep(conn)
     # in no book, one that is opened now included
@@ -277,7 +187,7 @@ async def _catch_up_locked(conn: Connection, build: _Build) -> None:
         await _catch_up(conn, build, name, book, until)
 
 
-async def _switch(conn: Connection, build: _Build) -> None:
+async def _switch(conn: Connection, build: Build) -> None:
     if not build.whole and (lost := await _set_aside(conn, build.lease.owner)):
         raise StreamsSetAsideError(
             f"Nothing was switched: {len(lost)} streams could not be folded,"

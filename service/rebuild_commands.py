@@ -13,6 +13,7 @@ from service import reads, screens
 from service import rebuild as rebuilding
 from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, progress, the_book
 from service.compare import Difference
+from service.filling import Progress
 from service.parked import retry
 from service.postgres import Connection
 from service.settings import Settings, SettingsError, load
@@ -150,7 +151,7 @@ def _previewed(
 
 
 @contextmanager
-def _bars() -> Iterator[rebuilding.Progress]:
+def _bars() -> Iterator[Progress]:
     """A progress bar for each pass."""
     with progress() as shown:
         tasks: defaultdict[str, Any] = defaultdict(lambda: shown.add_task("", start=True))

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from service.children import end_with_parent
+from service.orphans import end_with_parent
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from service import problems
-from service.__main__ import app
+from service.commands import app
 from service.settings import Book, Settings
 from tests.acceptance.service import Service, environment
 from tests.diagrams import README, rendered

@@ -36,7 +36,7 @@ async def more(conn: Any, events: int, first: int = 0) -> None:  # noqa: ANN401
 
 
 def deliveries(first: int = 0) -> Iterator[Delivery]:
-    """Webhooks without end: of five events a stream two subscriptions' and three payments' share."""
+    """Webhooks without end, five a stream, of subscriptions and payments in turn."""
     for block in count(first // 1000):
         for step in range(5):
             for n in range(1000):

@@ -44,10 +44,10 @@ def _rate(seconds: float, raw: float) -> tuple[str, str, str]:
 
 def _copied(url: str) -> float:
     started = time.perf_counter()
-    with psycopg.connect(url) as conn, conn.cursor() as cursor:
-        with cursor.copy("copy store.event to stdout (format binary)") as copy:
-            for _ in copy:
-                pass
+    statement = "copy store.event to stdout (format binary)"
+    with psycopg.connect(url) as conn, conn.cursor() as cursor, cursor.copy(statement) as copy:
+        for _ in copy:
+            pass
     return time.perf_counter() - started
 
 
