@@ -7,6 +7,7 @@ from a sequence, which no key fences, the tail reader skips what was committed o
 """
 
 import asyncio
+import logging
 import multiprocessing
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -24,6 +25,8 @@ from tests.service.test_store import rows_of, verify
 from tests.service.writing import Written, together, write
 
 _PROCESSES = 4
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -90,9 +93,13 @@ async def test_nothing_is_skipped_and_nothing_doubled(
     rounds: int, database_url: str, conn: Connection
 ) -> None:
     written, seen = await write_and_follow(database_url, rounds, "none")
+    acknowledged = [place for one in written for place in one.places]
+    _log.info(
+        "%d recorded of %d sent by %d processes, %d appends broken",
+        len(seen), len(acknowledged), _PROCESSES, sum(one.broken for one in written),
+    )  # fmt: skip
     assert await complaints(conn, written, seen) == set()
     assert all(one.broken for one in written), "nothing was broken"
-    acknowledged = [place for one in written for place in one.places]
     assert len(acknowledged) > len(set(acknowledged)) > 0, "nothing was sent twice"
 
 

@@ -100,10 +100,10 @@ def _slowly(number: Callable[P, R], chance: random.Random) -> Callable[P, R]:
     return slow
 
 
-def _batch(chance: random.Random) -> list[Delivery]:
+def _batch(chance: random.Random, number: int) -> list[Delivery]:
     """Few ids and three bodies: duplicates and revisions, within the batch and across processes."""
     return [
-        delivery(chance.choice([b"1", b"2", b"3"]), f"msg_{chance.randrange(400)}")
+        delivery(chance.choice([b"1", b"2", b"3"]), f"msg_{2 * number + chance.randrange(200)}")
         for _ in range(chance.randint(1, 6))
     ]
 
@@ -113,9 +113,9 @@ async def _appended(
 ) -> Written:
     written = Written([], 0, [])
     async with await connect(url) as conn:
-        for _ in range(rounds):
+        for number in range(rounds):
             await asyncio.sleep(chance.choice([0, 0.001, 0.003]))
-            batch = _batch(chance)
+            batch = _batch(chance, number)
             statements.break_next = chance.random() < 0.2
             try:
                 receipts = await append(conn, "test", batch)
@@ -144,11 +144,12 @@ async def _grouped(
         else:
             written.places.append((sent.webhook_id, sent.body, receipt.position))
 
-    for _ in range(rounds):
+    for number in range(rounds):
         await asyncio.sleep(chance.choice([0, 0.001, 0.003]))
-        # the writer tries the rows of a broken batch one by one
-        statements.break_next = chance.random() < 0.2
-        await asyncio.gather(*map(record, _batch(chance)))
+        batch = _batch(chance, number)
+        # the writer tries the rows of a broken batch one by one, and a single one not again
+        statements.break_next = len(batch) > 1 and chance.random() < 0.2
+        await asyncio.gather(*map(record, batch))
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
