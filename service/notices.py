@@ -11,7 +11,7 @@ import structlog
 from psycopg.sql import Identifier
 
 from service import sql
-from service.postgres import UNAVAILABLE, Connection, connect
+from service.postgres import UNAVAILABLE, Connection, connect, pooled
 
 APPENDED = "daybook_appended"
 """A book, named by the payload, has grown."""
@@ -67,6 +67,8 @@ async def heard(url: str, channel: str) -> AsyncIterator[str]:
     while True:
         try:
             async with await connect(url) as conn:
+                if pooled(conn):
+                    await asyncio.Event().wait()
                 await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
                 async for notice in conn.notifies():
                     yield notice.payload

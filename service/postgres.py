@@ -1,5 +1,6 @@
 """Connections: how they are opened, pooled, and what a lost database looks like."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ Pool = AsyncConnectionPool[Connection]
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 """What is raised while the database is away; see ``is_away``."""
 
+# a pooler keeps this, unlike the options below
+os.environ.setdefault("PGTZ", "UTC")
+
 _OPTIONS: dict[str, Any] = {
     "autocommit": True,
     "row_factory": dict_row,
@@ -23,7 +27,7 @@ _OPTIONS: dict[str, Any] = {
     # the writer looks up known ids after it has the lock, in a snapshot taken then
     "options": (
         "-c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
-        " -c timezone=UTC -c client_min_messages=warning"
+        " -c timezone=UTC -c client_min_messages=warning -c intervalstyle=iso_8601"
     ),
     "connect_timeout": 5,
     # a network that drops packets in silence is noticed in seconds
@@ -48,13 +52,28 @@ def is_away(error: BaseException) -> bool:
     return state.startswith("25") or (isinstance(error, UNAVAILABLE) and not state.startswith("54"))
 
 
+def pooled(conn: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a pooler stands between, which drops the options that a connection begins with.
+
+    In transaction mode there are no prepared statements behind it, and no notices.
+    """
+    return conn.info.parameter_status("IntervalStyle") != "iso_8601"
+
+
 async def connect(url: str) -> Connection:
     """Open one connection, in autocommit, rows as dicts, times in UTC.
 
     Raises:
         psycopg.OperationalError: if the database cannot be reached.
     """
-    return await AsyncConnection.connect(url, **_OPTIONS)
+    conn: Connection = await AsyncConnection.connect(url, **_OPTIONS)
+    await _suit(conn)
+    return conn
+
+
+async def _suit(conn: Connection) -> None:
+    if pooled(conn):
+        conn.prepare_threshold = None
 
 
 @contextmanager
@@ -64,7 +83,7 @@ def connected(url: str) -> Iterator[psycopg.Connection[DictRow]]:
     What it commits may be lost in a crash of the server, until something else is committed: it
     writes only what is derived, and what nobody reads yet.
     """
-    with psycopg.connect(url, **{**_OPTIONS, "options": _BULK}) as conn:
+    with psycopg.connect(url, **{**_OPTIONS, "options": _BULK, "prepare_threshold": None}) as conn:
         yield conn
 
 
@@ -85,6 +104,7 @@ async def pool(url: str, size: int = 8) -> AsyncIterator[Pool]:
         timeout=5,
         reconnect_timeout=5,
         check=AsyncConnectionPool.check_connection,
+        configure=_suit,
         open=False,
     )
     await made.open(wait=False)
