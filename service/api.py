@@ -106,10 +106,12 @@ async def list_events(request: Asking) -> EventPage:
     "/events/counts",
     operation_id="get_event_counts",
     summary="How many events of each type got which verdict",
+    description="A type or status that the provider added shows here on its first day.",
     tags=["events"],
+    opt=taking(),
 )
 async def get_counts(request: Asking) -> Counts:
-    """A type or status that the provider added shows here on its first day."""
+    """What an operator looks at after the provider's news."""
     async with asking(request) as (conn, _):
         return await event_reads.counts(conn, request.user.book)
 

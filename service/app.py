@@ -47,13 +47,25 @@ _ASK_SECONDS = 0.1
 _log = structlog.get_logger(__name__)
 
 
-@get("/healthz", operation_id="get_health", summary="Whether the process lives", tags=["operation"])
+@get(
+    "/healthz",
+    operation_id="get_health",
+    summary="Whether the process lives",
+    description="Answers as long as the process does; says nothing of the database.",
+    tags=["operation"],
+)
 async def healthz() -> dict[str, str]:
     """Answers as long as the process does; says nothing of the database."""
     return {"status": "ok", "version": version("daybook")}
 
 
-@get("/readyz", operation_id="get_readiness", summary="Whether it can serve", tags=["operation"])
+@get(
+    "/readyz",
+    operation_id="get_readiness",
+    summary="Whether it can serve",
+    description="Ready when the database answers, every read model is built, and everything runs.",
+    tags=["operation"],
+)
 async def readyz(state: State) -> dict[str, str]:
     """Ready when the database answers, every read model is built, and everything runs."""
     if ended := [task.get_name() for task in state.tasks if task.done()]:

@@ -5,6 +5,7 @@ parameters (the ones that are read are the ones that are described), the schemas
 error, the headers, what each word means, and examples, which are answers that the service gave.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from service.answering import parameters_of
+from service.answers import Page
 from service.problems import KINDS, TYPE
 from service.resource_schemas import REF, Schema, schemas
 from service.words import WORDS
@@ -106,7 +108,18 @@ def document(app: Litestar) -> dict[str, Any]:
     for name in _thinned(app, told):
         components["schemas"][name].pop("required", None)
     components["responses"] = {str(status): _refusal(status) for status in _statuses()}
-    return told
+    del components["schemas"][Page.__name__]  # each resource has a page of its own
+    return _plainly_named(told)
+
+
+def _plainly_named(told: dict[str, Any]) -> dict[str, Any]:
+    """``MrrSeries``, where the framework makes a name of ``Series[Mrr]`` and its module.
+
+    And where something may be of several kinds it need not be of one only, as the framework says.
+    """
+    named = re.sub(rb"Series_[\w.]+\.(\w+)_", rb"\1Series", msgspec.json.encode(told))
+    plain: dict[str, Any] = msgspec.json.decode(named.replace(b'"oneOf":', b'"anyOf":'))
+    return plain
 
 
 def _operations(
@@ -136,6 +149,7 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
             "in": "query",
             "description": query.description,
             "schema": query.schema,
+            "required": query.required,
             # several values: separated by commas, or one by one
             **({"style": "form", "explode": True} if query.many else {}),
         }
@@ -165,6 +179,7 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
 
 
 def _content(response: dict[str, Any]) -> dict[str, Any]:
+    """What is answered: of one media type only."""
     (content,) = response["content"].values()
     return content  # type: ignore[no-any-return]
 

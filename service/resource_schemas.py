@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 
 from domain.payload import Customer
-from projections.catalog import PROJECTIONS
+from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS
 from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
@@ -45,11 +44,10 @@ def named(projection: Projection[Any]) -> str:
 def schemas() -> Schema:
     """The schema of each resource and of a page of each, by name."""
     made: Schema = {}
-    for projection in PROJECTIONS:
-        if projection is not EVENTS:
-            name = named(projection)
-            made[name] = _resource(projection)
-            made[f"{name}Page"] = _page(name)
+    for projection in (*STREAMS, CUSTOMERS):
+        name = named(projection)
+        made[name] = _resource(projection)
+        made[f"{name}Page"] = _page(name)
     _, parts = msgspec.json.schema_components(
         [kind for related in _RELATED.values() for kind in related.values()], ref_template=REF
     )
@@ -79,7 +77,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         yield "status_since", _TIME
         yield "provider_status", _MAYBE_TEXT
         yield "verdicts", {"type": "object", "additionalProperties": {"type": "integer"}}
-        yield "stale", {"type": "boolean", "description": "Set where its stream is set aside."}
+        yield "stale", {"type": "boolean"}
     else:
         yield from _provided(seen)
         yield "created_at", _TIME

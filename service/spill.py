@@ -13,7 +13,8 @@ from pathlib import Path
 from zlib import crc32
 
 _PREFIX = "daybook-rebuild-"
-_frame = struct.Struct(">16sI")
+_frame = struct.Struct(">BI")
+"""How long the kind is, and the content; both follow."""
 
 
 def new_directory() -> Path:
@@ -38,7 +39,8 @@ def append(directory: Path, partition: int, frames: Mapping[str, bytes]) -> None
     """Leave frames, each with the kind of its content, in a partition."""
     with (directory / f"{partition}.{os.getpid()}").open("ab") as file:
         for kind, content in frames.items():
-            file.write(_frame.pack(kind.encode(), len(content)) + content)
+            name = kind.encode()
+            file.write(_frame.pack(len(name), len(content)) + name + content)
 
 
 def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
@@ -46,8 +48,8 @@ def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
     for path in directory.glob(f"{partition}.*"):
         with path.open("rb") as file:
             while head := file.read(_frame.size):
-                kind, length = _frame.unpack(head)
-                yield kind.rstrip(b"\0").decode(), file.read(length)
+                named, length = _frame.unpack(head)
+                yield file.read(named).decode(), file.read(length)
 
 
 def remove(directory: Path, partition: int) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 def questions(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, str]:
     """A path for each question that is answered in JSON, by its operation id.
 
-    What a path needs is taken from the first entry of the list that has it.
+    What a path needs is taken from the first entry of the list that has it; what is searched for
+    is the first customer.
     """
     found: dict[str, str] = {}
     for path, item in document["paths"].items():
@@ -16,7 +17,9 @@ def questions(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, 
         if operation and [*operation["responses"]["200"]["content"]] == ["application/json"]:
             for name in re.findall(r"{(\w+)}", path):
                 path = path.replace(f"{{{name}}}", _identity(name, path, ask))  # noqa: PLW2901 - it is filled in
-            found[operation["operationId"]] = path
+            needed = [one for one in operation.get("parameters", ()) if one.get("required")]
+            query = "?q=cus_1" if any(one["name"] == "q" for one in needed) else ""
+            found[operation["operationId"]] = path + query
     return found
 
 
