@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS
+from domain.catalog import AGGREGATES
+from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS, STREAMS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service import projector
@@ -16,6 +18,7 @@ from service.projector import advance, live_tables
 from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.store import append
 from tests.builders import at, body, delivery
+from tests.domain.test_every_aggregate import IDENTITY
 from tests.service.test_projector import contents
 
 
@@ -155,6 +158,18 @@ async def test_a_rebuild_sets_aside_what_live_does_and_both_show_the_same(
     assert await contents(conn) == rows
     with pytest.raises(Problem, match="not set aside"):
         await retry(conn, "test", "subscription-sub_bad")
+
+
+async def test_every_kind_of_resource_is_rebuilt(conn: Connection) -> None:
+    for number, aggregate in enumerate(AGGREGATES):
+        data = IDENTITY.get(aggregate.category, {"id": "i"}) | {"customer_id": "cus_1"}
+        kind = aggregate.lifecycle.events[0]
+        told = {"business_id": "b", "type": kind, "timestamp": at(number), "data": data}
+        await tell(conn, msgspec.json.encode(told))
+    rows = await contents(conn)
+    assert all(rows[p.name] for p in STREAMS)
+    await rebuild(conn)
+    assert await contents(conn) == rows
 
 
 async def test_many_processes_write_what_one_does(conn: Connection) -> None:

@@ -1,0 +1,25 @@
+"""What is folded from packed entries is what is folded from the bodies."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.catalog import Aggregate
+from domain.fold import fold
+from domain.packed import pack, unpack
+from projections.catalog import BY_CATEGORY, STEPS_OF
+from projections.events import EVENTS
+from tests.domain.test_every_aggregate import EVERY, events
+
+
+@EVERY
+@settings(max_examples=100)
+@given(data=st.data())
+def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.DataObject) -> None:
+    entries = data.draw(events(aggregate))
+    folded, steps = fold(entries)
+    again, stepped = fold(unpack(aggregate, pack(entries)))
+    shows = BY_CATEGORY[aggregate.category]
+    assert shows.row(again) == shows.row(folded)
+    assert [EVENTS.row(s) for s in stepped] == [EVENTS.row(s) for s in steps]
+    if shown := STEPS_OF.get(aggregate.category):
+        assert [shown.row(s) for s in stepped] == [shown.row(s) for s in steps]
