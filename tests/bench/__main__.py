@@ -6,9 +6,15 @@ the ratio is what carries over. Nothing here asserts a time.
 
 import sys
 
-from tests.bench import fold, ingest, live, rebuild
+from tests.bench import fold, ingest, live, reads, rebuild
 
-BENCHES = {"fold": fold.run, "ingest": ingest.run, "live": live.run, "rebuild": rebuild.run}
+BENCHES = {
+    "fold": fold.run,
+    "ingest": ingest.run,
+    "live": live.run,
+    "reads": reads.run,
+    "rebuild": rebuild.run,
+}
 
 
 def main() -> None:
