@@ -28,6 +28,12 @@ async def fill(url: str, events: int) -> None:
         await more(conn, events)
 
 
+async def rebuilt(url: str) -> None:
+    """Bring the read models up to date, the quick way."""
+    async with await connect(url) as conn:
+        await rebuild(conn)
+
+
 async def more(conn: Any, events: int, first: int = 0) -> None:  # noqa: ANN401
     """Append so many events, of streams from the ``first`` on."""
     made = _late(deliveries(first))

@@ -7,7 +7,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.filled import fill
+from tests.bench.filled import fill, rebuilt
 from tests.bench.ingest import served
 from tests.bench.load import Load, drive, request
 from tests.bench.server import server
@@ -22,6 +22,7 @@ def run() -> None:
     table = Table("", "/s", "p50 ms", "p99 ms", "of nothing")
     with server() as url:
         asyncio.run(fill(url, EVENTS))
+        asyncio.run(rebuilt(url))
         with served(url) as (service, _, _projector):
             port, key = int(service.port), service.find(r"KEY=(\S+)")
             service.await_position(key, EVENTS)
