@@ -8,6 +8,7 @@ import pytest
 from service.problems import KINDS
 from service.words import WORDS
 from tests.acceptance.doors import Doors
+from tests.acceptance.examples import asked
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,27 @@ def test_nothing_is_loaded_from_elsewhere(told: Doors) -> None:
         answer = told.service.client.get(path)
         assert answer.headers["content-type"].startswith("application/json")
         assert answer.json()["openapi"].startswith("3.1")
+
+
+def test_the_examples_are_answers(told: Doors, document: dict[str, Any]) -> None:
+    def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
+        headers = {"authorization": f"Bearer {told.live}"}
+        return told.service.client.get(path, headers=headers).json()
+
+    for operation_id, answer in asked(document, ask).items():
+        operation = next(o for o in operations(document) if o["operationId"] == operation_id)
+        (content,) = operation["responses"]["200"]["content"].values()
+        # refusals come and go
+        if operation_id != "list_refusals":
+            again = "run: python -m tests.acceptance.examples"
+            assert shape(content.get("example")) == shape(answer), (operation_id, again)
+
+
+def shape(value: Any) -> Any:  # noqa: ANN401 - as JSON is
+    """Which fields there are: times, hashes and positions differ."""
+    match value:
+        case dict():
+            return {name: shape(inner) for name, inner in value.items()}
+        case list():
+            return [shape(inner) for inner in value]
+    return None
