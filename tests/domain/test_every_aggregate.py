@@ -49,8 +49,11 @@ def events(draw: st.DrawFn, aggregate: Aggregate, most: int = 8) -> list[Entry]:
         sent = at(second + draw(st.sampled_from([0, 2, 5000])))
         webhook_id = draw(st.sampled_from(["m1", "m2", f"m-{position}"]))
         told.append(read(event(msgspec.json.encode(document), position, webhook_id, sent)))
-    # the store keeps one of a kind
-    return list({(e.event.webhook_id, e.event.body_sha256): e for e in told}.values())
+    # the store keeps the first of a kind
+    kept: dict[tuple[str, bytes], Entry] = {}
+    for entry in told:
+        kept.setdefault((entry.event.webhook_id, entry.event.body_sha256), entry)
+    return list(kept.values())
 
 
 @EVERY

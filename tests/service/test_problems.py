@@ -21,6 +21,7 @@ def raised() -> set[str]:
 
 def test_what_is_raised_is_documented_and_what_is_documented_is_raised() -> None:
     mapped = {*problems._BY_STATUS.values(), "bad-request", "internal-error"}
+    mapped |= set(problems.REFUSALS.values())
     assert raised() | mapped == set(problems.KINDS)
 
 

@@ -77,7 +77,9 @@ def _speaks_of(name: str) -> set[str]:
         "paid_until",
         "status",
     }
-    return {column for column in columns if re.search(rf"\b{column}\b", sql.text(name))}
+    # what it says of the streams that are set aside is not of the projection
+    said = sql.text(name).replace("k.stream", "")
+    return {column for column in columns if re.search(rf"\b{column}\b", said)}
 
 
 def _filled(name: str, projection: Projection[object]) -> Composable:
