@@ -44,7 +44,7 @@ async def follow(settings: Settings, url: str) -> None:
 
 
 async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
-    async for book in notices.heard(url, notices.APPENDED):
+    async for book, _ in notices.heard(url, notices.APPENDED):
         if book in projectors:
             projectors[book].wake()
 

@@ -14,10 +14,10 @@ from service import sql
 from service.postgres import UNAVAILABLE, Connection, connect, pooled
 
 APPENDED = "daybook_appended"
-"""A book, named by the payload, has grown."""
+"""A book has grown."""
 
 PROJECTED = "daybook_projected"
-"""The read models of a book, named by the payload, have come further."""
+"""The read models of a book have come further."""
 
 _PAUSE_SECONDS = 0.01
 _RETRY_SECONDS = 1.0
@@ -25,9 +25,10 @@ _RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-async def notify(conn: Connection, channel: str, book: str) -> None:
-    """Tell the other processes; inside a transaction, when it commits."""
-    await conn.execute(sql.text("store/notify"), {"channel": channel, "book": book})
+async def notify(conn: Connection, channel: str, book: str, position: int) -> None:
+    """Tell the other processes how far a book has come; inside a transaction, when it commits."""
+    payload = f"{position} {book}"
+    await conn.execute(sql.text("store/notify"), {"channel": channel, "payload": payload})
 
 
 class Notifier:
@@ -35,12 +36,12 @@ class Notifier:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._books: set[str] = set()
+        self._books: dict[str, int] = {}
         self._wake = asyncio.Event()
 
-    def say(self, book: str) -> None:
+    def say(self, book: str, position: int) -> None:
         """Have it told soon; costs the caller nothing."""
-        self._books.add(book)
+        self._books[book] = position
         self._wake.set()
 
     async def run(self) -> None:
@@ -55,15 +56,18 @@ class Notifier:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            books, self._books = self._books, set()
-            for book in books:
-                await notify(conn, APPENDED, book)
+            books, self._books = self._books, {}
+            for book, position in books.items():
+                await notify(conn, APPENDED, book, position)
             # many commits, one notice
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def heard(url: str, channel: str) -> AsyncIterator[str]:
-    """The books that notices on ``channel`` name, for ever; a lost connection is made anew."""
+async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
+    """The books that notices on ``channel`` name, and how far they have come, for ever.
+
+    A lost connection is made anew.
+    """
     while True:
         try:
             async with await connect(url) as conn:
@@ -71,7 +75,8 @@ async def heard(url: str, channel: str) -> AsyncIterator[str]:
                     await asyncio.Event().wait()
                 await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
                 async for notice in conn.notifies():
-                    yield notice.payload
+                    position, _, book = notice.payload.partition(" ")
+                    yield book, int(position)
         except UNAVAILABLE as error:
             _log.warning("hears no notices", error=type(error).__name__)
         await asyncio.sleep(_RETRY_SECONDS)

@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from msgspec import Struct
 from msgspec.structs import astuple
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
@@ -147,24 +149,24 @@ async def _memos(conn: Connection, target: Target, streams: Iterable[str]) -> di
     for stream in streams:
         category, _, key = stream.partition("-")
         wanted.setdefault(category, []).append(key)
-    memos: dict[str, Fold[Any]] = {}
-    for category, keys in wanted.items():
-        if BY_CATEGORY[category].name not in target.tables:
-            continue
-        for key, memo in await _stored(conn, target, BY_CATEGORY[category], keys):
-            memos[f"{category}-{key}"] = decode(category, memo)
-    return memos
+    kept = {c: k for c, k in wanted.items() if BY_CATEGORY[c].name in target.tables}
+    async with conn.pipeline():
+        asked = {c: await _stored(conn, target, BY_CATEGORY[c], keys) for c, keys in kept.items()}
+        return {
+            f"{category}-{row['key']}": decode(category, row["memo"])
+            for category, found in asked.items()
+            for row in await found.fetchall()
+        }
 
 
 async def _stored(
     conn: Connection, target: Target, projection: Projection[Any], keys: Sequence[str]
-) -> list[tuple[str, bytes]]:
+) -> AsyncCursor[DictRow]:
     table, key = sql.relation(target.tables[projection.name]), Identifier(projection.key)
     statement = sql.fill("read/memos", table=table, key=key)
     params = {"book": target.book, "keys": keys}
     # not prepared: the plan must follow the table as it grows
-    found = await conn.execute(statement, params, prepare=False, binary=True)
-    return [(row[projection.key], row["memo"]) for row in await found.fetchall()]
+    return await conn.execute(statement, params, prepare=False, binary=True)
 
 
 async def _merge_customers(
@@ -174,7 +176,8 @@ async def _merge_customers(
     ids = list({entry.customer.customer_id for entry in named if entry.customer})
     if not ids or CUSTOMERS.name not in target.tables:
         return []
-    merged = {key: recall(memo) for key, memo in await _stored(conn, target, CUSTOMERS, ids)}
+    found = await _stored(conn, target, CUSTOMERS, ids)
+    merged = {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
     for entry in named:
         if entry.customer:
             key = entry.customer.customer_id
@@ -244,7 +247,11 @@ async def live_tables(conn: Connection) -> dict[str, str]:
     In a transaction, no rebuild switches them before it ends.
     """
     found = await conn.execute(sql.text("read/live"), {"version": VERSION})
-    live = {row["name"]: row["live"] for row in await found.fetchall()}
+    return _tables(await found.fetchall())
+
+
+def _tables(rows: Iterable[DictRow]) -> dict[str, str]:
+    live = {row["name"]: row["live"] for row in rows}
     return {p.name: p.table(live[p.name]) for p in PROJECTIONS if p.name in live}
 
 
@@ -258,10 +265,12 @@ async def advance(conn: Connection, book: str) -> bool:
     if head is None or not head["behind"]:
         return False
     async with conn.transaction():
-        # in this order, as a rebuild takes them too
-        tables = await live_tables(conn)
-        locked = await conn.execute(sql.text("read/lock_checkpoint"), place)
-        row = await locked.fetchone()
+        async with conn.pipeline():
+            # in this order, as a rebuild takes them too
+            live = await conn.execute(sql.text("read/live"), {"version": VERSION})
+            locked = await conn.execute(sql.text("read/lock_checkpoint"), place)
+            tables = _tables(await live.fetchall())
+            row = await locked.fetchone()
         if row is None or len(tables) < len(PROJECTIONS):
             return False
         events = await events_after(conn, book, row["position"], _BATCH)
@@ -269,9 +278,11 @@ async def advance(conn: Connection, book: str) -> bool:
             return False
         await project(conn, Target(book, head["business_id"], tables), events)
         moved = {**place, "position": events[-1].position, "expected": row["position"]}
-        if await (await conn.execute(sql.text("read/move_checkpoint"), moved)).fetchone() is None:
-            raise RuntimeError(f"the checkpoint of {book} moved under its lock")
-        await notify(conn, PROJECTED, book)
+        async with conn.pipeline():
+            found = await conn.execute(sql.text("read/move_checkpoint"), moved)
+            await notify(conn, PROJECTED, book, moved["position"])
+            if await found.fetchone() is None:
+                raise RuntimeError(f"the checkpoint of {book} moved under its lock")
     return True
 
 

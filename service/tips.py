@@ -55,8 +55,11 @@ class Tips:
             tasks.create_task(self._look(pool))
 
     async def _hear(self, url: str) -> None:
-        async for _ in notices.heard(url, notices.PROJECTED):
-            self._hint.set()
+        async for book, position in notices.heard(url, notices.PROJECTED):
+            # it has committed: no need to look
+            if position > self._positions.get(book, 0):
+                self._positions[book] = position
+                self._tell()
 
     async def _look(self, pool: Pool) -> None:
         while True:

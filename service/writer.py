@@ -25,7 +25,7 @@ Waiting = tuple[Delivery, asyncio.Future[Receipt]]
 class Writer:
     """Appends to one book. Everything that waits while a commit runs goes into the next one."""
 
-    def __init__(self, url: str, book: str, on_append: Callable[[], None]) -> None:
+    def __init__(self, url: str, book: str, on_append: Callable[[int], None]) -> None:
         self._url = url
         self._book = book
         self._on_append = on_append
@@ -92,7 +92,7 @@ class Writer:
         for (_, future), receipt in zip(batch, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
-        self._on_append()
+        self._on_append(max(receipt.position for receipt in receipts))
         return True
 
     async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:

@@ -1,2 +1,2 @@
 -- The folds of some rows, to be extended.
-select {key}, memo from {table} where book = %(book)s and {key} = any(%(keys)s)
+select {key} as key, memo from {table} where book = %(book)s and {key} = any(%(keys)s)

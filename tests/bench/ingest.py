@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 import psycopg
 from rich.console import Console
@@ -81,10 +82,13 @@ def _await_caught_up(url: str) -> None:
 
 def _webhooks(secret: str, seed: int) -> Iterator[Delivered]:
     now = datetime.now(UTC)
+    number = 0
     for part in count():
         # a part at a time, since it makes up all customers before the first webhook
         for one in simulate(2_000, seed * 1000 + part):
-            webhook_id = f"{one.webhook_id}_{seed}_{part}"
+            number += 1
+            # as the carrier's: 27 characters, the later ones sort behind
+            webhook_id = f"msg_{seed:03d}{number:012d}{crc32(one.body):012d}"
             yield signed_headers(secret, webhook_id, now, one.body), one.body
 
 

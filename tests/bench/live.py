@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from statistics import quantiles
 
-import httpx
+import msgspec
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -16,11 +16,15 @@ from service.projector import advance
 from service.send import new_webhook_id
 from tests.bench.filled import deliveries, fill
 from tests.bench.ingest import served
+from tests.bench.load import request
 from tests.bench.server import server
 
 _RATE = 1_000
 _SECONDS = 15
+_CONNECTIONS = 64
 _BACKLOG = 50_000
+
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def run() -> None:
@@ -43,28 +47,39 @@ async def _lags(port: int, secret: str, key: str) -> list[float]:
     """Send at the rate; for one in ten, how long after its answer it can be read."""
     made = deliveries()
     lags: list[float] = []
-    limits = httpx.Limits(max_connections=64)
-    headers = {"authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=30
-    ) as client:
+    idle: asyncio.Queue[_Connection] = asyncio.Queue()
+    for _ in range(_CONNECTIONS):
+        idle.put_nowait(await asyncio.open_connection("127.0.0.1", port))
 
-        async def one(body: bytes, *, look: bool) -> None:
-            signed = signed_headers(secret, new_webhook_id(), datetime.now(UTC), body)
-            answer = await client.post("/webhooks/test", content=body, headers=signed)
+    async def one(body: bytes, *, look: bool) -> None:
+        signed = signed_headers(secret, new_webhook_id(), datetime.now(UTC), body)
+        connection = await idle.get()
+        told = await _ask(connection, request("POST", "/webhooks/test", signed, body))
+        if look:
             acknowledged = time.perf_counter()
-            if look:
-                params = {"min_position": answer.json()["position"], "limit": "1"}
-                found = await client.get("/v1/events", params=params, headers=headers)
-                assert found.status_code == 200, found.text
-                lags.append(time.perf_counter() - acknowledged)
+            path = f"/v1/events?limit=1&min_position={msgspec.json.decode(told)['position']}"
+            await _ask(connection, request("GET", path, {"authorization": f"Bearer {key}"}))
+            lags.append(time.perf_counter() - acknowledged)
+        idle.put_nowait(connection)
 
-        started = time.perf_counter()
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(_RATE * _SECONDS):
-                await asyncio.sleep(max(0.0, started + number / _RATE - time.perf_counter()))
-                tasks.create_task(one(next(made).body, look=number % 10 == 0))
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(_RATE * _SECONDS):
+            if (ahead := started + number / _RATE - time.perf_counter()) > 0:
+                await asyncio.sleep(ahead)
+            tasks.create_task(one(next(made).body, look=number % 10 == 0))
     return lags
+
+
+async def _ask(connection: _Connection, sent: bytes) -> bytes:
+    """Send a request; the body of its answer, which must be a 200."""
+    reader, writer = connection
+    writer.write(sent)
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    assert head.startswith(b"http/1.1 200"), (head, body)
+    return body
 
 
 async def _worked_off(url: str) -> float:

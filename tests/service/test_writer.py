@@ -17,7 +17,7 @@ from tests.builders import delivery
 
 @pytest.fixture
 async def writer(database_url: str) -> AsyncIterator[Writer]:
-    made = Writer(database_url, "test", lambda: None)
+    made = Writer(database_url, "test", lambda _: None)
     task = asyncio.create_task(made.run())
     yield made
     assert not task.done(), "it ended"
@@ -103,7 +103,7 @@ async def test_a_full_queue_says_so_at_once(
 
 
 async def test_who_waits_at_the_end_is_told_to_send_again(database_url: str) -> None:
-    stopped = Writer(database_url, "test", lambda: None)
+    stopped = Writer(database_url, "test", lambda _: None)
     waiting = asyncio.create_task(stopped.record(delivery(b"1")))
     task = asyncio.create_task(stopped.run())
     await asyncio.sleep(0)

@@ -133,7 +133,7 @@ async def _grouped(
     url: str, chance: random.Random, rounds: int, statements: _Statements
 ) -> Written:
     written = Written([], 0, [])
-    writer = Writer(url, "test", lambda: None)
+    writer = Writer(url, "test", lambda _: None)
     task = asyncio.create_task(writer.run())
 
     async def record(sent: Delivery) -> None:
