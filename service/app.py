@@ -36,6 +36,7 @@ from service.problems import (
     on_unstorable,
 )
 from service.refusals import Refusals
+from service.request_ids import RequestIds
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.tips import Tips
@@ -138,7 +139,7 @@ def build(
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    return Webhooks(gate, doors, settings.max_body_bytes, refusals)
+    return Webhooks(RequestIds(gate), doors, settings.max_body_bytes, refusals)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:
