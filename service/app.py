@@ -22,6 +22,7 @@ from service.auth import Gate
 from service.background import flush_every
 from service.ingest import Verifier
 from service.keyring import Keyring
+from service.meters import PoolUse
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
@@ -35,6 +36,7 @@ from service.problems import (
     on_unstorable,
 )
 from service.refusals import Refusals
+from service.request_ids import RequestIds
 from service.settings import Book, Settings, SettingsError
 from service.sql import text
 from service.tips import Tips
@@ -91,6 +93,12 @@ def build(
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
     refusals, keyring = Refusals(), Keyring()
+    routes: list[Any] = [api.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
+    if settings.metrics:
+        # not at the top: the library must not be imported before ``meters.shared``
+        from service.scrape import get_metrics  # noqa: PLC0415
+
+        routes.append(get_metrics)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -102,7 +110,7 @@ def build(
         async with pool(url) as connections:
             app.state.pool = connections
             async with _running(app.state, settings, url, notifier) as tasks:
-                for seconds, what in ((1.0, refusals), (30.0, keyring)):
+                for seconds, what in ((1.0, refusals), (5.0, PoolUse()), (30.0, keyring)):
                     name = type(what).__name__.lower()
                     flushing = flush_every(seconds, name, what.flush, connections)
                     tasks.append(asyncio.create_task(flushing, name=name))
@@ -115,7 +123,7 @@ def build(
         _log.info("stopped")
 
     app = Litestar(
-        route_handlers=[api.ROUTER, healthz, readyz, *PROBLEM_ROUTES],
+        route_handlers=routes,
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
         exception_handlers={
@@ -131,7 +139,7 @@ def build(
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    return Webhooks(gate, doors, settings.max_body_bytes, refusals)
+    return Webhooks(RequestIds(gate), doors, settings.max_body_bytes, refusals)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:

@@ -51,6 +51,7 @@ _PROBLEM: Schema = {
         "parameter": _TEXT,
         "given": _TEXT,
         "allowed": {"type": "array", "items": _TEXT},
+        "request_id": _TEXT,
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": True,

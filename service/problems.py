@@ -9,6 +9,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Send
 from msgspec import Struct
 
+from service import request_ids
+
 
 class Kind(Struct, frozen=True):
     """One kind of problem.
@@ -82,7 +84,7 @@ KINDS = {
         ),
         Kind(
             "internal-error", 500, "Something went wrong on our side",
-            "A defect of this service; its log has the error.",
+            "A defect of this service; its log has the error, with the `request_id` of the answer.",
         ),
         Kind(
             "unavailable", 503, "The database is away; try again",
@@ -173,6 +175,8 @@ def answer(problem: Problem) -> Response[bytes]:
         "detail": problem.detail,
         **problem.extra,
     }
+    if kind.name == "internal-error":
+        document["request_id"] = request_ids.current()
     headers = {"cache-control": "no-store", **problem.headers}
     retry_after = problem.extra.get("retry_after", kind.retry_after)
     if retry_after is not None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from litestar.types import Scope
 from msgspec import Struct
 
+from service import meters
 from service.ingest import SIGNED_HEADERS
 from service.postgres import Connection, Pool
 from service.sql import text
@@ -65,6 +66,7 @@ class Refusals:
             reason: one of ``problems.REFUSALS``.
             scope: of the request, as ASGI has it.
         """
+        meters.refused(book, reason)
         refusal = _refusal(book, reason, scope)
         minute = refusal.at.replace(second=0, microsecond=0)
         self._count({(book, minute, reason): 1})

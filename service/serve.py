@@ -13,7 +13,7 @@ from typing import Any, get_args
 import uvicorn
 from msgspec import Struct
 
-from service import follow, keys
+from service import follow, keys, meters
 from service.app import build
 from service.children import Children, Job, beside
 from service.ingest import fingerprint
@@ -125,7 +125,7 @@ def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], S
     jobs = projecting(settings, url)
     for number in range(2, settings.workers + 1):
         jobs[f"worker {number}"] = Job(work, (settings, url, sock, again))
-    with closing(sock), beside(jobs) as children:
+    with closing(sock), meters.shared(), beside(jobs) as children:
         # built before SIGTERM is held off: meanwhile it must still end the process
         served = server(settings, url, again)
         served.children = children

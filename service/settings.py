@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    metrics: bool = True
     books: dict[BookName, Book] = {}
 
     @field_validator("database_url")

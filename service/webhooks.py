@@ -27,6 +27,7 @@ from msgspec import Struct
 from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
 from service.problems import Problem, refused, send_problem, send_raw
 from service.refusals import NO_BOOK, Refusals
+from service.request_ids import identified
 from service.writer import Writer
 
 PATH = "/webhooks/"
@@ -88,11 +89,13 @@ class Webhooks:
         except _GoneError:
             return
         except Problem as problem:
+            send = identified(scope, send)
             _log.warning("webhook refused", book=book, reason=problem.detail)
             self._note(book, problem, scope)
             await send_problem(send, problem)
             return
         except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
+            send = identified(scope, send)
             _log.exception("defect")
             defect = Problem("internal-error", "The error is in this server's log.")
             self._note(book, defect, scope)

@@ -181,6 +181,7 @@ WORDS = {
     "parameter": "The parameter that is wrong.",
     "given": "What came.",
     "allowed": "What may come.",
+    "request_id": "Of an error of ours: tell it to those who run this; its log has the error.",
     "meaning": "When it is answered, and what to do.",
     "retry_after": "After how many seconds to try again; null where that does not help.",
     # paths, and the headers of a webhook

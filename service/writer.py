@@ -4,10 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import perf_counter
 
 import psycopg
 import structlog
 
+from service import meters
 from service.postgres import Connection, connect, is_away
 from service.problems import Problem
 from service.store import Delivery, Receipt, append
@@ -81,6 +83,7 @@ class Writer:
 
     async def _try(self, batch: list[Waiting]) -> bool:
         """Append a batch; returns False where its rows should be tried one by one."""
+        began = perf_counter()
         try:
             receipts = await self._append([delivery for delivery, _ in batch])
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
@@ -93,6 +96,7 @@ class Writer:
             if not future.done():
                 future.set_result(receipt)
         self._on_append(max(receipt.position for receipt in receipts))
+        meters.appended(self._book, receipts, perf_counter() - began)
         return True
 
     async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:

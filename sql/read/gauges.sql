@@ -1,0 +1,16 @@
+-- How every book stands: its end, and its read models beside it.
+select
+    h.book, h.position as head, coalesce(c.position, 0) as checkpoint,
+    h.position - coalesce(c.position, 0) as lag_events,
+    coalesce(greatest(0, (
+        select extract(epoch from now() - e.recorded_at)::float8 from store.event e
+        where e.book = h.book and e.position = coalesce(c.position, 0) + 1
+    )), 0) as lag_seconds,
+    (select count(*) from read.parked k where k.book = h.book and k.build = 'live')
+        as parked_streams,
+    case when h.position > 0 then
+        greatest(0, extract(epoch from now() - h.recorded_at)::float8)
+    end as last_event_age_seconds
+from store.head h
+left join read.checkpoint c on c.book = h.book and c.version = %(version)s
+order by h.book

@@ -1,0 +1,70 @@
+"""One id leads from an answer to its log lines."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from tests.acceptance.doors import CONFIG
+from tests.acceptance.service import Service, command
+from tests.builders import SECRET
+from tests.conftest import as_owner, fresh_database
+
+
+@pytest.fixture
+def url(postgres: str, template: str) -> str:
+    return fresh_database(postgres, template)
+
+
+@pytest.fixture
+def service(scratch: Path, url: str) -> Iterator[Service]:
+    (scratch / "daybook.toml").write_text(CONFIG)
+    started = Service(scratch, env={"DAYBOOK_DATABASE_URL": url}).start()
+    yield started
+    assert started.stop() == 0
+
+
+def logged(scratch: Path, request_id: str) -> list[dict[str, Any]]:
+    lines = map(msgspec.json.decode, (scratch / "serve.err").read_bytes().splitlines())
+    return [line for line in lines if line.get("request_id") == request_id]
+
+
+def get(service: Service, request_id: str, path: str = "/healthz") -> httpx.Response:
+    return service.client.get(path, headers={"x-request-id": request_id})
+
+
+def test_a_well_formed_one_is_taken_and_any_other_replaced(service: Service) -> None:
+    assert get(service, "abc-1.2_3~4").headers["x-request-id"] == "abc-1.2_3~4"
+    made = {get(service, wrong).headers["x-request-id"] for wrong in ("", "a b", 'a"', "x" * 129)}
+    assert len(made) == 4
+    assert {len(one) for one in made} == {32}
+    twice = [("x-request-id", "one"), ("x-request-id", "two")]
+    assert service.client.get("/v1/events", headers=twice).headers["x-request-id"] not in "one two"
+
+
+def test_a_refused_webhook_is_found_in_the_log(service: Service, scratch: Path) -> None:
+    headers = {"x-request-id": "mine"}
+    answer = service.client.post("/webhooks/live", content=b"1", headers=headers)
+    assert (answer.status_code, answer.headers["x-request-id"]) == (401, "mine")
+    assert "request_id" not in answer.json()
+    (line,) = logged(scratch, "mine")
+    assert (line["event"], line["level"]) == ("webhook refused", "warning")
+    assert service.deliver("live", SECRET, b"1").status_code == 200
+    assert len(logged(scratch, "mine")) == 1
+
+
+def test_an_error_of_ours_tells_its_id(service: Service, scratch: Path, url: str) -> None:
+    env = {"DAYBOOK_DATABASE_URL": url}
+    key = command("keys", "create", "--book", "live", "--scope", "admin", cwd=scratch, env=env)
+    with psycopg.connect(as_owner(url)) as conn:
+        conn.execute("alter table store.refusal rename column remote to far")
+    answer = service.client.get("/v1/refusals", headers={"authorization": f"Bearer {key.strip()}"})
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    (line,) = logged(scratch, answer.json()["request_id"])
+    assert line["event"] == "defect"
+    assert "UndefinedColumn" in line["exception"]
