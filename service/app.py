@@ -23,6 +23,7 @@ from service.background import flush_every
 from service.ingest import Verifier
 from service.keyring import Keyring
 from service.meters import PoolUse
+from service.migrations import missing
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
@@ -38,13 +39,13 @@ from service.problems import (
 from service.refusals import Refusals
 from service.request_ids import RequestIds
 from service.settings import Book, Settings, SettingsError
-from service.sql import text
 from service.tips import Tips
 from service.versions import shown
 from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
 _ASK_SECONDS = 0.1
+_PROBE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -65,17 +66,20 @@ async def healthz() -> dict[str, str]:
     "/readyz",
     operation_id="get_readiness",
     summary="Whether it can serve",
-    description="Ready when the database answers, every read model is built, and everything runs.",
+    description="Ready when the database and its schema are there, every read model is built, and"
+    " everything runs.",
     tags=["operation"],
 )
 async def readyz(state: State) -> dict[str, str]:
-    """Ready when the database answers, every read model is built, and everything runs."""
+    """Ready when the database and its schema are there, all is built, and everything runs."""
     if ended := [task.get_name() for task in state.tasks if task.done()]:
         raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
+    async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
+        lacking = await missing(conn)
+    if lacking:
+        raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
     if not state.built.is_set():
-        raise Problem("not-ready", "The database is away, or the read models are being built.")
-    async with state.pool.connection() as conn:
-        await conn.execute(text("store/heads"))
+        raise Problem("not-ready", "The read models are being built.")
     return {"status": "ready"}
 
 

@@ -19,14 +19,14 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
         psycopg.errors.InsufficientPrivilege: if something is missing, and the role of ``conn`` may
             not change the schema.
     """
-    if not await _missing(conn):
+    if not await missing(conn):
         return ()
     applied: list[str] = []
     for name in names("migrations"):
         async with conn.transaction():
             await lock(conn)
             await conn.execute(text("store/migration_table"))
-            if name not in await _missing(conn):
+            if name not in await missing(conn):
                 continue
             # without parameters, so that a file may hold several statements
             await conn.execute(text(f"migrations/{name}"))
@@ -40,7 +40,8 @@ async def lock(conn: Connection) -> None:
     await conn.execute(text("store/migration_lock"), {"key": _LOCK})
 
 
-async def _missing(conn: Connection) -> set[str]:
+async def missing(conn: Connection) -> set[str]:
+    """The migrations that the database lacks, of those that this version knows."""
     try:
         found = await conn.execute(text("store/migrations_known"))
     except UndefinedTable:
