@@ -19,6 +19,7 @@ from rich.progress import (
 
 from service.database import database
 from service.postgres import Connection, connect
+from service.setting_words import flag
 from service.settings import Settings, SettingsError
 
 T = TypeVar("T")
@@ -27,13 +28,7 @@ Config = Annotated[
     Path | None,
     typer.Option(envvar="DAYBOOK_CONFIG", help="The file with the books; see the README."),
 ]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="DAYBOOK_DATA_DIR",
-        help="Where the private PostgreSQL and the made configuration live.",
-    ),
-]
+DataDir = Annotated[Path | None, flag("data_dir")]
 BookName = Annotated[str, typer.Option(help="The book, as the configuration names it.")]
 SomeBook = Annotated[
     str | None, typer.Option(help="The book; may be left out where there is only one.")

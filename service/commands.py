@@ -24,6 +24,7 @@ from service.problems import Problem
 from service.rebuild import NothingToGoBackToError, StreamsSetAsideError
 from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
+from service.setting_words import epilog, flag
 from service.settings import SettingsError, load
 from service.simulate import line, simulate
 from service.status_command import status
@@ -62,24 +63,13 @@ def options(
     """The book of original entry for a Dodo Payments account."""
 
 
-@app.command("serve")
+@app.command("serve", epilog=epilog())
 def serve_command(
     config: Config = None,
     data_dir: DataDir = None,
-    host: Annotated[
-        str | None, typer.Option(envvar="DAYBOOK_HOST", help="[default: 127.0.0.1]")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(envvar="DAYBOOK_PORT", help="0 takes any free one. [default: 8000]"),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            envvar="DAYBOOK_WORKERS",
-            help="Processes that speak HTTP. [default: 1]",
-        ),
-    ] = None,
+    host: Annotated[str | None, flag("host")] = None,
+    port: Annotated[int | None, flag("port")] = None,
+    workers: Annotated[int | None, flag("workers")] = None,
 ) -> None:
     """Receive webhooks and answer questions, until Ctrl-C.
 

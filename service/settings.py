@@ -47,9 +47,14 @@ class Access(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grace: bool = True
-    paid_through: bool = True
-    renewal_allowance_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    grace: Annotated[bool, Field(description="Whether `past_due` keeps access.")] = True
+    paid_through: Annotated[
+        bool, Field(description="Whether what was cancelled keeps access until it was paid for.")
+    ] = True
+    renewal_allowance_days: Annotated[
+        Annotated[int, Field(ge=0, le=3650)] | None,
+        Field(description="Days that a renewal may be awaited with access; without, no end."),
+    ] = None
 
     @property
     def policy(self) -> Policy:
@@ -62,11 +67,18 @@ class Book(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    mode: Literal["live", "test"]
-    secrets: Annotated[list[SecretStr], Field(min_length=1)]
-    business_id: str | None = None
+    mode: Annotated[Literal["live", "test"], Field(description="live or test.")]
+    secrets: Annotated[
+        list[SecretStr],
+        Field(min_length=1, description="The endpoint's secret, and rotated ones behind it."),
+    ]
+    business_id: Annotated[
+        str | None, Field(description="Marks what is another business's as `foreign`.")
+    ] = None
     access: Access = Access()
-    dispute_response_days: Annotated[int, Field(ge=1, le=365)] = RESPONSE_DAYS
+    dispute_response_days: Annotated[
+        int, Field(ge=1, le=365, description="Days in which a dispute is to be answered.")
+    ] = RESPONSE_DAYS
 
     @field_validator("secrets")
     @classmethod
@@ -95,14 +107,27 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: SecretStr | None = None
-    data_dir: Path = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
-    requests_per_minute: Annotated[int, Field(ge=0)] = 0
-    metrics: bool = True
+    database_url: Annotated[
+        SecretStr | None,
+        Field(description="Your PostgreSQL, 15 or later; without, a private one is started."),
+    ] = None
+    data_dir: Annotated[
+        Path, Field(description="Where the private PostgreSQL and the made configuration live.")
+    ] = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
+    host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The port; 0 takes any free one.")] = (
+        8000
+    )
+    workers: Annotated[
+        int, Field(ge=1, le=64, description="Processes that speak HTTP; the projector is one more.")
+    ] = 1
+    max_body_bytes: Annotated[
+        int, Field(ge=1024, description="The largest body of a webhook that is taken.")
+    ] = 1 << 20
+    requests_per_minute: Annotated[
+        int, Field(ge=0, description="What an API key may ask of each worker; 0 is no limit.")
+    ] = 0
+    metrics: Annotated[bool, Field(description="Whether `/metrics` answers.")] = True
     books: dict[BookName, Book] = {}
 
     @field_validator("database_url")

@@ -1,0 +1,50 @@
+"""What ``serve --help`` says of the settings is complete, and true."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from service.setting_words import described
+from service.settings import load
+from tests.acceptance.service import command
+from tests.builders import SECRET
+
+ENVIRONMENT = {
+    "database_url": ("postgresql://me@there/book", SecretStr("postgresql://me@there/book")),
+    "data_dir": ("/data", Path("/data")),
+    "host": ("::1", "::1"),
+    "port": ("9", 9),
+    "workers": ("3", 3),
+    "max_body_bytes": ("2048", 2048),
+    "requests_per_minute": ("7", 7),
+    "metrics": ("false", False),
+    "books.NAME.mode": ("test", "test"),
+    "books.NAME.secrets": (f'["{SECRET}"]', [SecretStr(SECRET)]),
+    "books.NAME.business_id": ("bus_1", "bus_1"),
+    "books.NAME.access.grace": ("false", False),
+    "books.NAME.access.paid_through": ("false", False),
+    "books.NAME.access.renewal_allowance_days": ("4", 4),
+    "books.NAME.dispute_response_days": ("5", 5),
+}
+
+
+def test_each_variable_sets_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = list(described())
+    assert {one.name for one in settings} == set(ENVIRONMENT)
+    for one in settings:
+        monkeypatch.setenv(one.variable, ENVIRONMENT[one.name][0])
+    loaded = load()
+    for one in settings:
+        value: object = loaded
+        for part in one.name.split("."):
+            value = value["name"] if isinstance(value, dict) else getattr(value, part)
+        assert value == ENVIRONMENT[one.name][1], one.name
+
+
+def test_the_help_shows_each_with_its_default_and_use() -> None:
+    said = " ".join(command("serve", "--help", env={"COLUMNS": "300"}).split())
+    for one in described():
+        assert one.use.endswith("."), one.name
+        assert f"{one.name}, {one.variable} ({one.default}): {one.use}" in said
