@@ -12,6 +12,7 @@ import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
 from msgspec import structs
 from psycopg import DataError
 from psycopg.errors import UndefinedTable
@@ -40,6 +41,7 @@ from service.refusals import Refusals
 from service.request_ids import RequestIds
 from service.settings import Book, Settings, SettingsError
 from service.tips import Tips
+from service.traces import traced
 from service.versions import shown
 from service.webhooks import Door, Webhooks
 from service.writer import Writer
@@ -85,7 +87,7 @@ async def readyz(state: State) -> dict[str, str]:
 
 def build(
     settings: Settings, url: str, again: Callable[[], Settings] | None, tips: Tips
-) -> Webhooks:
+) -> ASGIApp:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
@@ -143,7 +145,8 @@ def build(
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    return Webhooks(RequestIds(gate), doors, settings.max_body_bytes, refusals)
+    door = Webhooks(RequestIds(gate), doors, settings.max_body_bytes, refusals)
+    return traced(door)
 
 
 def _reload(state: State, again: Callable[[], Settings]) -> None:
