@@ -8,8 +8,8 @@ from psycopg.sql import Composed, Identifier
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
 from service import sql
+from service.checkpoints import live_tables
 from service.postgres import Connection
-from service.projector import live_tables
 
 Generations = Mapping[Projection[Any], int]
 

@@ -3,10 +3,11 @@
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION
 from service import sql
+from service.checkpoints import live_tables
 from service.failures import described
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import LIVE, Target, live_tables, project_stream
+from service.projector import LIVE, Target, project_stream
 from service.store import books
 
 

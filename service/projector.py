@@ -23,6 +23,7 @@ from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
+from service.checkpoints import tables_of
 from service.copying import column, types_of
 from service.failures import described
 from service.notices import PROJECTED, notify
@@ -241,20 +242,6 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
     await _write(conn, target, EVENTS, [entry])
 
 
-async def live_tables(conn: Connection) -> dict[str, str]:
-    """The live table of each projection of this version; one not yet built is absent.
-
-    In a transaction, no rebuild switches them before it ends.
-    """
-    found = await conn.execute(sql.text("read/live"), {"version": VERSION})
-    return _tables(await found.fetchall())
-
-
-def _tables(rows: Iterable[DictRow]) -> dict[str, str]:
-    live = {row["name"]: row["live"] for row in rows}
-    return {p.name: p.table(live[p.name]) for p in PROJECTIONS if p.name in live}
-
-
 async def advance(conn: Connection, book: str) -> bool:
     """Project the next events of a book; returns whether there were any.
 
@@ -269,7 +256,7 @@ async def advance(conn: Connection, book: str) -> bool:
             # in this order, as a rebuild takes them too
             live = await conn.execute(sql.text("read/live"), {"version": VERSION})
             locked = await conn.execute(sql.text("read/lock_checkpoint"), place)
-            tables = _tables(await live.fetchall())
+            tables = tables_of(await live.fetchall())
             row = await locked.fetchone()
         if row is None or len(tables) < len(PROJECTIONS):
             return False
@@ -284,20 +271,3 @@ async def advance(conn: Connection, book: str) -> bool:
             if await found.fetchone() is None:
                 raise RuntimeError(f"the checkpoint of {book} moved under its lock")
     return True
-
-
-async def checkpoint(conn: Connection, book: str, *, lock: bool = False) -> int | None:
-    """How far the live read models have come in a book; None where they never saw it.
-
-    With ``lock``, they stay there until the transaction ends.
-    """
-    place = {"book": book, "version": VERSION}
-    statement = "read/lock_checkpoint" if lock else "read/checkpoint"
-    row = await (await conn.execute(sql.text(statement), place)).fetchone()
-    return next(iter(row.values())) if row else None
-
-
-async def set_checkpoint(conn: Connection, book: str, position: int) -> None:
-    """Say how far the read models have come in a book, whatever was said before."""
-    params = {"book": book, "version": VERSION, "position": position}
-    await conn.execute(sql.text("read/set_checkpoint"), params)

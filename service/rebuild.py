@@ -23,11 +23,12 @@ from service.builds import (
     missing,
     show,
 )
+from service.checkpoints import checkpoint, live_tables, set_checkpoint
 from service.compare import Difference, compare
 from service.filling import Build, Progress, fill
 from service.lease import REBUILD, held
 from service.postgres import Connection, url_of
-from service.projector import LIVE, Target, checkpoint, live_tables, project, set_checkpoint
+from service.projector import LIVE, Target, project
 from service.store import Book, books, events_after
 from service.versions import drop_old
 

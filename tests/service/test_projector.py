@@ -15,8 +15,9 @@ from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service import projector
+from service.checkpoints import live_tables, set_checkpoint
 from service.postgres import Connection, connect
-from service.projector import Target, advance, live_tables, project, set_checkpoint
+from service.projector import Target, advance, project
 from service.rebuild import rebuild
 from service.sql import relation
 from service.store import append, events_after, open_books

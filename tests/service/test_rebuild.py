@@ -5,10 +5,11 @@ import pytest
 
 from projections.catalog import BY_NAME, PROJECTIONS
 from service.builds import missing
+from service.checkpoints import live_tables
 from service.lease import LeaseTakenError
 from service.migrations import migrate
 from service.postgres import Connection, connect
-from service.projector import advance, live_tables
+from service.projector import advance
 from service.rebuild import rebuild
 from service.store import append
 from tests.builders import at, body, delivery

@@ -10,11 +10,12 @@ from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS, STREAMS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service import projector
+from service.checkpoints import live_tables
 from service.compare import Difference
 from service.parked import retry
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import advance, live_tables
+from service.projector import advance
 from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.store import append
 from tests.builders import at, body, delivery

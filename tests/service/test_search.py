@@ -8,9 +8,10 @@ from psycopg.sql import SQL
 
 from projections.catalog import PROJECTIONS
 from service import search, sql
+from service.checkpoints import live_tables
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import advance, live_tables
+from service.projector import advance
 from service.rebuild import open_checkpoints
 from service.store import append, open_books
 from tests.builders import body, delivery

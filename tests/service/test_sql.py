@@ -9,8 +9,8 @@ from psycopg.sql import SQL, Composable, Identifier
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from service import sql
+from service.checkpoints import live_tables
 from service.postgres import Connection
-from service.projector import live_tables
 
 FOLDERS = ("store", "keys", "read", "refusals", "roles", "metrics")
 STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
