@@ -47,6 +47,7 @@ from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
 _ASK_SECONDS = 0.1
+_VERSION = version("daybook")
 _PROBE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ _log = structlog.get_logger(__name__)
 )
 async def healthz() -> dict[str, str]:
     """Answers as long as the process does; says nothing of the database."""
-    return {"status": "ok", "version": version("daybook")}
+    return {"status": "ok", "version": _VERSION}
 
 
 @get(

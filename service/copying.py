@@ -24,7 +24,6 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 _length = struct.Struct(">i").pack
 _wide = struct.Struct(">iq").pack
-_narrow = struct.Struct(">ii").pack
 _TRUE, _FALSE = _length(1) + b"\x01", _length(1) + b"\x00"
 
 
@@ -42,11 +41,6 @@ def bytea(value: bytes) -> bytes:
 def int8(value: int) -> bytes:
     """A ``bigint``."""
     return _wide(8, value)
-
-
-def int4(value: int) -> bytes:
-    """An ``integer``."""
-    return _narrow(4, value)
 
 
 def timestamptz(value: datetime) -> bytes:
