@@ -54,3 +54,9 @@ def merge(one: State, other: State) -> State:
         position=max(one.position, other.position),
         details=newest.details,
     )
+
+
+def gather(known: dict[str, State], one: State) -> None:
+    """Add what one state says to those that are known, by id."""
+    before = known.get(one.id)
+    known[one.id] = merge(before, one) if before else one

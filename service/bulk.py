@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.customer import State as Customer
-from domain.customer import merge, seen
+from domain.customer import gather, seen
 from domain.events import Entry, read
 from domain.fold import Fold, Step, extend, fold
 from domain.packed import pack, unpack
@@ -76,9 +76,7 @@ def sort(plan: Plan, after: int, until: int) -> int:
             count += 1
             entry = read(event, plan.business_id)
             if entry.customer is not None:
-                this = seen(entry)
-                known = customers.get(this.id)
-                customers[this.id] = merge(known, this) if known else this
+                gather(customers, seen(entry))
             if entry.stream is None or entry.aggregate is None:
                 rows.add(EVENTS.name, [entry])
             else:
@@ -104,8 +102,7 @@ def fold_partition(plan: Plan, number: int) -> tuple[int, list[Parked]]:
     for kind, content in spill.frames(plan.directory, number):
         if kind == _CUSTOMERS:
             for one in _CUSTOMER_DECODER.decode(content):
-                known = customers.get(one.id)
-                customers[one.id] = merge(known, one) if known else one
+                gather(customers, one)
             continue
         for entry in unpack(AGGREGATES[kind], content):
             streams[entry.stream or ""].append(entry)

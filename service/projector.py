@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.customer import merge, seen
+from domain.customer import gather, seen
 from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, decode, extend, fold
 from projections.catalog import BY_CATEGORY, PROJECTIONS, STEPS_OF
@@ -180,9 +180,7 @@ async def _merge_customers(
     found = await _stored(conn, target, CUSTOMERS, ids)
     merged = {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
     for entry in named:
-        if entry.customer:
-            key = entry.customer.customer_id
-            merged[key] = merge(merged[key], seen(entry)) if key in merged else seen(entry)
+        gather(merged, seen(entry))
     return list(merged.values())
 
 
