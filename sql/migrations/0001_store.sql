@@ -1,6 +1,12 @@
 -- The event store, the API keys, and the books of the projections.
 create schema store;
 
+-- Where a name of a book is found in an index of names: as short as can be, and quickly compared.
+-- Names that share a number are told apart by comparing them too.
+create function store.key(book text, name text) returns bigint
+    language sql immutable strict parallel safe
+    return hashtextextended(book || ' ' || name, 0);
+
 -- One row for each recorded delivery. No code path updates or deletes one.
 create table store.event (
     book              text        not null,
