@@ -7,7 +7,7 @@ the verdict that says so, and can be read again by a later version.
 """
 
 from datetime import MAXYEAR, UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -22,6 +22,9 @@ Verdict = Literal[
     "applied", "confirmed", "inferred", "unexpected", "unknown", "unreadable", "foreign"
 ]
 """What we think of an event; stored in read models and answered by the API."""
+
+ATTENTION = frozenset(get_args(Verdict)) - {"applied", "confirmed"}
+"""The verdicts of which a person should know."""
 
 Key = tuple[datetime, int, str, datetime, bytes]
 """The order of a stream: when it happened, rank of the type, webhook-id, when it was sent, hash

@@ -16,13 +16,15 @@ an earlier entry's snapshot.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter, lt
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from domain.catalog import AGGREGATES, Aggregate
+from domain.catalog import AGGREGATES
 from domain.events import Entry, Key, Verdict
+from domain.machine import Lifecycle
 
 S = TypeVar("S")
 
@@ -67,7 +69,7 @@ class Step(Struct, frozen=True, gc=False):
         late: something that happened later was recorded earlier.
         revision: an event with the same webhook-id and another body was recorded earlier.
         missing: the event types that would explain an inferred or unexpected step.
-        prior: the state before the entry; None before the first one.
+        prior, state: the state before the entry, None before the first one, and after it.
     """
 
     entry: Entry
@@ -80,6 +82,7 @@ class Step(Struct, frozen=True, gc=False):
     revision: bool = False
     missing: tuple[str, ...] = ()
     prior: Any = None
+    state: Any = None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
@@ -123,48 +126,39 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Fold[Any]]] = {
 }
 
 
-def _key(entry: Entry) -> Key:
-    return entry.key
+_key = attrgetter("key")
 
 
 def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], list[Step]]:
     aggregate = ordered[0].aggregate
     assert aggregate is not None, "only entries of a stream are folded"  # noqa: S101
-    life = aggregate.lifecycle
-    lates, firsts = _marks(ordered)
+    life, evolve = aggregate.lifecycle, aggregate.evolve
     state = memo.state if memo else None
     status = memo.status if memo else life.initial
     since = memo.since if memo else ordered[0].occurred_at
     open_until = memo.open_until if memo else None
     verdicts = dict(memo.verdicts) if memo else {}
-    fact = memo.last[:3] if memo else None
+    fact = memo.last if memo else None
+    marks = _marks(ordered)
     steps: list[Step] = []
     for index, entry in enumerate(ordered):
-        this = entry.key[:3]
+        again = fact is not None and _same_fact(entry.key, fact)
+        late, revision = marks[index] if marks else (False, again)
+        if marks and memo is not None:
+            revision = revision or _same_fact(entry.key, memo.last)
+        prior, state = state, evolve(state, entry.payload)
         step = _step(
-            aggregate,
-            status,
-            entry,
-            later=ordered[index + 1 :] if index + 1 < len(ordered) else (),
-            first=fact is None,
-            again=this == fact,
-            prior=state,
+            life, status, ordered, index, fact is None, again, late, revision, prior, state
         )
-        followed = step.after != step.told
-        if followed and (open_until is None or open_until < _window(entry)):
-            open_until = _window(entry)
-        revision = firsts[this] != entry.event.position or (
-            memo is not None and this == memo.last[:3]
-        )
-        if lates[index] or revision:
-            step = msgspec.structs.replace(step, late=lates[index], revision=revision)
+        steps.append(step)
+        if step.after != step.told:
+            window = _window(entry)
+            open_until = window if open_until is None else max(open_until, window)
         if step.after != status:
             status, since = step.after, entry.occurred_at
-        state = aggregate.evolve(state, entry.payload)
         verdicts[step.verdict] = verdicts.get(step.verdict, 0) + 1
-        fact = this
-        steps.append(step)
-    highest = max(entry.event.position for entry in ordered)
+        fact = entry.key
+    highest = max([entry.event.position for entry in ordered])
     folded = Fold(
         status=status,
         since=since,
@@ -179,46 +173,56 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     return folded, steps
 
 
-def _marks(ordered: Sequence[Entry]) -> tuple[list[bool], dict[tuple[Any, ...], int]]:
-    """Which entries are late, and which position each fact was first recorded at."""
-    lates = [False] * len(ordered)
+def _same_fact(key: Key, other: Key) -> bool:
+    """Whether two entries tell of the same fact, which has one place in the order."""
+    return key[2] == other[2] and key[:2] == other[:2]
+
+
+def _marks(ordered: Sequence[Entry]) -> list[tuple[bool, bool]]:
+    """Which entries are late, and which are revisions; nothing where they came in their order.
+
+    An entry that came in order is a revision where it tells the fact of the one before it.
+    """
+    positions = [entry.event.position for entry in ordered]
+    if all(map(lt, positions, positions[1:])):
+        return []
     firsts: dict[tuple[Any, ...], int] = {}
+    for entry, position in zip(ordered, positions, strict=True):
+        firsts[entry.key[:3]] = min(position, firsts.get(entry.key[:3], position))
+    marks: list[tuple[bool, bool]] = []
     # the lowest position of what happened later; what happened in the same instant is not later
-    lowest = same = ordered[-1].event.position
-    instant = ordered[-1].occurred_at
-    for index in range(len(ordered) - 1, -1, -1):
-        entry = ordered[index]
-        position = entry.event.position
+    lowest = same = positions[-1]
+    latest = instant = ordered[-1].occurred_at
+    for entry, position in zip(reversed(ordered), reversed(positions), strict=True):
         if entry.occurred_at != instant:
             lowest, instant = min(lowest, same), entry.occurred_at
-        lates[index] = instant != ordered[-1].occurred_at and position > lowest
+        late = instant != latest and position > lowest
         same = min(same, position)
-        this = entry.key[:3]
-        firsts[this] = min(position, firsts.get(this, position))
-    return lates, firsts
+        marks.append((late, firsts[entry.key[:3]] != position))
+    return marks[::-1]
 
 
-def _step(  # noqa: PLR0913 - one entry and its surroundings
-    aggregate: Aggregate,
+def _step(  # noqa: PLR0913, PLR0917 - one entry and its surroundings
+    life: Lifecycle,
     before: str,
-    entry: Entry,
-    *,
-    later: Sequence[Entry],
-    first: bool,
-    again: bool,
+    ordered: Sequence[Entry],
+    index: int,
+    first: bool,  # noqa: FBT001
+    again: bool,  # noqa: FBT001
+    late: bool,  # noqa: FBT001
+    revision: bool,  # noqa: FBT001
     prior: Any,  # noqa: ANN401 - of the aggregate's type
+    state: Any,  # noqa: ANN401
 ) -> Step:
-    life = aggregate.lifecycle
+    entry = ordered[index]
     # a revision brings another snapshot of a fact that has been stepped already
     fact = before if again else life.step(before, entry.type)
-    told = before if fact is None else fact
-    seen = entry.status if entry.status in life.statuses else None
+    told = after = before if fact is None else fact
+    seen = entry.status if entry.status in life.known else None
     newer = False
-    after = told
     if seen is not None and seen != told:
-        newer = _explained(aggregate, told, seen, entry, later)
+        newer = _explained(life, told, seen, ordered, index)
         after = told if newer else seen
-    followed = after != told and not life.is_silent(told, after)
     verdict: Verdict
     missing: tuple[str, ...] = ()
     if entry.type not in life.ranks or (entry.status is not None and seen is None):
@@ -227,27 +231,26 @@ def _step(  # noqa: PLR0913 - one entry and its surroundings
         # before the first entry nothing was seen of the stream: its beginning is missing
         verdict = "inferred" if first else "unexpected"
         missing = life.missing(before, life.sources(entry.type))
-    elif followed:
+    elif after != told and not life.is_silent(told, after):
         verdict = "inferred"
         missing = life.missing(told, (after,))
     else:
         verdict = "confirmed" if after == before else "applied"
-    return Step(entry, before, told, after, verdict, newer=newer, missing=missing, prior=prior)
+    return Step(entry, before, told, after, verdict, newer, late, revision, missing, prior, state)
 
 
 def _window(entry: Entry) -> datetime:
     return entry.event.sent_at + _SECOND
 
 
-def _explained(
-    aggregate: Aggregate, told: str, seen: str, entry: Entry, later: Sequence[Entry]
-) -> bool:
+def _explained(life: Lifecycle, told: str, seen: str, ordered: Sequence[Entry], index: int) -> bool:
     """Whether the facts that happened before the entry was sent lead from ``told`` to ``seen``."""
-    window = _window(entry)
-    for other in later:
+    window = _window(ordered[index])
+    for place in range(index + 1, len(ordered)):
+        other = ordered[place]
         if other.occurred_at >= window:
             return False
-        told = aggregate.lifecycle.step(told, other.type) or told
+        told = life.step(told, other.type) or told
         if told == seen:
             return True
     return False

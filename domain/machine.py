@@ -36,7 +36,7 @@ class Lifecycle:
 
     Attributes:
         category: the aggregate's name, as it leads the names of its streams.
-        statuses: every status of the provider, in the provider's order.
+        statuses: every status of the provider, in the provider's order; ``known`` is the set.
         initial: the status before the first entry; it may be ``START``.
         edges: the expanded table in the order of its rows, silent rows included.
         ranks: each event's place in the table, which orders entries of the same instant.
@@ -47,10 +47,11 @@ class Lifecycle:
     ) -> None:
         self.category = category
         self.statuses = tuple(statuses)
+        self.known = frozenset(statuses)
         self.initial = initial
         self._rows = tuple(rows)
         self._check_names()
-        self.edges = _expand(category, self._known(), initial, self._rows)
+        self.edges = _expand(category, self._names(), initial, self._rows)
         self._check_reachable()
         self._check_repetition()
         self.ranks: Mapping[str, int] = {
@@ -114,11 +115,11 @@ class Lifecycle:
         lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in merged.items()]
         return "\n".join(lines)
 
-    def _known(self) -> tuple[str, ...]:
+    def _names(self) -> tuple[str, ...]:
         return self.statuses if self.initial in self.statuses else (self.initial, *self.statuses)
 
     def _check_names(self) -> None:
-        known = {*self._known(), "*"}
+        known = {*self._names(), "*"}
         for event, source, target in self._rows:
             for name in (*_sources(source), target):
                 if name not in known and name != "=":

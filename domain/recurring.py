@@ -21,30 +21,24 @@ _A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
 
 
 class Movement(Struct, frozen=True):
-    """The monthly amount before and after a step, in minor units of ``currency``.
+    """The monthly amount before and after a step, in minor units of ``currency``."""
 
-    ``kind`` is None where the step changed neither the amount nor whether it counts.
-    """
-
-    kind: Kind | None
+    kind: Kind
     currency: str | None
     before: int
     after: int
 
 
-def movement(step: Step) -> Movement:
-    """What a step of a subscription did to recurring revenue."""
-    prior: subscription.State | None = step.prior
-    state = subscription.evolve(prior, step.entry.payload)
+def movement(step: Step) -> Movement | None:
+    """What a step did to recurring revenue; None where it moved nothing."""
     counted, counts = step.before in COUNTED, step.after in COUNTED
-    before = monthly(prior) if prior is not None and counted else 0
+    state = step.state
+    if not (counted or counts) or not isinstance(state, subscription.State):
+        return None
+    before = monthly(step.prior) if counted and step.prior is not None else 0
     after = monthly(state) if counts else 0
-    return Movement(
-        kind=_kind(step, before, after, counted=counted, counts=counts),
-        currency=state.currency,
-        before=before,
-        after=after,
-    )
+    kind = _kind(step, before, after, counted=counted, counts=counts)
+    return Movement(kind, state.currency, before, after) if kind else None
 
 
 def monthly(state: subscription.State) -> int:
@@ -59,11 +53,11 @@ def monthly(state: subscription.State) -> int:
 
 
 def _kind(step: Step, before: int, after: int, *, counted: bool, counts: bool) -> Kind | None:
-    if counted and counts:
-        if before == after:
-            return None
-        return "expansion" if after > before else "contraction"
-    if counts:
+    if not counts:
+        return "churned"
+    if not counted:
         began = step.before in {subscription.LIFECYCLE.initial, START}
         return "new" if began else "reactivated"
-    return "churned" if counted else None
+    if before == after:
+        return None
+    return "expansion" if after > before else "contraction"

@@ -10,7 +10,6 @@ from projections.dunning import DUNNING
 from projections.entitlement_grants import ENTITLEMENT_GRANTS
 from projections.events import EVENTS
 from projections.license_keys import LICENSE_KEYS
-from projections.movements import MOVEMENTS
 from projections.payments import PAYMENTS
 from projections.payouts import PAYOUTS
 from projections.projection import Projection
@@ -31,9 +30,7 @@ STREAMS: tuple[Projection[Any], ...] = (
 )
 """Those that show the streams of one aggregate."""
 
-PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS, MOVEMENTS)
+PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS)
 
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
-STEPS_OF: dict[str, Projection[Any]] = {"subscription": MOVEMENTS}
-"""Those that show each step of the streams of a category."""
 BY_CATEGORY = {p.aggregate.category: p for p in STREAMS if p.aggregate is not None}

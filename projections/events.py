@@ -1,16 +1,22 @@
-"""The index of events: for each position the stream, the customer and the verdict."""
+"""The index of events: for each position the stream, the customer, the verdict, what moved."""
 
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.events import Entry
 from domain.fold import Step
+from domain.recurring import movement
 from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One event; ``stream`` and ``customer_id`` are None where it belongs to none."""
+    """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
+
+    ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
+    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    """
 
     position: int
     stream: str | None
@@ -18,32 +24,33 @@ class Row(Struct, frozen=True, gc=False):
     type: str
     occurred_at: datetime
     verdict: str
-    status_from: str | None
-    status_to: str | None
-    newer: bool
-    late: bool
-    revision: bool
+    status_from: str | None = None
+    status_to: str | None = None
+    newer: bool = False
+    late: bool = False
+    revision: bool = False
+    moved: str | None = None
+    currency: str | None = None
+    mrr_from: int | None = None
+    mrr_to: int | None = None
 
 
 def row(done: Step | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
-    if isinstance(done, Step):
-        entry, verdict = done.entry, done.verdict
-        statuses: tuple[str | None, str | None] = (done.before, done.after)
-        marks = (done.newer, done.late, done.revision)
-    else:
-        entry, verdict = done, done.verdict or "unknown"
-        statuses = None, None
-        marks = (False, False, False)
-    return Row(
-        entry.event.position,
-        entry.stream,
-        entry.customer.customer_id if entry.customer else None,
-        entry.type,
-        entry.occurred_at,
-        verdict,
-        *statuses,
-        *marks,
+    entry = done.entry if isinstance(done, Step) else done
+    position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
+    customer = entry.customer.customer_id if entry.customer else None
+    if not isinstance(done, Step):
+        return Row(position, stream, customer, kind, at, done.verdict or "unknown")
+    took = Row(
+        position, stream, customer, kind, at, done.verdict, done.before, done.after,
+        done.newer, done.late, done.revision,
+    )  # fmt: skip
+    moved = movement(done)
+    if moved is None:
+        return took
+    return replace(
+        took, moved=moved.kind, currency=moved.currency, mrr_from=moved.before, mrr_to=moved.after
     )
 
 

@@ -138,7 +138,7 @@ class Count(Struct, frozen=True):
 
 
 class Counts(Struct, frozen=True):
-    """Counts per verdict and type: a type or status that is new shows here on its first day."""
+    """Counts per verdict that needs attention, and type: what is new shows on its first day."""
 
     data: list[Count]
     position: str

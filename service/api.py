@@ -105,8 +105,9 @@ async def list_events(request: Asking) -> EventPage:
 @get(
     "/events/counts",
     operation_id="get_event_counts",
-    summary="How many events of each type got which verdict",
-    description="A type or status that the provider added shows here on its first day.",
+    summary="How many events of each type got a verdict that needs attention",
+    description="A type or status that the provider added shows here on its first day, as"
+    " `unknown`. Events that were `applied` or `confirmed` are not counted.",
     tags=["events"],
     opt=taking(),
 )

@@ -1,9 +1,9 @@
 """The passes of a rebuild, each over one part and in whatever process: sort, fold, merge, index.
 
-``sort`` reads some positions of the store once, decodes them, and leaves the entries by partition
-of their streams; ``fold_partition`` folds the streams of one partition and copies their rows;
-``merge_customers`` does the same for customers. Memory is bounded by the size of a part, whatever
-the size of the store.
+``sort`` reads some blocks of the store once, decodes them, and leaves the entries by book and by
+partition of their streams; ``fold_partition`` folds the streams of one partition, merges its
+customers and copies their rows. Memory is bounded by the size of a part, whatever the size of the
+store.
 """
 
 from collections import defaultdict
@@ -18,10 +18,10 @@ from msgspec import Struct
 from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.customer import State as Customer
 from domain.customer import gather, seen
-from domain.events import Entry, read
+from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, extend, fold
 from domain.packed import pack, unpack
-from projections.catalog import BY_CATEGORY, BY_NAME, STEPS_OF
+from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
 from service import copying, spill, sql
@@ -38,23 +38,31 @@ _CUSTOMER_DECODER = msgspec.msgpack.Decoder(list[Customer])
 Rows = dict[str, list[bytes]]
 
 
-class Plan(Struct, frozen=True):
-    """What a rebuild of one book is about; goes to other processes.
+class Part(Struct, frozen=True):
+    """What of a book is read: the events up to a position, into so many partitions.
 
     Attributes:
-        tables: the fresh table of each projection that is built.
-        directory: where the frames are.
-        end: the last position that is read.
+        business_id: the business that the book names; events of another are foreign.
         partitions: into how many parts the streams and the customers are cut.
     """
 
-    url: str
-    book: str
     business_id: str | None
-    tables: Mapping[str, str]
-    directory: Path
     end: int
     partitions: int
+
+
+class Plan(Struct, frozen=True):
+    """What a rebuild is about; goes to other processes.
+
+    Attributes:
+        tables: the fresh table of each projection that is built.
+        directory: where the frames are, those of a book in a directory of its name.
+    """
+
+    url: str
+    tables: Mapping[str, str]
+    directory: Path
+    books: Mapping[str, Part]
 
 
 class Parked(Struct, frozen=True):
@@ -65,58 +73,78 @@ class Parked(Struct, frozen=True):
     error: str
 
 
-def sort(plan: Plan, after: int, until: int) -> int:
-    """Read the events after a position; returns how many there were."""
-    entries: list[dict[str, list[Entry]]] = [defaultdict(list) for _ in range(plan.partitions)]
-    customers: dict[str, Customer] = {}
-    rows = _Rows(plan)
+def sort(plan: Plan, first: int, last: int) -> int:
+    """Read the events in the blocks from ``first`` to before ``last``; how many there were."""
+    sorted_ = {book: _Sorted(plan, book) for book in plan.books}
     count = 0
     with connected(plan.url) as conn:
-        for event in scan(conn, plan.book, after, until):
-            count += 1
-            entry = read(event, plan.business_id)
-            if entry.customer is not None:
-                gather(customers, seen(entry))
-            if entry.stream is None or entry.aggregate is None:
-                rows.add(EVENTS.name, [entry])
-            else:
-                number = spill.partition_of(entry.stream, plan.partitions)
-                entries[number][entry.aggregate.category].append(entry)
-        _copy(conn, plan, rows.rows)
-    by_partition: dict[int, list[Customer]] = defaultdict(list)
-    for customer in customers.values() if CUSTOMERS.name in plan.tables else ():
-        by_partition[spill.partition_of(customer.id, plan.partitions)].append(customer)
-    for number, by_category in enumerate(entries):
-        frames = {category: pack(some) for category, some in by_category.items()}
-        if number in by_partition:
-            frames[_CUSTOMERS] = _CUSTOMER_ENCODER.encode(by_partition[number])
-        if frames:
-            spill.append(plan.directory, number, frames)
+        for book, event in scan(conn, first, last):
+            of_book = sorted_.get(book)
+            # one that was recorded since is left for catching up
+            if of_book is not None and event.position <= of_book.part.end:
+                count += 1
+                of_book.add(event)
+        for of_book in sorted_.values():
+            _copy(conn, plan, of_book.rows.rows)
+    for of_book in sorted_.values():
+        of_book.leave()
     return count
 
 
-def fold_partition(plan: Plan, number: int) -> tuple[int, list[Parked]]:
-    """Fold the streams of a partition and merge its customers; how many entries, what failed."""
+class _Sorted:
+    """What was read of one book, by partition."""
+
+    def __init__(self, plan: Plan, book: str) -> None:
+        self.part = plan.books[book]
+        self.rows = _Rows(plan, book)
+        self._directory = plan.directory / book
+        self._entries: list[dict[str, list[Entry]]] = [
+            defaultdict(list) for _ in range(self.part.partitions)
+        ]
+        self._customers: dict[str, Customer] | None = {} if CUSTOMERS.name in plan.tables else None
+
+    def add(self, event: Event) -> None:
+        entry = read(event, self.part.business_id)
+        if entry.customer is not None and self._customers is not None:
+            gather(self._customers, seen(entry))
+        if entry.stream is None or entry.aggregate is None:
+            self.rows.add(EVENTS.name, [entry])
+        else:
+            number = spill.partition_of(entry.id, self.part.partitions)
+            self._entries[number][entry.aggregate.category].append(entry)
+
+    def leave(self) -> None:
+        """Leave all of it on disk."""
+        customers: dict[int, list[Customer]] = defaultdict(list)
+        for customer in (self._customers or {}).values():
+            customers[spill.partition_of(customer.id, self.part.partitions)].append(customer)
+        for number, by_category in enumerate(self._entries):
+            frames = {category: pack(some) for category, some in by_category.items()}
+            if number in customers:
+                frames[_CUSTOMERS] = _CUSTOMER_ENCODER.encode(customers[number])
+            if frames:
+                spill.append(self._directory, number, frames)
+
+
+def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked]]:
+    """Fold the streams of a partition and merge its customers; the book, and what failed."""
+    directory = plan.directory / book
     streams: dict[str, list[Entry]] = defaultdict(list)
     customers: dict[str, Customer] = {}
-    for kind, content in spill.frames(plan.directory, number):
+    for kind, content in spill.frames(directory, number):
         if kind == _CUSTOMERS:
             for one in _CUSTOMER_DECODER.decode(content):
                 gather(customers, one)
             continue
         for entry in unpack(AGGREGATES[kind], content):
             streams[entry.stream or ""].append(entry)
-    rows = _Rows(plan)
-    parked: list[Parked] = []
-    count = 0
-    for stream, entries in streams.items():
-        count += len(entries)
-        parked.extend(_fold_stream(rows, stream, entries))
+    rows = _Rows(plan, book)
+    parked = [one for stream in streams.items() for one in _fold_stream(rows, *stream)]
     rows.add(CUSTOMERS.name, customers.values())
     with connected(plan.url) as conn:
         _copy(conn, plan, rows.rows)
-    spill.remove(plan.directory, number)
-    return count, parked
+    spill.remove(directory, number)
+    return book, parked
 
 
 def run(url: str, statement: str) -> None:
@@ -126,12 +154,12 @@ def run(url: str, statement: str) -> None:
 
 
 class _Rows:
-    """Encodes rows for the tables that are built, and leaves out the others."""
+    """Encodes rows of a book for the tables that are built, and leaves out the others."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, book: str) -> None:
         self.rows: Rows = defaultdict(list)
         self._made = {
-            name: (BY_NAME[name].row, copying.row_encoder(plan.book, BY_NAME[name].columns))
+            name: (BY_NAME[name].row, copying.row_encoder(book, BY_NAME[name].columns))
             for name in plan.tables
         }
 
@@ -154,8 +182,6 @@ class _Rows:
             EVENTS.name: self.encoded(EVENTS.name, steps),
             BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
         }
-        if shown := STEPS_OF.get(category):
-            made[shown.name] = self.encoded(shown.name, steps)
         # all of them or, where one cannot be made, none
         for name, rows in made.items():
             self.rows[name].extend(rows)

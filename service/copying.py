@@ -7,11 +7,13 @@ folding the event that the row tells of.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from operator import call
 from types import NoneType, UnionType
 from typing import Any, LiteralString, get_origin, get_type_hints
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from psycopg import adapters
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -38,9 +40,8 @@ def bytea(value: bytes) -> bytes:
     return _length(len(value)) + value
 
 
-def int8(value: int) -> bytes:
-    """A ``bigint``."""
-    return _wide(8, value)
+int8 = partial(_wide, 8)
+"""A ``bigint``."""
 
 
 def timestamptz(value: datetime) -> bytes:
@@ -68,11 +69,15 @@ def elements(oid: int, encoded: Iterable[bytes], count: int) -> bytes:
 
 
 class Type(Struct, frozen=True):
-    """How values of a Python type become a column: its SQL type, and its encoding."""
+    """How values of a Python type become a column: its SQL type, and its encoding.
+
+    Whether it may be null is for others to know; the encoding takes no None.
+    """
 
     sql: LiteralString
     oid: int
     encode: Callable[[Any], bytes]
+    nullable: bool = False
 
 
 _TEXT_OID = 25
@@ -90,29 +95,57 @@ def types_of(columns: type[Any]) -> tuple[Type, ...]:
     """The column types of a row, from the annotations of its fields."""
     if columns not in _KNOWN:
         hints = get_type_hints(columns)
-        _KNOWN[columns] = tuple(_TYPES[_plain(hints[n])] for n in columns.__struct_fields__)
+        _KNOWN[columns] = tuple(_type(hints[name]) for name in columns.__struct_fields__)
     return _KNOWN[columns]
 
 
 _KNOWN: dict[Any, tuple[Type, ...]] = {}
 
 
-def _plain(hint: Any) -> Any:  # noqa: ANN401 - a type, or a form of one
-    if isinstance(hint, UnionType):
+def _type(hint: Any) -> Type:  # noqa: ANN401 - a type, or a form of one
+    nullable = isinstance(hint, UnionType)
+    if nullable:
         (hint,) = (part for part in hint.__args__ if part is not NoneType)
-    return get_origin(hint) or hint
+    return replace(_TYPES[get_origin(hint) or hint], nullable=nullable)
+
+
+class _Texts(dict[str | None, bytes]):
+    """Encoded texts by what they say: most say again what was said a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__({None: NULL})
+
+    def __missing__(self, value: str) -> bytes:
+        if len(self) > _REMEMBERED:
+            self.clear()
+            self[None] = NULL
+        encoded = self[value] = text(value)
+        return encoded
+
+
+_REMEMBERED = 20_000
+_BOOLEANS: dict[bool | None, bytes] = {True: _TRUE, False: _FALSE, None: NULL}
+
+
+def _encoders(columns: type[Any]) -> list[Callable[[Any], bytes]]:
+    """For each column what encodes its values, nulls included."""
+    texts = _Texts().__getitem__
+    remembered: dict[Any, Any] = {text: texts, boolean: _BOOLEANS.__getitem__}
+    return [
+        remembered.get(kind.encode) or (_or_null(kind.encode) if kind.nullable else kind.encode)
+        for kind in types_of(columns)
+    ]
+
+
+def _or_null(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    return lambda value: NULL if value is None else encode(value)
 
 
 def row_encoder(book: str, columns: type[Any]) -> Callable[[Struct], bytes]:
     """What makes a whole row of a read model, the book first, from its struct."""
-    encoders = [t.encode for t in types_of(columns)]
+    encoders = _encoders(columns)
     head = (len(encoders) + 1).to_bytes(2, "big") + text(book)
-
-    def encode(row: Struct) -> bytes:
-        values = zip(encoders, astuple(row), strict=True)
-        return head + b"".join([NULL if v is None else e(v) for e, v in values])
-
-    return encode
+    return lambda row: head + b"".join(map(call, encoders, astuple(row)))
 
 
 class Column(Struct, frozen=True):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.events import Verdict
+from domain.events import ATTENTION
 from domain.fold import Step
 from domain.late import changes
 from projections.disputes import DISPUTES
@@ -71,9 +71,6 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
 ) -> EventPage:
     """A page of events as they were recorded, after a position; None and nothing are no filter."""
     chosen = {name: value for name, value in filters.items() if value not in (None, ())}
-    if "type" in chosen:
-        # the index of types is one of verdicts and types
-        chosen.setdefault("verdict", list(get_args(Verdict)))
     conditions = [SQL("i.position > %(after)s"), order.condition(SQL("i.position"))]
     conditions += [_chosen(name, value) for name, value in chosen.items()]
     return await _page(conn, conditions, order, of(book, after=after, limit=limit + 1, **chosen))
@@ -95,8 +92,8 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     A dispute may name no customer; it concerns the one who made the payment.
     """
     streams = await _disputes_of_payer(conn, book, customer_id)
-    other = " or i.stream = any(%(streams)s)" if streams else ""
-    conditions: list[Composable] = [SQL("(i.customer_id = %(customer_id)s" + other + ")")]
+    whose = SQL("({} or {})" if streams else "{}").format(_named("customer_id"), _OF_STREAMS)
+    conditions: list[Composable] = [whose]
     if kinds:
         conditions.append(SQL("split_part(i.type, '.', 1) = any(%(kinds)s)"))
     if since:
@@ -112,7 +109,7 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def counts(conn: Connection, book: str) -> Counts:
-    """How many events of each type got which verdict."""
+    """How many events of each type got a verdict that needs attention."""
     statement = sql.fill("read/event_counts", view=sql.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book))).fetchall()
     checkpoint = checkpoint_of(rows)
@@ -190,9 +187,30 @@ def _no_event(place: int) -> Problem:
 
 
 def _chosen(name: str, value: object) -> Composable:
-    if isinstance(value, list):
-        return SQL("i.{} = any({})").format(Identifier(name), Placeholder(name))
-    return SQL("i.{} = {}").format(Identifier(name), Placeholder(name))
+    if name in _NAMES:
+        return _named(name)
+    one = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
+    condition = one.format(Identifier(name), Placeholder(name))
+    if name == "verdict" and isinstance(value, list) and ATTENTION.issuperset(value):
+        # said in so many words, since the index of these is a partial one
+        return SQL("{} and i.verdict not in ('applied', 'confirmed')").format(condition)
+    return condition
+
+
+def _named(name: str) -> Composable:
+    """That an event belongs to a name, which is looked up by its number and then compared."""
+    parts = {"column": Identifier(name), "value": Placeholder(name)}
+    return SQL(
+        "(store.key(i.book, i.{column}) = store.key(%(book)s, {value}) and i.{column} = {value})"
+    ).format(**parts)
+
+
+_NAMES = ("type", "stream", "customer_id")
+_OF_STREAMS = SQL(
+    "(store.key(i.book, i.stream) ="
+    " any(array(select store.key(%(book)s, s) from unnest(%(streams)s::text[]) s))"
+    " and i.stream = any(%(streams)s))"
+)
 
 
 def _rest(steps: list[Step], order: Order[int]) -> list[Step]:

@@ -10,14 +10,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from projections.catalog import PROJECTIONS
-from service import bulk, sql
+from service import bulk, scan, sql
 from service.builds import Generations, index_statements
 from service.lease import Lease
 from service.postgres import Connection, url_of
 from service.store import books
 from service.workers import Task, Workers, processors, working
 
-_CHUNK = 10_000  # positions that a process reads and decodes at a time
+_BLOCKS = 2_000  # that a process reads and decodes at a time: some 10,000 events
 _PART = 40_000  # entries that a process folds at a time
 _FEW = 20_000  # so few that other processes are not worth their start
 
@@ -50,59 +50,66 @@ async def fill(
     ends = await books(conn)
     total = sum(book.position for book in ends.values())
     few = total <= _FEW and processes is None
+    parts = {
+        name: bulk.Part(book.business_id, book.position, partitions=1 + book.position // _PART)
+        for name, book in ends.items()
+    }
+    plan = bulk.Plan(url_of(conn), build.tables, directory, parts)
+    for name, book in ends.items():
+        (directory / name).mkdir()
+        build.positions[name] = book.position
     async with working(0 if few else processes or processors()) as workers:
-        for name, book in ends.items():
-            plan = bulk.Plan(
-                url_of(conn), name, book.business_id, build.tables, directory / name,
-                end=book.position, partitions=1 + book.position // _PART,
-            )  # fmt: skip
-            plan.directory.mkdir()
-            await _pass(conn, build, workers, plan, progress)
-            build.positions[name] = book.position
-        statements = [
-            s.as_string(conn) for p in build.generations
-            for s in index_statements(p, build.tables[p.name])
-        ]  # fmt: skip
-        tasks = [Task(bulk.run, (url_of(conn), s)) for s in statements]
-        await workers.run(tasks, _counted(progress, "indexes", len(tasks)))
-        analyze = [
-            sql.fill("read/analyze", table=sql.relation(t)).as_string(conn)
-            for t in build.tables.values()
-        ]
-        await workers.run([Task(bulk.run, (url_of(conn), s)) for s in analyze], lambda _: None)
+        await workers.run(await _reading(conn, plan), _counted(progress, "read", total))
+        await _fold(conn, build, workers, plan, progress)
+        await _index(conn, build, workers, progress)
 
 
-async def _pass(
-    conn: Connection,
-    build: Build,
-    workers: Workers,
-    plan: bulk.Plan,
-    progress: Progress,
-) -> None:
-    """Read one book, then fold it, part by part."""
-    read = [
-        Task(bulk.sort, (plan, after, until), until - after)
-        for after in range(0, plan.end, _CHUNK)
-        for until in (min(after + _CHUNK, plan.end),)
+async def _reading(conn: Connection, plan: bulk.Plan) -> list[Task[int]]:
+    # asked after the ends, so that all that is before them is in these blocks
+    last = await scan.blocks(conn)
+    return [
+        Task(bulk.sort, (plan, first, min(first + _BLOCKS, last)))
+        for first in range(0, last, _BLOCKS)
     ]
-    await workers.run(read, _counted(progress, f"{plan.book}: read", plan.end))
-    parts = [Task(bulk.fold_partition, (plan, n)) for n in range(plan.partitions)]
-    told = _counted(progress, f"{plan.book}: fold", plan.partitions)
-    for _, parked in await workers.run(parts, told):
+
+
+async def _fold(
+    conn: Connection, build: Build, workers: Workers, plan: bulk.Plan, progress: Progress
+) -> None:
+    parts = [
+        Task(bulk.fold_partition, (plan, book, number))
+        for book, part in plan.books.items()
+        for number in range(part.partitions)
+    ]
+    for book, parked in await workers.run(parts, _one_by_one(progress, "fold", len(parts))):
         for one in parked:
             params = {
-                "book": plan.book, "build": build.lease.owner, "stream": one.stream,
+                "book": book, "build": build.lease.owner, "stream": one.stream,
                 "position": one.position, "error": one.error,
             }  # fmt: skip
             await conn.execute(sql.text("read/park"), params)
 
 
+async def _index(conn: Connection, build: Build, workers: Workers, progress: Progress) -> None:
+    statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
+    tasks = [Task(bulk.run, (url_of(conn), s.as_string(conn))) for s in statements]
+    await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))
+    analyze = [sql.fill("read/analyze", table=sql.relation(t)) for t in build.tables.values()]
+    tasks = [Task(bulk.run, (url_of(conn), s.as_string(conn))) for s in analyze]
+    await workers.run(tasks, lambda _: None)
+
+
+def _one_by_one(progress: Progress, doing: str, total: int) -> Callable[[object], None]:
+    count = _counted(progress, doing, total)
+    return lambda _: count(1)
+
+
 def _counted(progress: Progress, doing: str, total: int) -> Callable[[int], None]:
     done = 0
 
-    def count(weight: int) -> None:
+    def count(more: int) -> None:
         nonlocal done
-        done += weight
+        done += more
         progress(doing, done, total)
 
     return count

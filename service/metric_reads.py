@@ -104,7 +104,7 @@ async def disputes(conn: Connection, book: str, span: Span) -> list[Disputes]:
 
 
 async def _movements(conn: Connection, book: str, span: Span) -> list[_Month]:
-    rows = await _rows(conn, "metrics/movements", "movements", book, span)
+    rows = await _rows(conn, "metrics/movements", "events", book, span)
     moved: dict[str | None, dict[datetime | None, dict[str, _Moved]]] = {}
     for row in rows:
         of_currency = moved.setdefault(row["currency"], defaultdict(dict))

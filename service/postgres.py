@@ -39,7 +39,11 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-_BULK = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c timezone=UTC"
+# other processes of ours work beside: an index is sorted by one, and not by several that wait
+_BULK = (
+    "-c synchronous_commit=off -c maintenance_work_mem=256MB"
+    " -c max_parallel_maintenance_workers=0 -c timezone=UTC"
+)
 
 
 def is_away(error: BaseException) -> bool:

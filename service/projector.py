@@ -18,7 +18,7 @@ from domain.customer import State as Customer
 from domain.customer import gather, seen
 from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, decode, extend, fold
-from projections.catalog import BY_CATEGORY, PROJECTIONS, STEPS_OF
+from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS
 from projections.projection import VERSION, Projection
@@ -90,7 +90,7 @@ async def _project(conn: Connection, target: Target, events: Sequence[Event]) ->
     # the server writes one table while the rows of the next are encoded here
     async with conn.pipeline():
         await _write(conn, target, EVENTS, [*done, *steps])
-        await _write_streams(conn, target, folds, steps)
+        await _write_streams(conn, target, folds)
         await _write(conn, target, CUSTOMERS, customers)
 
 
@@ -101,21 +101,15 @@ async def project_stream(conn: Connection, target: Target, stream: str, until: i
         return
     folded, steps = fold(entries)
     await _write(conn, target, EVENTS, steps)
-    await _write_streams(conn, target, {stream.partition("-")[0]: [folded]}, steps)
+    await _write_streams(conn, target, {stream.partition("-")[0]: [folded]})
     await _write(conn, target, CUSTOMERS, await _merge_customers(conn, target, entries))
 
 
 async def _write_streams(
-    conn: Connection,
-    target: Target,
-    folds: Mapping[str, Sequence[Fold[Any]]],
-    steps: Sequence[Step],
+    conn: Connection, target: Target, folds: Mapping[str, Sequence[Fold[Any]]]
 ) -> None:
     for category, of_category in folds.items():
         await _write(conn, target, BY_CATEGORY[category], of_category)
-    for category, projection in STEPS_OF.items():
-        of_steps = [s for s in steps if s.entry.aggregate is BY_CATEGORY[category].aggregate]
-        await _write(conn, target, projection, of_steps)
 
 
 async def _fold_streams(

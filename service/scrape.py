@@ -4,7 +4,7 @@ What the database knows is asked as it is scraped, so every worker answers the s
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from litestar import Response, get
 from litestar.datastructures import State
@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from psycopg.errors import UndefinedTable
 
-from domain.events import Verdict
+from domain.events import ATTENTION
 from projections.events import EVENTS
 from projections.projection import VERSION
 from service import meters, sql
@@ -22,9 +22,6 @@ from service.lease import REBUILD
 from service.postgres import UNAVAILABLE, Connection, Pool
 
 _WAIT_SECONDS = 2.0
-
-# nearly all are one of these two: counting them would read a whole index at each scrape
-_REMARKABLE = [one for one in get_args(Verdict) if one not in {"applied", "confirmed"}]
 
 _GAUGES = {
     "head": "Position of the latest event.",
@@ -74,7 +71,7 @@ async def _counts(conn: Connection, books: list[str]) -> list[dict[str, Any]]:
     if not books:
         return []
     counting = sql.fill("read/verdict_counts", view=sql.relation(EVENTS.view))
-    found = await conn.execute(counting, {"books": books, "verdicts": _REMARKABLE})
+    found = await conn.execute(counting, {"books": books})
     return await found.fetchall()
 
 
@@ -97,7 +94,7 @@ def _verdicts(rows: Sequence[dict[str, Any]], counts: Sequence[dict[str, Any]]) 
     gauge = GaugeMetricFamily("daybook_events", said, labels=["book", "verdict"])
     found = {(count["book"], count["verdict"]): count["count"] for count in counts}
     for row in rows:
-        for verdict in _REMARKABLE:
+        for verdict in sorted(ATTENTION):
             gauge.add_metric([row["book"], verdict], found.get((row["book"], verdict), 0))
     return gauge
 

@@ -19,11 +19,10 @@ T = TypeVar("T")
 
 
 class Task(Struct, Generic[T], frozen=True):
-    """A function of some module, what it is called with, and how much work it is."""
+    """A function of some module, and what it is called with."""
 
     do: Callable[..., T]
     args: tuple[Any, ...]
-    weight: int = 1
 
 
 class Workers:
@@ -32,8 +31,8 @@ class Workers:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    async def run(self, tasks: Iterable[Task[T]], done: Callable[[int], None]) -> list[T]:
-        """The results of all tasks, in no order; ``done`` is told the weight of each that ended.
+    async def run(self, tasks: Iterable[Task[T]], done: Callable[[T], None]) -> list[T]:
+        """The results of all tasks; ``done`` is told each as it comes.
 
         Raises:
             Exception: the first that a task raises; those not begun are dropped.
@@ -42,7 +41,7 @@ class Workers:
         async def one(task: Task[T]) -> T:
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(self._executor, task.do, *task.args)
-            done(task.weight)
+            done(result)
             return result
 
         try:

@@ -1,7 +1,7 @@
 -- What moved in each period, by currency and kind; what moved before the first one has no period.
 select
     case when occurred_at >= %(since)s then date_trunc(%(interval)s, occurred_at, 'UTC') end as period,
-    currency, kind, count(*) as count, sum(mrr_to - mrr_from)::bigint as amount
-from {movements}
-where book = %(book)s and kind is not null and occurred_at < %(until)s
+    currency, moved as kind, count(*) as count, sum(mrr_to - mrr_from)::bigint as amount
+from {events}
+where book = %(book)s and moved is not null and occurred_at < %(until)s
 group by 1, 2, 3

@@ -1,10 +1,10 @@
--- How many events of each type got which verdict, and where the latest of them is.
+-- How many events of each type got a verdict that needs attention, and where the latest of them is.
 select c.position as checkpoint, r.verdict, r.type, r.count, r.latest
 from read.checkpoint c
 left join (
     select verdict, type, count(*) as count, max(position) as latest
     from {view}
-    where book = %(book)s
+    where book = %(book)s and verdict not in ('applied', 'confirmed')
     group by verdict, type
 ) r on true
 where c.book = %(book)s and c.version = %(version)s

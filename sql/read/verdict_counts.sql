@@ -1,5 +1,5 @@
--- How many events of each book got one of these verdicts.
+-- How many events of each book got each of the verdicts that need attention.
 select book, verdict, count(*) as count
 from {view}
-where book = any(%(books)s) and verdict = any(%(verdicts)s)
+where book = any(%(books)s) and verdict not in ('applied', 'confirmed')
 group by book, verdict

@@ -57,9 +57,8 @@ def _rebuilt(url: str, chosen: Sequence[Projection[Any]]) -> tuple[float, dict[s
 
     def told(doing: str, _: int, __: int) -> None:
         nonlocal last
-        phase = doing.rpartition(" ")[2]
         now = time.perf_counter()
-        phases[phase] = phases.get(phase, 0.0) + now - last
+        phases[doing] = phases.get(doing, 0.0) + now - last
         last = now
 
     async def once() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from domain.catalog import Aggregate
 from domain.fold import fold
 from domain.packed import pack, unpack
-from projections.catalog import BY_CATEGORY, STEPS_OF
+from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS
 from tests.domain.test_every_aggregate import EVERY, events
 
@@ -21,5 +21,3 @@ def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.D
     shows = BY_CATEGORY[aggregate.category]
     assert shows.row(again) == shows.row(folded)
     assert [EVENTS.row(s) for s in stepped] == [EVENTS.row(s) for s in steps]
-    if shown := STEPS_OF.get(aggregate.category):
-        assert [shown.row(s) for s in stepped] == [shown.row(s) for s in steps]

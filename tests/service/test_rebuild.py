@@ -45,7 +45,7 @@ async def test_readers_notice_nothing_and_progress_is_exact(
     ended.set()
     await reader
     assert seen == {50}
-    assert told[:2] == [("test: read", 2500, 2500), ("test: fold", 1, 1)]
+    assert told[:2] == [("read", 2500, 2500), ("fold", 1, 1)]
     assert told[2:] == [("indexes", n, len(told) - 2) for n in range(1, len(told) - 1)]
 
 
@@ -102,7 +102,7 @@ async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(
 ) -> None:
     await fill(conn, 1500)
     before, rows = await live_tables(conn), await contents(conn)
-    for doing in ("test: read", "test: fold", "indexes"):
+    for doing in ("read", "fold", "indexes"):
         with pytest.raises(InterruptedError):
             await rebuild(conn, progress=interrupt_at(doing))
     assert await live_tables(conn) == before

@@ -91,7 +91,7 @@ async def test_a_part_that_was_rebuilt_goes_back_alone(conn: Connection) -> None
     await renewals(conn, 0, 10)
     await rebuild(conn)
     await renewals(conn, 10, 15)
-    await rebuild(conn, [BY_NAME["subscriptions"], BY_NAME["movements"]])
+    await rebuild(conn, [BY_NAME["subscriptions"], BY_NAME["events"]])
     await renewals(conn, 15, 25)
     rows = await contents(conn)
     await undo(conn)

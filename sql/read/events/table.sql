@@ -1,4 +1,4 @@
--- The index of events: one row for each position of the store.
+-- The index of events: one row for each position of the store; mrr_from and mrr_to in minor units of currency.
 create table {table} (
     book        text not null,
     position    bigint not null,
@@ -11,5 +11,9 @@ create table {table} (
     status_to   text,
     newer       boolean not null,
     late        boolean not null,
-    revision    boolean not null
+    revision    boolean not null,
+    moved       text,
+    currency    text,
+    mrr_from    bigint,
+    mrr_to      bigint
 )
