@@ -1,9 +1,9 @@
 """Which parameters each question takes."""
 
-from typing import Any, get_args
+from typing import Any
 
 from domain.catalog import BY_CATEGORY
-from domain.events import Verdict
+from domain.events import ATTENTION
 from projections.projection import Projection
 from service.parameter_kinds import (
     PAGE,
@@ -24,7 +24,7 @@ EVENT_SORTS = ("position", "-position")
 _CREATED = ("created_at_gte", "created_at_lte")
 
 EVENT_FILTERS = (
-    choices("verdict", "Only events with one of these verdicts.", get_args(Verdict)),
+    choices("verdict", "Only events with one of these verdicts.", sorted(ATTENTION)),
     text("type", "Only events of this type, as the provider writes it."),
     text("stream", "Only the events of one resource: `category-id`, as `subscription-sub_1`."),
     text("customer_id", "Only events that name this customer."),

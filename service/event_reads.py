@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.events import ATTENTION
 from domain.fold import Step
 from domain.late import changes
 from projections.disputes import DISPUTES
@@ -191,10 +190,9 @@ def _chosen(name: str, value: object) -> Composable:
         return _named(name)
     one = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
     condition = one.format(Identifier(name), Placeholder(name))
-    if name == "verdict" and isinstance(value, list) and ATTENTION.issuperset(value):
-        # said in so many words, since the index of these is a partial one
-        return SQL("{} and i.verdict not in ('applied', 'confirmed')").format(condition)
-    return condition
+    # said in so many words, since the index of verdicts is one of those that need attention
+    odd = SQL(" and i.verdict not in ('applied', 'confirmed')" if name == "verdict" else "")
+    return condition + odd
 
 
 def _named(name: str) -> Composable:

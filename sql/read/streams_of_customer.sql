@@ -4,7 +4,8 @@ from read.checkpoint c
 left join (
     select distinct stream
     from {view}
-    where book = %(book)s and customer_id = %(customer_id)s
+    where book = %(book)s and store.key(book, customer_id) = store.key(%(book)s, %(customer_id)s)
+        and customer_id = %(customer_id)s
         and split_part(stream, '-', 1) = any(%(categories)s)
 ) r on true
 where c.book = %(book)s and c.version = %(version)s
