@@ -32,6 +32,28 @@ def test_every_command_of_the_walks_answers_what_is_shown(service: Service, scra
     assert not wrong, "\n".join(f"{step.commands}{s}\n{step.shown}" for step, s in wrong)
 
 
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ('{"a": 1}', '{"a":2}'),
+        ('{"a": 1}', '{"a":1,"b":2}'),
+        ('{"a": 1, …}', '{"b":1}'),
+        ('{"a": [1, …], …}', '{"a":[2,1]}'),
+        ('{"a": [1]}', '{"a":[1,2]}'),
+        ('{"a": [1, 2]}', '{"a":[1]}'),
+        ('{"a": 1}', '{"a":true}'),
+        ('{"a": "2…Z"}', '{"a":"1Z"}'),
+        ('{"a": "…"}', '{"a":null}'),
+        ('{"a": 1}', "no JSON"),
+        ("", "304"),
+        ("304", "200"),
+        ("200 …\n…\n200 b", "200 a\n401 b"),
+    ],
+)
+def test_an_answer_that_differs_is_not_the_one_that_is_shown(shown: str, said: str) -> None:
+    assert not shows(shown, said)
+
+
 def shell(walked: list[Step], service: Service, scratch: Path) -> list[str]:
     """What each step prints, in one shell, as a reader has it who pasted what ``serve`` printed."""
     bin_dir = scratch / "bin"
