@@ -9,7 +9,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.events import Entry, Key
+from domain.events import Key
+from domain.payload import Customer
 
 
 class State(Struct, frozen=True, array_like=True):
@@ -29,16 +30,18 @@ class State(Struct, frozen=True, array_like=True):
     details: tuple[Key, int] | None
 
 
-def seen(entry: Entry) -> State:
-    """The customer as one entry shows them; it must name one."""
-    customer = entry.customer
-    assert customer is not None, "the entry names no customer"  # noqa: S101
-    position = entry.event.position
-    detailed = customer.email is not None or customer.name is not None
-    details = (entry.key, position) if detailed else None
-    return State(
-        customer.customer_id, customer.email, customer.name, entry.occurred_at, position, details
-    )
+def see(known: dict[str, State], customer: Customer, key: Key, position: int) -> None:
+    """Add what one event says of a customer to what is known, by id."""
+    before = known.get(customer.customer_id)
+    email, name, first, details = customer.email, customer.name, key[0], None
+    if email is not None or name is not None:
+        details = (key, position)
+    if before is not None:
+        first, last = min(first, before.occurred_at), max(position, before.position)
+        if details is None or (before.details is not None and before.details > details):
+            email, name, details = before.email, before.name, before.details
+        position = last
+    known[customer.customer_id] = State(customer.customer_id, email, name, first, position, details)
 
 
 def merge(one: State, other: State) -> State:

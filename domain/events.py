@@ -120,12 +120,18 @@ def read(event: Event, business_id: str | None = None) -> Entry:
         business_id: the business that the book names, if it names one; an event of another one
             is ``foreign`` (the dashboard's example sends are signed like real ones).
     """
-    return _read_at_once(event, business_id) or _read_with_care(event, business_id)
+    quick = read_at_once(event.body, business_id)
+    if quick is None:
+        return _read_with_care(event, business_id)
+    return entry_of(event, *quick, ())
 
 
-def _read_at_once(event: Event, business_id: str | None) -> Entry | None:
-    """The entry of a body as nearly all are; None for any other, which takes the careful way."""
-    body = event.body
+Quick = tuple[Aggregate, str, int, datetime, Any]
+"""An aggregate, the type of an event and its rank there, when it happened, and its payload."""
+
+
+def read_at_once(body: bytes, business_id: str | None) -> Quick | None:
+    """What a body says that is as nearly all are; None of any other, which ``read`` understands."""
     start = body.find(_TYPE, 0, 200)
     if start < 0:
         start = body.rfind(_TYPE)
@@ -144,7 +150,7 @@ def _read_at_once(event: Event, business_id: str | None) -> Entry | None:
         return None
     if at.tzinfo is not UTC or at.year == MAXYEAR or not in_utc(payload):
         return None
-    return entry_of(event, aggregate, kind, rank, at, payload, ())
+    return aggregate, kind, rank, at, payload
 
 
 def _read_with_care(event: Event, business_id: str | None) -> Entry:

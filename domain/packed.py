@@ -1,9 +1,9 @@
-"""Entries without their bodies, packed: what the fold needs of an event, to be folded later.
+"""Events without their bodies, packed: what the fold needs of one, to be folded later.
 
 Not a storage format: written and read by the same version, within one rebuild.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,9 @@ from domain.events import Entry, Event, entry_of
 P = TypeVar("P")
 
 
-class _Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
+class Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
+    """What the fold needs of an event; ``payload`` is that of its aggregate."""
+
     position: int
     webhook_id: str
     sent_at: datetime
@@ -27,25 +29,26 @@ class _Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODERS: dict[str, msgspec.msgpack.Decoder[list[_Packed[Any]]]] = {
-    a.category: msgspec.msgpack.Decoder(list[_Packed[a.payload]])  # type: ignore[name-defined]
+_DECODERS: dict[str, msgspec.msgpack.Decoder[list[Packed[Any]]]] = {
+    a.category: msgspec.msgpack.Decoder(list[Packed[a.payload]])  # type: ignore[name-defined]
     for a in AGGREGATES
 }
 
 
-def pack(entries: Iterable[Entry]) -> bytes:
-    """Entries of streams of one aggregate, as bytes."""
-    return _ENCODER.encode([
-        _Packed(
-            e.event.position, e.event.webhook_id, e.event.sent_at, e.event.body_sha256,
-            e.type, e.occurred_at, e.payload,
-        )
-        for e in entries
-    ])  # fmt: skip
+def packed(event: Event, kind: str, at: datetime, payload: P) -> Packed[P]:
+    """What is kept of an event of this type, which happened then."""
+    return Packed(
+        event.position, event.webhook_id, event.sent_at, event.body_sha256, kind, at, payload
+    )
 
 
-def unpack(aggregate: Aggregate, packed: bytes) -> list[Entry]:
-    """The entries again; their events have no body, and ``sent_at`` for ``recorded_at``."""
+def pack(some: Sequence[Packed[Any]]) -> bytes:
+    """Events of streams of one aggregate, as bytes."""
+    return _ENCODER.encode(some)
+
+
+def unpack(aggregate: Aggregate, content: bytes) -> list[Entry]:
+    """Their entries; the events have no body, and ``sent_at`` for ``recorded_at``."""
     ranks, rank = aggregate.lifecycle.ranks, aggregate.lifecycle.rank
     return [
         entry_of(
@@ -57,5 +60,5 @@ def unpack(aggregate: Aggregate, packed: bytes) -> list[Entry]:
             p.payload,
             (),
         )
-        for p in _DECODERS[aggregate.category].decode(packed)
+        for p in _DECODERS[aggregate.category].decode(content)
     ]

@@ -16,11 +16,13 @@ import psycopg
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY as AGGREGATES
+from domain.catalog import Aggregate
 from domain.customer import State as Customer
-from domain.customer import gather, seen
-from domain.events import Entry, Event, read
+from domain.customer import gather, see
+from domain.events import Entry, Event, Key, read, read_at_once
 from domain.fold import Fold, Step, extend, fold
-from domain.packed import pack, unpack
+from domain.packed import Packed, pack, packed, unpack
+from domain.payload import Payload
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
@@ -98,27 +100,39 @@ class _Sorted:
         self.part = plan.books[book]
         self.rows = _Rows(plan, book)
         self._directory = plan.directory / book
-        self._entries: list[dict[str, list[Entry]]] = [
+        self._packed: list[dict[str, list[Packed[Any]]]] = [
             defaultdict(list) for _ in range(self.part.partitions)
         ]
         self._customers: dict[str, Customer] | None = {} if CUSTOMERS.name in plan.tables else None
 
     def add(self, event: Event) -> None:
+        quick = read_at_once(event.body, self.part.business_id)
+        if quick is not None:
+            aggregate, kind, rank, at, payload = quick
+            key = (at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+            self._keep(aggregate, event, kind, key, payload)
+            return
         entry = read(event, self.part.business_id)
-        if entry.customer is not None and self._customers is not None:
-            gather(self._customers, seen(entry))
-        if entry.stream is None or entry.aggregate is None:
+        if entry.aggregate is None:
             self.rows.add(EVENTS.name, [entry])
         else:
-            number = spill.partition_of(entry.id, self.part.partitions)
-            self._entries[number][entry.aggregate.category].append(entry)
+            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload)
+
+    def _keep(
+        self, aggregate: Aggregate, event: Event, kind: str, key: Key, payload: Payload
+    ) -> None:
+        number = spill.partition_of(payload.id, self.part.partitions)
+        self._packed[number][aggregate.category].append(packed(event, kind, key[0], payload))
+        customer = payload.who
+        if customer is not None and self._customers is not None:
+            see(self._customers, customer, key, event.position)
 
     def leave(self) -> None:
         """Leave all of it on disk."""
         customers: dict[int, list[Customer]] = defaultdict(list)
         for customer in (self._customers or {}).values():
             customers[spill.partition_of(customer.id, self.part.partitions)].append(customer)
-        for number, by_category in enumerate(self._entries):
+        for number, by_category in enumerate(self._packed):
             frames = {category: pack(some) for category, some in by_category.items()}
             if number in customers:
                 frames[_CUSTOMERS] = _CUSTOMER_ENCODER.encode(customers[number])

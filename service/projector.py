@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.customer import gather, seen
+from domain.customer import see
 from domain.events import Entry, Event, read
 from domain.fold import Fold, Step, decode, extend, fold
 from projections.catalog import BY_CATEGORY, PROJECTIONS
@@ -167,14 +167,14 @@ async def _stored(
 async def _merge_customers(
     conn: Connection, target: Target, entries: Iterable[Entry]
 ) -> list[Customer]:
-    named = [entry for entry in entries if entry.customer]
-    ids = list({entry.customer.customer_id for entry in named if entry.customer})
+    named = [(entry.customer, entry) for entry in entries if entry.customer]
+    ids = list({customer.customer_id for customer, _ in named})
     if not ids or CUSTOMERS.name not in target.tables:
         return []
     found = await _stored(conn, target, CUSTOMERS, ids)
     merged = {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
-    for entry in named:
-        gather(merged, seen(entry))
+    for customer, entry in named:
+        see(merged, customer, entry.key, entry.event.position)
     return list(merged.values())
 
 

@@ -1,15 +1,18 @@
-from functools import reduce
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.customer import State, merge, seen
+from domain.customer import State, gather, see
 from domain.events import Entry
 from tests.builders import entry
 
 
-def merged(entries: list[Entry]) -> State | None:
-    return reduce(merge, map(seen, entries))
+def merged(entries: list[Entry]) -> State:
+    known: dict[str, State] = {}
+    for one in entries:
+        assert one.customer is not None
+        see(known, one.customer, one.key, one.event.position)
+    (state,) = known.values()
+    return state
 
 
 @given(
@@ -33,12 +36,18 @@ def test_neither_order_nor_repetition_changes_a_customer(
     shuffled = data.draw(st.permutations(entries))
     assert merged(entries) == merged(list(shuffled)) == merged([*entries, *shuffled])
 
+    # seen by several, and put together
+    cut = data.draw(st.integers(1, len(entries)))
+    known: dict[str, State] = {}
+    for part in filter(None, (shuffled[cut:], shuffled[:cut])):
+        gather(known, merged(part))
+    assert [*known.values()] == [merged(entries)]
+
 
 def test_the_latest_details_win_and_an_id_alone_does_not_erase_them() -> None:
     known = entry("subscription.active", "active", 0, position=1)
     bare = entry("license_key.created", "active", 9, position=2)
     state = merged([bare, known])
-    assert state is not None
     assert (state.email, state.position, state.details and state.details[1]) == (
         "cus_1@example.com", 2, 1,
     )  # fmt: skip
