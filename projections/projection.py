@@ -37,7 +37,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
 
     name: str
     key: str
-    columns: type[Any]
+    columns: type[Struct]
     row: Callable[[T], Any]
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("created_at", "status_since")

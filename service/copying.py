@@ -7,7 +7,7 @@ folding the event that the row tells of.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from operator import call
 from types import NoneType, UnionType
 from typing import Any, LiteralString, get_origin, get_type_hints
@@ -91,15 +91,11 @@ _TYPES: dict[Any, Type] = {
 }
 
 
-def types_of(columns: type[Any]) -> tuple[Type, ...]:
+@cache
+def types_of(columns: type[Struct]) -> tuple[Type, ...]:
     """The column types of a row, from the annotations of its fields."""
-    if columns not in _KNOWN:
-        hints = get_type_hints(columns)
-        _KNOWN[columns] = tuple(_type(hints[name]) for name in columns.__struct_fields__)
-    return _KNOWN[columns]
-
-
-_KNOWN: dict[Any, tuple[Type, ...]] = {}
+    hints = get_type_hints(columns)
+    return tuple(_type(hints[name]) for name in columns.__struct_fields__)
 
 
 def _type(hint: Any) -> Type:  # noqa: ANN401 - a type, or a form of one
@@ -127,23 +123,22 @@ _REMEMBERED = 20_000
 _BOOLEANS: dict[bool | None, bytes] = {True: _TRUE, False: _FALSE, None: NULL}
 
 
-def _encoders(columns: type[Any]) -> list[Callable[[Any], bytes]]:
-    """For each column what encodes its values, nulls included."""
-    texts = _Texts().__getitem__
-    remembered: dict[Any, Any] = {text: texts, boolean: _BOOLEANS.__getitem__}
-    return [
-        remembered.get(kind.encode) or (_or_null(kind.encode) if kind.nullable else kind.encode)
-        for kind in types_of(columns)
-    ]
+def _null_or(kind: Type) -> Callable[[Any], bytes]:
+    """What encodes the values of a column, nulls included."""
+    encode = kind.encode
+    if encode is text:
+        return _TEXTS.__getitem__
+    if encode is boolean:
+        return _BOOLEANS.__getitem__
+    return (lambda value: NULL if value is None else encode(value)) if kind.nullable else encode
 
 
-def _or_null(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    return lambda value: NULL if value is None else encode(value)
+_TEXTS = _Texts()
 
 
-def row_encoder(book: str, columns: type[Any]) -> Callable[[Struct], bytes]:
+def row_encoder(book: str, columns: type[Struct]) -> Callable[[Struct], bytes]:
     """What makes a whole row of a read model, the book first, from its struct."""
-    encoders = _encoders(columns)
+    encoders = [*map(_null_or, types_of(columns))]
     head = (len(encoders) + 1).to_bytes(2, "big") + text(book)
     return lambda row: head + b"".join(map(call, encoders, astuple(row)))
 
@@ -154,13 +149,29 @@ class Column(Struct, frozen=True):
     content: bytes
 
 
-def column(kind: Type, values: Sequence[Any]) -> Column:
-    """A column of many rows, for ``unnest``, which would flatten arrays: those go as text."""
-    if kind.encode is text_array:
-        kind, values = _TYPES[str], [_literal(v) for v in values]
-    encode = kind.encode
-    encoded = [NULL if v is None else encode(v) for v in values]
-    return Column(elements(kind.oid, encoded, len(encoded)))
+def columns(rows: Sequence[Struct]) -> dict[str, Column]:
+    """The columns of some rows of one read model, by name; at least one row.
+
+    For ``unnest``, which would flatten arrays: those go as text.
+    """
+    kind = type(rows[0])
+    values = zip(*map(astuple, rows), strict=True)
+    return {
+        name: Column(elements(oid, map(encode, of_column), len(rows)))
+        for name, (oid, encode), of_column in zip(
+            kind.__struct_fields__, _sent(kind), values, strict=True
+        )
+    }
+
+
+@cache
+def _sent(columns: type[Struct]) -> list[tuple[int, Callable[[Any], bytes]]]:
+    return [
+        (_TEXT_OID, lambda values: text(_literal(values)))
+        if kind.encode is text_array
+        else (kind.oid, _null_or(kind))
+        for kind in types_of(columns)
+    ]
 
 
 def _literal(values: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
-from msgspec.structs import astuple
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 from psycopg.sql import Identifier
@@ -24,7 +23,7 @@ from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import sql
 from service.checkpoints import tables_of
-from service.copying import column, types_of
+from service.copying import columns
 from service.failures import described
 from service.notices import PROJECTED, notify
 from service.postgres import Connection, is_away
@@ -206,10 +205,8 @@ async def _write(
     if not things or projection.name not in target.tables:
         return
     statement = sql.upsert(projection, target.tables[projection.name])
-    columns = zip(*(astuple(projection.row(thing)) for thing in things), strict=True)
-    named = zip(projection.column_names, types_of(projection.columns), columns, strict=True)
-    params = {name: column(kind, values) for name, kind, values in named}
-    await conn.execute(statement, {"book": target.book, **params})
+    rows = [projection.row(thing) for thing in things]
+    await conn.execute(statement, {"book": target.book, **columns(rows)})
 
 
 async def parked_streams(conn: Connection, target: Target) -> set[str]:

@@ -8,4 +8,4 @@ create table {table} (
     position          bigint not null,
     snapshot_position bigint,
     memo              bytea not null
-)
+) with (fillfactor = 85)

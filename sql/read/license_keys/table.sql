@@ -14,4 +14,4 @@ create table {table} (
     position          bigint not null,
     snapshot_position bigint not null,
     memo              bytea not null
-)
+) with (fillfactor = 85)
