@@ -29,6 +29,9 @@ LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
+AWAITING: Status = "opened"
+"""The status in which a dispute awaits an answer."""
+
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read. ``amount``: minor units of ``currency``, a string."""

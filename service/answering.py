@@ -5,7 +5,7 @@ In: the parameters that the route declares, and a connection. Out: what the answ
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -23,7 +23,10 @@ from service.parameters import QueryParameter, asked
 from service.postgres import Connection
 from service.problems import Problem
 
-Asking = Request[Caller, None, State]
+CallerAgain = Callable[[], Awaitable[Caller | None]]
+"""Whom the key of a request belongs to now: None where it was revoked meanwhile."""
+
+Asking = Request[Caller, CallerAgain, State]
 
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""

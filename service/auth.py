@@ -36,14 +36,18 @@ class Gate:
         self._allowance = allowance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through with its caller as ``scope["user"]``, or answer it."""
+        """Let a request through, or answer it.
+
+        ``scope["user"]`` is its caller, and ``scope["auth"]`` a ``CallerAgain``.
+        """
         if scope["type"] != ScopeType.HTTP or not _below(scope["path"]):
             await self._app(scope, receive, send)
             return
         headers: Headers = []
         adding = partial(_send_with, headers, send)
         try:
-            caller = await self._caller(scope["headers"])
+            again = partial(self._keyring.caller, self._app.state.pool, _key(scope["headers"]))
+            caller = _known(await again())
             self._allowance.spend(caller.id, headers)
         except Problem as problem:
             await send_problem(adding, problem)
@@ -57,18 +61,8 @@ class Gate:
             defect = Problem("internal-error", "The error is in this server's log.")
             await send_problem(adding, defect)
         else:
-            scope["user"] = caller
+            scope["user"], scope["auth"] = caller, again
             await self._app(scope, receive, adding)
-
-    async def _caller(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
-        given = dict(headers).get(b"authorization", b"").decode("latin-1")
-        scheme, _, key = given.partition(" ")
-        if scheme.lower() != "bearer" or not key:
-            raise Problem("unauthorized", "Send 'Authorization: Bearer' and an API key.")
-        caller = await self._keyring.caller(self._app.state.pool, key.strip())
-        if caller is None:
-            raise Problem("unauthorized", "This API key is not known, or was revoked.")
-        return caller
 
 
 def scoped(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
@@ -84,6 +78,20 @@ def scoped(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # ty
     if needed not in caller.scopes:
         has = ", ".join(caller.scopes)
         raise Problem("scope-missing", f"This needs {needed}; the key has {has}.", scope=needed)
+
+
+def _key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    given = dict(headers).get(b"authorization", b"").decode("latin-1")
+    scheme, _, key = given.partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Problem("unauthorized", "Send 'Authorization: Bearer' and an API key.")
+    return key.strip()
+
+
+def _known(caller: Caller | None) -> Caller:
+    if caller is None:
+        raise Problem("unauthorized", "This API key is not known, or was revoked.")
+    return caller
 
 
 def _below(path: str) -> bool:

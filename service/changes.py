@@ -12,7 +12,7 @@ from litestar.response.sse import ServerSentEventMessage
 
 from domain.catalog import BY_CATEGORY
 from service import change_reads, reads
-from service.answering import Asking, asking, taking
+from service.answering import Asking, CallerAgain, asking, taking
 from service.change_reads import Changes
 from service.parameter_kinds import LIMIT, choices, position
 from service.parameters import after_place
@@ -50,7 +50,7 @@ async def list_changes(request: Asking) -> Changes:
     description="Each event's `id` is a position and its `data` a change, as in the list. It goes"
     " on after `Last-Event-ID`, or after `after`; without either it begins with what comes next."
     f" Every {_HEARTBEAT_SECONDS:.0f} seconds without a change there is a comment, so that a lost"
-    " connection is noticed.",
+    " connection is noticed. It ends when the key is revoked.",
     tags=["changes"],
     media_type="text/event-stream",
     opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND),
@@ -75,21 +75,31 @@ async def stream_changes(
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
     return Stream(
-        _stream(state.pool, state.tips, book, begin, kinds),
+        _stream(state.pool, state.tips, request.auth, begin, kinds),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
 async def _stream(
-    pool: Pool, tips: Tips, book: str, position: int, kinds: Sequence[str]
+    pool: Pool, tips: Tips, again: CallerAgain, position: int, kinds: Sequence[str]
 ) -> AsyncIterator[bytes]:
-    """One page at a time: the next is read when the client has taken the last."""
+    """One page at a time: the next is read when the client has taken the last.
+
+    It ends when the service does, and when the key no longer opens: a client that comes back is
+    told so.
+    """
     yield _message(retry=int(_RETRY_SECONDS * 1000), id=position)
     while not tips.closed:
         try:
-            async with tips.turns, pool.connection() as conn:
-                page = await change_reads.changes(conn, book, position, kinds=kinds, limit=_PAGE)
+            async with tips.turns:
+                caller = await again()
+                if caller is None:
+                    return
+                async with pool.connection() as conn:
+                    page = await change_reads.changes(
+                        conn, caller.book, position, kinds=kinds, limit=_PAGE
+                    )
         except UNAVAILABLE:
             yield _message(comment="the database is away")
             await asyncio.sleep(_RETRY_SECONDS)
@@ -103,7 +113,7 @@ async def _stream(
         if position < int(page.position):
             continue
         try:
-            await asyncio.wait_for(tips.beyond(book, position), _HEARTBEAT_SECONDS)
+            await asyncio.wait_for(tips.beyond(caller.book, position), _HEARTBEAT_SECONDS)
         except TimeoutError:
             # the place too: where nothing of these kinds happens, a reconnection must not go back
             yield _message(comment="nothing new", id=position)

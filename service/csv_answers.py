@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 from msgspec import Struct
 
+from domain.dispute import State as Dispute
 from projections.catalog import STREAMS
 from service.answers import IndexedEvent
 from service.change_reads import Change
@@ -48,6 +49,7 @@ def paths(kind: type[Struct]) -> list[str]:
 def _of_resource(payload: type[Any], state: type[Any]) -> list[str]:
     first, *told = [name for name in paths(payload) if name not in {"status", *BESIDE}]
     beside = [name for name in BESIDE if name in state.__struct_fields__]
+    beside += ["respond_by"] if state is Dispute else []
     return [first, "status", "status_since", *told, *beside, "event_position"]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from litestar import get
 
-from domain.dispute import LIFECYCLE
+from domain.dispute import AWAITING, LIFECYCLE
 from service import dispute_reads
 from service.answering import Asking, asking, taking, thinned_page
 from service.dispute_reads import DueDisputes
@@ -21,7 +21,7 @@ from service.settings import RESPONSE_DAYS
     " deadline. With the payment, who made it, and what was bought.",
     tags=["disputes"],
     opt=taking(
-        choice("status", "Only those in this status.", LIFECYCLE.statuses, "opened"),
+        choice("status", "Only those in this status.", LIFECYCLE.statuses, AWAITING),
         text("dispute_stage", "Only those whose `dispute_stage` is exactly this."),
         text("currency", "Only those whose `currency` is exactly this."),
         minor("amount_gte", "Only those of this amount or more."),
@@ -33,12 +33,16 @@ from service.settings import RESPONSE_DAYS
 async def list_due_disputes(request: Asking) -> DueDisputes:
     """What a person works through."""
     book = request.user.book
-    configured = request.app.state.books.get(book)
-    days = configured.dispute_response_days if configured else RESPONSE_DAYS
     async with asking(request) as (conn, given):
         page = await dispute_reads.due(
             conn, book, given,
-            response_days=days, now=datetime.now(UTC),
+            response_days=response_days(request), now=datetime.now(UTC),
             limit=given["limit"], cursor=given["cursor"],
         )  # fmt: skip
     return thinned_page(page, given["fields"])
+
+
+def response_days(request: Asking) -> int:
+    """How many days after its opening a dispute may be answered, in the book that is asked."""
+    configured = request.app.state.books.get(request.user.book)
+    return configured.dispute_response_days if configured else RESPONSE_DAYS

@@ -1,8 +1,37 @@
-"""How a failure is kept, so that a person can mend its cause."""
+"""How a failure is told, so that a person can mend its cause and sees nobody's data."""
 
 import traceback
+from collections.abc import Iterator
+
+import psycopg
 
 
-def described(error: Exception) -> str:
-    """An error with its traceback, as ``read.parked`` keeps it."""
+def described(error: BaseException) -> str:
+    """An error with its traceback, as ``read.parked`` and the log keep it.
+
+    Of what PostgreSQL said it has the primary message and the SQLSTATE: the rest quotes rows. From
+    then on the error itself says no more either.
+    """
+    for one in _all(error, set()):
+        if isinstance(one, psycopg.Error):
+            _reduce(one)
     return "".join(traceback.format_exception(error)).replace("\0", "")
+
+
+def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    """The error, and what a traceback tells with it."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for one in (error.__cause__, error.__context__, *inner):
+        yield from _all(one, seen)
+
+
+def _reduce(error: psycopg.Error) -> None:
+    if isinstance(error, psycopg.DataError):
+        # the message itself quotes the value that no column can hold
+        error.args = (f"SQLSTATE {error.sqlstate}",)
+    elif error.diag.message_primary is not None:
+        error.args = (f"{error.diag.message_primary} (SQLSTATE {error.sqlstate})",)

@@ -2,8 +2,11 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
+
+from service.failures import described
 
 
 def set_up() -> None:
@@ -22,7 +25,7 @@ def set_up() -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    last = [structlog.processors.format_exc_info] if not terminal else []
+    last = [structlog.processors.ExceptionRenderer(_traceback)] if not terminal else []
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -38,5 +41,13 @@ def set_up() -> None:
 
 
 def _readable() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(exception_formatter=_write_traceback)
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
     # without the values of local variables: those may be bodies, keys and passwords
-    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return described(exc_info[1]).rstrip("\n")
+
+
+def _write_traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    out.write(f"\n{_traceback(exc_info)}")

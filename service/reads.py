@@ -23,7 +23,7 @@ VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
 
 
 async def resource(
-    conn: Connection, book: str, projection: Projection[Any], identity: str
+    conn: Connection, book: str, projection: Projection[Any], identity: str, response_days: int
 ) -> dict[str, Any]:
     """One resource: the provider's latest snapshot, and what we know beside it.
 
@@ -37,12 +37,19 @@ async def resource(
     checkpoint = checkpoint_of(rows)
     if rows[0]["memo"] is None:
         raise Problem("not-found", f"No event in this book tells of {identity!r}.")
-    told = document(projection, rows[0]) | await related(conn, book, projection, identity)
+    told = document(projection, rows[0], response_days)
+    told |= await related(conn, book, projection, identity)
     return {**told, "position": str(checkpoint)}
 
 
-async def resource_past(
-    conn: Connection, target: Target, projection: Projection[Any], identity: str, asked: Past
+async def resource_past(  # noqa: PLR0913 - the question, and what its answer is made with
+    conn: Connection,
+    target: Target,
+    projection: Projection[Any],
+    identity: str,
+    asked: Past,
+    *,
+    response_days: int,
 ) -> dict[str, Any]:
     """The same as it was at a moment, as it was known at one; without what is related to it.
 
@@ -58,7 +65,7 @@ async def resource_past(
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")
     supplies = next(e for e in entries if e.event.position == folded.snapshot_position)
     return {
-        **documents.resource(projection, folded, supplies.event.body),
+        **documents.resource(projection, folded, supplies.event.body, response_days),
         "position": str(checkpoint),
     }
 
@@ -71,6 +78,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     filters: Mapping[str, Any],
     order: Order[str],
     limit: int,
+    response_days: int,
 ) -> Page:
     """A page of resources of which all ``filters`` hold; None is no filter."""
     chosen = {name: value for name, value in filters.items() if value is not None}
@@ -91,7 +99,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     full = [row for row in rows if row["key"] is not None]
     more, full = len(full) > limit, full[:limit]
     return Page(
-        data=[document(projection, row) for row in full],
+        data=[document(projection, row, response_days) for row in full],
         next_cursor=order.following(full[-1]["sorted"], full[-1]["key"]) if more else None,
         position=str(checkpoint),
     )

@@ -8,6 +8,7 @@ import msgspec
 from domain.payload import Customer
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
+from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
@@ -77,6 +78,8 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         yield "status_since", _TIME
         yield "provider_status", _MAYBE_TEXT
         yield "verdicts", {"type": "object", "additionalProperties": {"type": "integer"}}
+        if projection is DISPUTES:
+            yield "respond_by", _MAYBE_TIME
         yield "stale", {"type": "boolean"}
     else:
         yield from _provided(seen)

@@ -12,6 +12,7 @@ from projections.projection import Projection
 from service import asked, cursors, event_reads, reads
 from service.answering import Asking, asking, taking, thinned, thinned_page
 from service.answers import History, Page
+from service.disputes import response_days
 from service.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.past import past
 from service.postgres import Connection
@@ -55,6 +56,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 filters={name: given[name] for name in filters},
                 order=cursors.order(given["cursor"], given["sort"], sorts, str),
                 limit=given["limit"],
+                response_days=response_days(request),
             )
         return thinned_page(page, given["fields"])
 
@@ -77,11 +79,14 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
         identity = request.path_params[projection.key]
         async with asking(request) as (conn, given):
             moments = past(given.get("as_of"), given.get("known_at"), datetime.now(UTC))
+            book, days = request.user.book, response_days(request)
             if moments:
-                target = await target_of(conn, request.user.book)
-                told = await reads.resource_past(conn, target, projection, identity, moments)
+                target = await target_of(conn, book)
+                told = await reads.resource_past(
+                    conn, target, projection, identity, moments, response_days=days
+                )
             else:
-                told = await reads.resource(conn, request.user.book, projection, identity)
+                told = await reads.resource(conn, book, projection, identity, days)
         return thinned(told, given["fields"])
 
     return get_resource

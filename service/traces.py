@@ -31,7 +31,9 @@ def traced(app: ASGIApp) -> ASGIApp:
     try:
         return _tracing(app)
     except ImportError as error:
-        raise SettingsError(f"OTEL_* asks for traces: install daybook[otel]. {error}") from None
+        raise SettingsError(
+            f"OTEL_* asks for traces, which need: pip install 'daybook[otel]'. {error}."
+        ) from None
 
 
 def _tracing(app: ASGIApp) -> ASGIApp:

@@ -6,6 +6,7 @@ response classes would cost a webhook more than its signature and its commit do.
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from msgspec import Struct
 from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
 from service.problems import Problem, refused, send_problem, send_raw
 from service.refusals import NO_BOOK, Refusals
+from service.repeating import Repeating
 from service.request_ids import identified
 from service.writer import Writer
 
@@ -77,6 +79,7 @@ class Webhooks:
         self._doors = doors
         self._max_body_bytes = max_body_bytes
         self._refusals = refusals
+        self._repeating = Repeating()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
@@ -90,7 +93,7 @@ class Webhooks:
             return
         except Problem as problem:
             send = identified(scope, send)
-            _log.warning("webhook refused", book=book, reason=problem.detail)
+            self._say(book, problem)
             self._note(book, problem, scope)
             await send_problem(send, problem)
             return
@@ -102,6 +105,14 @@ class Webhooks:
             await send_problem(send, defect)
             return
         await send_raw(send, 200, _JSON, content)
+
+    def _say(self, book: str, problem: Problem) -> None:
+        log = partial(_log.warning, "webhook refused", book=book, reason=problem.detail)
+        if problem.kind.retry_after is None:
+            log()
+        else:
+            # an outage, which refuses whatever comes
+            self._repeating.say((book, problem.kind.name), log)
 
     def _note(self, book: str, problem: Problem, scope: Scope) -> None:
         self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)

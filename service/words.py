@@ -128,7 +128,8 @@ WORDS = {
     "refunds": "Refunds: those of the payment, or how many.",
     "disputes": "Disputes: those of the payment, or how many.",
     # disputes as work
-    "respond_by": "Until when to answer, by the book's `dispute_response_days`. UTC.",
+    "respond_by": "Until when to answer, by the book's `dispute_response_days`; null where nothing"
+    " is awaited. UTC.",
     "overdue": "Whether that is over.",
     "payment": "The payment in dispute; null where nothing told of it.",
     "product_cart": "What was bought, as the provider says; null where it names nothing.",

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 
 import psycopg
@@ -12,6 +13,7 @@ import structlog
 from service import meters
 from service.postgres import Connection, connect, is_away
 from service.problems import Problem
+from service.repeating import Repeating
 from service.store import Delivery, Receipt, append
 
 _MAX_WAITING = 10_000
@@ -35,6 +37,7 @@ class Writer:
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._conn: Connection | None = None
+        self._repeating = Repeating()
 
     async def record(self, delivery: Delivery) -> Receipt:
         """Record a delivery; when this returns, it is on disk.
@@ -87,9 +90,7 @@ class Writer:
         try:
             receipts = await self._append([delivery for delivery, _ in batch])
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
-            # neither text nor detail of the error: they can quote the row
-            state = getattr(error, "sqlstate", None)
-            _log.error("append failed", book=self._book, error=type(error).__name__, state=state)
+            self._say(error)
             await self._disconnect()
             return is_away(error) or len(batch) == 1
         for (_, future), receipt in zip(batch, receipts, strict=True):
@@ -98,6 +99,15 @@ class Writer:
         self._on_append(max(receipt.position for receipt in receipts))
         meters.appended(self._book, receipts, perf_counter() - began)
         return True
+
+    def _say(self, error: Exception) -> None:
+        # neither text nor detail of the error: they can quote the row
+        name, state = type(error).__name__, getattr(error, "sqlstate", None)
+        log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
+        if is_away(error):
+            self._repeating.say((name, state), log)
+        else:
+            log()
 
     async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
         # twice: a connection may have died while idle, or its server become a standby. Appending

@@ -2,6 +2,7 @@
 revoke all on all tables in schema store from {role};
 grant usage on schema store to {role};
 grant select, insert on store.event to {role};
+grant execute on function store.key(text, text) to {role};
 grant select, insert, update on store.head to {role};
 grant select, insert on store.api_key to {role};
 grant update (last_used_at, revoked_at) on store.api_key to {role};

@@ -1,6 +1,7 @@
 """Following a book over HTTP: page by page, and as server-sent events."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.acceptance.service import Service
+from tests.acceptance.service import Service, command
 from tests.builders import at, body
 
 Message = dict[str, str]
@@ -121,6 +122,21 @@ def test_a_stream_from_the_beginning_tells_what_the_pages_tell(doors: Doors) -> 
     pages = doors.get("changes?limit=100").json()["data"]
     with listening(doors.service, doors.live, "?after=0") as heard:
         assert [change for _, change in told(heard, len(pages))] == pages
+
+
+def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:
+    here = {"cwd": doors.service._cwd, "env": doors.service._env}
+    key = command("keys", "create", "--book", "live", **here).strip()  # type: ignore[arg-type]
+    with listening(doors.service, key) as heard:
+        next(heard)
+        command("keys", "revoke", key.split("_")[2], **here)  # type: ignore[arg-type]
+        deadline = time.monotonic() + 15
+        while doors.get("payments", key).status_code != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        deliver(doors, body("payment.succeeded", "succeeded", identity="pay_untold"))
+        for message in heard:
+            assert "data" not in message
 
 
 def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:

@@ -40,6 +40,21 @@ def test_the_most_urgent_comes_first_with_its_deadline(disputed: Doors) -> None:
     assert (first["overdue"], first["link"]) == (True, "/v1/disputes/dp_7")
 
 
+def test_a_dispute_itself_tells_its_deadline_while_it_awaits_an_answer(disputed: Doors) -> None:
+    (first, *_) = disputed.get("disputes/due").json()["data"]
+    one, answered = (disputed.get(f"disputes/{name}").json() for name in ("dp_7", "dp_9"))
+    assert one["respond_by"] == first["respond_by"]
+    assert answered["respond_by"] is None
+    then = disputed.get(f"disputes/dp_9?as_of={at(5).isoformat().replace('+00:00', 'Z')}").json()
+    assert then["respond_by"] == (at(4) + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    listed = disputed.get("disputes?fields=dispute_id,respond_by").json()["data"]
+    told = {dispute["dispute_id"]: dispute["respond_by"] for dispute in listed}
+    assert (told["dp_7"], told["dp_9"]) == (first["respond_by"], None)
+    # nothing tells when dp_1 was created: its first event counts
+    assert told["dp_1"] == (at(9) + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    assert "respond_by" not in disputed.get("payments/pay_7").json()
+
+
 def test_it_says_who_paid_and_what_was_bought(disputed: Doors) -> None:
     first, second, third = disputed.get("disputes/due").json()["data"]
     # the dispute itself names nobody

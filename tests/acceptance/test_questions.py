@@ -1,12 +1,14 @@
 """The questions over HTTP, and how the answers look."""
 
+import secrets
 import time
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.builders import at, body
+from tests.acceptance.service import command
+from tests.builders import SECRET, at, body
 
 
 def test_a_list_is_paged_newest_first_without_gap_or_repetition(doors: Doors) -> None:
@@ -219,3 +221,22 @@ def test_relations_appear_in_either_order(doors: Doors) -> None:
     assert [
         p["payment_id"] for p in doors.get("payments?subscription_id=sub_s").json()["data"]
     ] == ["pay_r"]
+
+
+def test_an_event_with_a_very_long_webhook_id_is_shown_as_any_other(doors: Doors) -> None:
+    webhook_id = "msg_" + secrets.token_hex(3_500)
+    content = body("payment.succeeded", "succeeded", at(5), "pay_long", customer="cus_long")
+    position = doors.service.deliver("live", SECRET, content, webhook_id).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    found = doors.get(f"search?q={webhook_id}").json()["data"]
+    assert [(hit["kind"], hit["id"], hit["matched"]) for hit in found] == [
+        ("event", position, "webhook_id")
+    ]
+    assert doors.get(f"search?q={webhook_id[:-1]}").json()["data"] == []
+    assert doors.get(f"events/{position}").json()["webhook_id"] == webhook_id
+    (indexed,) = doors.get("events?customer_id=cus_long").json()["data"]
+    assert indexed["webhook_id"] == webhook_id
+    (entry,) = doors.get("payments/pay_long/history").json()["data"]
+    assert (entry["event_position"], entry["verdict"]) == (position, "applied")
+    here = {"cwd": doors.service._cwd, "env": doors.service._env}
+    command("verify", **here)  # type: ignore[arg-type]

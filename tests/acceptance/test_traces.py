@@ -1,5 +1,6 @@
 """Spans arrive where the standard variables say, and lead to no person."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -14,8 +15,6 @@ from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, command, environment
 from tests.builders import SECRET
 from tests.conftest import fresh_database
-
-pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -45,6 +44,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 def test_each_request_is_a_span(
     scratch: Path, postgres: str, template: str, collector: tuple[str, list[bytes]]
 ) -> None:
+    pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415
         ExportTraceServiceRequest,
     )
@@ -88,3 +88,24 @@ def test_nothing_of_it_is_imported_where_nothing_is_configured() -> None:
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", asking], env=environment(None), check=True)
+
+
+def test_what_to_install_is_said_where_the_extra_is_missing(
+    scratch: Path, postgres: str, template: str
+) -> None:
+    # found before the one that is installed, and nothing is in it
+    (scratch / "opentelemetry").mkdir()
+    (scratch / "opentelemetry" / "__init__.py").touch()
+    (scratch / "daybook.toml").write_text(CONFIG)
+    env = {
+        "DAYBOOK_DATABASE_URL": fresh_database(postgres, template),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        "PYTHONPATH": os.pathsep.join([str(scratch), environment(None)["PYTHONPATH"]]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "serve", "--port", "0"],
+        env=environment(env), cwd=scratch, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install 'daybook[otel]'" in done.stderr
+    assert "Traceback" not in done.stderr

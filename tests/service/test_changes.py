@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
-from service import change_reads, changes
+from service import change_reads, changes, keyring, keys
+from service.keyring import Keyring
 from service.postgres import Connection, Pool, pool
 from service.projector import advance
 from service.store import Delivery, append
@@ -56,7 +58,9 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
     await record(conn, body("subscription.active", "active"))
     tips = Tips()
     watching = asyncio.create_task(tips.run(database_url, connections))
-    stream = changes._stream(connections, tips, "test", 0, ["payment"])
+    key = await keys.create(conn, "test")
+    again = partial(Keyring().caller, connections, key)
+    stream = changes._stream(connections, tips, again, 0, ["payment"])
     said = [await anext(stream) for _ in range(2)]
     assert said[0] == b"id: 0\nretry: 2000\n\n"
     assert said[1] == b": nothing new\nid: 1\n\n"
@@ -65,3 +69,18 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
+
+
+async def test_a_silent_stream_ends_when_its_key_is_revoked(
+    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(keyring, "_REMEMBERED_SECONDS", 0.0)
+    await record(conn, body("subscription.active", "active"))
+    key = await keys.create(conn, "test")
+    again = partial(Keyring().caller, connections, key)
+    stream = changes._stream(connections, Tips(), again, 1, [])
+    assert [await anext(stream) for _ in range(3)][1:] == [b": nothing new\nid: 1\n\n"] * 2
+    await keys.revoke(conn, key.split("_")[2])
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
