@@ -103,10 +103,14 @@ def extend(memo: Fold[Any], entries: Iterable[Entry]) -> tuple[Fold[Any], list[S
         because an entry is late or may explain an earlier one.
     """
     ordered = sorted(entries, key=_key)
-    first = ordered[0]
-    if first.key < memo.last or (memo.open_until and first.occurred_at < memo.open_until):
-        return None
-    return _run(memo, ordered)
+    return _run(memo, ordered) if extends(memo, ordered[:1]) else None
+
+
+def extends(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
+    """Whether ``extend`` can do without the whole stream."""
+    first = min(entries, key=_key)
+    late = first.key < memo.last
+    return not (late or (memo.open_until and first.occurred_at < memo.open_until))
 
 
 def encode(memo: Fold[Any]) -> bytes:

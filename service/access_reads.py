@@ -18,8 +18,8 @@ from service import sql
 from service.answers import AccessAnswer
 from service.past import Past
 from service.postgres import Connection
-from service.projector import Target, stream_entries
 from service.reads import checkpoint_of, of
+from service.streams import Target, stream_entries
 
 _DECIDING: dict[str, Projection[Any]] = {
     "subscription": SUBSCRIPTIONS,

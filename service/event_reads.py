@@ -26,9 +26,9 @@ from service.cursors import Order
 from service.past import Past
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import Target, stream_entries
 from service.reads import checkpoint_of, of, position
 from service.sql import text
+from service.streams import Target, stream_entries
 
 
 async def history(  # noqa: PLR0913 - a page is asked for by this much

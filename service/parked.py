@@ -7,8 +7,9 @@ from service.checkpoints import live_tables
 from service.failures import described
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import LIVE, Target, project_stream
+from service.projector import project_stream
 from service.store import books
+from service.streams import LIVE, Target
 
 
 async def retry(conn: Connection, book: str, stream: str) -> str | None:

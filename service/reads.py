@@ -14,8 +14,8 @@ from service.documents import document
 from service.past import Past
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import LIVE, Target, stream_entries
 from service.relations import related
+from service.streams import LIVE, Target, stream_entries
 
 _ENDS = {"_gte": SQL(">="), "_lte": SQL("<=")}
 

@@ -28,8 +28,9 @@ from service.compare import Difference, compare
 from service.filling import Build, Progress, fill
 from service.lease import REBUILD, held
 from service.postgres import Connection, url_of
-from service.projector import LIVE, Target, project
+from service.projector import project
 from service.store import Book, books, events_after
+from service.streams import LIVE, Target
 from service.versions import drop_old
 
 _BATCH = 1000

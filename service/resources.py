@@ -17,9 +17,9 @@ from service.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.past import past
 from service.postgres import Connection
 from service.problems import Problem
-from service.projector import Target
 from service.resource_schemas import named
 from service.store import books
+from service.streams import Target
 
 
 async def target_of(conn: Connection, book: str) -> Target:

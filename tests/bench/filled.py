@@ -1,7 +1,7 @@
 """A store with many events, as a merchant's would be: five a stream, one in twenty out of order."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count, islice
 from random import Random
 from typing import Any
@@ -41,6 +41,17 @@ async def more(conn: Any, events: int, first: int = 0) -> None:  # noqa: ANN401
         await append(conn, "test", list(islice(made, min(500, events - start))))
 
 
+async def long(url: str, streams: int, length: int) -> None:
+    """Append subscriptions of so many events each: ``sub_long_0`` and so on."""
+    async with await connect(url) as conn:
+        for number in range(streams):
+            told = [
+                delivery(_renewal(f"sub_long_{number}", n), f"msg_long_{number}_{n}")
+                for n in range(length)
+            ]
+            await append(conn, "test", told)
+
+
 def deliveries(first: int = 0) -> Iterator[Delivery]:
     """Webhooks without end, five a stream, of subscriptions and payments in turn."""
     for block in count(first // 1000):
@@ -54,11 +65,23 @@ def deliveries(first: int = 0) -> Iterator[Delivery]:
 def _subscription(number: int, step: int) -> bytes:
     at = NOON + timedelta(days=30 * step, seconds=number % 86_400)
     kind = ("active", "renewed", "renewed", "on_hold", "active")[step]
+    customer = {"customer_id": f"cus_{number // 3:012d}", **_CUSTOMER}
+    return _of_subscription(f"sub_{number:012d}", kind, at, customer, f"pdt_{number % 40}")
+
+
+def _renewal(subscription_id: str, step: int) -> bytes:
+    at = NOON + timedelta(days=30 * step)
+    customer = {"customer_id": f"cus_of_{subscription_id}", **_CUSTOMER}
+    return _of_subscription(subscription_id, "renewed", at, customer, "pdt_1")
+
+
+def _of_subscription(
+    subscription_id: str, kind: str, at: datetime, customer: dict[str, Any], product_id: str
+) -> bytes:
     data = {
-        "payload_type": "Subscription", "subscription_id": f"sub_{number:012d}",
+        "payload_type": "Subscription", "subscription_id": subscription_id,
         "status": "on_hold" if kind == "on_hold" else "active",
-        "customer": {"customer_id": f"cus_{number // 3:012d}", **_CUSTOMER},
-        "product_id": f"pdt_{number % 40}", "created_at": NOON,
+        "customer": customer, "product_id": product_id, "created_at": NOON,
         "previous_billing_date": at, "next_billing_date": at + timedelta(days=30),
         "recurring_pre_tax_amount": 1900, "currency": "EUR", "quantity": 1,
         "payment_frequency_interval": "Month", "payment_frequency_count": 1,

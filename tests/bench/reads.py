@@ -7,7 +7,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.filled import fill, rebuilt
+from tests.bench.filled import fill, long, rebuilt
 from tests.bench.ingest import served
 from tests.bench.load import Load, drive, request
 from tests.bench.server import server
@@ -15,6 +15,7 @@ from tests.bench.server import server
 EVENTS = int(os.environ.get("EVENTS", "1000000"))
 _REQUESTS = 8_000
 _CONNECTIONS = 32
+_LONG = 200
 
 
 def run() -> None:
@@ -22,10 +23,11 @@ def run() -> None:
     table = Table("", "/s", "p50 ms", "p99 ms", "of nothing")
     with server() as url:
         asyncio.run(fill(url, EVENTS))
+        asyncio.run(long(url, _LONG, 50))
         asyncio.run(rebuilt(url))
         with served(url) as (service, _, _projector):
             port, key = int(service.port), service.find(r"KEY=(\S+)")
-            service.await_position(key, EVENTS)
+            service.await_position(key, EVENTS + 50 * _LONG)
             nothing = _asked(port, key, ["/healthz"])
             for name, paths in {"nothing: /healthz": ["/healthz"], **_questions()}.items():
                 load = nothing if paths == ["/healthz"] else _asked(port, key, paths)
@@ -56,6 +58,8 @@ def _questions() -> dict[str, list[str]]:
         "access of a customer": [f"/v1/customers/cus_{n // 3:012d}/access" for n in some],
         "one subscription": [f"/v1/subscriptions/sub_{n:012d}" for n in some],
         "one customer": [f"/v1/customers/cus_{n // 3:012d}" for n in some],
-        "history of a subscription": [f"/v1/subscriptions/sub_{n:012d}/history" for n in some],
+        "history of 50 entries": [
+            f"/v1/subscriptions/sub_long_{n}/history?limit=50" for n in range(_LONG)
+        ],
         "a page of 50 subscriptions": ["/v1/subscriptions?limit=50&status=active"],
     }

@@ -1,7 +1,7 @@
 """Live, in any cut into batches, equals rebuilt; and a checkpoint never lies."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -15,12 +15,13 @@ from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service import projector
-from service.checkpoints import live_tables, set_checkpoint
+from service.checkpoints import checkpoint, live_tables, set_checkpoint
 from service.postgres import Connection, connect
-from service.projector import Target, advance, project
+from service.projector import advance, project
 from service.rebuild import rebuild
 from service.sql import relation
 from service.store import append, events_after, open_books
+from service.streams import Target, parked_streams
 from tests.builders import NOON, at, body, delivery
 from tests.conftest import fresh_database
 from tests.histories import Told, histories, numbered
@@ -72,6 +73,37 @@ def test_live_in_any_batches_equals_rebuilt(
             assert len(live["events"]) == len(events)
 
     asyncio.run(check())
+
+
+@settings(max_examples=30)
+@given(
+    one=histories(lossless=False), other=histories("sub_2", lossless=False),
+    size=st.integers(1, 4), data=st.data(),
+)  # fmt: skip
+def test_a_backlog_that_is_worked_off_ahead_equals_rebuilt(  # noqa: PLR0913, PLR0917
+    one: Told, other: Told, size: int, data: st.DataObject, postgres: str, template: str
+) -> None:
+    events = numbered(data.draw(st.permutations([*one.events, *other.events])))
+
+    async def check(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(projector, "_BATCH", size)
+        async with await connect(fresh_database(postgres, template)) as conn:
+            await store(conn, events)
+            went = [position async for position in advances(conn)]
+            # several batches at a time, and not event by event
+            assert len(went) == -(-len(events) // (size * projector._AHEAD))
+            live = await contents(conn)
+            await rebuild(conn)
+            assert await contents(conn) == live
+            assert len(live["events"]) == len(events)
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(check(patch))
+
+
+async def advances(conn: Connection) -> AsyncIterator[int | None]:
+    while await advance(conn, "test"):
+        yield await checkpoint(conn, "test")
 
 
 def delivered(content: bytes) -> Event:
@@ -133,9 +165,7 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
     rows = await contents(conn)
     assert [r["subscription_id"] for r in rows["subscriptions"]] == ["sub_1", "sub_2"]
     assert [r["position"] for r in rows["events"]] == [1, 2, 3, 4]
-    assert await projector.parked_streams(conn, Target("test", None, {})) == {
-        "subscription-sub_bad"
-    }
+    assert await parked_streams(conn, Target("test", None, {})) == {"subscription-sub_bad"}
 
 
 @pytest.mark.parametrize(

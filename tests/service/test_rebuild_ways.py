@@ -9,7 +9,6 @@ from domain.catalog import AGGREGATES
 from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS, STREAMS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
-from service import projector
 from service.checkpoints import live_tables
 from service.compare import Difference
 from service.parked import retry
@@ -18,6 +17,7 @@ from service.problems import Problem
 from service.projector import advance
 from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.store import append
+from service.streams import Target, parked_streams
 from tests.builders import at, body, delivery
 from tests.domain.test_every_aggregate import IDENTITY
 from tests.service.test_projector import contents
@@ -143,17 +143,17 @@ async def test_a_rebuild_sets_aside_what_live_does_and_both_show_the_same(
         break_sub_bad(patch)
         await tell(conn, *TOLD)
         live = await contents(conn)
-        aside = await projector.parked_streams(conn, projector.Target("test", None, {}))
+        aside = await parked_streams(conn, Target("test", None, {}))
         await rebuild(conn)
         assert await contents(conn) == live
         assert aside == {"subscription-sub_bad"}
-        assert await projector.parked_streams(conn, projector.Target("test", None, {})) == aside
+        assert await parked_streams(conn, Target("test", None, {})) == aside
         said = await retry(conn, "test", "subscription-sub_bad")
         assert said is not None
         assert said.rstrip().endswith("RuntimeError: no such luck")
     # the cause is mended
     assert await retry(conn, "test", "subscription-sub_bad") is None
-    assert await projector.parked_streams(conn, projector.Target("test", None, {})) == set()
+    assert await parked_streams(conn, Target("test", None, {})) == set()
     rows = await contents(conn)
     await rebuild(conn)
     assert await contents(conn) == rows

@@ -1,0 +1,204 @@
+"""A batch of events becomes rows, in three stages: what is known is read, folded on, written.
+
+The stages stand apart so that, in a backlog, the server writes one batch while the next is folded
+here: that one's reading comes before, and what the batch before has made, but not yet written, is
+handed to it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
+from psycopg.sql import Identifier
+
+from domain.customer import State as Customer
+from domain.customer import see
+from domain.events import Entry, Event, read
+from domain.fold import Fold, Step, decode, extend, extends, fold
+from projections.catalog import BY_CATEGORY
+from projections.customers import CUSTOMERS, recall
+from projections.events import EVENTS
+from projections.projection import Projection
+from service import sql
+from service.copying import Column, columns
+from service.postgres import Connection
+from service.streams import Target, parked_streams, streams_entries
+
+_TURN = 32  # streams that are folded, or rows that are made, before others get their turn
+
+
+class Batch(Struct):
+    """Some events in a row, and what becomes of them.
+
+    Attributes:
+        first, last: the positions of the first and the last of them.
+        unplaced: the entries that belong to no stream, or to one that is set aside.
+        streams: the entries of each stream.
+        earlier: of each stream that is to be folded anew, the entries before the batch.
+        folds: the fold of each stream that has one: before the batch or, when that is done, after.
+        customers: those whom the batch names, as they are known after it.
+        steps: the steps that are new or have changed.
+        rows: what there is to write, encoded.
+    """
+
+    first: int
+    last: int
+    unplaced: list[Entry]
+    streams: dict[str, list[Entry]]
+    earlier: dict[str, list[Entry]]
+    folds: dict[str, Fold[Any]]
+    customers: dict[str, Customer]
+    steps: list[Step] = field(default_factory=list)
+    rows: list[tuple[Projection[Any], dict[str, Column]]] = field(default_factory=list)
+
+
+async def begin(
+    conn: Connection, target: Target, events: Sequence[Event], before: Batch | None = None
+) -> Batch:
+    """Read what is known of the streams and customers of ``events``, the next ones of their book.
+
+    ``before`` is the batch before them, where it is folded and not yet written.
+    """
+    entries = [read(event, target.business_id) for event in events]
+    parked = await parked_streams(conn, target)
+    unplaced: list[Entry] = []
+    streams: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.stream is None or entry.stream in parked:
+            unplaced.append(entry)
+        else:
+            streams.setdefault(entry.stream, []).append(entry)
+    folds = await _folds(conn, target, streams, before.folds if before else {})
+    again = [s for s, new in streams.items() if _asks_for_all(target, s, folds.get(s), new)]
+    until = (before.first if before else events[0].position) - 1
+    earlier = await streams_entries(conn, target, again, until) if again else {}
+    for stream in again:
+        unwritten = before.streams.get(stream, []) if before else []
+        earlier[stream] = earlier.get(stream, []) + unwritten
+    customers = await customers_of(conn, target, entries, before.customers if before else {})
+    last = events[-1].position
+    return Batch(events[0].position, last, unplaced, streams, earlier, folds, customers)
+
+
+async def fold_on(target: Target, batch: Batch) -> None:
+    """Fold the streams of a batch, and encode its rows; now and then others get their turn."""
+    folds: dict[str, list[Fold[Any]]] = {}
+    for number, (stream, entries) in enumerate(batch.streams.items()):
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+        memo, earlier = batch.folds.get(stream), batch.earlier.get(stream)
+        if earlier is not None:
+            done = _again(earlier, entries)
+        else:
+            done = (extend(memo, entries) if memo else None) or fold(entries)
+        batch.folds[stream] = done[0]
+        batch.steps += done[1]
+        folds.setdefault(_category(stream), []).append(done[0])
+    await _encode(target, batch, EVENTS, [*batch.unplaced, *batch.steps])
+    for category, of_category in folds.items():
+        await _encode(target, batch, BY_CATEGORY[category], of_category)
+    await _encode(target, batch, CUSTOMERS, [*batch.customers.values()])
+
+
+async def _encode(
+    target: Target, batch: Batch, projection: Projection[Any], things: Sequence[Any]
+) -> None:
+    if not things or projection.name not in target.tables:
+        return
+    rows: list[Struct] = []
+    for start in range(0, len(things), _TURN):
+        rows += [projection.row(one) for one in things[start : start + _TURN]]
+        await asyncio.sleep(0)
+    batch.rows.append((projection, columns(rows)))
+
+
+async def write(conn: Connection, target: Target, batch: Batch) -> None:
+    """Write the rows of a batch that is folded, one table after the other."""
+    async with conn.pipeline():
+        for projection, encoded in batch.rows:
+            await _write(conn, target, projection, encoded)
+
+
+async def write_rows(
+    conn: Connection, target: Target, projection: Projection[Any], things: Sequence[Any]
+) -> None:
+    """Write the rows of some things, each of its own key, if their projection is written."""
+    if things and projection.name in target.tables:
+        encoded = columns([projection.row(one) for one in things])
+        await _write(conn, target, projection, encoded)
+
+
+async def _write(
+    conn: Connection, target: Target, projection: Projection[Any], encoded: Mapping[str, Column]
+) -> None:
+    statement = sql.upsert(projection, target.tables[projection.name])
+    await conn.execute(statement, {"book": target.book, **encoded})
+
+
+def _asks_for_all(
+    target: Target, stream: str, memo: Fold[Any] | None, entries: Sequence[Entry]
+) -> bool:
+    if memo is not None:
+        return not extends(memo, entries)
+    # without its read model nobody knows whether the stream is new
+    return BY_CATEGORY[_category(stream)].name not in target.tables
+
+
+def _again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Step]]:
+    """Fold a whole stream; only the steps that are new or have changed, since each is a row."""
+    folded, steps = fold([*earlier, *entries])
+    known = {s.entry.event.position: s for s in fold(earlier)[1]} if earlier else {}
+    return folded, [s for s in steps if s != known.get(s.entry.event.position)]
+
+
+async def _folds(
+    conn: Connection, target: Target, streams: Iterable[str], unwritten: Mapping[str, Fold[Any]]
+) -> dict[str, Fold[Any]]:
+    folds: dict[str, Fold[Any]] = {}
+    wanted: dict[str, list[str]] = {}
+    for stream in streams:
+        category, _, key = stream.partition("-")
+        if stream in unwritten:
+            folds[stream] = unwritten[stream]
+        elif BY_CATEGORY[category].name in target.tables:
+            wanted.setdefault(category, []).append(key)
+    async with conn.pipeline():
+        asked = {c: await _stored(conn, target, BY_CATEGORY[c], keys) for c, keys in wanted.items()}
+        for category, found in asked.items():
+            for row in await found.fetchall():
+                folds[f"{category}-{row['key']}"] = decode(category, row["memo"])
+    return folds
+
+
+async def customers_of(
+    conn: Connection, target: Target, entries: Iterable[Entry], unwritten: Mapping[str, Customer]
+) -> dict[str, Customer]:
+    """The customers whom entries name, as they are known after them."""
+    if CUSTOMERS.name not in target.tables:
+        return {}
+    named = [(entry.customer, entry) for entry in entries if entry.customer]
+    ids = {customer.customer_id for customer, _ in named}
+    known = {one: unwritten[one] for one in ids if one in unwritten}
+    if asked := [*(ids - known.keys())]:
+        found = await _stored(conn, target, CUSTOMERS, asked)
+        known |= {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
+    for customer, entry in named:
+        see(known, customer, entry.key, entry.event.position)
+    return known
+
+
+async def _stored(
+    conn: Connection, target: Target, projection: Projection[Any], keys: Sequence[str]
+) -> AsyncCursor[DictRow]:
+    table, key = sql.relation(target.tables[projection.name]), Identifier(projection.key)
+    statement = sql.fill("read/memos", table=table, key=key)
+    params = {"book": target.book, "keys": keys}
+    # not prepared: the plan must follow the table as it grows
+    return await conn.execute(statement, params, prepare=False, binary=True)
+
+
+def _category(stream: str) -> str:
+    return stream.partition("-")[0]
