@@ -66,16 +66,17 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
+    """The state after ``seen``: its fields win; an absent link or required field is kept."""
     known = state or _UNKNOWN
+    amount = _minor(seen.amount)
     return State(
         id=seen.id,
         customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
         payment_id=seen.payment_id or known.payment_id,
-        dispute_stage=seen.dispute_stage,
+        dispute_stage=seen.dispute_stage or known.dispute_stage,
         created_at=seen.created_at or known.created_at,
-        amount=_minor(seen.amount),
-        currency=seen.currency,
+        amount=known.amount if amount is None else amount,
+        currency=seen.currency or known.currency,
         is_resolved_by_rdr=seen.is_resolved_by_rdr,
     )
 

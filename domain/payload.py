@@ -4,6 +4,11 @@ A payload struct names only the fields that the fold, the access policy or a fil
 whole snapshot stays in the event's bytes and is answered from there. Every field but the
 identity may be absent or null, whatever the provider's SDK calls required: every published
 sample lacks at least one such field.
+
+A snapshot says nothing of a field that the SDK calls required where it leaves it out, has null
+there, or what cannot be read: the state keeps what an earlier one said (``0`` and ``false`` are
+said). A field that the SDK lets be null is null where the latest snapshot has no value; but a link
+to another resource, once told, stays.
 """
 
 from collections.abc import Callable

@@ -54,12 +54,16 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win."""
+    """The state after ``seen``: its fields win; an absent one is kept."""
+    known = state or _UNKNOWN
     return State(
         id=seen.id,
-        created_at=seen.created_at or (state.created_at if state else None),
-        updated_at=seen.updated_at,
-        amount=seen.amount,
-        fee=seen.fee,
-        currency=seen.currency,
+        created_at=seen.created_at or known.created_at,
+        updated_at=seen.updated_at or known.updated_at,
+        amount=known.amount if seen.amount is None else seen.amount,
+        fee=known.fee if seen.fee is None else seen.fee,
+        currency=seen.currency or known.currency,
     )
+
+
+_UNKNOWN = State("", *(None,) * 5)

@@ -55,7 +55,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
+    """The state after ``seen``: its fields win; an absent link or required field is kept."""
     known = state or _UNKNOWN
     return State(
         id=seen.id,
@@ -64,7 +64,7 @@ def evolve(state: State | None, seen: Payload) -> State:
         created_at=seen.created_at or known.created_at,
         amount=seen.amount,
         currency=seen.currency,
-        is_partial=seen.is_partial,
+        is_partial=known.is_partial if seen.is_partial is None else seen.is_partial,
     )
 
 

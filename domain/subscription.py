@@ -93,25 +93,28 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after the snapshot ``seen``: its fields win, an absent link is kept."""
+    """The state after ``seen``: its fields win; an absent link or required field is kept."""
     known = state or _UNKNOWN
+    ends, days = seen.cancel_at_next_billing_date, seen.trial_period_days
+    interval, count = seen.payment_frequency_interval, seen.payment_frequency_count
+    amount = seen.recurring_pre_tax_amount
     return State(
         id=seen.id,
         customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
         product_id=seen.product_id or known.product_id,
         created_at=seen.created_at or known.created_at,
-        previous_billing_date=seen.previous_billing_date,
-        next_billing_date=seen.next_billing_date,
-        cancel_at_next_billing_date=bool(seen.cancel_at_next_billing_date),
+        previous_billing_date=seen.previous_billing_date or known.previous_billing_date,
+        next_billing_date=seen.next_billing_date or known.next_billing_date,
+        cancel_at_next_billing_date=known.cancel_at_next_billing_date if ends is None else ends,
         cancelled_at=seen.cancelled_at,
         expires_at=seen.expires_at,
         past_due_ends_at=seen.past_due_ends_at,
-        trial_period_days=seen.trial_period_days,
-        quantity=seen.quantity,
-        recurring_pre_tax_amount=seen.recurring_pre_tax_amount,
-        currency=seen.currency,
-        payment_frequency_interval=seen.payment_frequency_interval,
-        payment_frequency_count=seen.payment_frequency_count,
+        trial_period_days=known.trial_period_days if days is None else days,
+        quantity=known.quantity if seen.quantity is None else seen.quantity,
+        recurring_pre_tax_amount=known.recurring_pre_tax_amount if amount is None else amount,
+        currency=seen.currency or known.currency,
+        payment_frequency_interval=interval or known.payment_frequency_interval,
+        payment_frequency_count=known.payment_frequency_count if count is None else count,
         payment_id=seen.payment_id or known.payment_id,
     )
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.access import access
 from domain.fold import Fold, Step, extend, fold
 from domain.recurring import COUNTED, monthly, movement
 from domain.subscription import LIFECYCLE, State
-from tests.builders import entry
+from tests.builders import at, entry
 
 MONTHLY: dict[str, Any] = {"payment_frequency_interval": "Month", "payment_frequency_count": 1}
 
@@ -130,3 +131,14 @@ def test_all_movements_together_are_what_it_is_worth_now(
     rest = extend(first[0], entries[cut:]) if entries[cut:] else None
     if rest is not None:
         assert [movement(s) for s in (*first[1], *rest[1])] == found
+
+
+def test_an_event_that_tells_no_amount_moves_nothing() -> None:
+    told = entry(
+        "subscription.active", "active", 0, position=1,
+        recurring_pre_tax_amount=500, currency="USD", next_billing_date=at(60), **MONTHLY,
+    )  # fmt: skip
+    sparse = entry("subscription.gifted", "active", 1, position=2, recurring_pre_tax_amount=None)
+    folded, steps = fold([told, sparse])
+    assert movement(steps[1]) is None
+    assert access([folded], at(9)).until == at(60)
