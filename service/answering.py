@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
-from service.answers import EventAnswer
+from service.answers import AccessAnswer, EventAnswer
 from service.keys import Caller
 from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
@@ -31,10 +31,10 @@ Asking = Request[Caller, CallerAgain, State]
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""
 
-_STAMP = b',"position":"'
+_STAMP = b'"position":"'
 """What follows in an answer says when it was made, and is not what it tells."""
 
-D = TypeVar("D", dict[str, Any], EventAnswer)
+D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0

@@ -38,7 +38,7 @@ from service.search import search
     description="Ask on every login. A customer of whom nothing is recorded is not entitled. With"
     " `as_of` and `known_at`: was this customer entitled then, and what did we know.",
     tags=["customers"],
-    opt=taking(*CLOCKS),
+    opt=taking(*CLOCKS, FIELDS),
 )
 async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     """The answer that decides at a login."""
@@ -47,11 +47,13 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     async with asking(request) as (conn, given):
         moments = past(given["as_of"], given["known_at"], now)
         if not moments:
-            return await access_reads.access(conn, book, customer_id, now, policy)
-        target = await target_of(conn, book)
-        return await access_reads.access_past(
-            conn, target, customer_id, moments, now=now, policy=policy
-        )
+            told = await access_reads.access(conn, book, customer_id, now, policy)
+        else:
+            target = await target_of(conn, book)
+            told = await access_reads.access_past(
+                conn, target, customer_id, moments, now=now, policy=policy
+            )
+    return thinned(told, given["fields"])
 
 
 @get(
@@ -109,12 +111,13 @@ async def list_events(request: Asking) -> EventPage:
     description="A type or status that the provider added shows here on its first day, as"
     " `unknown`. Events that were `applied` or `confirmed` are not counted.",
     tags=["events"],
-    opt=taking(),
+    opt=taking(FIELDS),
 )
 async def get_counts(request: Asking) -> Counts:
     """What an operator looks at after the provider's news."""
-    async with asking(request) as (conn, _):
-        return await event_reads.counts(conn, request.user.book)
+    async with asking(request) as (conn, given):
+        found = await event_reads.counts(conn, request.user.book)
+    return thinned_page(found, given["fields"])
 
 
 @get(

@@ -12,9 +12,9 @@ from litestar.response.sse import ServerSentEventMessage
 
 from domain.catalog import BY_CATEGORY
 from service import change_reads, reads
-from service.answering import Asking, CallerAgain, asking, taking
+from service.answering import Asking, CallerAgain, asking, taking, thinned_page
 from service.change_reads import Changes
-from service.parameter_kinds import LIMIT, choices, position
+from service.parameter_kinds import FIELDS, LIMIT, choices, position
 from service.parameters import after_place
 from service.postgres import UNAVAILABLE, Pool
 from service.tips import Tips
@@ -33,14 +33,17 @@ _KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY
     " at the position of the event that caused it, with the resource's `status` as it is known now;"
     " a late event, which may change what earlier ones meant, is a change at its own position.",
     tags=["changes"],
-    opt=taking(position("after", "A position, or the `next` of the page before."), LIMIT, _KIND),
+    opt=taking(
+        position("after", "A position, or the `next` of the page before."), LIMIT, _KIND, FIELDS
+    ),
 )
 async def list_changes(request: Asking) -> Changes:
     """A page of changes; an empty one says where to go on too."""
     async with asking(request) as (conn, given):
-        return await change_reads.changes(
+        page = await change_reads.changes(
             conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
         )
+    return thinned_page(page, given["fields"])
 
 
 @get(
@@ -53,7 +56,7 @@ async def list_changes(request: Asking) -> Changes:
     " connection is noticed. It ends when the key is revoked.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND),
+    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
 )
 async def stream_changes(
     request: Asking,
@@ -75,14 +78,19 @@ async def stream_changes(
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
     return Stream(
-        _stream(state.pool, state.tips, request.auth, begin, kinds),
+        _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"]),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-async def _stream(
-    pool: Pool, tips: Tips, again: CallerAgain, position: int, kinds: Sequence[str]
+async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
+    pool: Pool,
+    tips: Tips,
+    again: CallerAgain,
+    position: int,
+    kinds: Sequence[str],
+    fields: Sequence[str] | None = None,
 ) -> AsyncIterator[bytes]:
     """One page at a time: the next is read when the client has taken the last.
 
@@ -105,9 +113,10 @@ async def _stream(
             await asyncio.sleep(_RETRY_SECONDS)
             continue
         if page.data:
+            shown = thinned_page(page, fields).data
             yield b"".join(
-                _message(id=change.event_position, data=msgspec.json.encode(change))
-                for change in page.data
+                _message(id=change.event_position, data=msgspec.json.encode(one))
+                for change, one in zip(page.data, shown, strict=True)
             )
         position = int(page.next)
         if position < int(page.position):

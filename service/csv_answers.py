@@ -92,7 +92,7 @@ class CsvAnswers(ASGIMiddleware):
                 await send(message)
             return
         # `fields` thins the rows, as it does the JSON
-        chosen = asked.query_params.get("fields")
+        chosen = ",".join(asked.query_params.getall("fields", []))
         lines = _lines(chosen.split(",") if chosen else columns, first, pages)
         name = asked.scope["path"].rstrip("/").rpartition("/")[2]
         headers = {

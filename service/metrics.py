@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args
 from litestar import get
 
 from service import metric_reads, reads
-from service.answering import Asking, asking, taking
+from service.answering import Asking, asking, taking, thinned_page
 from service.metric_answers import (
     Churn,
     Disputes,
@@ -17,7 +17,7 @@ from service.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.parameter_kinds import between, choice
+from service.parameter_kinds import FIELDS, between, choice
 from service.periods import Interval, Span, span
 from service.postgres import Connection
 
@@ -39,6 +39,7 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
         "opt": taking(
             choice("interval", "How long a period is.", get_args(Interval), "month"),
             *between("created_at", "happened"),
+            FIELDS,
         ),
     }
 
@@ -50,7 +51,8 @@ async def _series(
         first, last = given["created_at_gte"], given["created_at_lte"]
         asked = span(given["interval"], first, last, datetime.now(UTC))
         position = await reads.position(conn, request.user.book)
-        return Series(await read(conn, request.user.book, asked), str(position))
+        series = Series(await read(conn, request.user.book, asked), str(position))
+    return thinned_page(series, given["fields"])
 
 
 @get(**_route(

@@ -224,7 +224,10 @@ def _thinned(app: Litestar, told: dict[str, Any]) -> Iterator[str]:
     parts = told["components"]["schemas"]
     for operation, opt in _operations(app, told):
         if any(query.name == "fields" for query in parameters_of(opt)):
-            name = _name_of(_content(operation["responses"]["200"])["schema"])
+            schema = _content(operation["responses"]["200"])["schema"]
+            if "$ref" not in schema:
+                continue  # a stream, whose entries are those of a list
+            name = _name_of(schema)
             data = parts[name].get("properties", {}).get("data")
             yield _name_of(data["items"]) if data else name
 

@@ -122,6 +122,11 @@ def test_a_stream_from_the_beginning_tells_what_the_pages_tell(doors: Doors) -> 
     pages = doors.get("changes?limit=100").json()["data"]
     with listening(doors.service, doors.live, "?after=0") as heard:
         assert [change for _, change in told(heard, len(pages))] == pages
+    with listening(doors.service, doors.live, "?after=0&fields=id,status") as heard:
+        thin = [{"id": one["id"], "status": one["status"]} for one in pages]
+        assert told(heard, 3) == [
+            (one["event_position"], few) for one, few in zip(pages[:3], thin[:3], strict=True)
+        ]
 
 
 def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:

@@ -57,6 +57,8 @@ def test_filters_hold_and_a_limit_asks_for_one_page(many: Doors) -> None:
     assert len(rows(ask(many, "payments?status=succeeded&customer_id=cus_7"))) == MANY
     assert rows(ask(many, "payments?status=failed")) == []
     assert len(rows(ask(many, "payments?limit=7"))) == 7
+    thin = rows(ask(many, "payments?fields=status&fields=currency&limit=1"))
+    assert thin == [{"status": "succeeded", "currency": "USD"}]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """What all answers have in common: order, ranges, fields, tags, positions and problems."""
 
+from typing import Any
+
 import httpx
 import pytest
 
 from service.problems import KINDS
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.walk import questions
 from tests.builders import at, body
 
 READS = [
@@ -106,6 +109,29 @@ def test_fields_thin_every_answer(doors: Doors) -> None:
     history = doors.get("subscriptions/sub_0/history?fields=from,to").json()["data"]
     assert {"from": "active", "to": "on_hold"} in history
     assert set(doors.get("events/1?fields=link").json()) == {"link", "position"}
+    alone = doors.get("customers/cus_1/access?fields=unheard_of")
+    assert alone.json() == {"position": alone.headers["daybook-position"]}
+
+
+def test_every_question_is_thinned_alike(told: Doors) -> None:
+    client = told.service.client
+    headers = {"authorization": f"Bearer {told.live}"}
+
+    def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
+        return client.get(path, headers=headers).raise_for_status().json()
+
+    for operation_id, path in questions(ask("/schema/openapi.json"), ask).items():
+        if not path.startswith("/v1/") or operation_id == "get_event_body":
+            continue
+        whole = ask(path)
+        rows = whole.get("data", [whole])
+        name = next(iter(rows[0])) if rows else "parked_at"
+        thin = ask(f"{path}{'&' if '?' in path else '?'}fields={name}")
+        if "data" in whole:
+            assert set(thin) == set(whole), path
+            assert [{*row} for row in thin["data"]] == [{name}] * len(rows), path
+        else:
+            assert set(thin) == {name, "position"}, path
 
 
 def test_events_go_backwards_too(doors: Doors) -> None:
