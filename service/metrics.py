@@ -24,9 +24,12 @@ from service.postgres import Connection
 R = TypeVar("R")
 
 _PERIODS = (
-    " The periods are whole, in UTC, weeks from Monday on; by themselves the last thirty days, or"
+    " The periods are whole, in UTC, weeks from Monday on: from the one that holds `created_at_gte`"
+    " to the one that holds `created_at_lte`, so that `2026-03-31` includes the 31st, and with"
+    " `interval=month` all of March; by themselves the last thirty days, or"
     " twelve weeks or months. What is known changes them afterwards too: they are asked anew."
 )
+_HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
 
 
 def _route(name: str, summary: str, means: str) -> dict[str, Any]:
@@ -61,7 +64,7 @@ async def _series(
     "MRR is the sum, over the subscriptions that are active or past_due when the period ends, of"
     " `recurring_pre_tax_amount` scaled from its payment frequency to a twelfth of a year; `new` is"
     " what activations from pending added, `expansion` and `contraction` what changed amounts did,"
-    " `churned` what left those statuses, `reactivated` what came back to them.",
+    " `churned` what left those statuses, `reactivated` what came back to them." + _HOLD,
 ))  # fmt: skip
 async def get_mrr(request: Asking) -> Series[Mrr]:
     """Each movement at the time when it happened in the world."""
@@ -73,7 +76,7 @@ async def get_mrr(request: Asking) -> Series[Mrr]:
     "How many subscriptions there are, and who came and went",
     "`active` counts those that are active or past_due when the period ends; `new` those that"
     " became so from pending, `churned` those that ceased to be, `reactivated` those"
-    " that became so again.",
+    " that became so again." + _HOLD,
 ))  # fmt: skip
 async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
     """A subscription that leaves and comes back in one period counts in both."""
@@ -84,10 +87,10 @@ async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
     "churn",
     "What was lost of what there was",
     "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
-    " that were when it began; `mrr_churn_rate` the same of their recurring revenue.",
+    " that were when it began; `mrr_churn_rate` the same of their recurring revenue." + _HOLD,
 ))  # fmt: skip
 async def get_churn(request: Asking) -> Series[Churn]:
-    """A subscription that is on hold has churned, and is reactivated when it recovers."""
+    """Those who came back are not taken off."""
     return await _series(request, metric_reads.churn)
 
 

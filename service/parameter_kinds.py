@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 from service.parameters import (
     LONGEST_POSITION,
@@ -16,6 +16,8 @@ from service.parameters import (
 
 _MOST_MINOR = 2**53
 _FIELD = "[a-z][a-z0-9_]*"
+_TIME = "time with a zone, as 2026-03-14T10:00:00Z"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 def text(name: str, description: str) -> QueryParameter:
@@ -89,10 +91,13 @@ def position(name: str, description: str, default: int | None = 0) -> QueryParam
 
 
 def between(column: str, what: str) -> tuple[QueryParameter, QueryParameter]:
-    """Both ends of a range of times, as the provider names them; the ends belong to it."""
+    """Both ends of a range of times, as the provider names them; the ends belong to it.
+
+    A plain date is a whole day in UTC: its first moment, or its last one to the microsecond.
+    """
     return (
-        moment(f"{column}_gte", f"Only what {what} then or later. As 2026-03-14T10:00:00Z."),
-        moment(f"{column}_lte", f"Only what {what} then or earlier."),
+        _end(f"{column}_gte", f"Only what {what} then or later.", time.min),
+        _end(f"{column}_lte", f"Only what {what} then or earlier.", time.max),
     )
 
 
@@ -103,6 +108,17 @@ def sort(*columns: str) -> QueryParameter:
         f"The order, `{columns[0]}` by itself; a `-` means descending. A cursor keeps to the order"
         " of its page.",
         columns,
+    )
+
+
+def _end(name: str, description: str, of_day: time) -> QueryParameter:
+    kinds = ("date-time", "date")
+    return QueryParameter(
+        name=name,
+        description=f"{description} A time, as 2026-03-14T10:00:00Z, or a whole day in UTC, as"
+        " 2026-03-14.",
+        schema={"anyOf": [{"type": "string", "format": kind} for kind in kinds]},
+        read=lambda name, given: _moment_or_day(name, given, of_day),
     )
 
 
@@ -131,7 +147,17 @@ def _names(name: str, given: str) -> list[str]:
     return names
 
 
-def _moment(name: str, given: str) -> datetime:
+def _moment_or_day(name: str, given: str, of_day: time) -> datetime:
+    allowed = f"{_TIME}, or day, as 2026-03-14"
+    if not re.fullmatch(_DAY, given):
+        return _moment(name, given, allowed)
+    try:
+        return datetime.combine(date.fromisoformat(given), of_day, UTC)
+    except ValueError:
+        raise wrong(name, given, allowed) from None
+
+
+def _moment(name: str, given: str, allowed: str = _TIME) -> datetime:
     try:
         # a plus sign that was not escaped arrives as a space
         read = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
@@ -139,7 +165,7 @@ def _moment(name: str, given: str) -> datetime:
             raise ValueError  # noqa: TRY301 - the same answer
         return read.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise wrong(name, given, "time with a zone, as 2026-03-14T10:00:00Z") from None
+        raise wrong(name, given, allowed) from None
 
 
 FIELDS = QueryParameter(

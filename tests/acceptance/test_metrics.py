@@ -110,6 +110,8 @@ def test_a_metric_by_month(story: Doors, name: str, rows: list[list[Any]]) -> No
 def test_what_was_before_the_first_period_is_in_it(story: Doors) -> None:
     march = "created_at_gte=2026-03-01T00:00:00Z&created_at_lte=2026-03-31T00:00:00Z"
     assert metric(story, "mrr", march) == [["2026-03-01", 2000, 0, 0, -200, 0, 500]]
+    days = "created_at_gte=2026-03-01&created_at_lte=2026-03-31"
+    assert metric(story, "mrr", days) == metric(story, "mrr", march)
 
 
 @pytest.mark.parametrize(

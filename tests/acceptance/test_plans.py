@@ -160,7 +160,8 @@ def variants(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
     for parameter in parameters:
         name, schema = parameter["name"], parameter["schema"]
         if parameter["in"] == "query" and name not in ELSEWHERE | {"q"}:
-            items = schema.get("items", schema)
+            # of a time that may be a day as well, the time
+            items = schema.get("items") or schema.get("anyOf", [schema])[0]
             kind = "position" if "pattern" in items else items.get("format", items["type"])
             for value in items.get("enum") or VALUES.get(kind, ["pdt_pro", "EUR", "nothing"]):
                 yield with_parameter(path, name, value)

@@ -94,6 +94,23 @@ def test_ranges_include_their_ends(doors: Doors) -> None:
     assert {e["occurred_at"] for e in timeline} == {iso(1), iso(2)}
 
 
+def test_a_plain_date_in_a_range_is_the_whole_day(doors: Doors) -> None:
+    customer = {"customer_id": "cus_day", "email": "d@example.com", "name": "D"}
+    moments = ["2026-05-02T23:59:59.999999Z", "2026-05-03T00:00:00Z", "2026-05-03T23:59:59.999999Z",
+               "2026-05-04T00:00:00Z"]  # fmt: skip
+    for n, moment in enumerate(moments):
+        active = ("subscription.active", "active", at(n), f"sub_d{n}", customer)
+        told = deliver(doors, body(*active, created_at=moment)).json()
+        doors.service.await_position(doors.live, int(told["position"]))
+    page = "subscriptions?customer_id=cus_day&sort=created_at"
+    assert ids(doors.get(f"{page}&created_at_gte=2026-05-03")) == ["sub_d1", "sub_d2", "sub_d3"]
+    assert ids(doors.get(f"{page}&created_at_lte=2026-05-03")) == ["sub_d0", "sub_d1", "sub_d2"]
+    for wrong in ("2026-02-30", "2026-5-3", "20260503", "2026-05-03T10:00:00"):
+        refused = doors.get(f"{page}&created_at_gte={wrong}")
+        assert refused.status_code == 400
+        assert "day, as 2026-03-14" in refused.json()["allowed"][0]
+
+
 def iso(seconds: float) -> str:
     return at(seconds).isoformat().replace("+00:00", "Z")
 
