@@ -86,7 +86,8 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
     operation_id="list_events",
     summary="Events in the order in which they were recorded",
     description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or"
-    " `?late=true`; what came last: `?sort=-position`.",
+    " `?late=true`; what came last: `?sort=-position`; what came in a day: `recorded_at_gte` and"
+    " `recorded_at_lte`.",
     tags=["events"],
     opt=taking(*asked.EVENTS),
 )
@@ -98,6 +99,8 @@ async def list_events(request: Asking) -> EventPage:
             request.user.book,
             {parameter.name: given[parameter.name] for parameter in asked.EVENT_FILTERS},
             given["after"],
+            since=given["recorded_at_gte"],
+            until=given["recorded_at_lte"],
             order=cursors.order(given["cursor"], given["sort"], asked.EVENT_SORTS, int),
             limit=given["limit"],
         )

@@ -36,6 +36,7 @@ EVENT_FILTERS = (
 EVENTS = (
     *EVENT_FILTERS,
     position("after", "Only what was recorded after this position."),
+    *between("recorded_at", "was recorded"),
     sort(*EVENT_SORTS),
     *PAGE,
 )

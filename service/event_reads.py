@@ -28,6 +28,7 @@ from service.postgres import Connection
 from service.problems import Problem
 from service.reads import checkpoint_of, of, position
 from service.sql import text
+from service.store import recorded
 from service.streams import Target, stream_entries
 
 
@@ -65,6 +66,8 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     filters: Mapping[str, Any],
     after: int,
     *,
+    since: datetime | None,
+    until: datetime | None,
     order: Order[int],
     limit: int,
 ) -> EventPage:
@@ -72,7 +75,13 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     chosen = {name: value for name, value in filters.items() if value not in (None, ())}
     conditions = [SQL("i.position > %(after)s"), order.condition(SQL("i.position"))]
     conditions += [_chosen(name, value) for name, value in chosen.items()]
-    return await _page(conn, conditions, order, of(book, after=after, limit=limit + 1, **chosen))
+    places = {"after": after}
+    if since:
+        places["after"] = max(after, await recorded(conn, book, since, inclusive=False))
+    if until:
+        places["until"] = await recorded(conn, book, until, inclusive=True)
+        conditions.append(SQL("i.position <= %(until)s"))
+    return await _page(conn, conditions, order, of(book, limit=limit + 1, **places, **chosen))
 
 
 async def timeline(  # noqa: PLR0913 - a page is asked for by this much

@@ -185,6 +185,19 @@ async def books(conn: Connection) -> dict[str, Book]:
     return {r["book"]: Book(r["position"], r["business_id"]) for r in await found.fetchall()}
 
 
+async def recorded(conn: Connection, book: str, at: datetime, *, inclusive: bool) -> int:
+    """The last position recorded before ``at``, or ``inclusive`` of it; 0 where none was.
+
+    The times of a book never fall from one position to the next: its writers read the clock under
+    the lock on its head, and take the head's own time where that is later.
+    """
+    params = {"book": book, "at": at, "inclusive": inclusive}
+    # never prepared: a plan made while the table was empty would scan the grown one
+    found = await conn.execute(text("store/recorded"), params, prepare=False)
+    row = await found.fetchone()
+    return int(row["position"]) if row else 0
+
+
 async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:
     """The next events of a book, in order."""
     params = {"book": book, "after": after, "limit": limit}

@@ -1,5 +1,6 @@
 """What all answers have in common: order, ranges, fields, tags, positions and problems."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -156,6 +157,34 @@ def test_events_go_backwards_too(doors: Doors) -> None:
     second = doors.get(f"events?limit=2&cursor={first['next_cursor']}").json()
     places = [int(e["event_position"]) for e in first["data"] + second["data"]]
     assert places == list(range(places[0], places[0] - 4, -1))
+
+
+def test_events_of_a_time_range_are_those_recorded_in_it(doors: Doors) -> None:
+    whole = doors.get("events?limit=100").json()["data"]
+    times = [event["recorded_at"] for event in whole]
+    first, last = times[1], times[4]
+    found = doors.get(f"events?recorded_at_gte={first}&recorded_at_lte={last}&limit=100")
+    # a fraction is written only where there is one: as texts they have another order
+    among = [e for e, t in zip(whole, map(moment, times), strict=True)
+             if moment(first) <= t <= moment(last)]  # fmt: skip
+    assert 0 < len(among) < len(whole)
+    assert found.json()["data"] == among
+    later = doors.get(f"events?recorded_at_gte={first}&after=3&recorded_at_lte={times[-1]}")
+    assert later.json()["data"][0]["event_position"] == "4"
+    paged: list[dict[str, Any]] = []
+    window = f"events?recorded_at_lte={last}&limit=2"
+    query: str | None = f"{window}&sort=-position"
+    while query:
+        page = doors.get(query).json()
+        paged += page["data"]
+        query = page["next_cursor"] and f"{window}&cursor={page['next_cursor']}"
+    assert paged == [e for e in whole[::-1] if moment(e["recorded_at"]) <= moment(last)]
+    today = datetime.fromisoformat(times[-1]).date()
+    assert doors.get(f"events?recorded_at_gte={today + timedelta(2)}").json()["data"] == []
+
+
+def moment(told: str) -> datetime:
+    return datetime.fromisoformat(told)
 
 
 def test_a_history_is_paged(doors: Doors) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.postgres import Connection, connect
-from service.store import Delivery, append, books, link, open_books
-from tests.builders import delivery
+from service.store import Delivery, append, books, link, open_books, recorded
+from tests.builders import NOON, delivery
 from tests.conftest import as_owner, fresh_database
 
 ROWS = "select * from store.event where book = 'test' order by position"
@@ -94,6 +94,33 @@ async def test_several_writers_share_a_book(database_url: str, conn: Connection)
     assert [row["position"] for row in rows] == list(range(1, 2 * 20 + 4 * 20 + 1))
     assert verify(rows)
     assert all(a["recorded_at"] <= b["recorded_at"] for a, b in pairwise(rows))
+
+
+async def test_a_moment_is_found_among_the_positions(conn: Connection) -> None:
+    for size in (1, 2, 5, 1, 3, 1):  # each batch has one moment
+        await append(conn, "test", [delivery(b"x") for _ in range(size)])
+        times = [row["recorded_at"] for row in await rows_of(conn)]
+        instant = timedelta(microseconds=1)
+        for moment in {t + n * instant for t in times for n in (-1, 0, 1)}:
+            before = await recorded(conn, "test", moment, inclusive=False)
+            by_then = await recorded(conn, "test", moment, inclusive=True)
+            assert before == sum(t < moment for t in times)
+            assert by_then == sum(t <= moment for t in times)
+
+
+async def test_a_clock_that_goes_back_makes_no_time_fall(conn: Connection) -> None:
+    await append(conn, "test", [delivery(b"1")])
+    await conn.execute("update store.head set recorded_at = recorded_at + interval '1 day'")
+    await append(conn, "test", [delivery(b"2")])
+    await append(conn, "test", [delivery(b"3")])
+    first, second, third = (row["recorded_at"] for row in await rows_of(conn))
+    assert second - first >= timedelta(days=1)
+    assert third == second
+
+
+async def test_no_moment_is_found_in_an_empty_book(conn: Connection) -> None:
+    assert await recorded(conn, "test", NOON, inclusive=True) == 0
+    assert await recorded(conn, "unheard of", NOON, inclusive=True) == 0
 
 
 @pytest.mark.parametrize(
