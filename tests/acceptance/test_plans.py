@@ -59,9 +59,11 @@ class Plans:
 
 
 def whole(plan: dict[str, Any]) -> Iterator[str]:
-    """The tables that a plan reads from the first row to the last."""
+    """The tables that a plan reads from the first row to the last, or the store from its first."""
     relation = plan.get("Relation Name", "")
     if plan["Node Type"] == "Seq Scan" and relation.startswith((*READ_MODELS, "event")):
+        yield relation
+    if plan.get("Index Name") == "event_pkey" and "position" not in plan.get("Index Cond", ""):
         yield relation
     for inner in plan.get("Plans", ()):
         yield from whole(inner)
