@@ -34,12 +34,20 @@ async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generati
 
 
 def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
-    """What makes the indexes of a filled table: each may run beside the others."""
+    """What makes the indexes of a filled table: each may run beside the others.
+
+    Each has a name from here: of two that are made at once PostgreSQL may choose the same, and
+    refuse the second.
+    """
     name, key = sql.relation(table), Identifier(projection.key)
     folder = f"read/{projection.name}"
     return [
         sql.fill("read/primary_key", table=name, key=key),
-        *(sql.fill(f"{folder}/{i}", table=name) for i in sql.names(folder) if i != "table"),
+        *(
+            sql.fill(f"{folder}/{i}", table=name, index=Identifier(f"{table}_{i}"))
+            for i in sql.names(folder)
+            if i != "table"
+        ),
     ]
 
 

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from service import sql
+from service.builds import index_statements
 from service.checkpoints import live_tables
 from service.postgres import Connection
 
@@ -48,6 +49,16 @@ async def test_a_row_has_the_columns_of_its_table(
     assert columns == ["book", *projection.column_names]
 
 
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.name)
+def test_indexes_that_are_made_at_once_have_names_of_their_own(
+    projection: Projection[object],
+) -> None:
+    _, *indexes = [s.as_string(None) for s in index_statements(projection, "t")]
+    names = [re.findall(r'create index "(\w+)" on', statement) for statement in indexes]
+    assert all(names)
+    assert len({name for (name,) in names}) == len(indexes)
+
+
 @pytest.mark.parametrize("name", [*STATEMENTS, "migrations/0001_store"])
 def test_each_begins_with_what_it_is_for(name: str) -> None:
     assert re.match(r"-- [A-Z].*\.\n", sql.text(name))
@@ -85,6 +96,7 @@ def _speaks_of(name: str) -> set[str]:
 def _filled(name: str, projection: Projection[object]) -> Composable:
     parts = {
         "table": sql.relation(projection.view),
+        "index": Identifier("an_index"),
         "view": sql.relation(projection.view),
         **{p.name: sql.relation(p.view) for p in PROJECTIONS},
         "key": Identifier(projection.key),

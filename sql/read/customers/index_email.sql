@@ -1,2 +1,2 @@
 -- Customers of one address, in the order of the list.
-create index on {table} (book, email, created_at, customer_id)
+create index {index} on {table} (book, email, created_at, customer_id)

@@ -1,2 +1,2 @@
 -- What was recorded late.
-create index on {table} (book, position) where late
+create index {index} on {table} (book, position) where late

@@ -1,2 +1,2 @@
 -- What was rendered after its event.
-create index on {table} (book, position) where newer
+create index {index} on {table} (book, position) where newer

@@ -1,2 +1,2 @@
 -- What came again with another body.
-create index on {table} (book, position) where revision
+create index {index} on {table} (book, position) where revision

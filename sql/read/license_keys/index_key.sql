@@ -1,2 +1,2 @@
 -- A key, by what the customer types.
-create index on {table} (book, key) where key is not null
+create index {index} on {table} (book, key) where key is not null

@@ -1,2 +1,2 @@
 -- What changed its status last.
-create index on {table} (book, status_since, license_key_id)
+create index {index} on {table} (book, status_since, license_key_id)

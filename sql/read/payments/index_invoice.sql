@@ -1,2 +1,2 @@
 -- The payment of an invoice.
-create index on {table} (book, invoice_id) where invoice_id is not null
+create index {index} on {table} (book, invoice_id) where invoice_id is not null

@@ -1,2 +1,2 @@
 -- What a customer has paid for, and until when.
-create index on {table} (book, customer_id, paid_until) where paid_until is not null
+create index {index} on {table} (book, customer_id, paid_until) where paid_until is not null

@@ -1,2 +1,2 @@
 -- All of one payment's.
-create index on {table} (book, payment_id)
+create index {index} on {table} (book, payment_id)
