@@ -42,7 +42,7 @@ text = sql.text
 def wider_table(name: str) -> Any:  # noqa: ANN401 - as literal as the original
     said: Any = text(name)
     if name == "read/subscriptions/table" and column != "-":
-        return said.rstrip().removesuffix(")") + f", {column} text)"
+        return said.replace("\n)", f",\n    {column} text\n)")
     return said
 
 
