@@ -55,14 +55,22 @@ class Batch(Struct):
     rows: list[tuple[Projection[Any], dict[str, Column]]] = field(default_factory=list)
 
 
+async def understand(target: Target, events: Sequence[Event]) -> list[Entry]:
+    """The entries that events are; now and then others get their turn."""
+    entries: list[Entry] = []
+    for start in range(0, len(events), _TURN):
+        entries += [read(event, target.business_id) for event in events[start : start + _TURN]]
+        await asyncio.sleep(0)
+    return entries
+
+
 async def begin(
-    conn: Connection, target: Target, events: Sequence[Event], before: Batch | None = None
+    conn: Connection, target: Target, entries: Sequence[Entry], before: Batch | None = None
 ) -> Batch:
-    """Read what is known of the streams and customers of ``events``, the next ones of their book.
+    """Read what is known of the streams and customers of ``entries``, the next ones of their book.
 
     ``before`` is the batch before them, where it is folded and not yet written.
     """
-    entries = [read(event, target.business_id) for event in events]
     parked = await parked_streams(conn, target)
     unplaced: list[Entry] = []
     streams: dict[str, list[Entry]] = {}
@@ -71,16 +79,16 @@ async def begin(
             unplaced.append(entry)
         else:
             streams.setdefault(entry.stream, []).append(entry)
+    first, last = entries[0].event.position, entries[-1].event.position
     folds = await _folds(conn, target, streams, before.folds if before else {})
     again = [s for s, new in streams.items() if _asks_for_all(target, s, folds.get(s), new)]
-    until = (before.first if before else events[0].position) - 1
+    until = (before.first if before else first) - 1
     earlier = await streams_entries(conn, target, again, until) if again else {}
     for stream in again:
         unwritten = before.streams.get(stream, []) if before else []
         earlier[stream] = earlier.get(stream, []) + unwritten
     customers = await customers_of(conn, target, entries, before.customers if before else {})
-    last = events[-1].position
-    return Batch(events[0].position, last, unplaced, streams, earlier, folds, customers)
+    return Batch(first, last, unplaced, streams, earlier, folds, customers)
 
 
 async def fold_on(target: Target, batch: Batch) -> None:

@@ -24,7 +24,7 @@ from service.store import events_after
 from service.streams import Target, stream_entries
 
 _BATCH = 1000
-_AHEAD = 8  # batches that go into one transaction, where there are so many
+_AHEAD = 16  # batches that go into one transaction, where there are so many
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
     """
     try:
         async with conn.transaction():
-            begun = await batch.begin(conn, target, events)
+            begun = await batch.begin(conn, target, await batch.understand(target, events))
             await batch.fold_on(target, begun)
             await batch.write(conn, target, begun)
     except Exception as error:
@@ -129,28 +129,31 @@ async def _project_one(conn: Connection, target: Target, after: int) -> int:
 
 
 async def _project_ahead(conn: Connection, target: Target, after: int) -> int:
-    """Project several batches, each of them folded while the one before is written."""
-    now = await _next(conn, target, after, None)
-    if now is None:
+    """Project several batches: while the server writes one, the next is folded here."""
+    events = await events_after(conn, target.book, after, _BATCH)
+    if not events:
         return after
+    now = await batch.begin(conn, target, await batch.understand(target, events))
+    events = await _after(conn, target, now)
     await batch.fold_on(target, now)
-    for number in range(1, _AHEAD + 1):
-        full = now.last - now.first + 1 == _BATCH and number < _AHEAD
-        following = await _next(conn, target, now.last, now) if full else None
+    entries = await batch.understand(target, events)
+    for _ in range(1, _AHEAD):
+        if not entries:
+            break
+        following = await batch.begin(conn, target, entries, now)
+        events = await _after(conn, target, following)
         writing = asyncio.create_task(batch.write(conn, target, now))
         try:
-            if following is not None:
-                await batch.fold_on(target, following)
+            await batch.fold_on(target, following)
+            entries = await batch.understand(target, events)
         finally:
             await writing
-        if following is None:
-            break
         now = following
+    await batch.write(conn, target, now)
     return now.last
 
 
-async def _next(
-    conn: Connection, target: Target, after: int, before: batch.Batch | None
-) -> batch.Batch | None:
-    events = await events_after(conn, target.book, after, _BATCH)
-    return await batch.begin(conn, target, events, before) if events else None
+async def _after(conn: Connection, target: Target, now: batch.Batch) -> list[Event]:
+    """What comes after a batch, if that was a full one."""
+    full = now.last - now.first + 1 == _BATCH
+    return await events_after(conn, target.book, now.last, _BATCH) if full else []
