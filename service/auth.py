@@ -65,7 +65,7 @@ class Gate:
             await self._app(scope, receive, adding)
 
 
-def scoped(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def scoped(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Let a caller through whose key has the scope that a route's ``opt`` names, else ``read``.
 
     Raises:
