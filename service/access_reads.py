@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from psycopg.sql import Identifier
-
 from domain.access import Policy, paid_periods
 from domain.access import access as decide
 from domain.fold import Fold, decode
@@ -17,7 +15,7 @@ from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.answers import AccessAnswer
 from service.past import Past
-from service.postgres import Connection
+from service.reader import Reading
 from service.reads import checkpoint_of, of
 from service.streams import Target, stream_entries
 
@@ -26,35 +24,25 @@ _DECIDING: dict[str, Projection[Any]] = {
     "entitlement_grant": ENTITLEMENT_GRANTS,
     "payment": PAYMENTS,
 }
+_VIEWS = {projection.name: projection.view for projection in _DECIDING.values()}
 
 
 async def access(
-    conn: Connection, book: str, customer_id: str, at: datetime, policy: Policy
+    conn: Reading, book: str, customer_id: str, at: datetime, policy: Policy
 ) -> AccessAnswer:
     """Whether a customer is entitled at ``at``; one of whom nothing is recorded is not."""
-    # the queries see one after the other: what they all reflect is what the first one does
-    checkpoint: int | None = None
-    stale = False
-    folds: dict[str, list[Fold[Any]]] = {"payment": []}
-    for category in ("subscription", "entitlement_grant"):
-        view = sql.relation(_DECIDING[category].view)
-        key = Identifier(_DECIDING[category].key)
-        statement = sql.fill("read/folds_of_customer", view=view, key=key)
-        params = of(book, customer_id=customer_id, category=category)
-        rows = await (await conn.execute(statement, params)).fetchall()
-        stale = stale or any(row["stale"] for row in rows)
-        checkpoint = checkpoint_of(rows) if checkpoint is None else checkpoint
-        folds[category] = [decode(category, row["memo"]) for row in rows if row["memo"] is not None]
-    if any(folded.status == "cancelled" for folded in folds["subscription"]):
-        statement = sql.fill("read/paid_folds", view=sql.relation(PAYMENTS.view))
-        params = {"book": book, "customer_id": customer_id, "at": at}
-        paid = await (await conn.execute(statement, params)).fetchall()
-        folds["payment"] = [decode("payment", row["memo"]) for row in paid]
-    return _answer(customer_id, folds, at, policy, checkpoint or 0, stale=stale)
+    params = of(book, customer_id=customer_id, at=at)
+    rows = await (await conn.execute(sql.over("read/access", **_VIEWS), params)).fetchall()
+    checkpoint, stale = checkpoint_of(rows), any(row["stale"] for row in rows)
+    folds: dict[str, list[Fold[Any]]] = {category: [] for category in _DECIDING}
+    for row in rows:
+        if row["category"] is not None:
+            folds[row["category"]].append(decode(row["category"], row["memo"]))
+    return _answer(customer_id, folds, at, policy, checkpoint, stale=stale)
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks
-    conn: Connection,
+    conn: Reading,
     target: Target,
     customer_id: str,
     asked: Past,
@@ -63,7 +51,7 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     policy: Policy,
 ) -> AccessAnswer:
     """The same as it was at a moment, as it was known at one: folded afresh from the events."""
-    statement = sql.fill("read/streams_of_customer", view=sql.relation(EVENTS.view))
+    statement = sql.over("read/streams_of_customer", view=EVENTS.view)
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)

@@ -22,6 +22,7 @@ from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
 from service.postgres import Connection
 from service.problems import Problem
+from service.reader import Reader, Reading
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -54,6 +55,19 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
     await _reach(request, given["min_position"], stale=given["stale"] == "ok")
     async with request.app.state.pool.connection() as conn:
         yield conn, given
+
+
+@asynccontextmanager
+async def quickly(request: Asking) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
+    """The same for what is answered from a few rows: it is sent beside other questions."""
+    reader: Reader = request.app.state.reader
+    if not await reader.ready():
+        async with asking(request) as asked_alone:
+            yield asked_alone
+        return
+    given = asked(request, parameters_of(request.route_handler.opt))
+    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
+    yield reader, given
 
 
 def taking(

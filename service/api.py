@@ -12,6 +12,7 @@ from service.answering import (
     Answer,
     Asking,
     asking,
+    quickly,
     taking,
     thinned,
     thinned_page,
@@ -44,7 +45,7 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
     policy = request.app.state.policies.get(book, Policy())
-    async with asking(request) as (conn, given):
+    async with quickly(request) as (conn, given):
         moments = past(given["as_of"], given["known_at"], now)
         if not moments:
             told = await access_reads.access(conn, book, customer_id, now, policy)
@@ -67,7 +68,7 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
 )
 async def get_timeline(customer_id: str, request: Asking) -> EventPage:
     """What a support tool shows first."""
-    async with asking(request) as (conn, given):
+    async with quickly(request) as (conn, given):
         page = await event_reads.timeline(
             conn,
             request.user.book,
@@ -93,7 +94,7 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
 )
 async def list_events(request: Asking) -> EventPage:
     """The whole book, or what was filtered of it."""
-    async with asking(request) as (conn, given):
+    async with quickly(request) as (conn, given):
         page = await event_reads.page(
             conn,
             request.user.book,

@@ -1,6 +1,7 @@
 """The composition root: settings in, a running service out."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +38,7 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
+from service.reader import Reader
 from service.refusals import Refusals
 from service.request_ids import RequestIds
 from service.settings import Book, Settings, SettingsError
@@ -116,6 +118,7 @@ def build(
         app.state.tips = tips
         async with pool(url) as connections:
             app.state.pool = connections
+            app.state.reader = Reader(url)
             async with _running(app.state, settings, url, notifier) as tasks:
                 for seconds, what in ((1.0, refusals), (5.0, PoolUse()), (30.0, keyring)):
                     name = type(what).__name__.lower()
@@ -126,7 +129,12 @@ def build(
                     loop = asyncio.get_running_loop()
                     loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
                 _log.info("serving", books=list(doors))
+                # what is there now stays for good: looking through it again and again for cycles
+                # would hold every request up by some 60 ms each time
+                gc.collect()
+                gc.freeze()
                 yield
+            app.state.reader.close()
         _log.info("stopped")
 
     app = Litestar(

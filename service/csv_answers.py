@@ -78,6 +78,9 @@ class CsvAnswers(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Answer as CSV where the caller prefers it and the route is a list."""
+        if not any(name == b"accept" and b"text/" in value for name, value in scope["headers"]):
+            await next_app(scope, receive, send)
+            return
         asked = Request[Any, Any, Any](scope)
         operation = getattr(asked.route_handler, "operation_id", None) or ""
         columns = COLUMNS.get(operation) or _WHOLE.get(operation)

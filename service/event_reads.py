@@ -24,8 +24,8 @@ from service.answers import (
 )
 from service.cursors import Order
 from service.past import Past
-from service.postgres import Connection
 from service.problems import Problem
+from service.reader import Reading
 from service.reads import checkpoint_of, of, position
 from service.sql import text
 from service.store import recorded
@@ -33,7 +33,7 @@ from service.streams import Target, stream_entries
 
 
 async def history(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Connection,
+    conn: Reading,
     target: Target,
     stream: str,
     asked: Past | None = None,
@@ -61,7 +61,7 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Connection,
+    conn: Reading,
     book: str,
     filters: Mapping[str, Any],
     after: int,
@@ -85,7 +85,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def timeline(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Connection,
+    conn: Reading,
     book: str,
     customer_id: str,
     *,
@@ -116,7 +116,7 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     return await _page(conn, conditions, order, params)
 
 
-async def counts(conn: Connection, book: str) -> Counts:
+async def counts(conn: Reading, book: str) -> Counts:
     """How many events of each type got a verdict that needs attention."""
     statement = sql.fill("read/event_counts", view=sql.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book))).fetchall()
@@ -129,7 +129,7 @@ async def counts(conn: Connection, book: str) -> Counts:
     return Counts(found, str(checkpoint))
 
 
-async def event(conn: Connection, book: str, place: int) -> EventAnswer:
+async def event(conn: Reading, book: str, place: int) -> EventAnswer:
     """One event.
 
     Raises:
@@ -166,7 +166,7 @@ async def event(conn: Connection, book: str, place: int) -> EventAnswer:
     )
 
 
-async def body(conn: Connection, book: str, place: int) -> bytes:
+async def body(conn: Reading, book: str, place: int) -> bytes:
     """The exact bytes of an event.
 
     Raises:
@@ -179,7 +179,7 @@ async def body(conn: Connection, book: str, place: int) -> bytes:
     return bytes(row["body"])
 
 
-async def _disputes_of_payer(conn: Connection, book: str, customer_id: str) -> list[str]:
+async def _disputes_of_payer(conn: Reading, book: str, customer_id: str) -> list[str]:
     statement = sql.fill(
         "read/disputes_of_payer",
         disputes=sql.relation(DISPUTES.view),
@@ -230,7 +230,7 @@ def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
 
 
 async def _page(
-    conn: Connection,
+    conn: Reading,
     conditions: Sequence[Composable],
     order: Order[int],
     params: Mapping[str, Any],

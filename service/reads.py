@@ -12,8 +12,8 @@ from service.answers import Page
 from service.cursors import Order
 from service.documents import document
 from service.past import Past
-from service.postgres import Connection
 from service.problems import Problem
+from service.reader import Reading
 from service.relations import related
 from service.streams import LIVE, Target, stream_entries
 
@@ -23,15 +23,14 @@ VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
 
 
 async def resource(
-    conn: Connection, book: str, projection: Projection[Any], identity: str, response_days: int
+    conn: Reading, book: str, projection: Projection[Any], identity: str, response_days: int
 ) -> dict[str, Any]:
     """One resource: the provider's latest snapshot, and what we know beside it.
 
     Raises:
         Problem: ``not-found``.
     """
-    view, key = sql.relation(projection.view), Identifier(projection.key)
-    statement = sql.fill("read/get", view=view, key=key)
+    statement = sql.over("read/get", view=projection.view, key=projection.key)
     found = await conn.execute(statement, of(book, id=identity, category=_category(projection)))
     rows = await found.fetchall()
     checkpoint = checkpoint_of(rows)
@@ -43,7 +42,7 @@ async def resource(
 
 
 async def resource_past(  # noqa: PLR0913 - the question, and what its answer is made with
-    conn: Connection,
+    conn: Reading,
     target: Target,
     projection: Projection[Any],
     identity: str,
@@ -71,7 +70,7 @@ async def resource_past(  # noqa: PLR0913 - the question, and what its answer is
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Connection,
+    conn: Reading,
     book: str,
     projection: Projection[Any],
     *,
@@ -109,19 +108,19 @@ def _category(projection: Projection[Any]) -> str:
     return projection.aggregate.category if projection.aggregate else ""
 
 
-async def checkpoints(conn: Connection) -> list[dict[str, Any]]:
+async def checkpoints(conn: Reading) -> list[dict[str, Any]]:
     """How far the read models have come in each book, and the book's end."""
     found = await conn.execute(sql.text("read/checkpoints"), {"version": VERSION})
     return await found.fetchall()
 
 
-async def parked(conn: Connection, book: str | None = None) -> list[dict[str, Any]]:
+async def parked(conn: Reading, book: str | None = None) -> list[dict[str, Any]]:
     """The streams that are set aside, of one book or of all, with the error of each."""
     found = await conn.execute(sql.text("read/parked"), {"build": LIVE, "book": book})
     return await found.fetchall()
 
 
-async def position(conn: Connection, book: str) -> int:
+async def position(conn: Reading, book: str) -> int:
     """How far the read models have come in a book."""
     return checkpoint_of(
         await (await conn.execute(sql.text("read/checkpoint"), of(book))).fetchall()

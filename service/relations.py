@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg.sql import Identifier
-
 from domain.access import paid_periods
 from domain.fold import Fold, decode
 from projections.disputes import DISPUTES
@@ -14,11 +12,11 @@ from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.answers import RelatedDispute, RelatedPayment, RelatedRefund
-from service.postgres import Connection
+from service.reader import Reading
 
 
 async def related(
-    conn: Connection, book: str, projection: Projection[Any], identity: str
+    conn: Reading, book: str, projection: Projection[Any], identity: str
 ) -> dict[str, Any]:
     """A payment's refunds and disputes; a subscription's payments and paid periods."""
     if projection is PAYMENTS:
@@ -34,7 +32,7 @@ async def related(
     return {}
 
 
-async def _of_payment(conn: Connection, book: str, identity: str) -> dict[str, Any]:
+async def _of_payment(conn: Reading, book: str, identity: str) -> dict[str, Any]:
     params = {"book": book, "payment_id": identity}
     return {
         other.name: [
@@ -52,9 +50,9 @@ def _payment(folded: Fold[Any], subscription_id: str) -> RelatedPayment:
 
 
 async def _folds(
-    conn: Connection, name: str, projection: Projection[Any], params: Mapping[str, Any]
+    conn: Reading, name: str, projection: Projection[Any], params: Mapping[str, Any]
 ) -> list[Fold[Any]]:
-    view, key = sql.relation(projection.view), Identifier(projection.key)
-    found = await conn.execute(sql.fill(name, view=view, key=key), params)
+    statement = sql.over(name, view=projection.view, key=projection.key)
+    found = await conn.execute(statement, params)
     category = projection.aggregate.category if projection.aggregate else ""
     return [decode(category, row["memo"]) for row in await found.fetchall()]

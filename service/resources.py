@@ -10,19 +10,19 @@ from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service import asked, cursors, event_reads, reads
-from service.answering import Asking, asking, taking, thinned, thinned_page
+from service.answering import Asking, quickly, taking, thinned, thinned_page
 from service.answers import History, Page
 from service.disputes import response_days
 from service.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.past import past
-from service.postgres import Connection
 from service.problems import Problem
+from service.reader import Reading
 from service.resource_schemas import named
 from service.store import books
 from service.streams import Target
 
 
-async def target_of(conn: Connection, book: str) -> Target:
+async def target_of(conn: Reading, book: str) -> Target:
     """The live read models of a book, as the projector names them.
 
     Raises:
@@ -48,7 +48,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
     )
     async def list_resources(request: Asking) -> Page:
-        async with asking(request) as (conn, given):
+        async with quickly(request) as (conn, given):
             page = await reads.page(
                 conn,
                 request.user.book,
@@ -77,7 +77,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     )
     async def get_resource(request: Asking) -> dict[str, Any]:
         identity = request.path_params[projection.key]
-        async with asking(request) as (conn, given):
+        async with quickly(request) as (conn, given):
             moments = past(given.get("as_of"), given.get("known_at"), datetime.now(UTC))
             book, days = request.user.book, response_days(request)
             if moments:
@@ -105,7 +105,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         opt=taking(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
     )
     async def get_history(request: Asking) -> History:
-        async with asking(request) as (conn, given):
+        async with quickly(request) as (conn, given):
             target = await target_of(conn, request.user.book)
             page = await event_reads.history(
                 conn,

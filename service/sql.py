@@ -37,6 +37,17 @@ def fill(name: str, **parts: Composable) -> Composed:
 
 
 @cache
+def over(name: str, key: str = "", **views: str) -> LiteralString:
+    """The statement over these read models, put together once; ``key`` names a column of theirs."""
+    parts: dict[str, Composable] = {part: relation(view) for part, view in views.items()}
+    if key:
+        parts["key"] = Identifier(key)
+    # names of ours, quoted, in a file of ours
+    whole: LiteralString = fill(name, **parts).as_string()
+    return whole
+
+
+@cache
 def upsert(projection: Projection[object], table: str) -> Composed:
     """The statement that writes whole rows of a projection into ``table``, column by column.
 

@@ -23,6 +23,7 @@ from msgspec import Struct
 from domain.events import Event
 from service import copying
 from service.postgres import Connection
+from service.reader import Reading
 from service.sql import text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -179,13 +180,13 @@ async def open_books(conn: Connection, books: Mapping[str, str | None]) -> tuple
     return tuple(changed)
 
 
-async def books(conn: Connection) -> dict[str, Book]:
+async def books(conn: Reading) -> dict[str, Book]:
     """Every book that was opened."""
     found = await conn.execute(text("store/heads"))
     return {r["book"]: Book(r["position"], r["business_id"]) for r in await found.fetchall()}
 
 
-async def recorded(conn: Connection, book: str, at: datetime, *, inclusive: bool) -> int:
+async def recorded(conn: Reading, book: str, at: datetime, *, inclusive: bool) -> int:
     """The last position recorded before ``at``, or ``inclusive`` of it; 0 where none was.
 
     The times of a book never fall from one position to the next: its writers read the clock under

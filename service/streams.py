@@ -7,7 +7,7 @@ from msgspec import Struct
 from domain.events import Entry, read
 from projections.events import EVENTS
 from service import sql
-from service.postgres import Connection
+from service.reader import Reading
 from service.store import event_of
 
 LIVE = "live"
@@ -32,18 +32,18 @@ class Target(Struct, frozen=True):
     index: str | None = None
 
 
-async def stream_entries(conn: Connection, target: Target, stream: str, until: int) -> list[Entry]:
+async def stream_entries(conn: Reading, target: Target, stream: str, until: int) -> list[Entry]:
     """The entries of one stream up to a position, as the index of ``target`` knows them."""
     return (await streams_entries(conn, target, [stream], until)).get(stream, [])
 
 
 async def streams_entries(
-    conn: Connection, target: Target, streams: Sequence[str], until: int
+    conn: Reading, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
     """The same of several streams; one of which none is known is absent."""
     index = target.tables.get(EVENTS.name) or target.index
     assert index is not None, "a target without an index of events"  # noqa: S101
-    statement = sql.fill("read/stream", events=sql.relation(index))
+    statement = sql.over("read/stream", events=index)
     params = {"book": target.book, "streams": streams, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
     entries: dict[str, list[Entry]] = {}
@@ -55,7 +55,7 @@ async def streams_entries(
     return entries
 
 
-async def parked_streams(conn: Connection, target: Target) -> set[str]:
+async def parked_streams(conn: Reading, target: Target) -> set[str]:
     """The streams that are set aside."""
     params = {"build": target.build, "book": target.book}
     found = await conn.execute(sql.text("read/parked"), params)

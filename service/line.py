@@ -1,0 +1,194 @@
+"""One connection over which many questions are under way at once.
+
+Each is one statement, prepared once and sent without waiting for the answers to those before it
+(PostgreSQL's pipeline mode), so that those which come together travel together. The driver's
+connections answer one after the other, and what they add to a statement costs more than nearly all
+questions here take to be answered. Each statement is a transaction of its own: one that fails
+leaves the others alone.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import abc, pq
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq.abc import PGresult
+from psycopg.rows import DictRow
+
+from service.postgres import Connection
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_MOST_PREPARED = 500
+
+UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
+"""A statement could not be prepared by the question before, or what it gives has changed: the same
+question, asked again, is prepared anew."""
+
+
+class Statement(Struct, frozen=True):
+    """A statement with numbered placeholders, and the names of what goes into them."""
+
+    text: bytes
+    names: tuple[str, ...]
+
+
+@lru_cache(4096)
+def statement(text: str) -> Statement:
+    """A statement with named placeholders as the wire wants it."""
+    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
+    numbered = _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
+    return Statement(numbered.replace("%%", "%").encode(), names)
+
+
+class _Asked(Struct):
+    answer: asyncio.Future[list[DictRow]]
+    key: tuple[bytes, tuple[int, ...]]
+    transformer: abc.Transformer
+    name: bytes | None = None
+    prepares: bool = False
+    result: PGresult | None = None
+    error: Exception | None = None
+
+
+class Line:
+    """A connection that was opened for this alone.
+
+    Attributes:
+        closed: whether it was lost or closed.
+    """
+
+    closed: bool
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._wire = conn.pgconn
+        self._wire.nonblocking = 1
+        self._wire.enter_pipeline_mode()
+        self._loop = asyncio.get_running_loop()
+        self._asked: deque[_Asked] = deque()
+        self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        self._numbers = count()
+        self._leaving = self.closed = False
+        self._socket = self._wire.socket
+        self._loop.add_reader(self._socket, self._receive)
+
+    @property
+    def waiting(self) -> int:
+        """How many questions have no answer yet."""
+        return len(self._asked)
+
+    def ask(self, said: Statement, params: Mapping[str, Any]) -> asyncio.Future[list[DictRow]]:
+        """Send a statement; its rows come.
+
+        Raises:
+            psycopg.OperationalError: if the connection is lost.
+        """
+        transformer = Transformer(self._conn)
+        values = [params[name] for name in said.names]
+        dumped = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        key = (said.text, transformer.types or ())
+        asked = _Asked(self._loop.create_future(), key, transformer)
+        try:
+            self._send(asked, dumped, transformer.formats)
+        except psycopg.OperationalError as error:
+            self._lose(error)
+            raise
+        return asked.answer
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._lose(psycopg.OperationalError("the connection was closed"))
+
+    def _send(
+        self, asked: _Asked, dumped: Sequence[Any], formats: Sequence[pq.Format] | None
+    ) -> None:
+        text, types = asked.key
+        name = self._prepared.get(asked.key)
+        if name is None and len(self._prepared) < _MOST_PREPARED:
+            name = self._prepared[asked.key] = b"q%d" % next(self._numbers)
+            self._wire.send_prepare(name, text, types)
+            asked.prepares = True
+        if name is None:
+            self._wire.send_query_params(text, dumped, types, formats, pq.Format.BINARY)
+        else:
+            asked.name = name
+            self._wire.send_query_prepared(name, dumped, formats, pq.Format.BINARY)
+        self._wire.pipeline_sync()
+        self._asked.append(asked)
+        if not self._leaving:
+            self._leaving = True
+            # what is asked in the same moment leaves together
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._leaving = False
+        if self.closed:
+            return
+        try:
+            left = self._wire.flush()
+        except psycopg.OperationalError as error:
+            self._lose(error)
+            return
+        if left:
+            self._loop.add_writer(self._socket, self._flush)
+        else:
+            self._loop.remove_writer(self._socket)
+
+    def _receive(self) -> None:
+        try:
+            self._wire.consume_input()
+            while self._asked and not self._wire.is_busy():
+                result = self._wire.get_result()
+                if result is not None:
+                    self._take(result)
+        except psycopg.OperationalError as error:
+            self._lose(error)
+            return
+
+    def _take(self, result: PGresult) -> None:
+        asked = self._asked[0]
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            asked.result = result
+        elif result.status == pq.ExecStatus.COMMAND_OK:
+            asked.prepares = False
+        elif result.status == pq.ExecStatus.FATAL_ERROR:
+            asked.error = error_from_result(result)
+        elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+            self._asked.popleft()
+            self._answer(asked)
+
+    def _answer(self, asked: _Asked) -> None:
+        unprepared = asked.prepares or isinstance(asked.error, UNPREPARED)
+        if unprepared and self._prepared.get(asked.key) == asked.name:
+            self._prepared.pop(asked.key, None)
+        if asked.answer.cancelled():
+            return
+        if asked.error is not None or asked.result is None:
+            asked.answer.set_exception(asked.error or psycopg.InterfaceError("no rows came"))
+            return
+        result, transformer = asked.result, asked.transformer
+        transformer.set_pgresult(result)
+        names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
+        rows = transformer.load_rows(
+            0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
+        )
+        asked.answer.set_result(rows)
+
+    def _lose(self, error: Exception) -> None:
+        if not self.closed:
+            self.closed = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._wire.finish()
+        while self._asked:
+            answer = self._asked.popleft().answer
+            if not answer.done():
+                answer.set_exception(error)

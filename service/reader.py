@@ -1,0 +1,129 @@
+"""The lines over which the quick questions are asked, and what a reader of the read models needs.
+
+Behind a pooler there are no prepared statements and no pipelines: there, and for what may take
+long, the pool's connections serve.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, LiteralString, Protocol
+
+import psycopg
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composed
+
+from service.line import UNPREPARED, Line, statement
+from service.postgres import connect, is_away, pooled
+
+_LINES = 4
+
+
+class Found(Protocol):
+    """The rows of a statement."""
+
+    async def fetchall(self) -> list[DictRow]:
+        """All of them."""
+
+    async def fetchone(self) -> DictRow | None:
+        """The next one."""
+
+
+class Reading(Protocol):
+    """What a question is asked of: a connection, or a ``Reader``."""
+
+    async def execute(
+        self,
+        query: LiteralString | SQL | Composed,
+        params: Mapping[str, Any] | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool = False,
+    ) -> Found:
+        """The rows of one statement."""
+
+
+class Rows:
+    """Rows that have come."""
+
+    def __init__(self, rows: list[DictRow]) -> None:
+        self._rows = rows
+
+    async def fetchall(self) -> list[DictRow]:
+        """All of them."""
+        return self._rows
+
+    async def fetchone(self) -> DictRow | None:
+        """The first one."""
+        return self._rows[0] if self._rows else None
+
+
+class Reader:
+    """Some lines, opened when they are first needed and again when they are lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lines: list[Line] = []
+        self._opening: asyncio.Task[None] | None = None
+        self._pooled = False
+
+    async def ready(self) -> bool:
+        """Whether it can be asked; not behind a pooler.
+
+        Raises:
+            psycopg.OperationalError: if the database is away.
+        """
+        self._lines = [line for line in self._lines if not line.closed]
+        while len(self._lines) < _LINES and not self._pooled:
+            if self._opening is None:
+                self._opening = asyncio.create_task(self._open())
+            opening = self._opening
+            try:
+                await asyncio.shield(opening)
+            finally:
+                if opening.done() and self._opening is opening:
+                    self._opening = None
+        return not self._pooled
+
+    async def execute(
+        self,
+        query: LiteralString | SQL | Composed,
+        params: Mapping[str, Any] | None = None,
+        *,
+        prepare: bool | None = None,  # noqa: ARG002 - as a connection takes it
+        binary: bool = False,  # noqa: ARG002
+    ) -> Rows:
+        """The rows of one statement, a transaction of its own.
+
+        Raises:
+            psycopg.Error: what the database says of it.
+        """
+        text = query if isinstance(query, str) else query.as_string()
+        said = statement(text)
+        try:
+            return Rows(await self._line().ask(said, params or {}))
+        except psycopg.Error as error:
+            # a line may have been lost long ago: only now it is noticed
+            if not is_away(error) and not isinstance(error, UNPREPARED):
+                raise
+        await self.ready()
+        return Rows(await self._line().ask(said, params or {}))
+
+    def _line(self) -> Line:
+        return min(self._lines, key=_waiting)
+
+    def close(self) -> None:
+        """Close all lines."""
+        for line in self._lines:
+            line.close()
+
+    async def _open(self) -> None:
+        conn = await connect(self._url)
+        if pooled(conn):
+            self._pooled = True
+            await conn.close()
+        else:
+            self._lines.append(Line(conn))
+
+
+def _waiting(line: Line) -> int:
+    return line.waiting
