@@ -29,8 +29,8 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _MOST_PREPARED = 500
 
 UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
-"""A statement could not be prepared by the question before, or what it gives has changed: the same
-question, asked again, is prepared anew."""
+"""The question before could not prepare the statement, or what it gives has changed: asked again
+unprepared, the same question is answered, or told what is wrong with it."""
 
 
 class Statement(Struct, frozen=True):
@@ -85,7 +85,9 @@ class Line:
         """How many questions have no answer yet."""
         return len(self._asked)
 
-    def ask(self, said: Statement, params: Mapping[str, Any]) -> asyncio.Future[list[DictRow]]:
+    def ask(
+        self, said: Statement, params: Mapping[str, Any], *, prepared: bool = True
+    ) -> asyncio.Future[list[DictRow]]:
         """Send a statement; its rows come.
 
         Raises:
@@ -97,7 +99,7 @@ class Line:
         key = (said.text, transformer.types or ())
         asked = _Asked(self._loop.create_future(), key, transformer)
         try:
-            self._send(asked, dumped, transformer.formats)
+            self._send(asked, dumped, transformer.formats, prepared=prepared)
         except psycopg.OperationalError as error:
             self._lose(error)
             raise
@@ -108,11 +110,16 @@ class Line:
         self._lose(psycopg.OperationalError("the connection was closed"))
 
     def _send(
-        self, asked: _Asked, dumped: Sequence[Any], formats: Sequence[pq.Format] | None
+        self,
+        asked: _Asked,
+        dumped: Sequence[Any],
+        formats: Sequence[pq.Format] | None,
+        *,
+        prepared: bool,
     ) -> None:
         text, types = asked.key
-        name = self._prepared.get(asked.key)
-        if name is None and len(self._prepared) < _MOST_PREPARED:
+        name = self._prepared.get(asked.key) if prepared else None
+        if prepared and name is None and len(self._prepared) < _MOST_PREPARED:
             name = self._prepared[asked.key] = b"q%d" % next(self._numbers)
             self._wire.send_prepare(name, text, types)
             asked.prepares = True

@@ -105,8 +105,9 @@ class Reader:
             # a line may have been lost long ago: only now it is noticed
             if not is_away(error) and not isinstance(error, UNPREPARED):
                 raise
+            prepared = not isinstance(error, UNPREPARED)
         await self.ready()
-        return Rows(await self._line().ask(said, params or {}))
+        return Rows(await self._line().ask(said, params or {}, prepared=prepared))
 
     def _line(self) -> Line:
         return min(self._lines, key=_waiting)

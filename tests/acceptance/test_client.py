@@ -1,6 +1,7 @@
 """A Python client that is generated from the OpenAPI document, and walks through the whole API."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,12 +33,14 @@ def package(
 ) -> Iterator[ModuleType]:
     here = tmp_path_factory.mktemp("client")
     (here / "openapi.json").write_text(json.dumps(document))
+    # it looks for the formatter beside itself, also where the environment is not activated
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("openapi-python-client")), "generate",
             "--path", "openapi.json", "--output-path", NAME, "--meta", "none", "--fail-on-warning",
         ],
-        cwd=here, capture_output=True, text=True, check=False, timeout=120,
+        cwd=here, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(here))
