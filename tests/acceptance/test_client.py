@@ -40,7 +40,8 @@ def package(
             str(Path(sys.executable).with_name("openapi-python-client")), "generate",
             "--path", "openapi.json", "--output-path", NAME, "--meta", "none", "--fail-on-warning",
         ],
-        cwd=here, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=120,
+        cwd=here, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+        timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(here))
