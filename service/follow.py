@@ -5,6 +5,7 @@ import signal
 from collections.abc import Mapping
 
 import structlog
+import uvloop
 
 from service import notices
 from service.builds import missing
@@ -22,7 +23,7 @@ _log = structlog.get_logger(__name__)
 def run(settings: Settings, url: str) -> None:
     """Follow until SIGTERM, or until whoever started us is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_until_stopped(settings, url))
+    uvloop.run(_until_stopped(settings, url))
 
 
 async def _until_stopped(settings: Settings, url: str) -> None:
