@@ -28,11 +28,12 @@ create table store.event (
 );
 
 -- A delivery is known by the sender's id and its body: the same id may come with another body.
--- Of the id its number, since an index holds no text of some 2,700 bytes, and such an event would be
--- refused for ever. Two ids of one body could share a number, and the later event be refused: once in
--- 2^64 pairs that have their body in common, to the byte, and only who has the secret can seek it.
+-- Of the id its beginning, since an index holds no text of some 2,700 bytes, and such an event would
+-- be refused for ever; its number tells apart what begins alike. Two such ids could share a number:
+-- once in 2^64 pairs that have their body in common, and only who has the secret can seek it.
+-- The beginning leads, because the provider's ids begin with their time: new ones are neighbours.
 create unique index event_identity
-    on store.event (book, store.key(book, webhook_id), body_sha256);
+    on store.event (book, left(webhook_id, 100), body_sha256, store.key(book, webhook_id));
 
 -- The end of each book: the writer locks its row, so positions are dense and in commit order.
 create table store.head (
