@@ -98,24 +98,25 @@ def evolve(state: State | None, seen: Payload) -> State:
     ends, days = seen.cancel_at_next_billing_date, seen.trial_period_days
     interval, count = seen.payment_frequency_interval, seen.payment_frequency_count
     amount = seen.recurring_pre_tax_amount
+    # in the order of the fields: by their names it would take three times as long
     return State(
-        id=seen.id,
-        customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
-        product_id=seen.product_id or known.product_id,
-        created_at=seen.created_at or known.created_at,
-        previous_billing_date=seen.previous_billing_date or known.previous_billing_date,
-        next_billing_date=seen.next_billing_date or known.next_billing_date,
-        cancel_at_next_billing_date=known.cancel_at_next_billing_date if ends is None else ends,
-        cancelled_at=seen.cancelled_at,
-        expires_at=seen.expires_at,
-        past_due_ends_at=seen.past_due_ends_at,
-        trial_period_days=known.trial_period_days if days is None else days,
-        quantity=known.quantity if seen.quantity is None else seen.quantity,
-        recurring_pre_tax_amount=known.recurring_pre_tax_amount if amount is None else amount,
-        currency=seen.currency or known.currency,
-        payment_frequency_interval=interval or known.payment_frequency_interval,
-        payment_frequency_count=known.payment_frequency_count if count is None else count,
-        payment_id=seen.payment_id or known.payment_id,
+        seen.id,
+        seen.customer.customer_id if seen.customer else known.customer_id,
+        seen.product_id or known.product_id,
+        seen.created_at or known.created_at,
+        seen.previous_billing_date or known.previous_billing_date,
+        seen.next_billing_date or known.next_billing_date,
+        known.cancel_at_next_billing_date if ends is None else ends,
+        seen.cancelled_at,
+        seen.expires_at,
+        seen.past_due_ends_at,
+        known.trial_period_days if days is None else days,
+        known.quantity if seen.quantity is None else seen.quantity,
+        known.recurring_pre_tax_amount if amount is None else amount,
+        seen.currency or known.currency,
+        interval or known.payment_frequency_interval,
+        known.payment_frequency_count if count is None else count,
+        seen.payment_id or known.payment_id,
     )
 
 

@@ -184,5 +184,32 @@ def told(category: str, kind: str, snapshots: list[dict[str, Any]]) -> Any:  # n
     return fold(entries)[0].state
 
 
+@EVERY
+def test_each_field_of_a_state_is_the_one_of_that_name(aggregate: Aggregate) -> None:
+    payload: Any = aggregate.payload
+    values = {
+        field.encode_name: value
+        for number, field in enumerate(msgspec.structs.fields(payload), 1)
+        for value in (at(number).isoformat(), f"text {number}", number, number % 2 == 0)
+        if _fits(value, field.type)
+    }
+    seen = msgspec.convert({**IDENTITY.get(aggregate.category, {"id": "i"}), **values}, payload)
+    state = aggregate.evolve(None, seen)
+    shared = {*seen.__struct_fields__} & {*state.__struct_fields__} - {"id"}
+    told = {name for name in shared if getattr(seen, name) is not None}
+    assert {name: getattr(state, name) for name in told} == {
+        name: getattr(seen, name) for name in told
+    }
+    assert len({str(getattr(seen, name)) for name in told}) > len(told) / 2
+
+
+def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def test_every_category_of_the_walks_exists() -> None:
     assert IDENTITY.keys() <= BY_CATEGORY.keys()
