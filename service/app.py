@@ -120,7 +120,11 @@ def build(
             app.state.pool = connections
             app.state.reader = Reader(url)
             async with _running(app.state, settings, url, notifier) as tasks:
-                for seconds, what in ((1.0, refusals), (5.0, PoolUse()), (30.0, keyring)):
+                for seconds, what in (
+                    (1.0, refusals),
+                    (5.0, PoolUse(app.state.reader)),
+                    (30.0, keyring),
+                ):
                     name = type(what).__name__.lower()
                     flushing = flush_every(seconds, name, what.flush, connections)
                     tasks.append(asyncio.create_task(flushing, name=name))

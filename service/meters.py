@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from service.postgres import Pool
+from service.reader import Reader
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -77,6 +78,16 @@ class _Meters:
                 ("errors", "Connections that were asked for and not to be had in time."),
             )
         )
+        self.statements, self.under_way = (
+            Counter(f"daybook_questions_{name}", text, registry=registry)
+            for name, text in (
+                (
+                    "statements",
+                    "Statements of quick questions, which share 4 connections a worker.",
+                ),
+                ("seconds", "How long they were under way, in all."),
+            )
+        )
         if _DIRECTORY in os.environ:
             self.registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
@@ -108,12 +119,18 @@ def refused(book: str, reason: str) -> None:
 
 
 class PoolUse:
-    """Counts what a pool tells of itself."""
+    """Counts what a pool, and the reader beside it, tell of themselves."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def flush(self, pool: Pool) -> None:
-        """Add what was asked of the pool since the last time."""
+        """Add what was asked of them since the last time."""
         told, meters = pool.pop_stats(), _meters()
         meters.asked.inc(told.get("requests_num", 0))
         meters.waited.inc(told.get("requests_wait_ms", 0) / 1000)
         meters.used.inc(told.get("usage_ms", 0) / 1000)
         meters.failed.inc(told.get("requests_errors", 0))
+        use = self._reader.pop_use()
+        meters.statements.inc(use.statements)
+        meters.under_way.inc(use.seconds)

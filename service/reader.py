@@ -5,14 +5,15 @@ long, the pool's connections serve.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
-from typing import Any, LiteralString, Protocol
+from typing import Any, LiteralString, NamedTuple, Protocol
 
 import psycopg
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from service.line import UNPREPARED, Line, statement
+from service.line import UNPREPARED, Line, Statement, statement
 from service.postgres import connect, is_away, pooled
 
 _LINES = 4
@@ -57,6 +58,13 @@ class Rows:
         return self._rows[0] if self._rows else None
 
 
+class Use(NamedTuple):
+    """How many statements were answered, and how long they were under way in all."""
+
+    statements: int
+    seconds: float
+
+
 class Reader:
     """Some lines, opened when they are first needed and again when they are lost."""
 
@@ -65,6 +73,12 @@ class Reader:
         self._lines: list[Line] = []
         self._opening: asyncio.Task[None] | None = None
         self._pooled = False
+        self._use = Use(0, 0.0)
+
+    def pop_use(self) -> "Use":
+        """What was asked since the last time."""
+        use, self._use = self._use, Use(0, 0.0)
+        return use
 
     async def ready(self) -> bool:
         """Whether it can be asked; not behind a pooler.
@@ -97,17 +111,22 @@ class Reader:
         Raises:
             psycopg.Error: what the database says of it.
         """
-        text = query if isinstance(query, str) else query.as_string()
-        said = statement(text)
+        said = statement(query if isinstance(query, str) else query.as_string())
+        began = time.perf_counter()
+        rows = await self._answer(said, params or {})
+        self._use = Use(self._use.statements + 1, self._use.seconds + time.perf_counter() - began)
+        return Rows(rows)
+
+    async def _answer(self, said: Statement, params: Mapping[str, Any]) -> list[DictRow]:
         try:
-            return Rows(await self._line().ask(said, params or {}))
+            return await self._line().ask(said, params)
         except psycopg.Error as error:
             # a line may have been lost long ago: only now it is noticed
             if not is_away(error) and not isinstance(error, UNPREPARED):
                 raise
             prepared = not isinstance(error, UNPREPARED)
         await self.ready()
-        return Rows(await self._line().ask(said, params or {}, prepared=prepared))
+        return await self._line().ask(said, params, prepared=prepared)
 
     def _line(self) -> Line:
         return min(self._lines, key=_waiting)

@@ -102,6 +102,7 @@ def test_every_worker_tells_of_all(serving: tuple[Service, str], scratch: Path) 
         names = {name for name, _ in told}
         assert "cus_secret" not in str(told)
         assert "daybook_pool_usage_seconds_total" in names
+        assert "daybook_questions_seconds_total" in names
 
 
 def test_without_the_database_it_tells_what_needs_none(scratch: Path) -> None:
