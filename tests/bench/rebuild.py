@@ -29,7 +29,8 @@ def run() -> None:
     table = Table("", "events/s", "of COPY", "s", "where", "peak MiB")
     with server() as url:
         asyncio.run(fill(url, EVENTS))
-        raw = _copied(url)
+        # the first reading marks every row as committed, which is the writer's work
+        raw = min(_copied(url) for _ in range(2))
         table.add_row("COPY store.event TO STDOUT, read by one client", *_rate(raw, raw), "", "")
         for name, chosen in (("all read models", PROJECTIONS), ("states alone", _STATES)):
             seconds, phases, peak = _rebuilt(url, chosen)
