@@ -27,6 +27,7 @@ from service.postgres import Connection
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _MOST_PREPARED = 500
+_FRESH_SECONDS = 10.0
 
 UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
 """The question before could not prepare the statement, or what it gives has changed: asked again
@@ -76,6 +77,7 @@ class Line:
         self._asked: deque[_Asked] = deque()
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._numbers = count()
+        self._fresh_until = self._loop.time() + _FRESH_SECONDS
         self._leaving = self.closed = False
         self._socket = self._wire.socket
         self._loop.add_reader(self._socket, self._receive)
@@ -99,6 +101,8 @@ class Line:
         key = (said.text, transformer.types or ())
         asked = _Asked(self._loop.create_future(), key, transformer)
         try:
+            if self._loop.time() > self._fresh_until:
+                self._forget()
             self._send(asked, dumped, transformer.formats, prepared=prepared)
         except psycopg.OperationalError as error:
             self._lose(error)
@@ -128,6 +132,18 @@ class Line:
         else:
             asked.name = name
             self._wire.send_query_prepared(name, dumped, formats, pq.Format.BINARY)
+        self._leave(asked)
+
+    def _forget(self) -> None:
+        # a plan that was made while a table was small would be kept while it grows
+        self._fresh_until = self._loop.time() + _FRESH_SECONDS
+        self._prepared.clear()
+        nobody = self._loop.create_future()
+        nobody.cancel()
+        self._wire.send_query_params(b"deallocate all", None)
+        self._leave(_Asked(nobody, (b"", ()), Transformer(self._conn)))
+
+    def _leave(self, asked: _Asked) -> None:
         self._wire.pipeline_sync()
         self._asked.append(asked)
         if not self._leaving:

@@ -113,3 +113,13 @@ async def test_a_plan_that_no_longer_fits_is_made_anew(database_url: str, one_li
         assert await value(one_line, "select * from read.odd") == 1
         await conn.execute("alter table read.odd add column other int")
         assert await value(one_line, "select * from read.odd") == 1
+
+
+async def test_no_plan_is_kept_for_long(one_line: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_FRESH_SECONDS", 0.0)
+    when = "select prepare_time as value from pg_prepared_statements order by 1 limit 1"
+    # the first one finds the line as it was opened
+    await value(one_line, "select 1 as value")
+    one_line._lines[0]._fresh_until = 0.0
+    times = await asyncio.gather(*(value(one_line, when) for _ in range(5)))
+    assert len(set(times)) == 5
