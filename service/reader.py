@@ -87,15 +87,12 @@ class Reader:
             psycopg.OperationalError: if the database is away.
         """
         self._lines = [line for line in self._lines if not line.closed]
-        while len(self._lines) < _LINES and not self._pooled:
-            if self._opening is None:
-                self._opening = asyncio.create_task(self._open())
-            opening = self._opening
-            try:
-                await asyncio.shield(opening)
-            finally:
-                if opening.done() and self._opening is opening:
-                    self._opening = None
+        if len(self._lines) < _LINES and self._opening is None and not self._pooled:
+            # the others are opened meanwhile, one after the other
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        if not self._lines and self._opening is not None:
+            await asyncio.shield(self._opening)
         return not self._pooled
 
     async def execute(
@@ -129,12 +126,22 @@ class Reader:
         return await self._line().ask(said, params, prepared=prepared)
 
     def _line(self) -> Line:
+        if not self._lines:
+            raise psycopg.OperationalError("no connection is open")
         return min(self._lines, key=_waiting)
 
     def close(self) -> None:
         """Close all lines."""
+        if self._opening is not None:
+            self._opening.cancel()
         for line in self._lines:
             line.close()
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._opening = None
+        if not opening.cancelled():
+            # whoever waits is told; nobody may wait
+            opening.exception()
 
     async def _open(self) -> None:
         conn = await connect(self._url)

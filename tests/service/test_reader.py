@@ -90,6 +90,21 @@ async def test_a_lost_line_is_opened_again(one_line: Reader, conn: Connection) -
     assert await asked not in {first, second}
 
 
+async def test_several_lines_are_opened_and_share_what_is_asked(database_url: str) -> None:
+    made = Reader(database_url)
+    mine = "select pg_backend_pid() as value from pg_sleep(0.2)"
+    while len(made._lines) < reader._LINES:
+        assert await made.ready()
+        await asyncio.sleep(0.01)
+    answered = await asyncio.gather(*(value(made, mine) for _ in range(reader._LINES)))
+    assert len(set(answered)) == reader._LINES
+    # all of them are lost at once
+    for one in made._lines:
+        one.close()
+    assert await value(made, mine) not in answered
+    made.close()
+
+
 async def test_while_the_database_is_away_it_says_so() -> None:
     away = Reader("postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(psycopg.OperationalError):
