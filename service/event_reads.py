@@ -31,6 +31,13 @@ from service.sql import text
 from service.store import recorded
 from service.streams import Target, stream_entries
 
+_NAMES = ("type", "stream", "customer_id")
+_OF_STREAMS = SQL(
+    "(store.key(i.book, i.stream) ="
+    " any(array(select store.key(%(book)s, s) from unnest(%(streams)s::text[]) s))"
+    " and i.stream = any(%(streams)s))"
+)
+
 
 async def history(  # noqa: PLR0913 - a page is asked for by this much
     conn: Reading,
@@ -210,14 +217,6 @@ def _named(name: str) -> Composable:
     return SQL(
         "(store.key(i.book, i.{column}) = store.key(%(book)s, {value}) and i.{column} = {value})"
     ).format(**parts)
-
-
-_NAMES = ("type", "stream", "customer_id")
-_OF_STREAMS = SQL(
-    "(store.key(i.book, i.stream) ="
-    " any(array(select store.key(%(book)s, s) from unnest(%(streams)s::text[]) s))"
-    " and i.stream = any(%(streams)s))"
-)
 
 
 def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
