@@ -5,7 +5,6 @@ import signal
 from collections.abc import Mapping
 
 import structlog
-import uvloop
 
 from service import notices
 from service.builds import missing
@@ -23,7 +22,7 @@ _log = structlog.get_logger(__name__)
 def run(settings: Settings, url: str) -> None:
     """Follow until SIGTERM, or until whoever started us is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    uvloop.run(_until_stopped(settings, url))
+    asyncio.run(_until_stopped(settings, url))
 
 
 async def _until_stopped(settings: Settings, url: str) -> None:
