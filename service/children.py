@@ -39,8 +39,13 @@ class Children:
         self._jobs = jobs
         self._ended = threading.Event()
         self._turn = threading.Lock()
-        self._running = {name: _started(name, job) for name, job in jobs.items()}
+        self._running: dict[str, SpawnProcess] = {}
         self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Start all of them."""
+        for name in self._jobs:
+            self._start(name)
         self._watcher.start()
 
     def signal(self, number: int) -> None:
@@ -60,7 +65,7 @@ class Children:
         self.end()
         with self._turn:
             deadline = time.monotonic() + GRACE_SECONDS
-            for child in self._running.values():
+            for child in [one for one in self._running.values() if one.pid is not None]:
                 child.join(max(0.0, deadline - time.monotonic()))
                 if child.is_alive():
                     child.kill()
@@ -74,7 +79,12 @@ class Children:
                     self._ended.wait(_RESTART_SECONDS)
                     with self._turn:
                         if not self._ended.is_set():
-                            self._running[name] = _started(name, self._jobs[name])
+                            self._start(name)
+
+    def _start(self, name: str) -> None:
+        # known before it runs: a signal that ends us meanwhile must find it
+        self._running[name] = child = _process(name, self._jobs[name])
+        child.start()
 
 
 @contextmanager
@@ -82,18 +92,16 @@ def beside(jobs: Mapping[str, Job]) -> Iterator[Children]:
     """Run the jobs, each in a process of its own, until the block is left."""
     children = Children(jobs)
     try:
+        children.start()
         yield children
     finally:
         children.stop()
 
 
-def _started(name: str, job: Job) -> SpawnProcess:
+def _process(name: str, job: Job) -> SpawnProcess:
     # spawned and not forked: the parent has threads
-    child = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(job,), name=f"daybook {name}"
-    )
-    child.start()
-    return child
+    context = multiprocessing.get_context("spawn")
+    return context.Process(target=_work, args=(job,), name=f"daybook {name}")
 
 
 def _work(job: Job) -> None:
