@@ -51,8 +51,7 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
         Problem: ``invalid-parameter``; ``behind`` where the read models do not come to the position
             that is asked for.
     """
-    given = asked(request, parameters_of(request.route_handler.opt))
-    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
+    given = await _given(request)
     async with request.app.state.pool.connection() as conn:
         yield conn, given
 
@@ -65,8 +64,7 @@ async def quickly(request: Asking) -> AsyncIterator[tuple[Reading, dict[str, Any
         async with asking(request) as asked_alone:
             yield asked_alone
         return
-    given = asked(request, parameters_of(request.route_handler.opt))
-    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
+    given = await _given(request)
     yield reader, given
 
 
@@ -82,6 +80,13 @@ def taking(
     """
     every = (MIN_POSITION, STALE)
     return {"parameters": (*parameters, *every), "answer": answer, "scope": scope}
+
+
+async def _given(request: Asking) -> dict[str, Any]:
+    """The parameters, when the read models reflect the position that they may ask for."""
+    given = asked(request, parameters_of(request.route_handler.opt))
+    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
+    return given
 
 
 async def _reach(request: Asking, position: int | None, *, stale: bool) -> None:
