@@ -147,9 +147,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     steps: list[Step] = []
     for index, entry in enumerate(ordered):
         again = fact is not None and _same_fact(entry.key, fact)
-        late, revision = marks[index] if marks else (False, again)
-        if marks and memo is not None:
-            revision = revision or _same_fact(entry.key, memo.last)
+        late, revision = bool(marks) and marks[index], entry.event.revision > 0
         prior, state = state, evolve(state, entry.payload)
         step = _step(
             life, status, ordered, index, fact is None, again, late, revision, prior, state
@@ -179,21 +177,15 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
 
 def _same_fact(key: Key, other: Key) -> bool:
     """Whether two entries tell of the same fact, which has one place in the order."""
-    return key[2] == other[2] and key[:2] == other[:2]
+    return key[3] == other[3] and key[:2] == other[:2]
 
 
-def _marks(ordered: Sequence[Entry]) -> list[tuple[bool, bool]]:
-    """Which entries are late, and which are revisions; nothing where they came in their order.
-
-    An entry that came in order is a revision where it tells the fact of the one before it.
-    """
+def _marks(ordered: Sequence[Entry]) -> list[bool]:
+    """Which entries are late; nothing where they came in their order."""
     positions = [entry.event.position for entry in ordered]
     if all(map(lt, positions, positions[1:])):
         return []
-    firsts: dict[tuple[Any, ...], int] = {}
-    for entry, position in zip(ordered, positions, strict=True):
-        firsts[entry.key[:3]] = min(position, firsts.get(entry.key[:3], position))
-    marks: list[tuple[bool, bool]] = []
+    marks: list[bool] = []
     # the lowest position of what happened later; what happened in the same instant is not later
     lowest = same = positions[-1]
     latest = instant = ordered[-1].occurred_at
@@ -202,7 +194,7 @@ def _marks(ordered: Sequence[Entry]) -> list[tuple[bool, bool]]:
             lowest, instant = min(lowest, same), entry.occurred_at
         late = instant != latest and position > lowest
         same = min(same, position)
-        marks.append((late, firsts[entry.key[:3]] != position))
+        marks.append(late)
     return marks[::-1]
 
 

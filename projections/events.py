@@ -41,7 +41,10 @@ def row(done: Step | Entry) -> Row:
     position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
     customer = entry.customer.customer_id if entry.customer else None
     if not isinstance(done, Step):
-        return Row(position, stream, customer, kind, at, done.verdict or "unknown")
+        revision = entry.event.revision > 0
+        return Row(
+            position, stream, customer, kind, at, done.verdict or "unknown", revision=revision
+        )
     took = Row(
         position, stream, customer, kind, at, done.verdict, done.before, done.after,
         done.newer, done.late, done.revision,

@@ -109,7 +109,7 @@ class _Sorted:
         quick = read_at_once(event.body, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, at, payload = quick
-            key = (at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+            key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload)
             return
         entry = read(event, self.part.business_id)

@@ -168,7 +168,7 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         verdict=known.get("verdict"),
         newer=known.get("newer", False),
         late=known.get("late", False),
-        revision=known.get("revision", False),
+        revision=stored["revision"] > 0,
         position=str(checkpoint_of(rows)),
     )
 

@@ -1,11 +1,13 @@
 """Histories as the provider tells them: facts in the world, each rendered and sent later."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.events import Event
 from domain.machine import SILENT, Lifecycle
@@ -73,10 +75,12 @@ def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True
 
 def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
     """The events, recorded in this order."""
-    return tuple(
-        Event(n, e.webhook_id, e.sent_at, e.recorded_at, e.body_sha256, e.body)
-        for n, e in enumerate(events, start=1)
-    )
+    tellings: Counter[str] = Counter()
+    kept: list[Event] = []
+    for position, e in enumerate(events, start=1):
+        kept.append(replace(e, position=position, revision=tellings[e.webhook_id]))
+        tellings[e.webhook_id] += 1
+    return tuple(kept)
 
 
 def _status_at(world: Sequence[Fact], number: int, second: float) -> str:

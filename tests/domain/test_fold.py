@@ -178,7 +178,9 @@ def test_a_three_d_secure_challenge_is_no_alarm() -> None:
 
 def test_a_revision_brings_a_snapshot_and_no_second_step() -> None:
     first = entry("dispute.opened", "opened", 0, position=1, webhook_id="m", amount="100")
-    second = entry("dispute.opened", "opened", 0, sent=60, position=2, webhook_id="m", amount="90")
+    second = entry(
+        "dispute.opened", "opened", 0, sent=60, position=2, webhook_id="m", revision=1, amount="90"
+    )
     folded, steps = fold([first, second])
     assert [(s.verdict, s.revision) for s in steps] == [("applied", False), ("confirmed", True)]
     assert folded.state.amount == 90
