@@ -1,0 +1,258 @@
+"""What is wrong with the fold's answer to a history, by the truth that the simulator knows."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, NamedTuple
+
+from domain.events import Entry
+from domain.fold import Fold, Step, fold
+from tests.domain import readings
+from tests.simulator import oracles
+from tests.simulator.deliveries import Delivery, Rendering, latest_rendered, record
+from tests.simulator.entitlement import entitled
+from tests.simulator.history import History
+
+_SILENT = ("license_key", "payment")
+"""The provider changes these without an event."""
+
+_PINNED = timedelta(seconds=4)
+_DENYING = ("paused", "expired", "failed")
+
+
+class Told(NamedTuple):
+    """A stream as it was recorded, understood and folded."""
+
+    name: str
+    category: str
+    deliveries: list[Delivery]
+    entries: list[Entry]
+    folded: Fold[Any]
+    steps: list[Step]
+
+
+def complaints(history: History) -> Iterator[str]:
+    """All that is wrong, each with the property that it breaks in front."""
+    streams = [_told(history, name, found) for name, found in _entries(history).items()]
+    for stream in streams:
+        yield from _order(history.rng, stream)
+        if stream.category == "credit":
+            yield from _credit(history, stream)
+        elif history.complete:
+            yield from _final(history, stream)
+        else:
+            yield from _followed(history, stream)
+    if history.complete:
+        yield from _past(history, streams)
+        yield from _access(history, streams)
+    elif streams:
+        yield from _paid(history, streams)
+    yield from _replayed(history, streams)
+
+
+def _entries(history: History) -> dict[str, list[Entry]]:
+    return readings.entries(history.recorded)
+
+
+def _told(history: History, name: str, entries: list[Entry]) -> Told:
+    category = name.partition("-")[0]
+    folded, steps = fold(entries)
+    deliveries = [history.recorded[entry.event.position - 1] for entry in entries]
+    return Told(name, category, deliveries, entries, folded, steps)
+
+
+def _order(rng: Random, stream: Told) -> Iterator[str]:
+    """Neither the order of arrival nor batches change what is concluded."""
+    meant = readings.conclusion(stream.folded, stream.steps)
+    shuffled = [*stream.entries]
+    rng.shuffle(shuffled)
+    if readings.conclusion(*fold(readings.renumbered(shuffled))) != meant:
+        yield f"order: {stream.name} depends on the order of arrival"
+    if readings.conclusion(*readings.in_batches(rng, stream.entries)) != meant:
+        yield f"batches: {stream.name} depends on batches"
+
+
+def _credit(history: History, stream: Told) -> Iterator[str]:
+    rows = history.world.of("credit")
+    state = stream.folded.state
+    if not history.complete or oracles.is_circular(rows):
+        return
+    balance, overage = oracles.credit(rows)
+    seen = Decimal(state.balance), Decimal(state.overage or 0), state.gaps
+    if seen != (balance, overage, 0):
+        yield f"credit: balance, overage, gaps are {seen}, not {(balance, overage, 0)}"
+
+
+def _final(history: History, stream: Told) -> Iterator[str]:
+    """On a complete history the end is the truth, and nobody is alarmed."""
+    resource = history.world.resources[stream.name]
+    newest = latest_rendered(stream.deliveries)
+    truth = oracles.shown(history.world, stream.deliveries)
+    status, seen = oracles.status_of(truth), stream.folded.status
+    if stream.category not in _SILENT or oracles.tells_all(history.world, stream.deliveries):
+        if seen != status:
+            yield f"final status: {stream.name} is {seen}, not {status}"
+        elif stream.category not in _SILENT:
+            yield from _since(stream, oracles.since(resource, newest.version))
+        yield from _fields(history, stream, truth)
+    if not oracles.opens_again(history.world, stream.name):
+        yield from (f"alarm: {stream.name} {alarm}" for alarm in readings.alarms(stream.steps))
+    if readings.other(stream.folded) is not None:
+        yield f"alarm: {stream.name} may also be {readings.other(stream.folded)}"
+
+
+def _since(stream: Told, truth: datetime) -> Iterator[str]:
+    if abs(stream.folded.since - truth) > readings.SECONDS:
+        yield f"since: {stream.name} is so since {stream.folded.since}, not {truth}"
+
+
+def _fields(history: History, stream: Told, truth: dict[str, Any]) -> Iterator[str]:
+    meant = dict(truth)
+    if stream.category == "subscription":
+        meant["payment_id"] = oracles.last_renewal(history.world, stream.name)
+        if all(history.world.facts[one.fact].anonymous for one in stream.deliveries):
+            meant["customer_id"] = None
+    found = readings.differences(stream.category, stream.folded.state, meant)
+    yield from (f"final fields: {stream.name} {difference}" for difference in found)
+
+
+def _past(history: History, streams: Sequence[Told]) -> Iterator[str]:
+    """What was rendered within seconds tells the past as it was."""
+    if history.rendering == Rendering.AT_EVERY_ATTEMPT:
+        return
+    for moment in _moments(history, 3):
+        for stream in streams:
+            if stream.category in (*_SILENT, "credit", "refund"):
+                continue
+            folded = readings.past(stream.entries, moment)
+            seen = None if folded is None else folded.status
+            truth = oracles.status_at(history.world, stream.name, moment)
+            if seen != truth:
+                yield f"as of: {stream.name} was {seen} at {moment}, not {truth}"
+    for moment in oracles.month_ends(history.world):
+        if oracles.settled(history.world, moment):
+            for stream in streams:
+                if stream.category == "subscription":
+                    yield from _revenue(history, stream, moment)
+
+
+def _revenue(history: History, stream: Told, moment: datetime) -> Iterator[str]:
+    truth = oracles.mrr(history.world, stream.name, moment)
+    meant = {currency: round(amount) for currency, amount in truth.items()}
+    seen = readings.revenue(stream.steps, moment)
+    if seen != meant:
+        yield f"revenue: {stream.name} brought {seen} at {moment}, not {meant}"
+
+
+def _access(history: History, streams: Sequence[Told]) -> Iterator[str]:
+    """Whoever is entitled by the truth comes in, and nobody else."""
+    if history.rendering == Rendering.AT_EVERY_ATTEMPT:
+        return
+    for moment in _moments(history, 2):
+        truth = entitled(history.world, moment)
+        folds = [
+            (one.category, folded)
+            for one in streams
+            if (folded := readings.past(one.entries, moment)) is not None
+        ]
+        seen = readings.entitled(folds, moment)
+        if None not in {seen, truth} and seen != truth:
+            yield f"access: {seen} at {moment}, not {truth}"
+
+
+def _followed(history: History, stream: Told) -> Iterator[str]:
+    """The newest snapshot is followed where its sending shows that it is the newest."""
+    newest = latest_rendered(stream.deliveries)
+    if newest.sent_at - newest.timestamp > _PINNED or stream.category in _SILENT:
+        return
+    status = oracles.status_of(oracles.shown(history.world, stream.deliveries))
+    if status not in {stream.folded.status, readings.other(stream.folded)}:
+        yield f"followed: {stream.name} is {stream.folded.status}, not {status}"
+
+
+def _paid(history: History, streams: Sequence[Told]) -> Iterator[str]:
+    """Nobody is denied of whom the book holds a payment for the moment."""
+    moment = history.end + timedelta(days=history.rng.choice((0, 1, 7, 20)))
+    folded = {one.name: one.folded for one in streams}
+    if readings.entitled([(one.category, one.folded) for one in streams], moment) is not False:
+        return
+    for stream in streams:
+        row = oracles.shown(history.world, stream.deliveries)
+        paid = [one for one in stream.deliveries if one.type == "payment.succeeded"]
+        if stream.category != "payment" or not paid or not oracles.kept(history.world, stream.name):
+            continue
+        at = history.world.facts[paid[0].fact].at
+        for period in row.get("service_periods", ()):
+            name = f"subscription-{period['subscription_id']}"
+            status = folded[name].status if name in folded else None
+            since = folded[name].since if name in folded else at
+            covers = period["starts_at"] <= moment < period["ends_at"]
+            if covers and status not in _DENYING and at >= since + readings.SECONDS:
+                yield f"paid: denied at {moment}, {status} since {since}, paid by {stream.name}"
+
+
+def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
+    """A replay after everything restates nothing; it is followed where it shows to be newer."""
+    if not streams:
+        return
+    stream = history.rng.choice(streams)
+    before = _answers(history, stream)
+    number = history.rng.choice(stream.deliveries).fact
+    known = [one for one in stream.deliveries if one.fact == number]
+    replays = history.replay(number)
+    history.recorded = record([*history.recorded, *replays])
+    entries = _entries(history)[stream.name]
+    if len(entries) == len(stream.entries) or stream.category == "credit":
+        return
+    again = _told(history, stream.name, entries)
+    if history.complete and _answers(history, again) != before:
+        yield f"restated: {stream.name} by the replay of fact {number}"
+    elif history.complete:
+        yield from _final(history, again)
+    if history.complete or not history.sender.renews:
+        return
+    replay = replays[-1]
+    truth = history.world.resources[stream.name].versions[replay.version].fields
+    status = oracles.status_of(truth)
+    newer = replay.timestamp != known[0].timestamp or all(
+        one.version != replay.version and _row(history, one) != truth for one in known
+    )
+    if again.folded.status != status and (newer or readings.other(again.folded) != status):
+        clear = "" if newer else " (unclear)"
+        yield f"replay{clear}: {stream.name} is {again.folded.status}, not {status}"
+    elif newer:
+        yield from (f"replay {one}" for one in _fields(history, again, truth))
+
+
+def _row(history: History, one: Delivery) -> dict[str, Any]:
+    return history.world.resources[one.stream].versions[one.version].fields
+
+
+def _answers(history: History, stream: Told) -> list[object]:
+    """What is said of the past."""
+    rng = Random(history.seed)
+    facts = [fact.at for fact in history.world.facts_of(stream.name)] or [history.end]
+    moments = [rng.choice(facts) + timedelta(seconds=rng.uniform(10, 10**5)) for _ in range(2)]
+    moments = [moment for moment in moments if moment <= history.end]
+    answers: list[object] = []
+    for moment in moments:
+        folded = readings.past(stream.entries, moment)
+        answers.append(folded and (folded.status, folded.since))
+    if stream.category == "subscription":
+        answers += [
+            readings.revenue(stream.steps, moment)
+            for moment in oracles.month_ends(history.world)
+            if moment <= max(facts) + timedelta(days=1)
+        ]
+    return answers
+
+
+def _moments(history: History, count: int) -> Iterator[datetime]:
+    """Moments of the past at which nothing is about to happen."""
+    stamps = [fact.at for fact in history.world.facts]
+    for _ in range(count):
+        after = history.rng.choice((20, 600, 86_400, 864_000))
+        moment = history.rng.choice(stamps) + timedelta(seconds=history.rng.uniform(11, after))
+        if oracles.settled(history.world, moment):
+            yield moment
