@@ -110,7 +110,7 @@ def _since(stream: Told, truth: datetime) -> Iterator[str]:
 def _fields(history: History, stream: Told, truth: dict[str, Any]) -> Iterator[str]:
     meant = dict(truth)
     if stream.category == "subscription":
-        meant["payment_id"] = oracles.last_renewal(history.world, stream.name)
+        meant["payment_id"] = oracles.last_renewal(history.world, stream.deliveries)
         if all(history.world.facts[one.fact].anonymous for one in stream.deliveries):
             meant["customer_id"] = None
     found = readings.differences(stream.category, stream.folded.state, meant)
@@ -162,11 +162,15 @@ def _access(history: History, streams: Sequence[Told]) -> Iterator[str]:
 
 
 def _followed(history: History, stream: Told) -> Iterator[str]:
-    """The newest snapshot is followed where its sending shows that it is the newest."""
+    """The newest snapshot is followed where it was sent at once, after all that says otherwise."""
     newest = latest_rendered(stream.deliveries)
-    if newest.sent_at - newest.timestamp > _PINNED or stream.category in _SILENT:
+    if stream.category in _SILENT or newest.sent_at - newest.timestamp > _PINNED:
         return
     status = oracles.status_of(oracles.shown(history.world, stream.deliveries))
+    for one in stream.deliveries:
+        elsewise = oracles.status_of(_row(history, one)) != status
+        if elsewise and newest.timestamp - one.timestamp < 2 * readings.SECONDS:
+            return
     if status not in {stream.folded.status, readings.other(stream.folded)}:
         yield f"followed: {stream.name} is {stream.folded.status}, not {status}"
 
@@ -197,7 +201,8 @@ def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
     if not streams:
         return
     stream = history.rng.choice(streams)
-    before = _answers(history, stream)
+    moments = _asked(history, stream)
+    before = _answers(stream, moments)
     number = history.rng.choice(stream.deliveries).fact
     known = [one for one in stream.deliveries if one.fact == number]
     replays = history.replay(number)
@@ -206,45 +211,53 @@ def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
     if len(entries) == len(stream.entries) or stream.category == "credit":
         return
     again = _told(history, stream.name, entries)
-    if history.complete and _answers(history, again) != before:
+    if history.complete and _answers(again, moments) != before:
         yield f"restated: {stream.name} by the replay of fact {number}"
     elif history.complete:
         yield from _final(history, again)
-    if history.complete or not history.sender.renews:
+    elif history.sender.renews:
+        yield from _newest(history, again, replays[-1], known)
+
+
+def _newest(
+    history: History, stream: Told, replay: Delivery, known: Sequence[Delivery]
+) -> Iterator[str]:
+    """With losses a replay of today is followed, where it differs from what was told before."""
+    truth = _row(history, replay)
+    status, seen = oracles.status_of(truth), stream.folded.status
+    pinned = replay.timestamp != history.world.facts[replay.fact].at or "updated_at" in truth
+    if all(_row(history, one) == truth for one in known) and not pinned:
         return
-    replay = replays[-1]
-    truth = history.world.resources[stream.name].versions[replay.version].fields
-    status = oracles.status_of(truth)
-    newer = replay.timestamp != known[0].timestamp or all(
-        one.version != replay.version and _row(history, one) != truth for one in known
-    )
-    if again.folded.status != status and (newer or readings.other(again.folded) != status):
-        clear = "" if newer else " (unclear)"
-        yield f"replay{clear}: {stream.name} is {again.folded.status}, not {status}"
-    elif newer:
-        yield from (f"replay {one}" for one in _fields(history, again, truth))
+    possible = {seen} if pinned else {seen, readings.other(stream.folded)}
+    if status not in possible:
+        yield f"replay: {stream.name} is {seen}, not {status}"
+    elif seen == status:
+        yield from (f"replay {one}" for one in _fields(history, stream, truth))
 
 
 def _row(history: History, one: Delivery) -> dict[str, Any]:
     return history.world.resources[one.stream].versions[one.version].fields
 
 
-def _answers(history: History, stream: Told) -> list[object]:
+def _asked(history: History, stream: Told) -> list[datetime]:
+    """Moments of the past, and the ends of closed months."""
+    facts = [history.world.facts[one.fact].at for one in stream.deliveries]
+    moments = [
+        history.rng.choice(facts) + timedelta(seconds=history.rng.uniform(10, 10**5))
+        for _ in range(2)
+    ]
+    moments += oracles.month_ends(history.world)
+    return [moment for moment in moments if moment <= history.end]
+
+
+def _answers(stream: Told, moments: Sequence[datetime]) -> list[object]:
     """What is said of the past."""
-    rng = Random(history.seed)
-    facts = [fact.at for fact in history.world.facts_of(stream.name)] or [history.end]
-    moments = [rng.choice(facts) + timedelta(seconds=rng.uniform(10, 10**5)) for _ in range(2)]
-    moments = [moment for moment in moments if moment <= history.end]
     answers: list[object] = []
     for moment in moments:
         folded = readings.past(stream.entries, moment)
         answers.append(folded and (folded.status, folded.since))
-    if stream.category == "subscription":
-        answers += [
-            readings.revenue(stream.steps, moment)
-            for moment in oracles.month_ends(history.world)
-            if moment <= max(facts) + timedelta(days=1)
-        ]
+        if stream.category == "subscription":
+            answers.append(readings.revenue(stream.steps, moment))
     return answers
 
 

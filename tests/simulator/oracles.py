@@ -74,9 +74,10 @@ def tells_all(world: World, deliveries: Sequence[Delivery]) -> bool:
     )
 
 
-def last_renewal(world: World, stream: str) -> str | None:
-    """The payment of the latest renewal."""
-    renewals = [f for f in world.facts_of(stream) if f.type == "subscription.renewed" and f.extra]
+def last_renewal(world: World, deliveries: Iterable[Delivery]) -> str | None:
+    """The payment of the latest renewal that was told of."""
+    facts = [world.facts[one.fact] for one in deliveries]
+    renewals = [f for f in facts if f.type == "subscription.renewed" and f.extra]
     latest = max(renewals, key=lambda fact: fact.at, default=None)
     return latest.extra["payment_id"] if latest else None
 
