@@ -21,7 +21,7 @@ _PINNED = timedelta(seconds=4)
 _DENYING = ("paused", "expired", "failed")
 
 
-class Told(NamedTuple):
+class Stream(NamedTuple):
     """A stream as it was recorded, understood and folded."""
 
     name: str
@@ -34,7 +34,7 @@ class Told(NamedTuple):
 
 def complaints(history: History) -> Iterator[str]:
     """All that is wrong, each with the property that it breaks in front."""
-    streams = [_told(history, name, found) for name, found in _entries(history).items()]
+    streams = [_stream(history, name, found) for name, found in _entries(history).items()]
     for stream in streams:
         yield from _order(history.rng, stream)
         if stream.category == "credit":
@@ -55,14 +55,14 @@ def _entries(history: History) -> dict[str, list[Entry]]:
     return readings.entries(history.recorded)
 
 
-def _told(history: History, name: str, entries: list[Entry]) -> Told:
+def _stream(history: History, name: str, entries: list[Entry]) -> Stream:
     category = name.partition("-")[0]
     folded, steps = fold(entries)
     deliveries = [history.recorded[entry.event.position - 1] for entry in entries]
-    return Told(name, category, deliveries, entries, folded, steps)
+    return Stream(name, category, deliveries, entries, folded, steps)
 
 
-def _order(rng: Random, stream: Told) -> Iterator[str]:
+def _order(rng: Random, stream: Stream) -> Iterator[str]:
     """Neither the order of arrival nor batches change what is concluded."""
     meant = readings.conclusion(stream.folded, stream.steps)
     shuffled = [*stream.entries]
@@ -73,22 +73,24 @@ def _order(rng: Random, stream: Told) -> Iterator[str]:
         yield f"batches: {stream.name} depends on batches"
 
 
-def _credit(history: History, stream: Told) -> Iterator[str]:
-    rows = history.world.of("credit")
-    state = stream.folded.state
-    if not history.complete or oracles.is_circular(rows):
+def _credit(history: History, stream: Stream) -> Iterator[str]:
+    """The last row's balance; gaps only where a row is missing."""
+    names = {one.stream for one in stream.deliveries}
+    rows = [row for row in history.world.of("credit") if row.stream in names]
+    gaps = 0 if history.complete else oracles.breaks(rows)
+    if gaps is None or oracles.is_circular(rows):
         return
-    balance, overage = oracles.credit(rows)
+    state = stream.folded.state
     seen = Decimal(state.balance), Decimal(state.overage or 0), state.gaps
-    if seen != (balance, overage, 0):
-        yield f"credit: balance, overage, gaps are {seen}, not {(balance, overage, 0)}"
+    if seen != (*oracles.credit(rows), gaps):
+        yield f"credit: balance, overage, gaps are {seen}, not {(*oracles.credit(rows), gaps)}"
 
 
-def _final(history: History, stream: Told) -> Iterator[str]:
+def _final(history: History, stream: Stream) -> Iterator[str]:
     """On a complete history the end is the truth, and nobody is alarmed."""
     resource = history.world.resources[stream.name]
     newest = latest_rendered(stream.deliveries)
-    truth = oracles.shown(history.world, stream.deliveries)
+    truth = oracles.newest_row(history.world, stream.deliveries)
     status, seen = oracles.status_of(truth), stream.folded.status
     if stream.category not in _SILENT or oracles.tells_all(history.world, stream.deliveries):
         if seen != status:
@@ -102,12 +104,12 @@ def _final(history: History, stream: Told) -> Iterator[str]:
         yield f"alarm: {stream.name} may also be {readings.other(stream.folded)}"
 
 
-def _since(stream: Told, truth: datetime) -> Iterator[str]:
+def _since(stream: Stream, truth: datetime) -> Iterator[str]:
     if abs(stream.folded.since - truth) > readings.SECONDS:
         yield f"since: {stream.name} is so since {stream.folded.since}, not {truth}"
 
 
-def _fields(history: History, stream: Told, truth: dict[str, Any]) -> Iterator[str]:
+def _fields(history: History, stream: Stream, truth: dict[str, Any]) -> Iterator[str]:
     meant = dict(truth)
     if stream.category == "subscription":
         meant["payment_id"] = oracles.last_renewal(history.world, stream.deliveries)
@@ -117,7 +119,7 @@ def _fields(history: History, stream: Told, truth: dict[str, Any]) -> Iterator[s
     yield from (f"final fields: {stream.name} {difference}" for difference in found)
 
 
-def _past(history: History, streams: Sequence[Told]) -> Iterator[str]:
+def _past(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """What was rendered within seconds tells the past as it was."""
     if history.rendering == Rendering.AT_EVERY_ATTEMPT:
         return
@@ -137,7 +139,7 @@ def _past(history: History, streams: Sequence[Told]) -> Iterator[str]:
                     yield from _revenue(history, stream, moment)
 
 
-def _revenue(history: History, stream: Told, moment: datetime) -> Iterator[str]:
+def _revenue(history: History, stream: Stream, moment: datetime) -> Iterator[str]:
     truth = oracles.mrr(history.world, stream.name, moment)
     meant = {currency: round(amount) for currency, amount in truth.items()}
     seen = readings.revenue(stream.steps, moment)
@@ -145,7 +147,7 @@ def _revenue(history: History, stream: Told, moment: datetime) -> Iterator[str]:
         yield f"revenue: {stream.name} brought {seen} at {moment}, not {meant}"
 
 
-def _access(history: History, streams: Sequence[Told]) -> Iterator[str]:
+def _access(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """Whoever is entitled by the truth comes in, and nobody else."""
     if history.rendering == Rendering.AT_EVERY_ATTEMPT:
         return
@@ -161,12 +163,12 @@ def _access(history: History, streams: Sequence[Told]) -> Iterator[str]:
             yield f"access: {seen} at {moment}, not {truth}"
 
 
-def _followed(history: History, stream: Told) -> Iterator[str]:
+def _followed(history: History, stream: Stream) -> Iterator[str]:
     """The newest snapshot is followed where it was sent at once, after all that says otherwise."""
     newest = latest_rendered(stream.deliveries)
     if stream.category in _SILENT or newest.sent_at - newest.timestamp > _PINNED:
         return
-    status = oracles.status_of(oracles.shown(history.world, stream.deliveries))
+    status = oracles.status_of(oracles.newest_row(history.world, stream.deliveries))
     for one in stream.deliveries:
         elsewise = oracles.status_of(_row(history, one)) != status
         if elsewise and newest.timestamp - one.timestamp < 2 * readings.SECONDS:
@@ -175,16 +177,20 @@ def _followed(history: History, stream: Told) -> Iterator[str]:
         yield f"followed: {stream.name} is {stream.folded.status}, not {status}"
 
 
-def _paid(history: History, streams: Sequence[Told]) -> Iterator[str]:
+def _paid(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """Nobody is denied of whom the book holds a payment for the moment."""
     moment = history.end + timedelta(days=history.rng.choice((0, 1, 7, 20)))
     folded = {one.name: one.folded for one in streams}
     if readings.entitled([(one.category, one.folded) for one in streams], moment) is not False:
         return
     for stream in streams:
-        row = oracles.shown(history.world, stream.deliveries)
+        row = oracles.newest_row(history.world, stream.deliveries)
         paid = [one for one in stream.deliveries if one.type == "payment.succeeded"]
-        if stream.category != "payment" or not paid or not oracles.kept(history.world, stream.name):
+        if (
+            stream.category != "payment"
+            or not paid
+            or not oracles.is_kept(history.world, stream.name)
+        ):
             continue
         at = history.world.facts[paid[0].fact].at
         for period in row.get("service_periods", ()):
@@ -196,7 +202,7 @@ def _paid(history: History, streams: Sequence[Told]) -> Iterator[str]:
                 yield f"paid: denied at {moment}, {status} since {since}, paid by {stream.name}"
 
 
-def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
+def _replayed(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """A replay after everything restates nothing; it is followed where it shows to be newer."""
     if not streams:
         return
@@ -210,7 +216,7 @@ def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
     entries = _entries(history)[stream.name]
     if len(entries) == len(stream.entries) or stream.category == "credit":
         return
-    again = _told(history, stream.name, entries)
+    again = _stream(history, stream.name, entries)
     if history.complete and _answers(again, moments) != before:
         yield f"restated: {stream.name} by the replay of fact {number}"
     elif history.complete:
@@ -220,7 +226,7 @@ def _replayed(history: History, streams: Sequence[Told]) -> Iterator[str]:
 
 
 def _newest(
-    history: History, stream: Told, replay: Delivery, known: Sequence[Delivery]
+    history: History, stream: Stream, replay: Delivery, known: Sequence[Delivery]
 ) -> Iterator[str]:
     """With losses a replay of today is followed, where it differs from what was told before."""
     truth = _row(history, replay)
@@ -239,7 +245,7 @@ def _row(history: History, one: Delivery) -> dict[str, Any]:
     return history.world.resources[one.stream].versions[one.version].fields
 
 
-def _asked(history: History, stream: Told) -> list[datetime]:
+def _asked(history: History, stream: Stream) -> list[datetime]:
     """Moments of the past, and the ends of closed months."""
     facts = [history.world.facts[one.fact].at for one in stream.deliveries]
     moments = [
@@ -250,7 +256,7 @@ def _asked(history: History, stream: Told) -> list[datetime]:
     return [moment for moment in moments if moment <= history.end]
 
 
-def _answers(stream: Told, moments: Sequence[datetime]) -> list[object]:
+def _answers(stream: Stream, moments: Sequence[datetime]) -> list[object]:
     """What is said of the past."""
     answers: list[object] = []
     for moment in moments:

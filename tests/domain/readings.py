@@ -158,10 +158,10 @@ def entitled(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> bool |
         "entitlement_grant": "grants",
         "license_key": "keys",
     }
-    given: dict[str, list[Fold[Any]]] = defaultdict(list)
+    given: dict[str, Any] = defaultdict(list)
     for category, folded in folds:
         given[category].append(folded)
-    more = {named[name]: some for name, some in given.items() if name in named}
+    more: dict[str, Any] = {n: given[category] for category, n in named.items()}
     answer = policy.access(given["subscription"], moment, **more)
     return answer.entitled
 

@@ -1,7 +1,7 @@
-"""One history by its seed, and what is wrong with our answer to it: ``python -m tests.simulator 7``.
+"""One history by its seed, and what is wrong with our answer: ``python -m tests.simulator 7``.
 
-With several seeds, or ``--count N`` for the first N, how often each property is broken, and the
-shortest history that breaks it.
+Without a seed: how often each property is broken by the first ``--count`` histories, and the
+shortest that break it.
 """
 
 import argparse

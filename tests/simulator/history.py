@@ -32,7 +32,7 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.rng = Random(seed)
+        self.rng = Random(seed)  # noqa: S311 - the same seed, the same history
         self.world = World(self.rng)
         populate(self.world)
         self.rendering = Rendering(self.rng.randrange(1, 4))
@@ -45,7 +45,7 @@ class History:
         )
         self.sender = Sender(self.world, self.rendering, network)
         deliveries = self.sender.send_all()
-        if self.rng.random() < _REPLAYED:
+        if deliveries and self.rng.random() < _REPLAYED:
             deliveries += self._replays(deliveries)
         self.recorded = record(arrange(self.rng, deliveries))
         self.end = max([
@@ -69,7 +69,8 @@ class History:
         for number, fact in sorted(enumerate(self.world.facts), key=lambda pair: pair[1].at):
             row = self.world.resources[fact.stream].versions[fact.version].fields
             lost = "" if number in recorded else "  LOST"
-            yield f"  fact {number}: {_moment(fact.at)} {fact.stream} {fact.type} {_brief(row)}{lost}"
+            what = f"{_moment(fact.at)} {fact.stream} {fact.type} {_brief(row)}"
+            yield f"  fact {number}: {what}{lost}"
         for position, one in enumerate(self.recorded, start=1):
             row = self.world.resources[one.stream].versions[one.version].fields
             yield (
@@ -81,11 +82,8 @@ class History:
     def _replays(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Replays of recorded facts, beyond their retries and within two weeks."""
         replays: list[Delivery] = []
-        at = datetime.min
         for _ in range(self.rng.randrange(1, 3)):
-            original = self.rng.choice(deliveries) if deliveries else None
-            if original is None:
-                break
+            original = self.rng.choice(deliveries)
             fact = self.world.facts[original.fact]
             at = fact.at + timedelta(hours=self.rng.uniform(29, 300))
             # of what changes silently, the order of two renderings shows only in their sending

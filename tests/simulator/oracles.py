@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.simulator.deliveries import Delivery, latest_rendered
 from tests.simulator.world import Fields, Resource, World, add_interval
@@ -55,7 +56,7 @@ def since(resource: Resource, number: int) -> datetime:
     return versions[number].at
 
 
-def shown(world: World, deliveries: Sequence[Delivery]) -> Fields:
+def newest_row(world: World, deliveries: Sequence[Delivery]) -> Fields:
     """The row in the newest snapshot among the deliveries of a stream.
 
     What changed silently after it, nobody was told.
@@ -85,8 +86,9 @@ def last_renewal(world: World, deliveries: Iterable[Delivery]) -> str | None:
 def monthly(fields: Fields) -> Fraction:
     """What a subscription is worth in a month, exactly."""
     count = fields["payment_frequency_count"]
-    a_year = _YEARLY[fields["payment_frequency_interval"]] / count
-    return Fraction(fields["recurring_pre_tax_amount"]) * a_year / 12
+    amount: int = fields["recurring_pre_tax_amount"]
+    a_year = _YEARLY[fields["payment_frequency_interval"]]
+    return amount * a_year / (12 * Fraction(count))
 
 
 def mrr(world: World, stream: str, moment: datetime) -> dict[str, Fraction]:
@@ -112,9 +114,26 @@ def credit(rows: Iterable[Resource]) -> tuple[Decimal, Decimal]:
     return Decimal(str(last["balance_after"])), Decimal(str(last["overage_after"]))
 
 
+def breaks(rows: Sequence[Resource]) -> int | None:
+    """How often a row does not find what the one before it left.
+
+    None where several stand in one instant, or where the balance fits and the overage does not.
+    """
+    fields = [row.fields for row in rows]
+    if len({one["created_at"] for one in fields}) < len(fields):
+        return None
+    pairs = list(pairwise(sorted(fields, key=lambda one: one["created_at"])))
+    broken = [float(a["balance_after"]) != float(b["balance_before"]) for a, b in pairs]
+    overage = [float(a["overage_after"]) != float(b["overage_before"]) for a, b in pairs]
+    if any(less and not more for more, less in zip(broken, overage, strict=True)):
+        return None
+    return sum(broken)
+
+
 def is_circular(rows: Sequence[Resource]) -> bool:
-    """Whether the first instant of a ledger ends where it began, so that nothing shows its start."""
-    first = [row.fields for row in rows if row.fields["created_at"] == rows[0].fields["created_at"]]
+    """Whether the first instant of a ledger ends where it began: nothing shows its start."""
+    began = rows[0].fields["created_at"]
+    first = [row.fields for row in rows if row.fields["created_at"] == began]
     return float(first[0]["balance_before"]) == float(first[-1]["balance_after"])
 
 
@@ -123,7 +142,7 @@ def opens_again(world: World, stream: str) -> bool:
     return [fact.type for fact in world.facts_of(stream)].count("dispute.opened") > 1
 
 
-def kept(world: World, stream: str) -> bool:
+def is_kept(world: World, stream: str) -> bool:
     """Whether nothing of a payment was given back or is disputed."""
     fields = world.resources[stream].fields
     return not fields["refunds"] and not fields["disputes"]

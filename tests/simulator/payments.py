@@ -159,9 +159,7 @@ class Purchase(Payer):
         succeeds = self.rng.random() < 0.7
         payment = self.charge(self.rng.choice((500, 2_500)), "USD", succeeds=succeeds)
         if not succeeds and self.rng.random() < 0.3:
-            payment = payment._replace(
-                types=("payment.cancelled",), fields={"status": "cancelled"}
-            )
+            payment = payment._replace(types=("payment.cancelled",), fields={"status": "cancelled"})
         self.commit(payment)
         if payment.fields["status"] == "failed" and self.rng.random() < 0.3:
             # the customer tries again on the hosted page

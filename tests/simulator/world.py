@@ -69,8 +69,8 @@ class Change(NamedTuple):
 
     resource: Resource
     types: tuple[str, ...] = ()
-    fields: Fields = {}
-    extra: Fields = {}
+    fields: Fields = {}  # noqa: RUF012 - nobody writes to it
+    extra: Fields = {}  # noqa: RUF012
 
 
 class World:
@@ -183,6 +183,4 @@ def add_interval(at: datetime, interval: str, count: int) -> datetime:
         return at + timedelta(days=count * (7 if interval == "Week" else 1))
     months = at.month - 1 + count * (12 if interval == "Year" else 1)
     year, month = at.year + months // 12, months % 12 + 1
-    return at.replace(
-        year=year, month=month, day=min(at.day, calendar.monthrange(year, month)[1])
-    )
+    return at.replace(year=year, month=month, day=min(at.day, calendar.monthrange(year, month)[1]))
