@@ -20,9 +20,10 @@ from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
 from domain.events import Entry, Event, Key, read, read_at_once
-from domain.fold import Fold, Step, extend, fold
+from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Payload
+from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
