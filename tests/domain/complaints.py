@@ -7,7 +7,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from domain.events import Entry
-from domain.fold import Fold, Step, fold
+from domain.fold import Fold, fold
+from domain.steps import Step
 from tests.domain import readings
 from tests.simulator import oracles
 from tests.simulator.deliveries import Delivery, Rendering, latest_rendered, record

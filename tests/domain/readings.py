@@ -12,13 +12,13 @@ from msgspec import structs
 
 from domain import access as policy
 from domain.events import ATTENTION, Entry, Event, read
-from domain.fold import Fold, Step, decode, encode, extend, fold
+from domain.fold import Fold, decode, encode, extend, fold
 from domain.recurring import COUNTED, monthly
+from domain.steps import Step
 from service.past import Past
 from tests.simulator.deliveries import Delivery
 
 _RECORDED_AT = datetime.fromisoformat("2030-01-01T00:00:00Z")
-_WITH_REVISION = "revision" in Event.__struct_fields__
 _WITH_PAYMENTS = "payments" in signature(policy.access).parameters
 
 
@@ -30,8 +30,6 @@ def entries(recorded: Sequence[Delivery]) -> dict[str, list[Entry]]:
     revisions: dict[str, int] = defaultdict(int)
     streams: dict[str, list[Entry]] = defaultdict(list)
     for position, one in enumerate(recorded, start=1):
-        more = {"revision": revisions[one.webhook_id]} if _WITH_REVISION else {}
-        revisions[one.webhook_id] += 1
         event = Event(
             position=position,
             webhook_id=one.webhook_id,
@@ -39,8 +37,9 @@ def entries(recorded: Sequence[Delivery]) -> dict[str, list[Entry]]:
             recorded_at=_RECORDED_AT,
             body_sha256=sha256(one.body).digest(),
             body=one.body,
-            **more,
+            revision=revisions[one.webhook_id],
         )
+        revisions[one.webhook_id] += 1
         entry = read(event, "bus_1")
         name = entry.stream if one.type.startswith("credit") else one.stream
         assert name is not None, entry
@@ -90,13 +89,12 @@ def alarms(steps: Iterable[Step]) -> list[str]:
 
 def undecided(step: Step) -> bool:
     """Whether two readings of a step are possible."""
-    return bool(getattr(step, "undecided", False))
+    return step.undecided
 
 
 def other(folded: Fold[Any]) -> str | None:
     """The other reading of the status, where there is one."""
-    found: object = getattr(folded, "other", None)
-    return None if found is None else str(found)
+    return None if folded.other is None else folded.other.status
 
 
 def conclusion(folded: Fold[Any], steps: Sequence[Step]) -> tuple[object, ...]:
@@ -121,6 +119,7 @@ def differences(category: str, state: Any, truth: dict[str, Any]) -> list[str]: 
     if category == "payment":
         periods = truth.get("service_periods", ())
         meant["subscription_ids"] = tuple(truth["subscription_ids"])
+        meant |= {name: len(truth[name]) for name in ("refunds", "disputes") if name in seen}
         meant["periods"] = [(p["subscription_id"], p["ends_at"]) for p in periods]
         seen["periods"] = [(p.subscription_id, p.ends_at) for p in state.periods]
     if category == "dispute":
@@ -134,8 +133,8 @@ def revenue(steps: Iterable[Step], moment: datetime) -> dict[str, int]:
     """Recurring revenue at a moment by currency: the sum of what each step moved."""
     sums: dict[str, int] = defaultdict(int)
     for step in steps:
-        moved = [(step.entry.occurred_at, step.before, step.after, step.prior, step.state)]
-        shown = getattr(step, "shown", None)
+        moved = [(step.at, step.before, step.after, step.prior, step.state)]
+        shown = step.shown
         if shown is not None:
             moved.append((shown.at, shown.before, shown.after, shown.prior, shown.state))
         for at, before, after, prior, state in moved:
@@ -175,9 +174,8 @@ def renumbered(stream: Sequence[Entry]) -> list[Entry]:
     revisions: dict[str, int] = defaultdict(int)
     again: list[Entry] = []
     for position, entry in enumerate(stream, start=1):
-        event = structs.replace(entry.event, position=position)
-        if _WITH_REVISION:
-            event = structs.replace(event, revision=revisions[event.webhook_id])
+        revision = revisions[entry.event.webhook_id]
+        event = structs.replace(entry.event, position=position, revision=revision)
         revisions[event.webhook_id] += 1
         again.append(read(event, "bus_1"))
     return again
