@@ -19,6 +19,24 @@ _SILENT = ("license_key", "payment")
 """The provider changes these without an event."""
 
 _PINNED = timedelta(seconds=4)
+"""A snapshot that was sent so soon after its event shows what was true then."""
+
+PROPERTIES = {
+    "order": "no order of arrival changes what is concluded",
+    "batches": "no cut into batches changes what is concluded",
+    "status": "a complete history ends in the true status",
+    "since": "a complete history tells since when",
+    "fields": "a complete history ends in the true fields",
+    "alarm": "a complete history alarms nobody",
+    "as of": "the past is told as it was, where payloads are rendered within seconds",
+    "revenue": "so are closed months",
+    "restated": "a replay changes nothing that was said of the past",
+    "access": "on a complete history the entitled come in, and nobody else",
+    "credit": "a balance is its last row's, and a gap is a missing row",
+    "followed": "with losses the newest snapshot is followed, if it was sent at once",
+    "replay": "with losses a replay with the truth of today is followed",
+    "paid": "with losses nobody is denied of whom the book holds a payment for the moment",
+}
 _DENYING = ("paused", "expired", "failed")
 
 
@@ -93,13 +111,14 @@ def _final(history: History, stream: Stream) -> Iterator[str]:
     newest = latest_rendered(stream.deliveries)
     truth = oracles.newest_row(history.world, stream.deliveries)
     status, seen = oracles.status_of(truth), stream.folded.status
+    again = oracles.opens_again(history.world, stream.name)
     if stream.category not in _SILENT or oracles.tells_all(history.world, stream.deliveries):
         if seen != status:
-            yield f"final status: {stream.name} is {seen}, not {status}"
-        elif stream.category not in _SILENT:
+            yield f"status: {stream.name} is {seen}, not {status}"
+        elif stream.category not in _SILENT and not again:
             yield from _since(stream, oracles.since(resource, newest.version))
         yield from _fields(history, stream, truth)
-    if not oracles.opens_again(history.world, stream.name):
+    if not again:
         yield from (f"alarm: {stream.name} {alarm}" for alarm in readings.alarms(stream.steps))
     if readings.other(stream.folded) is not None:
         yield f"alarm: {stream.name} may also be {readings.other(stream.folded)}"
@@ -116,28 +135,32 @@ def _fields(history: History, stream: Stream, truth: dict[str, Any]) -> Iterator
         meant["payment_id"] = oracles.last_renewal(history.world, stream.deliveries)
         if all(history.world.facts[one.fact].anonymous for one in stream.deliveries):
             meant["customer_id"] = None
-    found = readings.differences(stream.category, stream.folded.state, meant)
-    yield from (f"final fields: {stream.name} {difference}" for difference in found)
+    for difference in readings.differences(stream.category, stream.folded.state, meant):
+        yield f"fields: {stream.name} {difference}"
 
 
 def _past(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """What was rendered within seconds tells the past as it was."""
     if history.rendering == Rendering.AT_EVERY_ATTEMPT:
         return
-    for moment in _moments(history, 3):
-        for stream in streams:
-            if stream.category in (*_SILENT, "credit", "refund"):
-                continue
-            folded = readings.past(stream.entries, moment)
-            seen = None if folded is None else folded.status
-            truth = oracles.status_at(history.world, stream.name, moment)
-            if seen != truth:
-                yield f"as of: {stream.name} was {seen} at {moment}, not {truth}"
-    for moment in oracles.month_ends(history.world):
-        if oracles.settled(history.world, moment):
-            for stream in streams:
-                if stream.category == "subscription":
-                    yield from _revenue(history, stream, moment)
+    moments = [*_moments(history, 3)]
+    ends = [end for end in oracles.month_ends(history.world) if oracles.settled(history.world, end)]
+    for stream in streams:
+        silent = stream.category in (*_SILENT, "credit", "refund")
+        if not silent and not oracles.opens_again(history.world, stream.name):
+            for moment in moments:
+                yield from _as_of(history, stream, moment)
+        if stream.category == "subscription":
+            for end in ends:
+                yield from _revenue(history, stream, end)
+
+
+def _as_of(history: History, stream: Stream, moment: datetime) -> Iterator[str]:
+    folded = readings.past(stream.entries, moment)
+    seen = None if folded is None else folded.status
+    truth = oracles.status_at(history.world, stream.name, moment)
+    if seen != truth:
+        yield f"as of: {stream.name} was {seen} at {moment}, not {truth}"
 
 
 def _revenue(history: History, stream: Stream, moment: datetime) -> Iterator[str]:
@@ -197,9 +220,10 @@ def _paid(history: History, streams: Sequence[Stream]) -> Iterator[str]:
         for period in row.get("service_periods", ()):
             name = f"subscription-{period['subscription_id']}"
             status = folded[name].status if name in folded else None
-            since = folded[name].since if name in folded else at
+            since = folded[name].since if name in folded else None
             covers = period["starts_at"] <= moment < period["ends_at"]
-            if covers and status not in _DENYING and at >= since + readings.SECONDS:
+            older = since is not None and at < since + readings.SECONDS
+            if covers and status not in _DENYING and not older:
                 yield f"paid: denied at {moment}, {status} since {since}, paid by {stream.name}"
 
 
@@ -239,7 +263,7 @@ def _newest(
     if status not in possible:
         yield f"replay: {stream.name} is {seen}, not {status}"
     elif seen == status:
-        yield from (f"replay {one}" for one in _fields(history, stream, truth))
+        yield from (f"replay: {one}" for one in _fields(history, stream, truth))
 
 
 def _row(history: History, one: Delivery) -> dict[str, Any]:
