@@ -6,8 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain.complaints import PROPERTIES, complaints
+from tests.domain.complaints import complaints
 from tests.simulator.history import History
+
+PROPERTIES = {
+    "order": "no order of arrival changes what is concluded",
+    "batches": "no cut into batches changes what is concluded",
+    "status": "a complete history ends in the true status",
+    "since": "a complete history tells since when",
+    "fields": "a complete history ends in the true fields",
+    "alarm": "a complete history alarms nobody",
+    "as of": "the past is told as it was, where payloads are rendered within seconds",
+    "revenue": "so are closed months",
+    "restated": "a replay changes nothing that was said of the past",
+    "access": "on a complete history the entitled come in, and nobody else",
+    "credit": "a balance is its last row's, and a gap is a missing row",
+    "followed": "with losses the newest snapshot is followed, if it was sent at once",
+    "replay": "with losses a replay with the truth of today is followed",
+    "paid": "with losses nobody is denied of whom the book holds a payment for the moment",
+}
+"""What the fold is held to, each by the name that a complaint begins with."""
 
 _LISTED = 3
 """How many histories are listed for a property that is broken, the shortest first."""
