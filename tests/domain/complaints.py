@@ -124,11 +124,11 @@ def _fields(history: History, stream: Stream, truth: dict[str, Any]) -> Iterator
 
 
 def _past(history: History, streams: Sequence[Stream]) -> Iterator[str]:
-    """What was rendered within seconds tells the past as it was."""
-    if history.rendering == Rendering.AT_EVERY_ATTEMPT:
-        return
+    """The facts tell the past as it was; its amounts only what was rendered within seconds."""
     moments = [*_moments(history, 3)]
     ends = [end for end in oracles.month_ends(history.world) if oracles.settled(history.world, end)]
+    if history.rendering == Rendering.AT_EVERY_ATTEMPT:
+        ends = []
     for stream in streams:
         silent = stream.category in (*_SILENT, "credit", "refund")
         if not silent and not oracles.opens_again(history.world, stream.name):
@@ -156,19 +156,22 @@ def _revenue(history: History, stream: Stream, moment: datetime) -> Iterator[str
 
 
 def _access(history: History, streams: Sequence[Stream]) -> Iterator[str]:
-    """Whoever is entitled by the truth comes in, and nobody else."""
+    """Whoever is entitled by the truth comes in, and nobody else: in the end and in the past."""
+    now = history.end + timedelta(days=history.rng.choice((0, 3, 20, 45)))
+    yield from _entitled(history, now, [(one.category, one.folded) for one in streams])
     if history.rendering == Rendering.AT_EVERY_ATTEMPT:
         return
     for moment in _moments(history, 2):
-        truth = entitled(history.world, moment)
-        folds = [
-            (one.category, folded)
-            for one in streams
-            if (folded := readings.past(one.entries, moment)) is not None
-        ]
-        seen = readings.entitled(folds, moment)
-        if None not in {seen, truth} and seen != truth:
-            yield f"access: {seen} at {moment}, not {truth}"
+        past = [(one.category, readings.past(one.entries, moment)) for one in streams]
+        yield from _entitled(history, moment, [(name, one) for name, one in past if one])
+
+
+def _entitled(
+    history: History, moment: datetime, folds: Sequence[tuple[str, Fold[Any]]]
+) -> Iterator[str]:
+    truth, seen = entitled(history.world, moment), readings.entitled(folds, moment)
+    if None not in {seen, truth} and seen != truth:
+        yield f"access: {seen} at {moment}, not {truth}"
 
 
 def _followed(history: History, stream: Stream) -> Iterator[str]:
