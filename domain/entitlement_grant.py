@@ -36,6 +36,7 @@ class LicenseKey(Struct, frozen=True, gc=False):
     """The licence key that was granted, where it was one."""
 
     key: Name | None = None
+    expires_at: Moment | None = None
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -73,6 +74,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     delivered_at: Moment | None
     revoked_at: Moment | None
     license_key: str | None
+    expires_at: Moment | None
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -89,7 +91,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         delivered_at=seen.delivered_at,
         revoked_at=seen.revoked_at,
         license_key=seen.license_key.key if seen.license_key else known.license_key,
+        expires_at=seen.license_key.expires_at if seen.license_key else known.expires_at,
     )
 
 
-_UNKNOWN = State("", *(None,) * 9)
+_UNKNOWN = State("", *(None,) * 10)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from litestar import Router, get
 from msgspec.structs import replace
 
-from domain.access import Policy
+from domain.policy import Policy
 from service import access_reads, asked, cursors, event_reads, reads
 from service.answering import (
     POSITION,
