@@ -52,7 +52,8 @@ class Payer(Life):
             self._process(payment)
         else:
             self.wait(0, 2)
-        if succeeds:
+        if succeeds and amount:
+            # of nothing, nothing can be given back
             self.paid.append(payment)
         outcome = "succeeded" if succeeds else "failed"
         return Change(payment, (f"payment.{outcome}",), {"status": outcome})
