@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import SILENT, START, Lifecycle
-from domain.payload import Customer, Minor, Moment, Name
+from domain.payload import Customer, Metadata, Minor, Moment, Name
 
 Status = Literal[
     "succeeded", "failed", "cancelled", "processing",
@@ -66,6 +66,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     is_update_payment_method: bool | None = None
     subscription_ids: tuple[Name, ...] | None = None
     service_periods: tuple[Period, ...] | None = None
+    metadata: Metadata | None = None
 
     @property
     def who(self) -> Customer | None:

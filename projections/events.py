@@ -15,7 +15,8 @@ class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
     ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
-    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing. ``unread``
+    names the fields that could not be read; None where all could.
     """
 
     position: int
@@ -33,6 +34,7 @@ class Row(Struct, frozen=True, gc=False):
     currency: str | None = None
     mrr_from: int | None = None
     mrr_to: int | None = None
+    unread: list[str] | None = None
 
 
 def row(done: Step | Entry) -> Row:
@@ -40,11 +42,13 @@ def row(done: Step | Entry) -> Row:
     entry = done.entry if isinstance(done, Step) else done
     position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
     customer = entry.customer.customer_id if entry.customer else None
+    unread = list(entry.unread) if entry.unread else None
     if not isinstance(done, Step):
-        return Row(position, stream, customer, kind, at, done.verdict or "unknown")
+        verdict = done.verdict or "unknown"
+        return Row(position, stream, customer, kind, at, verdict, unread=unread)
     took = Row(
         position, stream, customer, kind, at, done.verdict, done.before, done.after,
-        done.newer, done.late, done.revision,
+        done.newer, done.late, done.revision, unread=unread,
     )  # fmt: skip
     moved = movement(done)
     if moved is None:

@@ -100,7 +100,10 @@ class History(Struct, frozen=True):
 
 
 class IndexedEvent(Struct, frozen=True):
-    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream."""
+    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream.
+
+    ``unread`` names the fields that could not be read.
+    """
 
     event_position: str
     type: str
@@ -116,6 +119,7 @@ class IndexedEvent(Struct, frozen=True):
     newer: bool
     late: bool
     revision: bool
+    unread: list[str]
     what: str
     body: str
 
@@ -170,6 +174,7 @@ class EventAnswer(Struct, frozen=True):
     newer: bool
     late: bool
     revision: bool
+    unread: list[str]
     position: str
 
 
@@ -224,6 +229,7 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         newer=row["newer"],
         late=row["late"],
         revision=row["revision"],
+        unread=row["unread"] or [],
         what=f"{said}; {reported}.",
         body=f"/v1/events/{row['position']}/body",
     )

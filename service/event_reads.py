@@ -169,6 +169,7 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         newer=known.get("newer", False),
         late=known.get("late", False),
         revision=known.get("revision", False),
+        unread=known.get("unread") or [],
         position=str(checkpoint_of(rows)),
     )
 
@@ -204,6 +205,8 @@ def _no_event(place: int) -> Problem:
 def _chosen(name: str, value: object) -> Composable:
     if name in _NAMES:
         return _named(name)
+    if name == "unread":
+        return SQL("i.unread is not null" if value else "i.unread is null")
     one = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
     condition = one.format(Identifier(name), Placeholder(name))
     # said in so many words, since the index of verdicts is one of those that need attention
