@@ -17,7 +17,8 @@ class Row(Struct, frozen=True, gc=False):
     ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
     ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
     ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
-    the event; ``undecided`` says that the snapshot can be read in two ways.
+    the event; ``undecided`` says that the snapshot can be read in two ways. ``unread`` names the
+    fields that could not be read; None where all could.
     """
 
     position: int
@@ -37,6 +38,7 @@ class Row(Struct, frozen=True, gc=False):
     currency: str | None = None
     mrr_from: int | None = None
     mrr_to: int | None = None
+    unread: list[str] | None = None
 
 
 def row(done: Step | Entry) -> Row:
@@ -44,14 +46,15 @@ def row(done: Step | Entry) -> Row:
     entry = done.entry if isinstance(done, Step) else done
     position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
     customer = entry.customer.customer_id if entry.customer else None
+    unread = list(entry.unread) if entry.unread else None
     if not isinstance(done, Step):
         revision = entry.event.revision > 0
-        return Row(
-            position, stream, customer, kind, at, done.verdict or "unknown", revision=revision
-        )
+        verdict = done.verdict or "unknown"
+        return Row(position, stream, customer, kind, at, verdict, revision=revision, unread=unread)
     took = Row(
         position, stream, customer, kind, at, done.verdict, done.before, done.leads_to,
-        done.newer, done.late, done.revision, done.undecided, done.shown.at if done.shown else None,
+        done.newer, done.late, done.revision, done.undecided,
+        done.shown.at if done.shown else None, unread=unread,
     )  # fmt: skip
     moved = movement(done)
     if moved is None:

@@ -86,9 +86,9 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
     "/events",
     operation_id="list_events",
     summary="Events in the order in which they were recorded",
-    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or"
-    " `?late=true`; what came last: `?sort=-position`; what came in a day: `recorded_at_gte` and"
-    " `recorded_at_lte`.",
+    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`,"
+    " `?late=true` or `?unread=true`; what came last: `?sort=-position`; what came in a day:"
+    " `recorded_at_gte` and `recorded_at_lte`.",
     tags=["events"],
     opt=taking(*asked.EVENTS),
 )

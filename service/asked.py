@@ -32,6 +32,7 @@ EVENT_FILTERS = (
     flag("newer", "Whether the payload was rendered after the event."),
     flag("revision", "Whether another body came before under the same webhook-id."),
     flag("undecided", "Whether the payload can be read in two ways, which differ in the status."),
+    flag("unread", "Whether a field of the payload could not be read."),
 )
 
 EVENTS = (

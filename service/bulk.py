@@ -107,23 +107,30 @@ class _Sorted:
         self._customers: dict[str, Customer] | None = {} if CUSTOMERS.name in plan.tables else None
 
     def add(self, event: Event) -> None:
-        quick = read_at_once(event.body, self.part.business_id)
+        quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, at, payload = quick
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
-            self._keep(aggregate, event, kind, key, payload)
+            self._keep(aggregate, event, kind, key, payload, ())
             return
         entry = read(event, self.part.business_id)
         if entry.aggregate is None:
             self.rows.add(EVENTS.name, [entry])
         else:
-            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload)
+            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload, entry.unread)
 
-    def _keep(
-        self, aggregate: Aggregate, event: Event, kind: str, key: Key, payload: Payload
+    def _keep(  # noqa: PLR0913, PLR0917 - an entry that is not made
+        self,
+        aggregate: Aggregate,
+        event: Event,
+        kind: str,
+        key: Key,
+        payload: Payload,
+        unread: tuple[str, ...],
     ) -> None:
         number = spill.partition_of(payload.id, self.part.partitions)
-        self._packed[number][aggregate.category].append(packed(event, kind, key[0], payload))
+        kept = packed(event, kind, key[0], payload, unread)
+        self._packed[number][aggregate.category].append(kept)
         customer = payload.who
         if customer is not None and self._customers is not None:
             see(self._customers, customer, key, event.position)

@@ -41,7 +41,7 @@ def resource(
     ``status`` is ours; ``provider_status`` is the word that the snapshot has, known or not. A
     dispute may be answered ``response_days`` after its opening.
     """
-    seen = _fields(body)
+    seen = events.snapshot(body)
     beside = {name: getattr(folded.state, name) for name in BESIDE if hasattr(folded.state, name)}
     if projection is DISPUTES:
         beside["respond_by"] = _respond_by(folded, response_days)
@@ -64,7 +64,7 @@ def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
 
 
 def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
-    details = _fields(body).get("customer") if body else None
+    details = events.snapshot(body).get("customer") if body else None
     known = msgspec.json.decode(details, type=dict[str, Raw]) if details else {}
     return {
         **known,
@@ -72,8 +72,3 @@ def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
         "created_at": state.occurred_at,
         "event_position": str(state.position),
     }
-
-
-def _fields(body: bytes) -> dict[str, Raw]:
-    # one answer is one line, however the provider laid out its own
-    return events.snapshot(msgspec.json.format(body, indent=-1) if b"\n" in body else body)

@@ -171,6 +171,7 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         revision=stored["revision"] > 0,
         undecided=known.get("undecided", False),
         shown_at=known.get("shown_at"),
+        unread=known.get("unread") or [],
         position=str(checkpoint_of(rows)),
     )
 
@@ -206,6 +207,8 @@ def _no_event(place: int) -> Problem:
 def _chosen(name: str, value: object) -> Composable:
     if name in _NAMES:
         return _named(name)
+    if name == "unread":
+        return SQL("i.unread is not null" if value else "i.unread is null")
     one = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
     condition = one.format(Identifier(name), Placeholder(name))
     # said in so many words, since the index of verdicts is one of those that need attention

@@ -17,7 +17,7 @@ from tests.domain.test_every_aggregate import EVERY, events
 def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.DataObject) -> None:
     entries = data.draw(events(aggregate))
     folded, steps = fold(entries)
-    kept = [packed(e.event, e.type, e.occurred_at, e.payload) for e in entries]
+    kept = [packed(e.event, e.type, e.occurred_at, e.payload, e.unread) for e in entries]
     again, stepped = fold(unpack(aggregate, pack(kept)))
     shows = BY_CATEGORY[aggregate.category]
     assert shows.row(again) == shows.row(folded)
