@@ -66,9 +66,11 @@ def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
 def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
     details = _fields(body).get("customer") if body else None
     known = msgspec.json.decode(details, type=dict[str, Raw]) if details else {}
+    newest = {"email": state.email, "name": state.name}
     return {
         **known,
         "customer_id": state.id,
+        **{name: value for name, value in newest.items() if value is not None},
         "created_at": state.occurred_at,
         "event_position": str(state.position),
     }
