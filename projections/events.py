@@ -1,12 +1,14 @@
 """The index of events: for each position the stream, the customer, the verdict, what moved."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.events import Entry
-from domain.fold import Step
+from domain.fold import Fold, Step
 from domain.recurring import movement
 from projections.projection import Projection
 
@@ -14,6 +16,7 @@ from projections.projection import Projection
 class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
+    ``customer_id`` is whom the event names or, where it names nobody, whom its stream belongs to.
     ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
     ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
     """
@@ -35,21 +38,38 @@ class Row(Struct, frozen=True, gc=False):
     mrr_to: int | None = None
 
 
-def row(done: Step | Entry) -> Row:
+class Placed(Struct, frozen=True, gc=False):
+    """A step of a stream, and the customer whom the event concerns."""
+
+    step: Step
+    customer_id: str | None
+
+
+def placed(folded: Fold[Any], steps: Iterable[Step]) -> list[Placed]:
+    """The steps of a stream, each with the customer: its own or, naming nobody, the stream's."""
+    owner = owner_of(folded)
+    return [
+        Placed(step, step.entry.customer.customer_id if step.entry.customer else owner)
+        for step in steps
+    ]
+
+
+def owner_of(folded: Fold[Any]) -> str | None:
+    """The customer to whom a stream belongs, as far as its events tell."""
+    owner: str | None = getattr(folded.state, "customer_id", None)
+    return owner
+
+
+def row(done: Placed | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
-    entry = done.entry if isinstance(done, Step) else done
-    position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
-    customer = entry.customer.customer_id if entry.customer else None
-    if not isinstance(done, Step):
-        revision = entry.event.revision > 0
-        return Row(
-            position, stream, customer, kind, at, done.verdict or "unknown", revision=revision
-        )
+    if not isinstance(done, Placed):
+        return _unplaced(done)
+    step, entry = done.step, done.step.entry
     took = Row(
-        position, stream, customer, kind, at, done.verdict, done.before, done.after,
-        done.newer, done.late, done.revision,
+        entry.event.position, entry.stream, done.customer_id, entry.type, entry.occurred_at,
+        step.verdict, step.before, step.after, step.newer, step.late, step.revision,
     )  # fmt: skip
-    moved = movement(done)
+    moved = movement(step)
     if moved is None:
         return took
     return replace(
@@ -57,4 +77,16 @@ def row(done: Step | Entry) -> Row:
     )
 
 
-EVENTS = Projection[Step | Entry](name="events", key="position", columns=Row, row=row)
+def _unplaced(entry: Entry) -> Row:
+    return Row(
+        entry.event.position,
+        entry.stream,
+        entry.customer.customer_id if entry.customer else None,
+        entry.type,
+        entry.occurred_at,
+        entry.verdict or "unknown",
+        revision=entry.event.revision > 0,
+    )
+
+
+EVENTS = Projection[Placed | Entry](name="events", key="position", columns=Row, row=row)
