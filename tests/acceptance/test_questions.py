@@ -137,39 +137,6 @@ def test_events_are_paged_in_the_order_of_recording(doors: Doors) -> None:
     assert [e["event_position"] for e in second["data"]] == ["4", "5", "6"]
 
 
-def test_what_names_nobody_concerns_the_customer_of_its_stream_or_payment(doors: Doors) -> None:
-    told = [
-        ("subscription.active", "active", "sub_n", "cus_n", None),
-        ("subscription.on_hold", "on_hold", "sub_n", None, None),
-        # of a payment that is told of later
-        ("refund.succeeded", "succeeded", "ref_n", None, "pay_n"),
-        ("dispute.opened", "opened", "dp_n", None, "pay_n"),
-        ("payment.succeeded", "succeeded", "pay_n", "cus_n", None),
-        ("payment.succeeded", "succeeded", "pay_nobody", None, None),
-        ("refund.succeeded", "succeeded", "ref_nobody", None, "pay_nobody"),
-    ]
-    places = []
-    for n, (kind, status, identity, who, payment_id) in enumerate(told):
-        extra = {"payment_id": payment_id} if payment_id else {}
-        places.append(deliver(doors, body(kind, status, at(n), identity, who, **extra)).json())
-    first, last = (int(places[n]["position"]) for n in (0, -1))
-    doors.service.await_position(doors.live, last)
-    hers = {"subscription-sub_n", "refund-ref_n", "dispute-dp_n", "payment-pay_n"}
-
-    timeline = doors.get("customers/cus_n/timeline").json()["data"]
-    assert [e["type"] for e in timeline] == [kind for kind, *_ in told[4::-1]]
-    events = doors.get("events?customer_id=cus_n").json()["data"]
-    assert [e["type"] for e in events] == [kind for kind, *_ in told[:5]]
-    changes = doors.get(f"changes?after={first - 1}").json()["data"]
-    assert {f"{c['kind']}-{c['id']}" for c in changes if c["customer_id"] == "cus_n"} == hers
-    assert {c["customer_id"] for c in changes[5:]} == {None}
-    assert {e["customer_id"] for e in (*timeline, *events)} == {"cus_n"}
-    one = doors.get(f"events/{first + 3}").json()
-    assert (one["type"], one["customer_id"]) == ("dispute.opened", "cus_n")
-    assert doors.get(f"events/{last}").json()["customer_id"] is None
-    assert len(doors.get("events?customer_id=cus_n&type=dispute.opened").json()["data"]) == 1
-
-
 def test_a_timeline_interleaves_everything_of_a_customer(doors: Doors) -> None:
     last = None
     for n, (kind, status, identity) in enumerate([
