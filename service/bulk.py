@@ -26,7 +26,7 @@ from domain.payload import Payload
 from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS
+from projections.events import EVENTS, placed
 from service import copying, spill, sql
 from service.failures import described
 from service.postgres import connected
@@ -201,7 +201,7 @@ class _Rows:
         """Keep the row of a stream and those of its steps."""
         category = stream.partition("-")[0]
         made = {
-            EVENTS.name: self.encoded(EVENTS.name, steps),
+            EVENTS.name: self.encoded(EVENTS.name, placed(folded, steps)),
             BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
         }
         # all of them or, where one cannot be made, none
@@ -226,7 +226,7 @@ def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
             done = extend(memo, [entry]) if memo else fold([entry])
             memo, steps = done or fold(ordered[: good + 1])
             rows.encoded(shown, [memo])
-            rows.encoded(EVENTS.name, steps)
+            rows.encoded(EVENTS.name, placed(memo, steps))
         except Exception as error:  # noqa: BLE001 - this is the one
             why = described(error)
             break
