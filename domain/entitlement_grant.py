@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from domain.machine import SILENT, START, Lifecycle
-from domain.payload import Customer, Moment, Name
+from domain.payload import Customer, Metadata, Moment, Name
 
 Status = Literal["pending", "delivered", "failed", "revoked"]
 
@@ -54,6 +54,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     delivered_at: Moment | None = None
     revoked_at: Moment | None = None
     license_key: LicenseKey | None = None
+    metadata: Metadata | None = None
 
     @property
     def who(self) -> Customer | None:

@@ -7,6 +7,7 @@ is cut off: what was read never looks complete.
 """
 
 import csv
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, get_args
@@ -197,5 +198,13 @@ def cell(value: object) -> object:
         case str():
             return f"'{value}" if value.startswith(_FORMULA) else value
         case bool() | dict() | list():
-            return msgspec.json.encode(value).decode()
+            return _json(value)
     return value
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except OverflowError:
+        # an integer of more than 64 bits, which only the standard library writes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

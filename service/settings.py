@@ -35,6 +35,9 @@ MADE_NAME = "trial-book"
 RESPONSE_DAYS = 10
 """How long a dispute may be answered, by the provider's guide; nothing in a webhook says it."""
 
+_KEY_BYTES = 24
+"""The fewest of a signing key, by the Standard Webhooks specification."""
+
 BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
@@ -99,13 +102,15 @@ class Book(BaseModel):
         for secret in given:
             prefix, _, value = secret.get_secret_value().rpartition("whsec_")
             try:
-                b64decode(value + "=" * (-len(value) % 4), validate=True)
+                key = b64decode(value + "=" * (-len(value) % 4), validate=True)
                 Webhook(value if "whsec_" in secret.get_secret_value() and not prefix else "")
             except Exception:  # noqa: BLE001 - the library raises several kinds
                 # not which one, and not why in detail: an error must not lead to the secret
                 raise ValueError(
                     "a secret is 'whsec_' and base64, as the dashboard shows it, and not empty"
                 ) from None
+            if len(key) < _KEY_BYTES:
+                raise ValueError(f"a secret has {_KEY_BYTES} bytes or more behind its base64")
         return given
 
 

@@ -235,7 +235,7 @@ def test_15_one_fact_under_two_ids_is_one_fact(book: Book) -> None:
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_16_a_replay_restates_nothing(book: Book, *, lost: bool) -> None:
-    terms = {
+    terms: dict[str, Any] = {
         "payment_frequency_interval": "Month", "payment_frequency_count": 1,
         "next_billing_date": iso(27, 11),
     }  # fmt: skip
