@@ -146,3 +146,10 @@ def is_kept(world: World, stream: str) -> bool:
     """Whether nothing of a payment was given back or is disputed."""
     fields = world.resources[stream].fields
     return not fields["refunds"] and not fields["disputes"]
+
+
+def is_new(row: Fields, others: Iterable[Fields]) -> bool:
+    """Whether a row shows what no other does; else it may be as old as that."""
+    aside = ("metadata", "paused_at")
+    seen = {name: value for name, value in row.items() if name not in aside}
+    return all(any(one.get(name) != value for name, value in seen.items()) for one in others)
