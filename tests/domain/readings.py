@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from inspect import signature
 from random import Random
 from typing import Any
 
@@ -19,7 +18,6 @@ from service.past import Past
 from tests.simulator.deliveries import Delivery
 
 _RECORDED_AT = datetime.fromisoformat("2030-01-01T00:00:00Z")
-_WITH_PAYMENTS = "payments" in signature(policy.access).parameters
 
 
 def entries(recorded: Sequence[Delivery]) -> dict[str, list[Entry]]:
@@ -146,10 +144,8 @@ def revenue(steps: Iterable[Step], moment: datetime) -> dict[str, int]:
     return {currency: amount for currency, amount in sums.items() if amount}
 
 
-def entitled(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> bool | None:
-    """What the policy answers; None where it is not asked of payments yet."""
-    if not _WITH_PAYMENTS:
-        return None
+def entitled(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> bool:
+    """What the policy answers."""
     named = {
         "payment": "payments",
         "refund": "refunds",

@@ -53,6 +53,10 @@ class History:
             *(fact.at for fact in self.world.facts),
         ]) + timedelta(minutes=1)  # fmt: skip
 
+    def can_replay(self, number: int) -> bool:
+        """Whether the dashboard still offers a fact, which it does for two weeks."""
+        return self.end - self.world.facts[number].at < timedelta(days=13)
+
     def replay(self, number: int, *, retried: bool = False) -> list[Delivery]:
         """Replay a fact after everything else; it moves the end."""
         self.end += timedelta(seconds=self.rng.uniform(60, 40_000))
