@@ -6,6 +6,7 @@ from domain.catalog import BY_CATEGORY
 from domain.events import ATTENTION
 from projections.projection import Projection
 from service.parameter_kinds import (
+    BOM,
     PAGE,
     between,
     choice,
@@ -39,6 +40,7 @@ EVENTS = (
     *between("recorded_at", "was recorded"),
     sort(*EVENT_SORTS),
     *PAGE,
+    BOM,
 )
 
 TIMELINE = (
@@ -46,6 +48,7 @@ TIMELINE = (
     *between("occurred_at", "happened"),
     sort(*TIMELINE_SORTS),
     *PAGE,
+    BOM,
 )
 
 
@@ -66,6 +69,7 @@ def resources(projection: Projection[Any]) -> tuple[QueryParameter, ...]:
         *between("created_at", "was created"),
         sort(*sorts(projection)),
         *PAGE,
+        BOM,
     )
 
 

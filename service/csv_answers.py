@@ -25,13 +25,13 @@ from domain.dispute import State as Dispute
 from projections.catalog import STREAMS
 from service.answers import IndexedEvent
 from service.change_reads import Change
+from service.csv_cells import cell
 from service.dispute_reads import DueDispute
 from service.documents import BESIDE
 from service.metric_answers import METRICS
 from service.search import Hit
 
 _LONGEST_PAGE = "100"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Document = dict[str, Any]
 
@@ -97,6 +97,8 @@ class CsvAnswers(ASGIMiddleware):
         # `fields` thins the rows, as it does the JSON
         chosen = ",".join(asked.query_params.getall("fields", []))
         lines = _lines(chosen.split(",") if chosen else columns, first, pages)
+        if asked.query_params.get("bom") == "true":
+            lines = _marked(lines)
         name = asked.scope["path"].rstrip("/").rpartition("/")[2]
         headers = {
             "cache-control": "private, no-cache",
@@ -175,6 +177,13 @@ async def _lines(columns: Sequence[str], first: Document, pages: _Pages) -> Asyn
         page = read
 
 
+async def _marked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Behind a byte order mark, without which Excel takes UTF-8 for the platform's encoding."""
+    yield "\ufeff"
+    async for line in lines:
+        yield line
+
+
 def _at(row: Document, path: str) -> object:
     value: Any = row
     for name in path.split("."):
@@ -186,16 +195,3 @@ def _written(rows: Iterable[Sequence[object]]) -> str:
     written = StringIO()
     csv.writer(written).writerows(rows)
     return written.getvalue()
-
-
-def cell(value: object) -> object:
-    """A value as a cell: null is empty, what has parts is JSON.
-
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
-    """
-    match value:
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
-        case bool() | dict() | list():
-            return msgspec.json.encode(value).decode()
-    return value

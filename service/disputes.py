@@ -8,7 +8,7 @@ from domain.dispute import AWAITING, LIFECYCLE
 from service import dispute_reads
 from service.answering import Asking, asking, taking, thinned_page
 from service.dispute_reads import DueDisputes
-from service.parameter_kinds import PAGE, between, choice, minor, text
+from service.parameter_kinds import BOM, PAGE, between, choice, minor, text
 from service.settings import RESPONSE_DAYS
 
 
@@ -28,6 +28,7 @@ from service.settings import RESPONSE_DAYS
         minor("amount_lte", "Only those of this amount or less."),
         *between("created_at", "was opened"),
         *PAGE,
+        BOM,
     ),
 )
 async def list_due_disputes(request: Asking) -> DueDisputes:

@@ -183,6 +183,11 @@ LIMIT = QueryParameter(
     read=_count,
     default=20,
 )
+BOM = flag(
+    "bom",
+    "With `Accept: text/csv`: `true` begins the table with a byte order mark, by which Excel"
+    " recognises UTF-8. JSON never has one, and is answered as without it.",
+)
 PAGE = (
     LIMIT,
     text("cursor", "The `next_cursor` of the page before; none for the first. Opaque."),

@@ -7,7 +7,7 @@ from projections.catalog import PROJECTIONS
 from service import sql
 from service.answering import Asking, asking, taking, thinned_page
 from service.change_reads import link
-from service.parameter_kinds import FIELDS, LIMIT
+from service.parameter_kinds import BOM, FIELDS, LIMIT
 from service.parameters import QueryParameter, wrong
 from service.postgres import Connection
 from service.reads import checkpoint_of, of
@@ -63,7 +63,7 @@ class Found(Struct, frozen=True):
     " entitlement grant, payout or checkout, an invoice's, a licence key itself, or a webhook-id,"
     " each as a whole; or an e-mail address or its beginning, in any case of its letters.",
     tags=["search"],
-    opt=taking(_Q, LIMIT, FIELDS),
+    opt=taking(_Q, LIMIT, FIELDS, BOM),
 )
 async def search(request: Asking) -> Found:
     """For whoever holds a ticket and one word of it."""
