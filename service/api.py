@@ -76,7 +76,7 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
             kinds=given["kind"],
             since=given["occurred_at_gte"],
             until=given["occurred_at_lte"],
-            order=cursors.order(given["cursor"], given["sort"], asked.TIMELINE_SORTS, int),
+            order=cursors.order(given, asked.TIMELINE_SORTS, int, request.scope["path"]),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])
@@ -102,7 +102,7 @@ async def list_events(request: Asking) -> EventPage:
             given["after"],
             since=given["recorded_at_gte"],
             until=given["recorded_at_lte"],
-            order=cursors.order(given["cursor"], given["sort"], asked.EVENT_SORTS, int),
+            order=cursors.order(given, asked.EVENT_SORTS, int, request.scope["path"]),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])

@@ -190,7 +190,11 @@ BOM = flag(
 )
 PAGE = (
     LIMIT,
-    text("cursor", "The `next_cursor` of the page before; none for the first. Opaque."),
+    text(
+        "cursor",
+        "The `next_cursor` of the page before; none for the first. Opaque. It belongs to its list"
+        " and filters, and is refused with others.",
+    ),
     FIELDS,
 )
 CLOCKS = (

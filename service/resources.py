@@ -54,7 +54,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 request.user.book,
                 projection,
                 filters={name: given[name] for name in filters},
-                order=cursors.order(given["cursor"], given["sort"], sorts, str),
+                order=cursors.order(given, sorts, str, request.scope["path"]),
                 limit=given["limit"],
                 response_days=response_days(request),
             )
@@ -112,7 +112,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
                 target,
                 f"{category}-{request.path_params[projection.key]}",
                 past(given["as_of"], given["known_at"], datetime.now(UTC)),
-                order=cursors.order(given["cursor"], given["sort"], asked.HISTORY_SORTS, int),
+                order=cursors.order(given, asked.HISTORY_SORTS, int, request.scope["path"]),
                 limit=given["limit"],
             )
         return thinned_page(page, given["fields"])

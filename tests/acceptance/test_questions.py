@@ -87,6 +87,27 @@ def test_nobody_is_entitled_of_whom_nothing_is_recorded(doors: Doors) -> None:
     assert (answer["entitled"], answer["until"], answer["because"]) == (False, None, [])
 
 
+def test_a_cursor_belongs_to_its_list_and_filters(doors: Doors) -> None:
+    def cursor(path: str) -> str:
+        return str(doors.get(path).json()["next_cursor"])
+
+    place = cursor("subscriptions?limit=1&status=active")
+    assert doors.get(f"subscriptions?status=active&cursor={place}&limit=3").status_code == 200
+    for path in (
+        f"subscriptions?cursor={place}",
+        f"subscriptions?status=on_hold&cursor={place}",
+        f"payments?status=succeeded&cursor={place}",
+        f"events?cursor={cursor('customers/cus_1/timeline?limit=1&sort=occurred_at')}",
+        f"subscriptions/sub_0/history?cursor={cursor('customers/cus_1/timeline?limit=1')}",
+        f"customers/cus_1/timeline?kind=refund&cursor={cursor('customers/cus_1/timeline?limit=1')}",
+    ):
+        answer = doors.get(path).json()
+        assert (answer["type"], answer["parameter"]) == ("/problems/invalid-parameter", "cursor")
+        assert "of another list, or of other filters" in answer["detail"]
+    sorted_ = doors.get(f"subscriptions?status=active&cursor={place}&sort=created_at").json()
+    assert "sorted by -created_at, and not by created_at" in sorted_["detail"]
+
+
 @pytest.mark.parametrize(
     "path", ["subscriptions/sub_9", "customers/c9", "events/999", "events/x", "payments/p/history"]
 )
