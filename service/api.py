@@ -30,6 +30,7 @@ from service.projection_reads import list_parked, list_projections
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 from service.search import search
+from service.segments import Undivided
 
 
 @get(
@@ -183,7 +184,7 @@ ROUTER = Router(
     ],
     response_class=Answer,
     guards=[scoped],
-    middleware=[CsvAnswers()],
+    middleware=[Undivided(), CsvAnswers()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

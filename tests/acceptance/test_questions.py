@@ -108,6 +108,26 @@ def test_a_cursor_belongs_to_its_list_and_filters(doors: Doors) -> None:
     assert "sorted by -created_at, and not by created_at" in sorted_["detail"]
 
 
+def test_an_id_with_a_slash_can_be_asked_for(doors: Doors) -> None:
+    content = body("subscription.active", "active", at(3), "sub/1/history", "cus/1 %2F")
+    position = deliver(doors, content).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    (found,) = doors.get("search?q=sub/1/history").json()["data"]
+    assert found["link"] == "/v1/subscriptions/sub%2F1%2Fhistory"
+    for path in (found["link"], found["link"].replace("%2F", "%2f")):
+        one = doors.get(path.removeprefix("/v1/"))
+        assert one.json()["subscription_id"] == "sub/1/history"
+    (entry,) = doors.get("subscriptions/sub%2F1%2Fhistory/history").json()["data"]
+    assert entry["event_position"] == position
+    access = doors.get("customers/cus%2F1%20%252F/access").json()
+    assert (access["customer_id"], access["entitled"]) == ("cus/1 %2F", True)
+    assert len(doors.get("customers/cus%2F1%20%252F/timeline").json()["data"]) == 1
+    assert doors.get("subscriptions/sub/1").status_code == 404
+    for path in ("nothing/a%2Fb", "subscriptions%2Fsub_0", "subscriptions/%2F", "events/1%2Fbody"):
+        answer = doors.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found"), path
+
+
 @pytest.mark.parametrize(
     "path", ["subscriptions/sub_9", "customers/c9", "events/999", "events/x", "payments/p/history"]
 )
