@@ -26,6 +26,9 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(max_length=200)]
 """An identifier. A longer one would not fit into an index, so it counts as unreadable."""
 
+Email = Annotated[str, Meta(max_length=320)]
+"""An address. None may be longer, and a longer one would not fit into an index."""
+
 Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """An amount in minor units (cents, yen) of the currency beside it."""
 
@@ -36,8 +39,8 @@ class Customer(Struct, frozen=True, gc=False, omit_defaults=True):
     """The customer as embedded in a payload (``CustomerLimitedDetails`` in the provider's SDK)."""
 
     customer_id: Name
-    email: Name | None = None
-    name: Name | None = None
+    email: Email | None = None
+    name: str | None = None
 
 
 class Payload(Protocol):

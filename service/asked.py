@@ -5,6 +5,7 @@ from typing import Any
 from domain.catalog import BY_CATEGORY
 from domain.events import ATTENTION
 from projections.projection import Projection
+from projections.search_terms import folded
 from service.parameter_kinds import (
     BOM,
     PAGE,
@@ -76,4 +77,8 @@ def resources(projection: Projection[Any]) -> tuple[QueryParameter, ...]:
 def _filter(projection: Projection[Any], name: str) -> QueryParameter:
     if name == "status" and projection.aggregate:
         return choice(name, "Only those in this status.", projection.aggregate.lifecycle.statuses)
+    if name == "email":
+        return text(
+            name, "Only those who have or had this address, in any case of its letters.", folded
+        )
     return text(name, f"Only those whose `{name}` is exactly this.")

@@ -1,7 +1,7 @@
 """The kinds of parameters, and those that many questions share."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time
 
 from service.parameters import (
@@ -22,10 +22,17 @@ _TIME_OR_DAY = f"{_TIME}, or day, as 2026-03-14"
 _POSITION = {"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_POSITION}}}$"}
 
 
-def text(name: str, description: str) -> QueryParameter:
-    """Any text but none."""
+def text(
+    name: str, description: str, means: Callable[[str], str] = lambda given: given
+) -> QueryParameter:
+    """Any text but none; ``means`` makes the value of it."""
     schema = {"type": "string", "minLength": 1}
-    return QueryParameter(name=name, description=description, schema=schema, read=_text)
+    return QueryParameter(
+        name=name,
+        description=description,
+        schema=schema,
+        read=lambda name, given: means(_text(name, given)),
+    )
 
 
 def choice(
