@@ -6,8 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.events import Entry
-from domain.fold import Step
 from domain.recurring import movement
+from domain.steps import Step
 from projections.projection import Projection
 
 
@@ -16,6 +16,8 @@ class Row(Struct, frozen=True, gc=False):
 
     ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
     ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
+    the event; ``undecided`` says that the snapshot can be read in two ways.
     """
 
     position: int
@@ -29,6 +31,8 @@ class Row(Struct, frozen=True, gc=False):
     newer: bool = False
     late: bool = False
     revision: bool = False
+    undecided: bool = False
+    shown_at: datetime | None = None
     moved: str | None = None
     currency: str | None = None
     mrr_from: int | None = None
@@ -41,10 +45,13 @@ def row(done: Step | Entry) -> Row:
     position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
     customer = entry.customer.customer_id if entry.customer else None
     if not isinstance(done, Step):
-        return Row(position, stream, customer, kind, at, done.verdict or "unknown")
+        revision = entry.event.revision > 0
+        return Row(
+            position, stream, customer, kind, at, done.verdict or "unknown", revision=revision
+        )
     took = Row(
-        position, stream, customer, kind, at, done.verdict, done.before, done.after,
-        done.newer, done.late, done.revision,
+        position, stream, customer, kind, at, done.verdict, done.before, done.leads_to,
+        done.newer, done.late, done.revision, done.undecided, done.shown.at if done.shown else None,
     )  # fmt: skip
     moved = movement(done)
     if moved is None:

@@ -20,10 +20,11 @@ from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
 from domain.events import Entry, Event, Key, read, read_at_once
-from domain.fold import Fold, Step, extend, fold
+from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Customer as Seen
 from domain.payload import Payload
+from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
@@ -115,7 +116,7 @@ class _Sorted:
         quick = read_at_once(event.body, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, at, payload = quick
-            key = (at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+            key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload)
             return
         entry = read(event, self.part.business_id)
