@@ -25,7 +25,7 @@ from domain.rendering import (
     rendered_after,
     told_before,
 )
-from domain.steps import Current, Reading, Shown, Step
+from domain.steps import Current, Reading, Shown, Step, judge
 
 
 class _Carried(Struct):
@@ -122,10 +122,9 @@ class _Carrier:
         if after != told or (late and not immutable):
             self._keep_open(_window(entry))
         if after != before:
-            now.status, now.since = after, at
-            now.not_before = at if after == told else previous
+            now.move(after, at, at if after == told else previous)
         self._follow_other(entry, again=again, settled=stands and not late and seen == after)
-        verdict, missing = self._judge(entry, before, fact, after, seen)
+        verdict, missing = judge(life, entry, before, fact, after)
         step = Step(
             entry,
             before,
@@ -189,22 +188,6 @@ class _Carrier:
             return named
         return following if contradicts_neighbours(ordered, index) else None
 
-    def _judge(
-        self, entry: Entry, before: str, fact: str | None, after: str, seen: str | None
-    ) -> tuple[Verdict, tuple[str, ...]]:
-        life = self._life
-        if entry.type not in life.ranks or (entry.status is not None and seen is None):
-            return "unknown", ()
-        if fact is None:
-            # of what never began, nothing is unexpected: its beginning is missing
-            missing = life.missing(before, (seen,) if seen else ())
-            if not missing or entry.type in missing:
-                missing = life.missing(before, life.sources(entry.type))
-            return "inferred" if before == life.initial else "unexpected", missing
-        if after != fact and not life.is_silent(fact, after):
-            return "inferred", life.missing(fact, (after,))
-        return "confirmed" if after == before else "applied", ()
-
     def _follow_other(self, entry: Entry, *, again: bool, settled: bool) -> None:
         """Let an entry happen in the other reading too, until both agree."""
         other = self._now.other
@@ -245,9 +228,11 @@ class _Carrier:
         """Let snapshots take effect before the fact at ``index``, in the order of rendering."""
         for carried in sorted(landing, key=_by_rendering):
             self._carried.remove(carried)
-            if carried.slot is not None:
-                if carried.slot == self._slot:
-                    self._show(carried)
+            if carried.slot is not None and carried.slot != self._slot:
+                continue
+            # another one that has just landed may have moved the status
+            if carried.slot is not None and carried.seen in {None, self._now.status}:
+                self._show(carried)
             elif carried.seen is not None:
                 until = carried.until + TOLERANCE - SECOND
                 rest = self._ordered[index:]
@@ -273,8 +258,8 @@ class _Carrier:
         if carried.doubted and not silent:
             other = Reading(now.status, now.since, now.not_before, now.state)
         state = self._aggregate.evolve(now.state, carried.entry.payload)
-        now.status, now.since = seen, self._moment(carried)
-        now.not_before, now.other = max(self._slot_at, carried.after), other
+        now.move(seen, self._moment(carried), max(self._slot_at, carried.after))
+        now.other = other
         self._take_effect(carried, before, state, other)
         step = self._steps[carried.place]
         if step.verdict in {"applied", "confirmed"}:

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import START, Lifecycle
-from domain.payload import Customer, Moment, Name
+from domain.payload import Customer, Metadata, Moment, Name
 
 Status = Literal["open"]
 
@@ -47,6 +47,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     balance_before: Amount | None = None
     balance_after: Amount | None = None
     overage_after: Amount | None = None
+    metadata: Metadata | None = None
 
     @property
     def id(self) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import START, Lifecycle
-from domain.payload import Customer, Minor, Moment, Name
+from domain.payload import Customer, Digits, Minor, Moment, Name
 
 Status = Literal["opened", "expired", "accepted", "cancelled", "challenged", "won", "lost"]
 
@@ -34,7 +34,11 @@ AWAITING: Status = "opened"
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The fields of ``data`` that are read. ``amount``: minor units of ``currency``, a string."""
+    """The fields of ``data`` that are read.
+
+    ``amount`` is in minor units of ``currency``: a string by the guide, a number in the provider's
+    own fixture.
+    """
 
     id: Name = field(name="dispute_id")
     status: str | None = field(name="dispute_status", default=None)
@@ -42,7 +46,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     payment_id: Name | None = None
     dispute_stage: Name | None = None
     created_at: Moment | None = None
-    amount: Name | Minor | None = None
+    amount: Digits | Minor | None = None
     currency: Name | None = None
     is_resolved_by_rdr: bool | None = None
 
@@ -68,7 +72,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 def evolve(state: State | None, seen: Payload) -> State:
     """The state after ``seen``: its fields win; an absent link or required field is kept."""
     known = state or _UNKNOWN
-    amount = _minor(seen.amount)
+    amount = None if seen.amount is None else int(seen.amount)
     return State(
         id=seen.id,
         customer_id=seen.customer.customer_id if seen.customer else known.customer_id,
@@ -79,15 +83,6 @@ def evolve(state: State | None, seen: Payload) -> State:
         currency=seen.currency or known.currency,
         is_resolved_by_rdr=seen.is_resolved_by_rdr,
     )
-
-
-def _minor(amount: str | int | None) -> int | None:
-    """The documented string, or the integer that the provider's own fixture has."""
-    if isinstance(amount, str):
-        digits = amount.removeprefix("-")
-        plain = digits.isascii() and digits.isdigit() and len(digits) <= 15  # noqa: PLR2004
-        return int(amount) if plain else None
-    return amount
 
 
 _UNKNOWN = State("", *(None,) * 7)

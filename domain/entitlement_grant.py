@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from domain.machine import SILENT, START, Lifecycle
-from domain.payload import Customer, Moment, Name
+from domain.payload import Customer, Metadata, Moment, Name
 
 Status = Literal["pending", "delivered", "failed", "revoked"]
 
@@ -36,6 +36,7 @@ class LicenseKey(Struct, frozen=True, gc=False):
     """The licence key that was granted, where it was one."""
 
     key: Name | None = None
+    expires_at: Moment | None = None
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -53,6 +54,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     delivered_at: Moment | None = None
     revoked_at: Moment | None = None
     license_key: LicenseKey | None = None
+    metadata: Metadata | None = None
 
     @property
     def who(self) -> Customer | None:
@@ -73,6 +75,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     delivered_at: Moment | None
     revoked_at: Moment | None
     license_key: str | None
+    expires_at: Moment | None
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -89,7 +92,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         delivered_at=seen.delivered_at,
         revoked_at=seen.revoked_at,
         license_key=seen.license_key.key if seen.license_key else known.license_key,
+        expires_at=seen.license_key.expires_at if seen.license_key else known.expires_at,
     )
 
 
-_UNKNOWN = State("", *(None,) * 9)
+_UNKNOWN = State("", *(None,) * 10)

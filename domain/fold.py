@@ -46,6 +46,7 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
         status, since: the status now, and when the world reached it.
         not_before: the earliest moment at which that status can have begun: ``since``, unless the
             event that began it is missing.
+        previous: the status before that one, and its ``not_before``; None where there was none.
         state: what the snapshots say, by the aggregate's ``evolve``.
         verdicts: how many entries got which verdict.
         last: the key of the last entry.
@@ -59,6 +60,7 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     status: str
     since: datetime
     not_before: datetime
+    previous: tuple[str, datetime] | None
     state: S
     verdicts: dict[str, int]
     last: Key
@@ -153,10 +155,10 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     state = memo.state if memo else None
     status = memo.status if memo else life.initial
     since = memo.since if memo else ordered[0].key[0]
-    not_before, supplies = since, 0
+    not_before, previous, supplies = since, None, 0
     other, open_until = (memo.other, memo.open_until) if memo else (None, None)
     if memo:
-        not_before, supplies = memo.not_before, memo.snapshot_position
+        not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
     marks = _marks(ordered)
     steps: list[Step] = []
     at: datetime | None = None
@@ -170,10 +172,11 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
             or other is not None
         ):
             last = memo.last[0] if memo else at
-            now = Current(status, since, not_before, state, supplies, other, open_until)
+            now = Current(status, since, not_before, previous, state, supplies, other, open_until)
             carry(aggregate, ordered, index, marks, now, steps, last)
             status, since, not_before, state = now.status, now.since, now.not_before, now.state
-            supplies, other, open_until = now.supplies, now.other, now.open_until
+            previous, supplies, other = now.previous, now.supplies, now.other
+            open_until = now.open_until
             break
         prior, state = state, evolve(state, entry.payload)
         step = Step(
@@ -191,6 +194,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         )  # fmt: skip
         steps.append(step)
         if told != status:
+            previous = (status, not_before)
             status, since, not_before = told, at, at
         supplies = event.position
     highest = max([entry.event.position for entry in ordered])
@@ -201,6 +205,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         status,
         since,
         not_before,
+        previous,
         state,
         verdicts,
         ordered[-1].key,

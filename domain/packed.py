@@ -27,6 +27,7 @@ class Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
     type: str
     occurred_at: datetime
     payload: P
+    unread: tuple[str, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -36,11 +37,13 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[list[Packed[Any]]]] = {
 }
 
 
-def packed(event: Event, kind: str, at: datetime, payload: P) -> Packed[P]:
+def packed(
+    event: Event, kind: str, at: datetime, payload: P, unread: tuple[str, ...] = ()
+) -> Packed[P]:
     """What is kept of an event of this type, which happened then."""
     return Packed(
         event.position, event.webhook_id, event.revision, event.sent_at, event.body_sha256,
-        kind, at, payload,
+        kind, at, payload, unread,
     )  # fmt: skip
 
 
@@ -60,7 +63,7 @@ def unpack(aggregate: Aggregate, content: bytes) -> list[Entry]:
             ranks[p.type] if p.type in ranks else rank(p.type),
             p.occurred_at,
             p.payload,
-            (),
+            p.unread,
         )
         for p in _DECODERS[aggregate.category].decode(content)
     ]

@@ -57,11 +57,13 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
     if not until:
         return None
     now = until[0]
-    since = not_before = previous = now.at
+    since = not_before = now.at
+    previous = None if now.status == steps[0].before else (steps[0].before, now.at)
     for one in until[1:]:
         if one.status != now.status:
-            since, not_before = one.at, one.at if one.told else previous
-        now, previous = one, one.at
+            previous = (now.status, not_before)
+            since, not_before = one.at, one.at if one.told else now.at
+        now = one
     happened = [step for step in steps if step.at <= until[-1].at]
     supplies = [one.position for one in until if one.position is not None]
     return structs.replace(
@@ -69,6 +71,7 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
         status=now.status,
         since=since,
         not_before=not_before,
+        previous=previous,
         state=now.state,
         verdicts=dict(Counter(step.verdict for step in happened)),
         last=happened[-1].entry.key,

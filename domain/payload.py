@@ -12,13 +12,16 @@ to another resource, once told, stays.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import FieldInfo
+
+from domain.currency import minor
 
 Moment = Annotated[datetime, Meta(tz=True)]
 """A time with its zone; the provider sends UTC with microseconds."""
@@ -29,10 +32,22 @@ Name = Annotated[str, Meta(max_length=200)]
 Email = Annotated[str, Meta(max_length=320)]
 """An address. None may be longer, and a longer one would not fit into an index."""
 
-Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Words = Annotated[str, Meta(max_length=10_000)]
+"""What a person wrote, as a name: no identifier, and never indexed as a whole."""
+
+Count = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""How many of something; every float and every column holds it."""
+
+Metadata = dict[str, str | float | bool | None]
+"""What the merchant attached. Read so that a number that no float holds is noticed."""
+
+Minor = Annotated[Count, Meta(extra={"unit": "minor"})]
 """An amount in minor units (cents, yen) of the currency beside it."""
 
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+Digits = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}$")]
+"""An amount in minor units that is documented as a string."""
+
+_LATEST = datetime(MAXYEAR, 1, 1, tzinfo=UTC)
 
 
 class Customer(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -40,7 +55,7 @@ class Customer(Struct, frozen=True, gc=False, omit_defaults=True):
 
     customer_id: Name
     email: Email | None = None
-    name: str | None = None
+    name: Words | None = None
 
 
 class Payload(Protocol):
@@ -76,7 +91,8 @@ def decode(
         except msgspec.DecodeError:
             pass
         else:
-            if in_utc(read):
+            of_any: Any = kind
+            if are_normal(moments(of_any)(read)):
                 return read, ()
     return _field_by_field(kind, raw)
 
@@ -87,20 +103,43 @@ def may_hold_nul(content: bytes) -> bool:
     return b"\\" in content and b"\\u0000" in content
 
 
-def in_utc(payload: Any) -> bool:  # noqa: ANN401 - of any aggregate
-    """Whether all times of a payload are in UTC, as the provider writes them."""
-    kind: Any = type(payload)
-    for moment in _moments(kind)(payload):
-        if moment is not None and moment.tzinfo is not UTC:
+def are_normal(times: tuple[datetime | None, ...]) -> bool:
+    """Whether times are in UTC, as the provider writes them, and every clock can hold them."""
+    for moment in times:
+        if moment is not None and (moment.tzinfo is not UTC or moment.year == MAXYEAR):
             return False
     return True
 
 
 @cache
-def _moments(kind: type[Any]) -> Callable[[object], tuple[datetime | None, ...]]:
-    names = [f.name for f in msgspec.structs.fields(kind) if f.type == Moment | None]
+def moments(kind: type[Any]) -> Callable[[Any], tuple[datetime | None, ...]]:
+    """What gives all times of a payload of this type, also of what it lists."""
+    fields = msgspec.structs.fields(kind)
+    names = [f.name for f in fields if f.type in {Moment, Moment | None}]
     # attrgetter gives a tuple only for two names and more
-    return attrgetter(*names, *names[:1]) if names else lambda _: ()
+    own = attrgetter(*names, *names[: len(names) == 1]) if names else lambda _: ()
+    inner = [(f.name, moments(part)) for f in fields if (part := _inner(f.type)) is not None]
+    if not inner:
+        return own
+
+    def all_of(payload: Any) -> tuple[datetime | None, ...]:  # noqa: ANN401 - of any aggregate
+        times = own(payload)
+        for name, of_part in inner:
+            if parts := getattr(payload, name):
+                listed = parts if isinstance(parts, tuple) else (parts,)
+                times += tuple(moment for part in listed for moment in of_part(part))
+        return times
+
+    return all_of
+
+
+def _inner(kind: Any) -> type[Struct] | None:  # noqa: ANN401 - the annotation of a field
+    """The struct with times that a field of this type holds, or of which it is a tuple."""
+    for option in get_args(kind):
+        for part in (option, *get_args(option)):
+            if isinstance(part, type) and issubclass(part, Struct) and part is not Customer:
+                return part
+    return None
 
 
 def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]]:
@@ -112,10 +151,8 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
         if part is None:
             continue
         try:
-            value = msgspec.json.decode(part, type=field.type, strict=False)
-            _refuse_unstorable(value, part)
-            values[field.name] = normal_moment(value) if isinstance(value, datetime) else value
-        except (msgspec.MsgspecError, ValueError, OverflowError):
+            values[field.name] = _value(field, part, parts)
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             # whom it concerns must not be lost with a strange name or address
             inner, lost = _customer(part) if field.name == "customer" else (None, ("",))
             if inner is not None:
@@ -127,6 +164,33 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
         raise msgspec.ValidationError(f"no readable identity of {kind.__name__}") from None
 
 
+def _value(field: FieldInfo, part: Raw, parts: dict[str, Raw]) -> Any:  # noqa: ANN401
+    """The value of a field.
+
+    Raises:
+        MsgspecError, ValueError, OverflowError, RecursionError: if it cannot be read.
+    """
+    try:
+        return _storable(msgspec.json.decode(part, type=field.type))
+    except msgspec.ValidationError:
+        # of another type than the documented one, and yet clear
+        if field.type in {Minor | None, Digits | Minor | None}:
+            amount = minor(msgspec.json.decode(part), _currency(field.encode_name, parts))
+            return msgspec.convert(amount, Minor)
+        if field.type in {Count | None, bool | None}:
+            return msgspec.json.decode(part, type=field.type, strict=False)
+        raise
+
+
+def _currency(name: str, parts: dict[str, Raw]) -> str | None:
+    """The currency of an amount: beside ``settlement_amount`` stands ``settlement_currency``."""
+    own = parts.get(name.replace("amount", "currency")) or parts.get("currency")
+    try:
+        return msgspec.json.decode(own, type=str) if own else None
+    except msgspec.MsgspecError:
+        return None
+
+
 def _customer(part: Raw) -> tuple[Customer | None, tuple[str, ...]]:
     try:
         return _field_by_field(Customer, part)
@@ -134,19 +198,24 @@ def _customer(part: Raw) -> tuple[Customer | None, tuple[str, ...]]:
         return None, ("",)
 
 
-def _refuse_unstorable(value: object, part: Raw) -> None:
-    if isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            _refuse_unstorable(getattr(value, name), part)
-    elif isinstance(value, tuple):
-        for one in value:
-            _refuse_unstorable(one, Raw(b'"'))
-    elif isinstance(value, str) and "\0" in value:
-        raise ValueError("holds a NUL")
-    elif isinstance(value, datetime) and (
-        memoryview(part).tobytes()[:1] != b'"' or normal_moment(value) is None
-    ):
-        raise ValueError("no time that every clock can hold")
+def _storable(value: Any) -> Any:  # noqa: ANN401 - of any field
+    """The value with its times in UTC.
+
+    Raises:
+        ValueError: if a column or a clock does not hold it.
+    """
+    match value:
+        case Struct():
+            return type(value)(*map(_storable, msgspec.structs.astuple(value)))
+        case tuple():
+            return tuple(map(_storable, value))
+        case str() if "\0" in value:
+            raise ValueError("holds a NUL")
+        case datetime():
+            if (moment := normal_moment(value)) is None:
+                raise ValueError("no time that every clock can hold")
+            return moment
+    return value
 
 
 def normal_moment(at: datetime) -> datetime | None:

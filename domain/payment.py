@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import SILENT, START, Lifecycle
-from domain.payload import Customer, Minor, Moment, Name
+from domain.payload import Customer, Metadata, Minor, Moment, Name
 
 Status = Literal[
     "succeeded", "failed", "cancelled", "processing",
@@ -79,6 +79,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     updated_at: Moment | None = None
     refunds: tuple[Listed, ...] | None = None
     disputes: tuple[Listed, ...] | None = None
+    metadata: Metadata | None = None
 
     @property
     def listed_at(self) -> Moment | None:

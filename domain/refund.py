@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import SILENT, Lifecycle
-from domain.payload import Customer, Minor, Moment, Name
+from domain.payload import Customer, Metadata, Minor, Moment, Name
 
 Status = Literal["succeeded", "failed", "pending", "review"]
 
@@ -35,6 +35,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     amount: Minor | None = None
     currency: Name | None = None
     is_partial: bool | None = None
+    metadata: Metadata | None = None
 
     @property
     def who(self) -> Customer | None:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from domain.events import Entry, Verdict
+from domain.machine import Lifecycle
 
 S = TypeVar("S")
 
@@ -96,7 +97,39 @@ class Current(Struct):
     status: str
     since: datetime
     not_before: datetime
+    previous: tuple[str, datetime] | None
     state: Any
     supplies: int
     other: Reading[Any] | None
     open_until: datetime | None
+
+    def move(self, status: str, at: datetime, not_before: datetime) -> None:
+        """Let another status begin."""
+        self.previous = (self.status, self.not_before)
+        self.status, self.since, self.not_before = status, at, not_before
+
+
+def judge(
+    life: Lifecycle, entry: Entry, before: str, fact: str | None, after: str
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on an entry, and the event types that seem to be missing.
+
+    Args:
+        life: the lifecycle of its stream.
+        entry: the entry.
+        before: the status before it.
+        fact: where its type leads from there; None where the lifecycle has no such edge.
+        after: the status after it.
+    """
+    seen = entry.status if entry.status in life.known else None
+    if entry.type not in life.ranks or (entry.status is not None and seen is None):
+        return "unknown", ()
+    if fact is None:
+        missing = life.missing(before, (seen,) if seen else ())
+        if not missing or entry.type in missing:
+            missing = life.missing(before, life.sources(entry.type))
+        # of what never began, nothing is unexpected: its beginning is missing
+        return "inferred" if before == life.initial else "unexpected", missing
+    if after != fact and not life.is_silent(fact, after):
+        return "inferred", life.missing(fact, (after,))
+    return "confirmed" if after == before else "applied", ()

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import Lifecycle
-from domain.payload import Customer, Minor, Moment, Name
+from domain.payload import Count, Customer, Metadata, Minor, Moment, Name
 
 Status = Literal[
     "pending", "active", "past_due", "on_hold", "paused", "cancelled", "expired", "failed"
@@ -56,13 +56,14 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     expires_at: Moment | None = None
     past_due_ends_at: Moment | None = None
     paused_at: Moment | None = None
-    trial_period_days: Minor | None = None
-    quantity: Minor | None = None
+    trial_period_days: Count | None = None
+    quantity: Count | None = None
     recurring_pre_tax_amount: Minor | None = None
     currency: Name | None = None
     payment_frequency_interval: Name | None = None
-    payment_frequency_count: Minor | None = None
+    payment_frequency_count: Count | None = None
     payment_id: Name | None = None
+    metadata: Metadata | None = None
 
     @property
     def who(self) -> Customer | None:

@@ -103,7 +103,10 @@ class History(Struct, frozen=True):
 
 
 class IndexedEvent(Struct, frozen=True):
-    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream."""
+    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream.
+
+    ``unread`` names the fields that could not be read.
+    """
 
     event_position: str
     type: str
@@ -121,6 +124,7 @@ class IndexedEvent(Struct, frozen=True):
     revision: bool
     undecided: bool
     shown_at: datetime | None
+    unread: list[str]
     what: str
     body: str
 
@@ -177,6 +181,7 @@ class EventAnswer(Struct, frozen=True):
     revision: bool
     undecided: bool
     shown_at: datetime | None
+    unread: list[str]
     position: str
 
 
@@ -235,6 +240,7 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         revision=row["revision"],
         undecided=row["undecided"],
         shown_at=row["shown_at"],
+        unread=row["unread"] or [],
         what=f"{said}; {reported}.",
         body=f"/v1/events/{row['position']}/body",
     )

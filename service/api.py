@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from litestar import Router, get
 from msgspec.structs import replace
 
-from domain.access import Policy
+from domain.policy import Policy
 from service import access_reads, asked, cursors, event_reads, reads
 from service.answering import (
     POSITION,
@@ -63,8 +63,9 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     "/customers/{customer_id:str}/timeline",
     operation_id="get_customer_timeline",
     summary="Everything that concerns a customer, latest first",
-    description="All events that name the customer, of all resources, in the order of the world;"
-    " disputes too, which name none and belong to whoever made the payment.",
+    description="All events that name the customer, and those of the customer's resources that"
+    " name nobody, in the order of the world. A refund or dispute of which no event names anybody"
+    " belongs to whoever made the payment.",
     tags=["customers"],
     opt=taking(*asked.TIMELINE),
 )
@@ -88,9 +89,9 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
     "/events",
     operation_id="list_events",
     summary="Events in the order in which they were recorded",
-    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`, or"
-    " `?late=true`; what came last: `?sort=-position`; what came in a day: `recorded_at_gte` and"
-    " `recorded_at_lte`.",
+    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`,"
+    " `?late=true` or `?unread=true`; what came last: `?sort=-position`; what came in a day:"
+    " `recorded_at_gte` and `recorded_at_lte`.",
     tags=["events"],
     opt=taking(*asked.EVENTS),
 )

@@ -27,7 +27,7 @@ from domain.payload import Payload
 from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS
+from projections.events import EVENTS, placed
 from projections.search_terms import SEARCH_TERMS
 from projections.search_terms import rows as terms_of
 from service import copying, spill, sql
@@ -113,23 +113,30 @@ class _Sorted:
         self._seen: set[Seen] | None = set() if SEARCH_TERMS.name in plan.tables else None
 
     def add(self, event: Event) -> None:
-        quick = read_at_once(event.body, self.part.business_id)
+        quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, at, payload = quick
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
-            self._keep(aggregate, event, kind, key, payload)
+            self._keep(aggregate, event, kind, key, payload, ())
             return
         entry = read(event, self.part.business_id)
         if entry.aggregate is None:
             self.rows.add(EVENTS.name, [entry])
         else:
-            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload)
+            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload, entry.unread)
 
-    def _keep(
-        self, aggregate: Aggregate, event: Event, kind: str, key: Key, payload: Payload
+    def _keep(  # noqa: PLR0913, PLR0917 - an entry that is not made
+        self,
+        aggregate: Aggregate,
+        event: Event,
+        kind: str,
+        key: Key,
+        payload: Payload,
+        unread: tuple[str, ...],
     ) -> None:
         number = spill.partition_of(payload.id, self.part.partitions)
-        self._packed[number][aggregate.category].append(packed(event, kind, key[0], payload))
+        kept = packed(event, kind, key[0], payload, unread)
+        self._packed[number][aggregate.category].append(kept)
         customer = payload.who
         if customer is not None and self._customers is not None:
             see(self._customers, customer, key, event.position)
@@ -212,7 +219,7 @@ class _Rows:
         """Keep the row of a stream and those of its steps."""
         category = stream.partition("-")[0]
         made = {
-            EVENTS.name: self.encoded(EVENTS.name, steps),
+            EVENTS.name: self.encoded(EVENTS.name, placed(folded, steps)),
             BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
         }
         # all of them or, where one cannot be made, none
@@ -237,7 +244,7 @@ def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
             done = extend(memo, [entry]) if memo else fold([entry])
             memo, steps = done or fold(ordered[: good + 1])
             rows.encoded(shown, [memo])
-            rows.encoded(EVENTS.name, steps)
+            rows.encoded(EVENTS.name, placed(memo, steps))
         except Exception as error:  # noqa: BLE001 - this is the one
             why = described(error)
             break

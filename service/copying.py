@@ -172,7 +172,7 @@ def columns(rows: Sequence[Struct]) -> dict[str, Column]:
 @cache
 def _sent(columns: type[Struct]) -> list[tuple[int, Callable[[Any], bytes]]]:
     return [
-        (_TEXT_OID, lambda values: text(_literal(values)))
+        (_TEXT_OID, lambda values: NULL if values is None else text(_literal(values)))
         if kind.encode is text_array
         else (kind.oid, _null_or(kind))
         for kind in types_of(columns)

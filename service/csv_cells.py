@@ -6,6 +6,7 @@ it. Which separator a spreadsheet cuts at depends on its country, so a formula i
 each of them, and behind line breaks, and not at the beginning of the cell alone.
 """
 
+import json
 import re
 
 import msgspec
@@ -32,8 +33,16 @@ def cell(value: object) -> object:
         case str():
             return _harmless(value)
         case bool() | dict() | list():
-            return _harmless(msgspec.json.encode(value).decode())
+            return _harmless(_json(value))
     return value
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except OverflowError:
+        # an integer of more than 64 bits, which only the standard library writes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _harmless(text: str) -> str:

@@ -3,6 +3,7 @@
 What the database knows is asked as it is scraped, so every worker answers the same.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from psycopg.errors import UndefinedTable
 
+from domain.catalog import AGGREGATES
 from domain.events import ATTENTION
 from projections.events import EVENTS
 from projections.projection import VERSION
@@ -22,6 +24,8 @@ from service.lease import REBUILD
 from service.postgres import UNAVAILABLE, Connection, Pool
 
 _WAIT_SECONDS = 2.0
+
+_TYPES = frozenset(kind for one in AGGREGATES for kind in one.lifecycle.events)
 
 _GAUGES = {
     "head": "Position of the latest event.",
@@ -60,17 +64,20 @@ async def _asked(pool: Pool) -> list[Metric]:
             rows = await found.fetchall()
             found = await conn.execute(sql.text("read/rebuild_progress"), {"lease": REBUILD})
             rebuild = await found.fetchone()
-            counts = await _counts(conn, [row["book"] for row in rows if row["checkpoint"]])
+            books = [row["book"] for row in rows if row["checkpoint"]]
+            counts = await _counts(conn, "read/verdict_counts", books)
+            unread = await _counts(conn, "read/unread_counts", books)
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]
-    return [_up(up=True), *_standing(rows), _verdicts(rows, counts), *_rebuild(rebuild)]
+    events = (_verdicts(rows, counts), _unread(unread))
+    return [_up(up=True), *_standing(rows), *events, *_rebuild(rebuild)]
 
 
-async def _counts(conn: Connection, books: list[str]) -> list[dict[str, Any]]:
+async def _counts(conn: Connection, statement: str, books: list[str]) -> list[dict[str, Any]]:
     # before the first build there is nothing to count in
     if not books:
         return []
-    counting = sql.fill("read/verdict_counts", view=sql.relation(EVENTS.view))
+    counting = sql.fill(statement, view=sql.relation(EVENTS.view))
     found = await conn.execute(counting, {"books": books})
     return await found.fetchall()
 
@@ -96,6 +103,20 @@ def _verdicts(rows: Sequence[dict[str, Any]], counts: Sequence[dict[str, Any]]) 
     for row in rows:
         for verdict in sorted(ATTENTION):
             gauge.add_metric([row["book"], verdict], found.get((row["book"], verdict), 0))
+    return gauge
+
+
+def _unread(counts: Iterable[dict[str, Any]]) -> Metric:
+    said = "Events of which a field could not be read, by type."
+    gauge = GaugeMetricFamily("daybook_unread_events", said, labels=["book", "type"])
+    found: Counter[tuple[str, str]] = Counter()
+    for count in counts:
+        # what a body says is not told here, and there may be any number of it
+        found[count["book"], count["type"] if count["type"] in _TYPES else "other"] += count[
+            "count"
+        ]
+    for labels, number in sorted(found.items()):
+        gauge.add_metric(labels, number)
     return gauge
 
 

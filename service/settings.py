@@ -25,7 +25,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 from standardwebhooks import Webhook
 
-from domain.access import Policy
+from domain.policy import Policy
 from service.ingest import fingerprint
 
 CONFIG_NAME = "daybook.toml"
@@ -34,6 +34,9 @@ MADE_NAME = "trial-book"
 
 RESPONSE_DAYS = 10
 """How long a dispute may be answered, by the provider's guide; nothing in a webhook says it."""
+
+_KEY_BYTES = 24
+"""The fewest of a signing key, by the Standard Webhooks specification."""
 
 BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -51,6 +54,19 @@ class Access(BaseModel):
     paid_through: Annotated[
         bool, Field(description="Whether what was cancelled keeps access until it was paid for.")
     ] = True
+    trial_through: Annotated[
+        bool, Field(description="Whether a cancelled trial keeps access until it ends.")
+    ] = True
+    refunded: Annotated[
+        bool,
+        Field(description="Whether a payment wholly refunded or lost to a dispute counts as paid."),
+    ] = False
+    one_time_payments: Annotated[
+        bool, Field(description="Whether a payment for no subscription entitles without a grant.")
+    ] = False
+    license_keys: Annotated[
+        bool, Field(description="Whether a licence key entitles without a grant or subscription.")
+    ] = False
     renewal_allowance_days: Annotated[
         Annotated[int, Field(ge=0, le=3650)] | None,
         Field(description="Days that a renewal may be awaited with access; without, no end."),
@@ -59,7 +75,7 @@ class Access(BaseModel):
     @property
     def policy(self) -> Policy:
         """The policy of the domain."""
-        return Policy(self.grace, self.paid_through, self.renewal_allowance_days)
+        return Policy(**self.model_dump())
 
 
 class Book(BaseModel):
@@ -86,13 +102,15 @@ class Book(BaseModel):
         for secret in given:
             prefix, _, value = secret.get_secret_value().rpartition("whsec_")
             try:
-                b64decode(value + "=" * (-len(value) % 4), validate=True)
+                key = b64decode(value + "=" * (-len(value) % 4), validate=True)
                 Webhook(value if "whsec_" in secret.get_secret_value() and not prefix else "")
             except Exception:  # noqa: BLE001 - the library raises several kinds
                 # not which one, and not why in detail: an error must not lead to the secret
                 raise ValueError(
                     "a secret is 'whsec_' and base64, as the dashboard shows it, and not empty"
                 ) from None
+            if len(key) < _KEY_BYTES:
+                raise ValueError(f"a secret has {_KEY_BYTES} bytes or more behind its base64")
         return given
 
 

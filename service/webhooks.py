@@ -86,7 +86,8 @@ class Webhooks:
         if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(PATH):
             await self._otherwise(scope, receive, send)
             return
-        book = scope["path"][len(PATH) :]
+        # with a slash at the end it is the same door
+        book = scope["path"][len(PATH) :].removesuffix("/")
         try:
             content = await self._record(book, scope, receive)
         except _GoneError:

@@ -66,7 +66,8 @@ WORDS = {
     "status_since": "When the status was reached in the world. UTC.",
     "provider_status": "The provider's word in its latest snapshot, known to this version or not.",
     "related": "What other resources say of this one.",
-    "paid_until": "The latest end of the periods that its payments paid for. UTC.",
+    "paid_until": "The latest end of the periods that its payments paid for, of those that were not"
+    " wholly refunded or lost to a dispute. UTC.",
     "periods": "The periods of the subscription that the payment paid for.",
     "starts_at": "The beginning of the period. UTC.",
     "ends_at": "The end of the period. UTC.",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -69,7 +70,7 @@ def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True
             delay = dispatched + retried
             rendered = {"creation": 0.0, "dispatch": dispatched, "attempt": delay}[mode]
             status = _status_at(world, number, fact.second + rendered)
-            content = body(fact.kind, status, at(fact.second), identity, customer=f"cus_{identity}")
+            content = body(fact.kind, status, at(fact.second), identity, draw(_named(identity)))
             events.append(_event(content, f"msg_{identity}_{number}", at(fact.second + delay)))
     unique = {(e.webhook_id, e.body_sha256): e for e in events}
     arrived = draw(st.permutations(list(unique.values())))
@@ -84,6 +85,12 @@ def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
         kept.append(replace(e, position=position, revision=tellings[e.webhook_id]))
         tellings[e.webhook_id] += 1
     return tuple(kept)
+
+
+def _named(identity: str) -> st.SearchStrategy[dict[str, Any] | str | None]:
+    """Whom a payload names: nobody now and then, and another one more rarely."""
+    known = [{"customer_id": f"cus_{identity}", "email": f"{n}@example.com"} for n in range(3)]
+    return st.sampled_from([*known, {"customer_id": f"cus_{identity}"}, None, None, "cus_other"])
 
 
 def _status_at(world: Sequence[Fact], number: int, second: float) -> str:

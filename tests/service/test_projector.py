@@ -135,6 +135,27 @@ async def test_projectors_side_by_side_write_what_one_would(
     assert await contents(conn) == live
 
 
+async def test_the_customer_of_an_event_is_that_of_its_stream(conn: Connection) -> None:
+    told = [
+        body("subscription.on_hold", "on_hold", at(20), "sub_1", None),
+        body("subscription.active", "active", at(10), "sub_2", None),
+        body("subscription.active", "active", at(10), "sub_1", "cus_1"),
+        body("subscription.active", "active", at(30), "sub_1", None),
+        body("subscription.updated", "active", at(40), "sub_1", "cus_9"),
+        body("subscription.updated", "active", at(50), "sub_1", None),
+    ]
+    for content in told:
+        await append(conn, "test", [delivery(content)])
+        await advance(conn, "test")
+    live = await contents(conn)
+    assert [row["customer_id"] for row in live["events"]] == [
+        # the stream was handed on; who was named stays named
+        "cus_9", None, "cus_1", "cus_9", "cus_9", "cus_9",
+    ]  # fmt: skip
+    await rebuild(conn)
+    assert await contents(conn) == live
+
+
 async def test_another_business_is_kept_and_not_folded(conn: Connection) -> None:
     await append(conn, "test", [delivery(body("subscription.active", "active"))])
     await open_books(conn, {"test": "bus_of_the_book"})

@@ -64,6 +64,7 @@ def test_the_environment_overrides_each_value(
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '[""]'), 6, "not empty"),
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '["whsec_"]'), 6, "not empty"),
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', "[]"), 6, "at least 1"),
+        (GOOD.replace(OTHER_SECRET, OTHER_SECRET[:-4]), 6, "24 bytes"),
         (GOOD.replace('mode = "test"\n', ""), 9, "required"),
         (GOOD.replace("[books.test]", '[books."Test 1"]'), 9, "pattern"),
         (GOOD.replace("port = 9000", 'port = "many"'), 2, "integer"),

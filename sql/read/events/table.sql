@@ -17,5 +17,6 @@ create table {table} (
     moved       text,
     currency    text,
     mrr_from    bigint,
-    mrr_to      bigint
+    mrr_to      bigint,
+    unread      text[]
 )

@@ -1,0 +1,37 @@
+"""Amounts of money, as integers in the minor unit of their currency."""
+
+import re
+from decimal import Decimal
+
+_WITHOUT_MINOR_UNIT = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV",
+    "XAF", "XOF", "XPF",
+})  # fmt: skip
+_OF_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+# so many digits that no float and no column loses one
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+
+
+def exponent(currency: str) -> int:
+    """How many decimal places the minor unit of a currency has."""
+    code = currency.upper()
+    return 0 if code in _WITHOUT_MINOR_UNIT else 3 if code in _OF_THOUSANDTHS else 2
+
+
+def minor(amount: object, currency: str | None) -> int | None:
+    """An amount as JSON tells it, in minor units; None where it says no whole number of them.
+
+    A number, and a text without a point, are in minor units already. A text with a point is in
+    units of the currency, and means nothing without one.
+    """
+    if isinstance(amount, float):
+        return int(amount) if amount.is_integer() else None
+    if isinstance(amount, int):
+        return None if isinstance(amount, bool) else amount
+    if not isinstance(amount, str) or not (parts := _DECIMAL.fullmatch(amount)):
+        return None
+    if parts[1] is None:
+        return int(amount)
+    units = Decimal(amount).scaleb(exponent(currency)) if currency else None
+    return int(units) if units is not None and units == int(units) else None
