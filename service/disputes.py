@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from litestar import get
 
 from domain.dispute import AWAITING, LIFECYCLE
-from service import dispute_reads
+from service import cursors, dispute_reads
 from service.answering import Asking, asking, taking, thinned_page
 from service.dispute_reads import DueDisputes
-from service.parameter_kinds import PAGE, between, choice, minor, text
+from service.parameter_kinds import BOM, PAGE, between, choice, minor, text
 from service.settings import RESPONSE_DAYS
 
 
@@ -28,6 +28,7 @@ from service.settings import RESPONSE_DAYS
         minor("amount_lte", "Only those of this amount or less."),
         *between("created_at", "was opened"),
         *PAGE,
+        BOM,
     ),
 )
 async def list_due_disputes(request: Asking) -> DueDisputes:
@@ -37,7 +38,8 @@ async def list_due_disputes(request: Asking) -> DueDisputes:
         page = await dispute_reads.due(
             conn, book, given,
             response_days=response_days(request), now=datetime.now(UTC),
-            limit=given["limit"], cursor=given["cursor"],
+            limit=given["limit"],
+            order=cursors.order(given, ("created_at",), str, request.scope["path"]),
         )  # fmt: skip
     return thinned_page(page, given["fields"])
 

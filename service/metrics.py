@@ -17,7 +17,7 @@ from service.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.parameter_kinds import FIELDS, between, choice
+from service.parameter_kinds import BOM, FIELDS, between, choice
 from service.periods import Interval, Span, span
 from service.postgres import Connection
 
@@ -43,6 +43,7 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
             choice("interval", "How long a period is.", get_args(Interval), "month"),
             *between("created_at", "happened"),
             FIELDS,
+            BOM,
         ),
     }
 

@@ -6,7 +6,9 @@ from typing import Any
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
 from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.customers import CUSTOMERS
 from projections.projection import VERSION, Projection
+from projections.search_terms import SEARCH_TERMS
 from service import documents, sql
 from service.answers import Page
 from service.cursors import Order
@@ -144,6 +146,9 @@ def checkpoint_of(rows: list[dict[str, Any]]) -> int:
 
 
 def _holds(projection: Projection[Any], name: str) -> Composed:
+    if projection is CUSTOMERS and name == "email":
+        theirs = sql.fill("read/of_address", search_terms=sql.relation(SEARCH_TERMS.view))
+        return SQL("{} = any(array({}))").format(Identifier(projection.key), theirs)
     column, end = name[:-4], name[-4:]
     if end in _ENDS:
         return SQL("{} {} {}").format(Identifier(column), _ENDS[end], Placeholder(name))
