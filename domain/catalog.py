@@ -26,7 +26,8 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     """One kind of resource: its table, its payload, its state and how a snapshot changes it.
 
     ``category`` leads the event types and the streams of this kind; ``status_prefix`` is what the
-    provider may write before a status and we do not.
+    provider may write before a status and we do not. ``immutable`` says that each event carries a
+    row of its own that never changes, and not the resource as it was when the event was sent.
     """
 
     lifecycle: Lifecycle
@@ -36,6 +37,7 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     evolve: Callable[[Any, Any], Any]
     category: str
     status_prefix: str
+    immutable: bool = False
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
@@ -47,6 +49,7 @@ def _aggregate(module: ModuleType) -> Aggregate:
         evolve=module.evolve,
         category=module.LIFECYCLE.category,
         status_prefix=f"{module.LIFECYCLE.category}_",
+        immutable=getattr(module, "IMMUTABLE", False),
     )
 
 

@@ -6,7 +6,7 @@ provider renders when it sends and which is therefore at least as new as the fac
 the verdict that says so, and can be read again by a later version.
 """
 
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
@@ -34,6 +34,10 @@ of the body. All signed or in the body, so that arrival cannot change it."""
 _NO_KEY: Key = (datetime.min.replace(tzinfo=UTC), 0, "", datetime.min.replace(tzinfo=UTC), b"")
 
 
+# sent_at has whole seconds, and is of another clock
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+
 class Event(Struct, frozen=True, gc=False):
     """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds."""
 
@@ -50,7 +54,8 @@ class Entry(Struct, frozen=True, gc=False):
 
     Attributes:
         type: the provider's type, by its name of today; empty where the body names none.
-        occurred_at: the body's ``timestamp``; ``sent_at`` where that cannot be read.
+        occurred_at: the body's ``timestamp``, of a ledger row its own time; ``sent_at`` where
+            that cannot be read.
         aggregate, id: the stream that the entry belongs to; None where it belongs to none.
         payload: the aggregate's payload, present where there is a stream.
         status: the snapshot's status in our spelling; None where the snapshot has none.
@@ -187,6 +192,7 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
 ) -> Entry:
     """The entry that an event with this payload is."""
     identity, status = payload.id, payload.status
+    at = moment_of(event, aggregate, at, payload)
     return Entry(
         event,
         kind,
@@ -202,6 +208,21 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
         f"{aggregate.category}-{identity}",
         (at, rank, event.webhook_id, event.sent_at, event.body_sha256),
     )
+
+
+def moment_of(
+    event: Event,
+    aggregate: Aggregate,
+    at: datetime,
+    payload: Any,  # noqa: ANN401 - of the aggregate's type
+) -> datetime:
+    """When it happened that an event stamped ``at`` tells of.
+
+    A row that never changes stands by its own ``created_at``, however late it is sent and however
+    often; but nothing is sent before it is made.
+    """
+    made = payload.created_at if aggregate.immutable else None
+    return at if made is None or made - event.sent_at > _CLOCKS_DIFFER else made
 
 
 def snapshot(body: bytes) -> dict[str, Raw]:
