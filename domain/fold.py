@@ -60,6 +60,16 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     snapshot_position: int
 
 
+class Shown(Struct, frozen=True, gc=False):
+    """What a snapshot changed that was rendered later than its own event, at that moment."""
+
+    at: datetime
+    before: str
+    after: str
+    prior: Any
+    state: Any
+
+
 class Step(Struct, frozen=True, gc=False):
     """What one entry did to its stream.
 
@@ -83,6 +93,7 @@ class Step(Struct, frozen=True, gc=False):
     missing: tuple[str, ...] = ()
     prior: Any = None
     state: Any = None
+    shown: Shown | None = None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
