@@ -88,7 +88,7 @@ WORDS = {
     "currency": "ISO 4217.",
     "balance": "What is left, in units of the credit.",
     "overage": "What was used beyond the balance, in units of the credit.",
-    "gaps": "How many ledger rows seem to be missing.",
+    "gaps": "How many ledger rows do not find what the row before left: not 0, a row is missing.",
     "next_billing_date": "The end of the current billing period. UTC.",
     "previous_billing_date": "The beginning of the current billing period. UTC.",
     "past_due_ends_at": "The end of the grace period. UTC.",
