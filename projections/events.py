@@ -7,15 +7,17 @@ from msgspec.structs import replace
 
 from domain.events import Entry
 from domain.fold import Step
-from domain.recurring import movement
+from domain.recurring import movements
 from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
-    ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
-    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    ``movements`` says what a subscription's event did to recurring revenue, and the columns after
+    it when each movement was, in which currency, and the amount of a month in minor units of that;
+    all are None where nothing moved. They are columns of the event, and no rows of their own, so
+    that a row that is written again leaves none behind.
     """
 
     position: int
@@ -29,10 +31,10 @@ class Row(Struct, frozen=True, gc=False):
     newer: bool = False
     late: bool = False
     revision: bool = False
-    moved: str | None = None
-    currency: str | None = None
-    mrr_from: int | None = None
-    mrr_to: int | None = None
+    movements: list[str] | None = None
+    movement_times: list[datetime] | None = None
+    movement_currencies: list[str | None] | None = None
+    movement_amounts: list[int] | None = None
 
 
 def row(done: Step | Entry) -> Row:
@@ -46,11 +48,15 @@ def row(done: Step | Entry) -> Row:
         position, stream, customer, kind, at, done.verdict, done.before, done.after,
         done.newer, done.late, done.revision,
     )  # fmt: skip
-    moved = movement(done)
-    if moved is None:
+    moved = movements(done)
+    if not moved:
         return took
     return replace(
-        took, moved=moved.kind, currency=moved.currency, mrr_from=moved.before, mrr_to=moved.after
+        took,
+        movements=[one.kind for one in moved],
+        movement_times=[one.at for one in moved],
+        movement_currencies=[one.currency for one in moved],
+        movement_amounts=[one.amount for one in moved],
     )
 
 

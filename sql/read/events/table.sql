@@ -1,19 +1,19 @@
--- The index of events: one row for each position of the store; mrr_from and mrr_to in minor units of currency.
+-- The index of events: one row for each position of the store; movement_amounts in minor units a month.
 create table {table} (
-    book        text not null,
-    position    bigint not null,
-    stream      text,
-    customer_id text,
-    type        text not null,
-    occurred_at timestamptz not null,
-    verdict     text not null,
-    status_from text,
-    status_to   text,
-    newer       boolean not null,
-    late        boolean not null,
-    revision    boolean not null,
-    moved       text,
-    currency    text,
-    mrr_from    bigint,
-    mrr_to      bigint
+    book                text not null,
+    position            bigint not null,
+    stream              text,
+    customer_id         text,
+    type                text not null,
+    occurred_at         timestamptz not null,
+    verdict             text not null,
+    status_from         text,
+    status_to           text,
+    newer               boolean not null,
+    late                boolean not null,
+    revision            boolean not null,
+    movements           text[],
+    movement_times      timestamptz[],
+    movement_currencies text[],
+    movement_amounts    bigint[]
 )
