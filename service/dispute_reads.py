@@ -17,6 +17,7 @@ from service.change_reads import link
 from service.postgres import Connection
 from service.problems import Problem
 from service.reads import checkpoint_of, of
+from service.relations import refund_status, refund_statuses
 
 
 class Payer(Struct, frozen=True):
@@ -55,7 +56,7 @@ class Disputed(Struct, frozen=True):
 class DueDispute(Struct, frozen=True):
     """A dispute; ``amount`` in minor units of ``currency``.
 
-    ``respond_by`` is when it was opened and the days that the book's configuration gives: the
+    ``respond_by`` is when it was opened last and the days that the book's configuration gives: the
     provider tells no deadline. ``payment`` and ``customer`` are null where nothing told of them.
     """
 
@@ -116,9 +117,14 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
     found = [row for row in rows if row["dispute_id"] is not None]
     more, found = len(found) > limit, found[:limit]
     subscribed = await _subscribed(conn, book, found)
+    refunded = await refund_statuses(
+        conn, book, [o["payment_id"] for o in found if o["payment_id"]]
+    )
+    for row in found:
+        row["refund_status"] = refund_status(row["refund_status"], refunded.get(row["payment_id"]))
     allowed = timedelta(days=response_days)
     return DueDisputes(
-        data=[_dispute(row, subscribed, row["created_at"] + allowed, now) for row in found],
+        data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in found],
         next_cursor=found[-1]["dispute_id"] if more else None,
         position=str(checkpoint),
     )

@@ -99,7 +99,8 @@ WORDS = {
     "quantity": "How many were bought.",
     "settlement_amount": "What the merchant gets, in minor units of `settlement_currency`.",
     "settlement_currency": "ISO 4217.",
-    "refund_status": "`partial` or `full`; null where nothing was refunded.",
+    "refund_status": "`partial` or `full`, by the snapshot or by the refunds that succeeded, which"
+    " says more; null where nothing was refunded.",
     "invoice_id": "The provider's id of the invoice.",
     "service_periods": "The periods that a succeeded payment pays for.",
     "is_partial": "Whether less than the payment was refunded.",
@@ -128,8 +129,8 @@ WORDS = {
     "refunds": "Refunds: those of the payment, or how many.",
     "disputes": "Disputes: those of the payment, or how many.",
     # disputes as work
-    "respond_by": "Until when to answer, by the book's `dispute_response_days`; null where nothing"
-    " is awaited. UTC.",
+    "respond_by": "Until when to answer, by the book's `dispute_response_days` from the latest"
+    " opening on; null where nothing is awaited. UTC.",
     "overdue": "Whether that is over.",
     "payment": "The payment in dispute; null where nothing told of it.",
     "product_cart": "What was bought, as the provider says; null where it names nothing.",
