@@ -57,8 +57,10 @@ def movements(step: Step) -> tuple[Movement, ...]:
     each currency add up to what there is in it.
     """
     shown, payload = step.shown, step.entry.payload
-    counted = step.before in COUNTED or step.after in COUNTED or shown is not None
-    if not (counted and isinstance(payload, subscription.Payload)):
+    counted, counts = step.before in COUNTED, step.after in COUNTED
+    if shown is None and (not (counted or counts) or (counted and counts and _is_as_before(step))):
+        return ()
+    if not isinstance(payload, subscription.Payload):
         return ()
     at = step.entry.occurred_at
     older = step.prior is None and (
@@ -91,12 +93,26 @@ def is_on_trial(state: subscription.State) -> bool:
     It is where it is the first period, and ends when the trial does. A day is left for clocks and
     for the hours in which the provider bills.
     """
-    began, ends = state.created_at, state.next_billing_date
-    if not state.trial_period_days or began is None or ends is None:
+    began, ends, days = state.created_at, state.next_billing_date, state.trial_period_days
+    if not days or began is None or ends is None:
         return False
     billed = state.previous_billing_date
     first = billed is None or billed - began <= _A_DAY
-    return first and ends - began <= (state.trial_period_days + 1) * _A_DAY
+    return first and (ends - began) / _A_DAY <= days + 1
+
+
+def _is_as_before(step: Step) -> bool:
+    """Whether a step can have moved nothing, as seen at once: so it is with nearly all."""
+    prior, state = step.prior, step.state
+    return (
+        isinstance(prior, subscription.State)
+        and not (prior.trial_period_days or state.trial_period_days)
+        and prior.recurring_pre_tax_amount == state.recurring_pre_tax_amount
+        and prior.currency == state.currency
+        and prior.payment_frequency_interval == state.payment_frequency_interval
+        and prior.payment_frequency_count == state.payment_frequency_count
+        and prior.on_demand == state.on_demand
+    )
 
 
 def _moved(  # noqa: PLR0913 - both sides of a step

@@ -118,9 +118,10 @@ async def _know_refunds(
         return
     known = await refund_statuses(conn, book, [one[projection.key] for one in told])
     for one in told:
-        seen = one.get("refund_status")
+        seen, refunded = one.get("refund_status"), known.get(one[projection.key])
         said = msgspec.json.decode(seen) if isinstance(seen, Raw) else None
-        one["refund_status"] = refund_status(said, known.get(one[projection.key]))
+        if refunded and refund_status(said, refunded) != said:
+            one["refund_status"] = refunded
 
 
 def _category(projection: Projection[Any]) -> str:

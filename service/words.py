@@ -115,6 +115,7 @@ WORDS = {
     "credit_entitlement_id": "The provider's id of the kind of credit.",
     "balance_before": "What the latest ledger row found, in units of the credit.",
     "balance_after": "What the latest ledger row left, in units of the credit.",
+    "overage_before": "The overage that the latest ledger row found.",
     "overage_after": "The overage that the latest ledger row left.",
     "abandonment_reason": "`payment_failed` or `checkout_incomplete`.",
     "abandoned_at": "When it was abandoned. UTC.",

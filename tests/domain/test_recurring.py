@@ -168,6 +168,8 @@ def test_a_trial_whose_first_charge_fails_is_new_when_it_is_paid() -> None:
         ({}, True),
         ({"next_billing_date": at(8 * DAY)}, True),
         ({"previous_billing_date": None}, True),
+        ({"trial_period_days": 2**53}, True),
+        ({"trial_period_days": -7}, False),
         ({"trial_period_days": 0}, False),
         ({"trial_period_days": None}, False),
         ({"created_at": None}, False),
