@@ -28,6 +28,10 @@ LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows
 # fmt: on
 
 
+TIMES = ("delivered_at", "revoked_at")
+"""The moments of the past in a snapshot without ``updated_at``: it was rendered after them."""
+
+
 class LicenseKey(Struct, frozen=True, gc=False):
     """The licence key that was granted, where it was one."""
 
@@ -45,6 +49,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     subscription_id: Name | None = None
     payment_id: Name | None = None
     created_at: Moment | None = None
+    updated_at: Moment | None = None
     delivered_at: Moment | None = None
     revoked_at: Moment | None = None
     license_key: LicenseKey | None = None

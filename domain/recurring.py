@@ -12,8 +12,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from domain import subscription
-from domain.fold import Step
 from domain.machine import START
+from domain.steps import Step
 
 Kind = Literal[
     "new", "known", "expansion", "contraction", "churned", "reactivated", "switched_to",
@@ -62,7 +62,7 @@ def movements(step: Step) -> tuple[Movement, ...]:
         return ()
     if not isinstance(payload, subscription.Payload):
         return ()
-    at = step.entry.occurred_at
+    at = step.at
     older = step.prior is None and (
         step.verdict == "inferred"
         or (payload.created_at is not None and at - payload.created_at > _A_DAY)

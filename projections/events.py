@@ -6,8 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.events import Entry
-from domain.fold import Step
 from domain.recurring import movements
+from domain.steps import Step
 from projections.projection import Projection
 
 
@@ -18,6 +18,8 @@ class Row(Struct, frozen=True, gc=False):
     it when each movement was, in which currency, and the amount of a month in minor units of that;
     all are None where nothing moved. They are columns of the event, and no rows of their own, so
     that a row that is written again leaves none behind.
+    ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
+    the event; ``undecided`` says that the snapshot can be read in two ways.
     """
 
     position: int
@@ -31,6 +33,8 @@ class Row(Struct, frozen=True, gc=False):
     newer: bool = False
     late: bool = False
     revision: bool = False
+    undecided: bool = False
+    shown_at: datetime | None = None
     movements: list[str] | None = None
     movement_times: list[datetime] | None = None
     movement_currencies: list[str | None] | None = None
@@ -43,10 +47,13 @@ def row(done: Step | Entry) -> Row:
     position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
     customer = entry.customer.customer_id if entry.customer else None
     if not isinstance(done, Step):
-        return Row(position, stream, customer, kind, at, done.verdict or "unknown")
+        revision = entry.event.revision > 0
+        return Row(
+            position, stream, customer, kind, at, done.verdict or "unknown", revision=revision
+        )
     took = Row(
-        position, stream, customer, kind, at, done.verdict, done.before, done.after,
-        done.newer, done.late, done.revision,
+        position, stream, customer, kind, at, done.verdict, done.before, done.leads_to,
+        done.newer, done.late, done.revision, done.undecided, done.shown.at if done.shown else None,
     )  # fmt: skip
     moved = movements(done)
     if not moved:

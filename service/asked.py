@@ -31,6 +31,7 @@ EVENT_FILTERS = (
     flag("late", "Whether something that happened later was recorded earlier."),
     flag("newer", "Whether the payload was rendered after the event."),
     flag("revision", "Whether another body came before under the same webhook-id."),
+    flag("undecided", "Whether the payload can be read in two ways, which differ in the status."),
 )
 
 EVENTS = (

@@ -17,7 +17,8 @@ from psycopg.sql import Identifier
 from domain.customer import State as Customer
 from domain.customer import see
 from domain.events import Entry, Event, read
-from domain.fold import Fold, Step, decode, extend, extends, fold
+from domain.fold import Fold, decode, extend, extends, fold
+from domain.steps import Step
 from projections.catalog import BY_CATEGORY
 from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS

@@ -20,9 +20,10 @@ from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
 from domain.events import Entry, Event, Key, moment_of, read, read_at_once
-from domain.fold import Fold, Step, extend, fold
+from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Payload
+from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS
@@ -110,7 +111,7 @@ class _Sorted:
         if quick is not None:
             aggregate, kind, rank, stamped, payload = quick
             at = moment_of(event, aggregate, stamped, payload)
-            key = (at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+            key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload)
             return
         entry = read(event, self.part.business_id)

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.fold import Step
 from domain.late import changes
+from domain.steps import Step
 from projections.disputes import DISPUTES
 from projections.events import EVENTS
 from projections.payments import PAYMENTS
@@ -168,7 +168,9 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         verdict=known.get("verdict"),
         newer=known.get("newer", False),
         late=known.get("late", False),
-        revision=known.get("revision", False),
+        revision=stored["revision"] > 0,
+        undecided=known.get("undecided", False),
+        shown_at=known.get("shown_at"),
         position=str(checkpoint_of(rows)),
     )
 

@@ -30,7 +30,11 @@ WORDS = {
     " `unknown`, `unreadable` or `foreign`.",
     "verdicts": "How many events of the resource got which verdict.",
     "count": "How many there are.",
-    "newer": "The payload was rendered after the event, as later events explain.",
+    "newer": "The payload was rendered after the event.",
+    "undecided": "The payload was rendered later than the event, and nothing decides whether a"
+    " later event came before it or after it: the status may also be another.",
+    "shown_at": "The moment from which the payload counts, where it was rendered later than the"
+    " event. UTC.",
     "late": "Something that happened later was recorded earlier.",
     "revision": "The same webhook-id was recorded before, with another body.",
     "missing": "Event types that would explain the step, and were not recorded.",

@@ -6,6 +6,5 @@ from {events} e
 cross join lateral unnest(
     e.movements, e.movement_times, e.movement_currencies, e.movement_amounts
 ) as m (kind, at, currency, amount)
-where e.book = %(book)s and e.movements is not null and e.occurred_at < %(until)s
-    and m.at < %(until)s
+where e.book = %(book)s and e.movements is not null and m.at < %(until)s
 group by 1, 2, 3

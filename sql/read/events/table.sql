@@ -12,6 +12,8 @@ create table {table} (
     newer               boolean not null,
     late                boolean not null,
     revision            boolean not null,
+    undecided           boolean not null,
+    shown_at            timestamptz,
     movements           text[],
     movement_times      timestamptz[],
     movement_currencies text[],
