@@ -15,15 +15,13 @@ from domain.events import Entry, Verdict
 from domain.rendering import (
     SECOND,
     TOLERANCE,
-    contradicts_neighbours,
+    Rendered,
     differing,
     is_explained,
     is_late,
-    is_raced,
     is_repeated,
     is_same_fact,
-    rendered_after,
-    told_before,
+    rendered_later,
 )
 from domain.steps import Current, Reading, Shown, Step, judge
 
@@ -32,24 +30,25 @@ class _Carried(Struct):
     """A snapshot under way.
 
     Attributes:
+        payload: what it shows, without what belongs to its event.
         place: where its entry's step stands.
         seen: its status, None where it shows none that is known.
-        after, until: between these moments it was rendered.
-        named: the latest moment that it names itself, if that lies after its event.
+        rendered: between which moments it was rendered.
         slot, differs: the fact after which it fits best, and how many fields differ there.
+        silent: the fact after which the provider may have moved to its status by itself.
         arrived: whether it can have been rendered before the present fact.
         doubted: whether it can also have been rendered before a later fact, which then
             leads to another status.
     """
 
     entry: Entry
+    payload: Any
     place: int
     seen: str | None
-    after: datetime
-    until: datetime
-    named: datetime | None = None
+    rendered: Rendered
     slot: int | None = None
     differs: int = 0
+    silent: int | None = None
     arrived: bool = False
     doubted: bool = False
 
@@ -95,7 +94,7 @@ class _Carrier:
         """Let one entry happen."""
         entry, now, life = self._ordered[index], self._now, self._life
         at, late = entry.key[0], is_late(entry)
-        self._land([c for c in self._carried if c.until <= at], index)
+        self._land([c for c in self._carried if c.rendered.until <= at], index)
         again = index > 0 and self._is_fact_of(index - 1, entry)
         before = now.status
         fact = before if again else life.step(before, entry.type)
@@ -103,19 +102,25 @@ class _Carrier:
         seen = entry.status if entry.status in life.known else None
         immutable = self._aggregate.immutable
         repeated = again and late and is_repeated(self._ordered, index)
-        carried = self._weigh(index, told, seen) if late and not (immutable or repeated) else None
-        stands = not repeated and carried is None
+        rendered = None
+        if late and not (immutable or repeated):
+            rendered = rendered_later(
+                self._aggregate, self._ordered, index, told, seen, self._steps
+            )
+        stands = not repeated and rendered is None
         followed = stands and seen is not None and seen != told
         explained = (
             followed
             and not life.is_silent(told, seen or "")
-            and is_explained(life, told, seen or "", self._ordered[index + 1 :], _window(entry))
+            and is_explained(life, told, seen or "", self._ordered, index + 1, _window(entry))
         )
         after = seen if followed and not explained and seen else told
         prior = now.state
         if stands or prior is None:
             now.state = self._aggregate.evolve(prior, entry.payload)
             now.supplies = entry.event.position
+        elif rendered is not None:
+            now.state = self._with_fact(prior, entry.payload)
         previous = self._slot_at
         if not again:
             self._slot, self._slot_at, self._pinned = self._slot + 1, at, stands and not late
@@ -131,7 +136,7 @@ class _Carrier:
             told,
             after,
             verdict,
-            explained or carried is not None,
+            explained or rendered is not None,
             bool(self._marks) and self._marks[index],
             entry.event.revision > 0,
             missing,
@@ -142,9 +147,21 @@ class _Carrier:
             now.other,
         )  # fmt: skip
         self._steps.append(step)
-        if carried is not None:
-            self._carried.append(carried)
+        if rendered is not None:
+            payload = self._without_fact(entry.payload)
+            place = len(self._steps) - 1
+            self._carried.append(_Carried(entry, payload, place, seen, rendered))
         self._compare(index, again=again)
+
+    def _with_fact(self, state: Any, payload: Any) -> Any:  # noqa: ANN401 - of the aggregate's type
+        """A state with the fields that belong to an event, and nothing else of its payload."""
+        told = {name: getattr(payload, name) for name in self._aggregate.of_fact}
+        told = {name: value for name, value in told.items() if value is not None}
+        return structs.replace(state, **told) if told else state
+
+    def _without_fact(self, payload: Any) -> Any:  # noqa: ANN401 - of the aggregate's type
+        names = self._aggregate.of_fact
+        return structs.replace(payload, **dict.fromkeys(names)) if names else payload
 
     def land_all(self) -> None:
         """Let the snapshots that are still under way take effect."""
@@ -152,41 +169,6 @@ class _Carrier:
 
     def _is_fact_of(self, index: int, entry: Entry) -> bool:
         return not self._aggregate.immutable and is_same_fact(self._ordered[index], entry)
-
-    def _weigh(self, index: int, told: str, seen: str | None) -> _Carried | None:
-        """The snapshot of a late entry, if it is shown to be newer than its event."""
-        entry, place = self._ordered[index], len(self._steps)
-        at, updates = entry.key[0], self._aggregate.updated_at
-        named = rendered_after(self._aggregate, entry)
-        if updates is not None and updates(entry.payload) is not None:
-            # it decides alone
-            if named is None or named - at <= TOLERANCE:
-                return None
-            return _Carried(entry, place, seen, named, named + SECOND, named)
-        after = self._evidence(index, named)
-        # what never began has no status that a snapshot could contradict
-        if after is None and (seen is None or told in {seen, self._life.initial}):
-            return None
-        until = entry.event.sent_at + SECOND
-        return _Carried(entry, place, seen, max(after or at, named or at), until, named)
-
-    def _evidence(self, index: int, named: datetime | None) -> datetime | None:
-        """The moment after which a late snapshot was rendered, though its status tells nothing."""
-        entry, ordered = self._ordered[index], self._ordered
-        following = ordered[index + 1].key[0] if index + 1 < len(ordered) else None
-        if earlier := told_before(ordered, index):
-            sent = [
-                e.event.sent_at for e in earlier if e.event.webhook_id == entry.event.webhook_id
-            ]
-            if sent:
-                # another body under the same id: it was rendered again
-                return sent[-1]
-            first = self._steps[-len(earlier)]
-            return None if is_raced(self._aggregate, ordered, index, first) else entry.key[0]
-        named = named if named and named - entry.key[0] > TOLERANCE else None
-        if named is not None and (following is None or following <= named):
-            return named
-        return following if contradicts_neighbours(ordered, index) else None
 
     def _follow_other(self, entry: Entry, *, again: bool, settled: bool) -> None:
         """Let an entry happen in the other reading too, until both agree."""
@@ -210,12 +192,14 @@ class _Carrier:
             if carried.arrived and not again and carried.seen is not None:
                 led = self._life.step(carried.seen, entry.type)
                 carried.doubted = carried.doubted or led == now.status
-            if ahead is not None and ahead <= carried.after:
+            if ahead is not None and ahead <= carried.rendered.after:
                 continue
             carried.arrived = True
             if carried.seen not in {None, now.status}:
+                if self._life.is_silent(now.status, carried.seen or ""):
+                    carried.silent = self._slot
                 continue
-            state = self._aggregate.evolve(now.state, carried.entry.payload)
+            state = self._aggregate.evolve(now.state, carried.payload)
             differs = len(differing(now.state, state)) if self._pinned else 0
             at_once = self._slot_at - carried.entry.key[0] <= TOLERANCE
             if self._pinned and not differs and at_once and carried.entry is not entry:
@@ -228,21 +212,23 @@ class _Carrier:
         """Let snapshots take effect before the fact at ``index``, in the order of rendering."""
         for carried in sorted(landing, key=_by_rendering):
             self._carried.remove(carried)
-            if carried.slot is not None and carried.slot != self._slot:
-                continue
+            if self._slot not in {carried.slot, carried.silent} and (
+                carried.slot is not None or carried.silent is not None
+            ):
+                continue  # it fits an earlier moment, of which later ones tell more
             # another one that has just landed may have moved the status
             if carried.slot is not None and carried.seen in {None, self._now.status}:
                 self._show(carried)
             elif carried.seen is not None:
-                until = carried.until + TOLERANCE - SECOND
-                rest = self._ordered[index:]
-                if not is_explained(self._life, self._now.status, carried.seen, rest, until):
+                until = carried.rendered.until + TOLERANCE - SECOND
+                status = self._now.status
+                if not is_explained(self._life, status, carried.seen, self._ordered, index, until):
                     self._infer(carried, carried.seen)
 
     def _show(self, carried: _Carried) -> None:
         """Let a snapshot whose status the facts explain supply the fields."""
         now, progress = self._now, self._aggregate.progress
-        state = self._aggregate.evolve(now.state, carried.entry.payload)
+        state = self._aggregate.evolve(now.state, carried.payload)
         if progress and any(map(int.__lt__, progress(state), progress(now.state))):
             return  # what only grows has grown since
         if carried.seen is not None:
@@ -257,8 +243,8 @@ class _Carrier:
         other = None
         if carried.doubted and not silent:
             other = Reading(now.status, now.since, now.not_before, now.state)
-        state = self._aggregate.evolve(now.state, carried.entry.payload)
-        now.move(seen, self._moment(carried), max(self._slot_at, carried.after))
+        state = self._aggregate.evolve(now.state, carried.payload)
+        now.move(seen, self._moment(carried), max(self._slot_at, carried.rendered.after))
         now.other = other
         self._take_effect(carried, before, state, other)
         step = self._steps[carried.place]
@@ -281,8 +267,9 @@ class _Carrier:
 
     def _moment(self, carried: _Carried) -> datetime:
         """From when on a snapshot counts: as late as can be, unless it names a moment itself."""
-        if carried.named is not None and carried.named > self._slot_at:
-            return carried.named
+        named = carried.rendered.named
+        if named is not None and named > self._slot_at:
+            return named
         return max(self._slot_at, carried.entry.event.sent_at)
 
     def _keep_open(self, until: datetime) -> None:
@@ -295,4 +282,4 @@ def _window(entry: Entry) -> datetime:
 
 
 def _by_rendering(carried: _Carried) -> tuple[Any, ...]:
-    return (carried.after, *carried.entry.key[2:])
+    return (carried.rendered.after, *carried.entry.key[2:])

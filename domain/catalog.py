@@ -30,7 +30,8 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     provider may write before a status and we do not. ``updated_at`` reads the moment at which the
     provider changed the resource, where its payload tells it; ``times`` are the moments of the past
     in a payload, after which it was rendered; ``progress`` are counts of a state that only grow; an
-    ``immutable`` payload is a row that never changes, and stands by its own time.
+    ``immutable`` payload is a row that never changes, and stands by its own time. ``of_fact`` names
+    the fields that belong to the event, whenever the rest is rendered.
     """
 
     lifecycle: Lifecycle
@@ -44,6 +45,7 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     times: Callable[[Any], tuple[Any, ...]] | None
     progress: Callable[[Any], tuple[int, ...]] | None
     immutable: bool
+    of_fact: tuple[str, ...]
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
@@ -62,6 +64,7 @@ def _aggregate(module: ModuleType) -> Aggregate:
         times=attrgetter(*times, *times[:1]) if times else None,
         progress=getattr(module, "progress", None),
         immutable=getattr(module, "IMMUTABLE", False),
+        of_fact=getattr(module, "OF_FACT", ()),
     )
 
 

@@ -190,7 +190,7 @@ def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:
     state = folded.state
     if not state.trial_period_days or state.created_at is None:
         return None
-    if any(proof.charged and not proof.void for proof in payments.succeeded):
+    if any(proof.charged for proof in payments.succeeded):
         return None
     end = state.created_at + timedelta(days=state.trial_period_days)
     # a day for the provider's rounding

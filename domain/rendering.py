@@ -7,7 +7,10 @@ pins what was true then, and of any other the moment is inferred from what it sh
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any
+
+from msgspec import Struct
 
 from domain.catalog import Aggregate
 from domain.events import Entry
@@ -23,6 +26,9 @@ SECOND = timedelta(seconds=1)
 _NO_EVIDENCE = frozenset({"status", "customer"})
 """The lifecycle judges a status, and a customer changes without the resource."""
 
+RETRIES = timedelta(hours=28)
+"""The provider's last retry goes out 27 hours and 35 minutes after the event."""
+
 DESCRIBING = ("updated", "plan_changed", "update_payment_method")
 """The events that may change any field of a resource, and back again."""
 
@@ -32,33 +38,95 @@ def is_late(entry: Entry) -> bool:
     return entry.event.sent_at - entry.key[0] > TOLERANCE
 
 
-def pins(entry: Entry) -> bool:
-    """Whether the snapshot shows what was true at the moment of its event."""
-    return not is_late(entry)
+class Rendered(Struct, frozen=True, gc=False):
+    """Between which moments a snapshot was rendered that is newer than its event.
+
+    ``named`` is the latest moment that it names itself, None where it names none after its event.
+    """
+
+    after: datetime
+    until: datetime
+    named: datetime | None
 
 
-def rendered_after(aggregate: Aggregate, entry: Entry) -> datetime | None:
+def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what came before
+    aggregate: Aggregate,
+    ordered: Sequence[Entry],
+    index: int,
+    told: str,
+    seen: str | None,
+    steps: Sequence[Step],
+) -> Rendered | None:
+    """When the snapshot of a late entry was rendered; None where it agrees with its own event.
+
+    Args:
+        aggregate: of the stream.
+        ordered: the stream.
+        index: the place of the entry.
+        told: the status to which its fact led.
+        seen: the status that the snapshot shows, None where it shows none that is known.
+        steps: those of the entries before it.
+    """
+    entry, life = ordered[index], aggregate.lifecycle
+    at, updates, named = entry.key[0], aggregate.updated_at, _latest_named(aggregate, entry)
+    following = _next_moment(ordered, index)
+    passed = following is not None and named is not None and following <= named
+    if updates is not None and updates(entry.payload) is not None:
+        # it decides alone
+        if named is None or not (passed or named - at > TOLERANCE):
+            return None
+        return Rendered(named, named + SECOND, named)
+    until = entry.event.sent_at + SECOND
+    if index and is_same_fact(ordered[index - 1], entry):
+        after = _after_the_first_telling(aggregate, ordered, index, steps)
+        agrees = seen is None or told == seen
+    else:
+        after = named if named and named - at > TOLERANCE and (passed or not following) else None
+        if after is None and contradicts_neighbours(ordered, index):
+            after = following
+        # what never began has no status to contradict; and the provider may move on by itself
+        agrees = seen is None or told in {seen, life.initial} or life.is_silent(told, seen)
+    if after is None and agrees:
+        return None
+    return Rendered(max(after or at, named or at), until, named)
+
+
+def _next_moment(ordered: Sequence[Entry], index: int) -> datetime | None:
+    """The next moment at which something happened to a stream, after that of an entry."""
+    at = ordered[index].key[0]
+    return next((o.key[0] for o in islice(ordered, index + 1, None) if o.key[0] > at), None)
+
+
+def _latest_named(aggregate: Aggregate, entry: Entry) -> datetime | None:
     """The latest moment of the past that a late snapshot names; None where it names none.
 
     ``updated_at`` decides alone where the payload has it.
     """
-    until = entry.event.sent_at + TOLERANCE
+    at, until = entry.key[0], entry.event.sent_at + TOLERANCE
     if aggregate.updated_at is not None:
         updated: datetime | None = aggregate.updated_at(entry.payload)
         if updated is not None:
-            return max(entry.key[0], updated) if updated <= until else None
+            return max(at, updated) if updated <= until else None
     if aggregate.times is None:
         return None
-    named = [at for at in aggregate.times(entry.payload) if at is not None]
-    return max((at for at in named if entry.key[0] < at <= until), default=None)
+    return max((t for t in aggregate.times(entry.payload) if t and at < t <= until), default=None)
 
 
-def told_before(ordered: Sequence[Entry], index: int) -> list[Entry]:
-    """The entries of the same fact that were sent before this one, in the order of sending."""
-    entry, start = ordered[index], index
-    while start and is_same_fact(ordered[start - 1], entry):
-        start -= 1
-    return list(ordered[start:index])
+def _after_the_first_telling(
+    aggregate: Aggregate, ordered: Sequence[Entry], index: int, steps: Sequence[Step]
+) -> datetime | None:
+    """The moment after which a fact was rendered again; None where it may not have been."""
+    entry, first, sent = ordered[index], index, None
+    while first and is_same_fact(ordered[first - 1], entry):
+        first -= 1
+        event = ordered[first].event
+        if sent is None and event.webhook_id == entry.event.webhook_id:
+            sent = event.sent_at
+    if sent is not None:
+        # another body under the same id: it was rendered again
+        return sent
+    step = steps[len(steps) - (index - first)]
+    return None if is_raced(aggregate, ordered, index, step) else entry.key[0]
 
 
 def is_same_fact(one: Entry, other: Entry) -> bool:
@@ -79,14 +147,20 @@ def is_raced(aggregate: Aggregate, ordered: Sequence[Entry], index: int, first: 
     """Whether a second telling may show less than the first, though it was sent later.
 
     Where other facts happened in the same seconds, either may have been rendered between them; it
-    then shows nothing but what was true before, or what the first shows.
+    then shows nothing but what was true before, or what the first shows. What was sent after the
+    last retry was dispatched again, and so rendered later.
     """
     entry = ordered[index]
     at = entry.key[0]
-    if not any(at < other.key[0] <= at + TOLERANCE for other in ordered[index + 1 :]):
+    burst = [*takewhile(lambda o: o.key[0] - at <= TOLERANCE, islice(ordered, index + 1, None))]
+    if entry.event.sent_at - at > RETRIES or not burst or burst[-1].key[0] == at:
         return False
+    if aggregate.times is not None:
+        times = [[t for t in aggregate.times(e.payload) if t] for e in (entry, first.entry)]
+        if max(times[0], default=at) < max(times[1], default=at):
+            return True
     if first.prior is None:
-        return True
+        return any(other.type.partition(".")[2] in DESCRIBING for other in burst)
     shown = aggregate.evolve(first.prior, entry.payload)
     return all(
         getattr(shown, name) == getattr(first.prior, name) for name in differing(shown, first.state)
@@ -102,7 +176,7 @@ def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     if not 0 < index < len(ordered) - 1 or entry.type.partition(".")[2] in DESCRIBING:
         return False
     before, after = ordered[index - 1], ordered[index + 1]
-    if not (pins(before) and pins(after)):
+    if is_late(before) or is_late(after):
         return False
     for name in entry.payload.__struct_fields__:
         if name in _NO_EVIDENCE:
@@ -115,11 +189,16 @@ def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     return False
 
 
-def is_explained(
-    life: Lifecycle, status: str, seen: str, rest: Sequence[Entry], until: datetime
+def is_explained(  # noqa: PLR0913, PLR0917 - two statuses and a part of a stream
+    life: Lifecycle,
+    status: str,
+    seen: str,
+    ordered: Sequence[Entry],
+    start: int,
+    until: datetime,
 ) -> bool:
-    """Whether the facts of ``rest`` before ``until`` lead from ``status`` to ``seen``."""
-    for entry in rest:
+    """Whether the facts from ``start`` on and before ``until`` lead from ``status`` to ``seen``."""
+    for entry in islice(ordered, start, None):
         if entry.key[0] >= until:
             return False
         status = life.step(status, entry.type) or status

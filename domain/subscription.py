@@ -41,6 +41,10 @@ TIMES = ("previous_billing_date", "cancelled_at", "paused_at")
 """The moments of the past in a snapshot: it was rendered after them."""
 
 
+OF_FACT = ("payment_id",)
+"""A renewal names its own payment, however late it is rendered."""
+
+
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
 
