@@ -13,10 +13,13 @@ from domain.payload import Customer, Digits, Minor, Moment, Name
 
 Status = Literal["opened", "expired", "accepted", "cancelled", "challenged", "won", "lost"]
 
+_DECIDED = ("won", "lost", "cancelled", "accepted", "expired")
+
 # fmt: off
 LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
     # event               from                                  to
-    ("dispute.opened",     (START, "opened"),                    "opened"),
+    # from a decision: the next stage under the same id; undocumented, taken as possible
+    ("dispute.opened",     (START, "opened", *_DECIDED),         "opened"),
     ("dispute.challenged", ("opened", "challenged"),             "challenged"),
     # from challenged to accepted, cancelled or expired: undocumented, taken as possible
     ("dispute.accepted",   ("opened", "challenged", "accepted"), "accepted"),
