@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from domain.catalog import Aggregate
 from domain.events import Entry, Verdict
@@ -36,7 +36,7 @@ class _Carried(Struct):
         rendered: between which moments it was rendered.
         slot, differs: the fact after which it fits best, and how many fields differ there.
         silent: the fact after which the provider may have moved to its status by itself.
-        arrived: whether it can have been rendered before the present fact.
+        arrived: the statuses under which it can have been rendered so far.
         doubted: whether it can also have been rendered before a later fact, which then
             leads to another status.
     """
@@ -49,7 +49,7 @@ class _Carried(Struct):
     slot: int | None = None
     differs: int = 0
     silent: int | None = None
-    arrived: bool = False
+    arrived: set[str] = field(default_factory=set)
     doubted: bool = False
 
 
@@ -101,11 +101,13 @@ class _Carrier:
         told = before if fact is None else fact
         seen = entry.status if entry.status in life.known else None
         immutable = self._aggregate.immutable
-        repeated = again and late and is_repeated(self._ordered, index)
+        repeated = again and is_repeated(self._ordered, index, self._aggregate.updated_at)
         rendered = None
         if late and not (immutable or repeated):
+            # what an event can lead to agrees with it, though the status before is not known
+            agreeing = seen if fact is None and seen in life.targets(entry.type) else told
             rendered = rendered_later(
-                self._aggregate, self._ordered, index, told, seen, self._steps
+                self._aggregate, self._ordered, index, agreeing or told, seen, self._steps
             )
         stands = not repeated and rendered is None
         followed = stands and seen is not None and seen != told
@@ -131,20 +133,9 @@ class _Carrier:
         self._follow_other(entry, again=again, settled=stands and not late and seen == after)
         verdict, missing = judge(life, entry, before, fact, after)
         step = Step(
-            entry,
-            before,
-            told,
-            after,
-            verdict,
-            explained or rendered is not None,
-            bool(self._marks) and self._marks[index],
-            entry.event.revision > 0,
-            missing,
-            prior,
-            now.state,
-            stands,
-            None,
-            now.other,
+            entry, before, told, after, verdict, explained or rendered is not None,
+            bool(self._marks) and self._marks[index], entry.event.revision > 0, missing, prior,
+            now.state, stands, None, now.other,
         )  # fmt: skip
         self._steps.append(step)
         if rendered is not None:
@@ -194,7 +185,7 @@ class _Carrier:
                 carried.doubted = carried.doubted or led == now.status
             if ahead is not None and ahead <= carried.rendered.after:
                 continue
-            carried.arrived = True
+            carried.arrived.add(now.status)
             if carried.seen not in {None, now.status}:
                 if self._life.is_silent(now.status, carried.seen or ""):
                     carried.silent = self._slot
@@ -217,13 +208,31 @@ class _Carrier:
             ):
                 continue  # it fits an earlier moment, of which later ones tell more
             # another one that has just landed may have moved the status
-            if carried.slot is not None and carried.seen in {None, self._now.status}:
+            if carried.seen in {None, self._now.status}:
                 self._show(carried)
             elif carried.seen is not None:
                 until = carried.rendered.until + TOLERANCE - SECOND
                 status = self._now.status
-                if not is_explained(self._life, status, carried.seen, self._ordered, index, until):
+                if is_explained(self._life, status, carried.seen, self._ordered, index, until):
+                    continue
+                if self._leads_only_from_before(carried, carried.seen):
+                    self._mark_missing(carried, carried.seen)
+                else:
                     self._infer(carried, carried.seen)
+
+    def _leads_only_from_before(self, carried: _Carried, seen: str) -> bool:
+        """Whether events lead to a status from an earlier one, and from the present one none do."""
+        life, now = self._life, self._now.status
+        if life.is_silent(now, seen) or life.missing(now, (seen,)):
+            return False
+        return any(life.missing(before, (seen,)) for before in carried.arrived)
+
+    def _mark_missing(self, carried: _Carried, seen: str) -> None:
+        """Say of a snapshot of the past which events would explain it."""
+        paths = [self._life.missing(before, (seen,)) for before in sorted(carried.arrived)]
+        missing = min((path for path in paths if path), key=len)
+        step = self._steps[carried.place]
+        self._steps[carried.place] = structs.replace(step, verdict="inferred", missing=missing)
 
     def _show(self, carried: _Carried) -> None:
         """Let a snapshot whose status the facts explain supply the fields."""
@@ -244,7 +253,7 @@ class _Carrier:
         if carried.doubted and not silent:
             other = Reading(now.status, now.since, now.not_before, now.state)
         state = self._aggregate.evolve(now.state, carried.payload)
-        now.move(seen, self._moment(carried), max(self._slot_at, carried.rendered.after))
+        now.move(seen, self._moment(carried), self._slot_at)
         now.other = other
         self._take_effect(carried, before, state, other)
         step = self._steps[carried.place]
@@ -268,9 +277,9 @@ class _Carrier:
     def _moment(self, carried: _Carried) -> datetime:
         """From when on a snapshot counts: as late as can be, unless it names a moment itself."""
         named = carried.rendered.named
-        if named is not None and named > self._slot_at:
+        if named is not None and named >= self._slot_at:
             return named
-        return max(self._slot_at, carried.entry.event.sent_at)
+        return max(self._slot_at, min(carried.entry.event.sent_at, carried.rendered.until))
 
     def _keep_open(self, until: datetime) -> None:
         known = self._now.open_until

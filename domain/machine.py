@@ -61,6 +61,10 @@ class Lifecycle:
         self.steps: Mapping[tuple[str, str], str] = {
             (edge.event, edge.source): edge.target for edge in self.edges if edge.event != SILENT
         }
+        self._targets = {
+            event: frozenset(edge.target for edge in self.edges if edge.event == event)
+            for event in self.ranks
+        }
         self._silent = {(edge.source, edge.target) for edge in self.edges if edge.event == SILENT}
 
     @property
@@ -102,6 +106,10 @@ class Lifecycle:
     def sources(self, event: str) -> tuple[str, ...]:
         """The statuses from which the table allows ``event``."""
         return tuple(edge.source for edge in self.edges if edge.event == event)
+
+    def targets(self, event: str) -> frozenset[str]:
+        """The statuses to which the table lets ``event`` lead."""
+        return self._targets.get(event, frozenset())
 
     def mermaid(self) -> str:
         """The table as a Mermaid state diagram, generated so that it cannot drift."""

@@ -30,6 +30,7 @@ LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, rows=[
     ("payment.failed",     (START, *_OPEN, "failed"),      "failed"),
     ("payment.cancelled",  (START, *_OPEN, "cancelled"),   "cancelled"),
     ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded"),
+    (SILENT,               _OPEN,                          "processing"),
     (SILENT,               _OPEN,                          "requires_customer_action"),
     (SILENT,               _OPEN,                          "requires_merchant_action"),
     (SILENT,               _OPEN,                          "requires_payment_method"),

@@ -25,7 +25,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("grace",                 "yes",   "past_due_ends_at",     "past_due, within its grace period"),
     ("grace_ended",           "no",    "past_due_ends_at",     "the same, and the date has passed"),
     ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
-    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace_ended, period_ended, renewal_missed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
+    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace_ended, period_ended, renewal_missed, term_ended, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
     ("paid_presumed",         "yes",   "one billing interval after the payment", "the same, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
@@ -102,7 +102,8 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
     ends = folded.state.expires_at
     if decision.entitled and ends is not None:
         if ends <= at:
-            return Decision("term_ended", False, ends)
+            ended = Decision("term_ended", False, ends)
+            return paid_since(ends, at, payments, folded.state) or ended
         return decision._replace(until=min(ends, decision.until or ends))
     return decision
 
@@ -151,7 +152,8 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
         return shut
     if ends is not None and ends > at:
         return Decision(rule, True, ends)
-    return paid_since(None, at, payments, folded.state) or shut._replace(until=ends)
+    since = None if folded.state.next_billing_date is None else folded.not_before
+    return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
 
 
 def _paid_end(state: State, payments: Payments) -> datetime | None:

@@ -5,7 +5,7 @@ replay renders again is not documented, so a delivery that was sent within secon
 pins what was true then, and of any other the moment is inferred from what it shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
@@ -88,7 +88,9 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
         agrees = seen is None or told in {seen, life.initial} or life.is_silent(told, seen)
     if after is None and agrees:
         return None
-    return Rendered(max(after or at, named or at), until, named)
+    # what is newer than its event was rendered for one of the last attempts
+    after = max(after or at, named or at, entry.event.sent_at - RETRIES)
+    return Rendered(after, until, named)
 
 
 def _next_moment(ordered: Sequence[Entry], index: int) -> datetime | None:
@@ -107,9 +109,9 @@ def _latest_named(aggregate: Aggregate, entry: Entry) -> datetime | None:
         updated: datetime | None = aggregate.updated_at(entry.payload)
         if updated is not None:
             return max(at, updated) if updated <= until else None
-    if aggregate.times is None:
-        return None
-    return max((t for t in aggregate.times(entry.payload) if t and at < t <= until), default=None)
+    # a replay may name a moment of its own for the same fact
+    named = (entry.occurred_at, *(aggregate.times(entry.payload) if aggregate.times else ()))
+    return max((t for t in named if t and at < t <= until), default=None)
 
 
 def _after_the_first_telling(
@@ -134,11 +136,18 @@ def is_same_fact(one: Entry, other: Entry) -> bool:
     return one.key[:2] == other.key[:2] and one.type == other.type
 
 
-def is_repeated(ordered: Sequence[Entry], index: int) -> bool:
-    """Whether an entry shows what the one before it, of the same fact, showed."""
+def is_repeated(
+    ordered: Sequence[Entry], index: int, updated_at: Callable[[Any], Any] | None
+) -> bool:
+    """Whether an entry shows no more than the one before it, of the same fact, showed."""
     one, other = ordered[index], ordered[index - 1]
     if one.event.body_sha256 == other.event.body_sha256:
         return True
+    if updated_at is not None:
+        moments = updated_at(one.payload), updated_at(other.payload)
+        return None not in moments and moments[0] < moments[1]
+    if not is_late(one):
+        return False
     # a replay that names a moment of its own
     return one.occurred_at != other.occurred_at and one.payload == other.payload
 

@@ -308,8 +308,8 @@ def test_a_replay_under_its_id_that_names_a_new_moment_is_the_same_fact(book: Bo
 
 def test_a_replay_that_may_be_older_than_a_later_event_is_undecided(book: Book) -> None:
     book.tell("subscription.updated", "active", day(1))
-    late = book.tell("subscription.updated", "on_hold", day(2), sent=day(9))
-    book.tell("subscription.renewed", "active", day(5), next_billing_date=iso(5, 12))
+    late = book.tell("subscription.updated", "on_hold", day(5), sent=day(5, 20))
+    book.tell("subscription.renewed", "active", day(5, 10), next_billing_date=iso(5, 12))
     folded = book.fold()
     assert (folded.status, folded.other and folded.other.status) == ("on_hold", "active")
     assert book.step(late).undecided
