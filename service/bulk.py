@@ -19,7 +19,7 @@ from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
-from domain.events import Entry, Event, Key, read, read_at_once
+from domain.events import Entry, Event, Key, moment_of, read, read_at_once
 from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Customer as Seen
@@ -115,7 +115,8 @@ class _Sorted:
     def add(self, event: Event) -> None:
         quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
-            aggregate, kind, rank, at, payload = quick
+            aggregate, kind, rank, stamped, payload = quick
+            at = moment_of(event, aggregate, stamped, payload)
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload, ())
             return

@@ -16,6 +16,7 @@ from service.change_reads import link
 from service.cursors import Order
 from service.postgres import Connection
 from service.reads import checkpoint_of, of
+from service.relations import refund_status, refund_statuses
 
 
 class Payer(Struct, frozen=True):
@@ -54,7 +55,7 @@ class Disputed(Struct, frozen=True):
 class DueDispute(Struct, frozen=True):
     """A dispute; ``amount`` in minor units of ``currency``.
 
-    ``respond_by`` is when it was opened and the days that the book's configuration gives: the
+    ``respond_by`` is when it was opened last and the days that the book's configuration gives: the
     provider tells no deadline. ``payment`` and ``customer`` are null where nothing told of them.
     """
 
@@ -109,11 +110,16 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
     found = [row for row in rows if row["dispute_id"] is not None]
     more, found = len(found) > limit, found[:limit]
     subscribed = await _subscribed(conn, book, found)
+    refunded = await refund_statuses(
+        conn, book, [o["payment_id"] for o in found if o["payment_id"]]
+    )
+    for row in found:
+        row["refund_status"] = refund_status(row["refund_status"], refunded.get(row["payment_id"]))
     allowed = timedelta(days=response_days)
     last = found[-1] if more else None
     following = order.following(last["created_at"], last["dispute_id"]) if last else None
     return DueDisputes(
-        data=[_dispute(row, subscribed, row["created_at"] + allowed, now) for row in found],
+        data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in found],
         next_cursor=following,
         position=str(checkpoint),
     )

@@ -17,8 +17,9 @@ from service.settings import RESPONSE_DAYS
     operation_id="list_due_disputes",
     summary="Disputes that await an answer, the most urgent first",
     description="By itself those that are `opened`: nobody has answered them yet. `respond_by` is"
-    " the dispute's `created_at` and the book's `dispute_response_days`; the provider tells no"
-    " deadline. With the payment, who made it, and what was bought.",
+    " the dispute's `created_at`, or the moment when it was opened again, and the book's"
+    " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
+    " what was bought.",
     tags=["disputes"],
     opt=taking(
         choice("status", "Only those in this status.", LIFECYCLE.statuses, AWAITING),
