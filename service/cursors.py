@@ -17,8 +17,9 @@ from psycopg.sql import SQL, Composable, Placeholder
 
 from service.parameters import invalid, wrong
 
-_SHOWING = {"cursor", "sort", "limit", "fields", "bom", "min_position", "stale"}
-"""The parameters that choose no rows; the order stands in the cursor by itself."""
+_SHOWING = {"cursor", "sort", "after", "limit", "fields", "bom", "min_position", "stale"}
+"""The parameters that choose no rows: the order stands in the cursor by itself, and ``after`` is a
+place before it."""
 
 K = TypeVar("K", str, int)
 

@@ -231,7 +231,7 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(doors: Doors) -> 
     assert (told["parameter"], told["given"]) == ("colour", "red")
     assert told["allowed"] == [
         "email", "created_at_gte", "created_at_lte", "sort", "limit", "cursor", "fields",
-        "min_position", "stale",
+        "bom", "min_position", "stale",
     ]  # fmt: skip
 
 

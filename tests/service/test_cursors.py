@@ -26,7 +26,9 @@ def test_the_next_page_begins_where_the_one_before_ended() -> None:
     assert order.after
     assert (order.sort, order.after.at, order.after.key) == ("-created_at", NOON, "pay_1")
     # how much of a page is shown, and how, makes no other list of it
-    shown = asked(cursor=ended(limit=2, fields=["status"], min_position=7), limit=50, bom=True)
+    shown = asked(
+        cursor=ended(limit=2, fields=["status"], min_position=7, after=3), limit=50, bom=True
+    )
     assert cursors.order(shown, SORTS, str, LIST).after
     # the same moment, however it was written
     begun = datetime(2026, 3, 1, tzinfo=UTC)
