@@ -1,61 +1,29 @@
 """Is this customer entitled, until when, and because of what.
 
-Access is a question to the state, never to an event's type. The rules, each named in the answer:
-
-=========================  ========  =====================  ==================================
-rule                       entitled  until                  when
-=========================  ========  =====================  ==================================
-``active``                 yes       next_billing_date      active
-``renewal_awaited``        yes       open                   active, and next_billing_date has
-                                                            passed without news: the provider
-                                                            still says active, and a missed
-                                                            webhook must not lock out
-``renewal_missed``         no        the allowance's end    the same, longer than the book's
-                                                            ``renewal_allowance_days``
-``cancels_at_period_end``  yes       next_billing_date      active, cancellation scheduled
-``period_ended``           no        next_billing_date      the same, and the date has passed
-``grace``                  yes       past_due_ends_at       past_due within its grace period
-``grace_ended``            no        past_due_ends_at       past_due, and the date has passed
-``past_due``               no        open                   past_due, in a book without grace
-``paid_through``           yes       the paid period's end  cancelled, the period is paid for
-``granted``                yes       open                   a delivered entitlement grant of a
-                                                            one-time purchase
-the status itself          no        open                   every other status
-=========================  ========  =====================  ==================================
-
-The paid period's end is the latest ``service_periods`` end that a payment tells, or
-``next_billing_date`` where that is over or none tells any: a missed webhook must not lock out.
+Access is a question to the state, never to an event's type. ``policy`` has the rules; every answer
+names the rule that decided. Who has paid for the moment, by the book's own evidence, is not locked
+out, and a cancellation opens nothing that was shut.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
-from domain import entitlement_grant, payment, subscription
+from domain import dispute, entitlement_grant, license_key, payment, refund, subscription
 from domain.fold import Fold
+from domain.paid import Payments, payments_by_subscription, void_payments
+from domain.policy import Policy, decide, paid_since
 
 
-class Policy(Struct, frozen=True):
-    """Where merchants differ. The defaults lock nobody out who may have paid.
+class Because(Struct, frozen=True, kw_only=True):
+    """One reason. ``until`` is UTC, None is open; of the ids, those are set that it is about."""
 
-    Attributes:
-        grace: whether ``past_due`` keeps access until the provider's grace period ends.
-        paid_through: whether a cancelled subscription keeps access until the paid period ends.
-        renewal_allowance_days: how long a renewal may be overdue without news; None is for ever.
-    """
-
-    grace: bool = True
-    paid_through: bool = True
-    renewal_allowance_days: int | None = None
-
-
-class Because(Struct, frozen=True):
-    """One reason: a subscription's, or an entitlement grant's; ``until`` is UTC, None is open."""
-
-    subscription_id: str | None
-    entitlement_grant_id: str | None
-    product_id: str | None
+    subscription_id: str | None = None
+    entitlement_grant_id: str | None = None
+    payment_id: str | None = None
+    license_key_id: str | None = None
+    product_id: str | None = None
     status: str
     since: datetime
     until: datetime | None
@@ -71,15 +39,16 @@ class Access(Struct, frozen=True):
     because: tuple[Because, ...]
 
 
-Decision = tuple[str, bool, datetime | None]
-
-
-def access(
+def access(  # noqa: PLR0913 - all that decides
     subscriptions: Iterable[Fold[subscription.State]],
     at: datetime,
     *,
-    grants: Iterable[Fold[entitlement_grant.State]] = (),
-    paid_until: Mapping[str, datetime] | None = None,
+    payments: Collection[Fold[payment.State]] = (),
+    refunds: Collection[Fold[refund.State]] = (),
+    disputes: Collection[Fold[dispute.State]] = (),
+    grants: Collection[Fold[entitlement_grant.State]] = (),
+    keys: Collection[Fold[license_key.State]] = (),
+    elsewhere: Collection[str] = (),
     policy: Policy | None = None,
 ) -> Access:
     """Decide at the moment ``at``, with things as they were folded.
@@ -87,14 +56,23 @@ def access(
     Args:
         subscriptions: the customer's.
         at: the moment in the world.
-        grants: the customer's; those that follow a subscription are left to it.
-        paid_until: the end of what was paid, by subscription, as ``paid_periods`` gives it.
+        payments: the customer's, and all that name one of the subscriptions, whoever paid.
+        refunds: of these payments.
+        disputes: of these payments.
+        grants: the customer's.
+        keys: the customer's licence keys.
+        elsewhere: the subscriptions that a payment names and that are another customer's.
         policy: the book's; the defaults where it has none.
     """
     rules = policy or Policy()
-    paid = paid_until or {}
-    reasons = [_of_subscription(s, at, paid.get(s.state.id), rules) for s in subscriptions]
-    reasons += [_of_grant(grant) for grant in grants if grant.state.subscription_id is None]
+    decided = {folded.state.id: folded for folded in subscriptions}
+    void = set() if rules.refunded else void_payments(payments, refunds, disputes)
+    paid = payments_by_subscription(payments, void)
+    reasons = [_of_subscription(f, at, paid.get(i), rules) for i, f in decided.items()]
+    reasons += _of_unknown_subscriptions(paid, {*decided, *elsewhere}, at)
+    reasons += [_of_grant(g, at) for g in grants if g.state.subscription_id not in decided]
+    reasons += _of_keys(keys, grants, decided, at, rules)
+    reasons += _of_purchases(payments, grants, keys, void, rules)
     because = tuple(sorted(reasons, key=_first_reason))
     granting = [b.until for b in because if b.entitled]
     ends = [until for until in granting if until is not None]
@@ -103,84 +81,107 @@ def access(
     return Access(entitled=bool(granting), until=until, because=because)
 
 
-def paid_periods(payments: Iterable[Fold[payment.State]]) -> dict[str, datetime]:
-    """Until when each subscription is paid for, by the payments that succeeded."""
-    paid: dict[str, datetime] = {}
-    for folded in payments:
-        if folded.status == "succeeded":
-            for period in folded.state.periods:
-                known = paid.get(period.subscription_id)
-                if known is None or known < period.ends_at:
-                    paid[period.subscription_id] = period.ends_at
-    return paid
-
-
 def _of_subscription(
-    folded: Fold[subscription.State], at: datetime, paid: datetime | None, policy: Policy
+    folded: Fold[subscription.State], at: datetime, paid: Payments | None, policy: Policy
 ) -> Because:
-    rule, entitled, until = _rule(folded, at, paid, policy)
+    reading, decision = decide(folded, at, paid, policy)
     return Because(
         subscription_id=folded.state.id,
-        entitlement_grant_id=None,
         product_id=folded.state.product_id,
-        status=folded.status,
-        since=folded.since,
-        until=until,
-        rule=rule,
-        entitled=entitled,
+        status=reading.status,
+        since=reading.since,
+        until=decision.until,
+        rule=decision.rule,
+        entitled=decision.entitled,
     )
 
 
-def _of_grant(folded: Fold[entitlement_grant.State]) -> Because:
-    entitled = folded.status == "delivered"
+def _of_unknown_subscriptions(
+    paid: Mapping[str, Payments], known: Collection[str], at: datetime
+) -> Iterator[Because]:
+    """What is paid for subscriptions of which the book holds no event."""
+    for subscription_id, payments in paid.items():
+        decision = paid_since(None, at, payments, None)
+        if subscription_id not in known and decision is not None:
+            yield Because(
+                subscription_id=subscription_id,
+                payment_id=payments.succeeded[-1].payment_id,
+                status="unknown",
+                since=payments.succeeded[-1].at,
+                until=decision.until,
+                rule=decision.rule,
+                entitled=True,
+            )
+
+
+def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
+    entitled, ends = folded.status == "delivered", folded.state.expires_at
+    expired = entitled and ends is not None and ends <= at
     return Because(
-        subscription_id=None,
         entitlement_grant_id=folded.state.id,
-        product_id=None,
+        subscription_id=folded.state.subscription_id,
         status=folded.status,
         since=folded.since,
-        until=None,
-        rule="granted" if entitled else folded.status,
-        entitled=entitled,
+        until=ends if entitled else None,
+        rule="key_expired" if expired else "granted" if entitled else folded.status,
+        entitled=entitled and not expired,
     )
 
 
-def _rule(
-    folded: Fold[subscription.State], at: datetime, paid: datetime | None, policy: Policy
-) -> Decision:
-    state = folded.state
-    match folded.status:
-        case "active":
-            return _active(state, at, policy)
-        case "past_due" if policy.grace:
-            ends = state.past_due_ends_at
-            over = ends is not None and ends <= at
-            return ("grace_ended" if over else "grace", not over, ends)
-        case "cancelled" if policy.paid_through:
-            ends = paid if paid is not None and paid > at else state.next_billing_date
-            if ends is not None and ends > at:
-                return ("paid_through", True, ends)
-    return (folded.status, False, None)
-
-
-def _active(state: subscription.State, at: datetime, policy: Policy) -> Decision:
-    ends = state.next_billing_date
-    if ends is None or ends > at:
-        scheduled = state.cancel_at_next_billing_date and ends is not None
-        return ("cancels_at_period_end" if scheduled else "active", True, ends)
-    if state.cancel_at_next_billing_date:
-        return ("period_ended", False, ends)
-    if policy.renewal_allowance_days is not None:
-        allowed = ends + timedelta(days=policy.renewal_allowance_days)
-        return (
-            ("renewal_awaited", True, allowed)
-            if allowed > at
-            else ("renewal_missed", False, allowed)
+def _of_keys(
+    keys: Iterable[Fold[license_key.State]],
+    grants: Iterable[Fold[entitlement_grant.State]],
+    decided: Collection[str],
+    at: datetime,
+    policy: Policy,
+) -> Iterator[Because]:
+    """What licence keys give of which neither a grant nor a subscription is known."""
+    granted = {grant.state.license_key for grant in grants}
+    for folded in keys:
+        state = folded.state
+        if state.subscription_id in decided or (state.key and state.key in granted):
+            continue
+        active, ends = folded.status == "active", state.expires_at
+        expired = active and ends is not None and ends <= at
+        yield Because(
+            license_key_id=state.id,
+            subscription_id=state.subscription_id,
+            payment_id=state.payment_id,
+            product_id=state.product_id,
+            status=folded.status,
+            since=folded.since,
+            until=ends if active else None,
+            rule="key_expired" if expired else "license_key" if active else folded.status,
+            entitled=active and not expired and policy.license_keys,
         )
-    return ("renewal_awaited", True, None)
+
+
+def _of_purchases(
+    payments: Iterable[Fold[payment.State]],
+    grants: Iterable[Fold[entitlement_grant.State]],
+    keys: Iterable[Fold[license_key.State]],
+    void: Collection[str],
+    policy: Policy,
+) -> Iterator[Because]:
+    """What payments for no subscription give, where nothing that was granted tells of them."""
+    told = {grant.state.payment_id for grant in grants} | {key.state.payment_id for key in keys}
+    for folded in payments:
+        state = folded.state
+        bought = folded.status == "succeeded" and not state.is_update_payment_method
+        if not bought or state.subscription_ids or state.id in told or state.id in void:
+            continue
+        yield Because(
+            payment_id=state.id,
+            status=folded.status,
+            since=folded.since,
+            until=None,
+            rule="one_time_payment",
+            entitled=policy.one_time_payments,
+        )
 
 
 def _first_reason(because: Because) -> tuple[bool, float, str]:
     # what grants comes first, then the latest change
-    name = because.subscription_id or because.entitlement_grant_id or ""
+    ids = (because.subscription_id, because.entitlement_grant_id, because.license_key_id)
+    name = next((one for one in ids if one), because.payment_id or "")
     return (not because.entitled, -because.since.timestamp(), name)

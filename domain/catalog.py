@@ -1,6 +1,7 @@
 """The one list of aggregates. Everything that goes through all of them goes through this list."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +27,10 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     """One kind of resource: its table, its payload, its state and how a snapshot changes it.
 
     ``category`` leads the event types and the streams of this kind; ``status_prefix`` is what the
-    provider may write before a status and we do not.
+    provider may write before a status and we do not. ``updated_at`` reads the moment at which the
+    provider changed the resource, where its payload tells it; ``times`` are the moments of the past
+    in a payload, after which it was rendered; ``progress`` are counts of a state that only grow; an
+    ``immutable`` payload is never rendered again.
     """
 
     lifecycle: Lifecycle
@@ -36,9 +40,15 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     evolve: Callable[[Any, Any], Any]
     category: str
     status_prefix: str
+    updated_at: Callable[[Any], Any] | None
+    times: Callable[[Any], tuple[Any, ...]] | None
+    progress: Callable[[Any], tuple[int, ...]] | None
+    immutable: bool
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
+    times: tuple[str, ...] = getattr(module, "TIMES", ())
+    updated = "updated_at" in module.Payload.__struct_fields__
     return Aggregate(
         lifecycle=module.LIFECYCLE,
         payload=module.Payload,
@@ -47,6 +57,11 @@ def _aggregate(module: ModuleType) -> Aggregate:
         evolve=module.evolve,
         category=module.LIFECYCLE.category,
         status_prefix=f"{module.LIFECYCLE.category}_",
+        updated_at=attrgetter("updated_at") if updated else None,
+        # attrgetter gives a tuple only for two names and more
+        times=attrgetter(*times, *times[:1]) if times else None,
+        progress=getattr(module, "progress", None),
+        immutable=getattr(module, "IMMUTABLE", False),
     )
 
 

@@ -30,6 +30,9 @@ LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
+IMMUTABLE = True
+"""A row of the ledger never changes: it is the same whenever it is sent."""
+
 # a number was seen where the string is documented
 Amount = Name | int | float
 

@@ -28,10 +28,15 @@ LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows
 # fmt: on
 
 
+TIMES = ("delivered_at", "revoked_at")
+"""The moments of the past in a snapshot without ``updated_at``: it was rendered after them."""
+
+
 class LicenseKey(Struct, frozen=True, gc=False):
     """The licence key that was granted, where it was one."""
 
     key: Name | None = None
+    expires_at: Moment | None = None
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -45,6 +50,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     subscription_id: Name | None = None
     payment_id: Name | None = None
     created_at: Moment | None = None
+    updated_at: Moment | None = None
     delivered_at: Moment | None = None
     revoked_at: Moment | None = None
     license_key: LicenseKey | None = None
@@ -69,6 +75,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     delivered_at: Moment | None
     revoked_at: Moment | None
     license_key: str | None
+    expires_at: Moment | None
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -85,7 +92,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         delivered_at=seen.delivered_at,
         revoked_at=seen.revoked_at,
         license_key=seen.license_key.key if seen.license_key else known.license_key,
+        expires_at=seen.license_key.expires_at if seen.license_key else known.expires_at,
     )
 
 
-_UNKNOWN = State("", *(None,) * 9)
+_UNKNOWN = State("", *(None,) * 10)

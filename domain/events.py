@@ -36,16 +36,19 @@ Verdict = Literal[
 ATTENTION = frozenset(get_args(Verdict)) - {"applied", "confirmed"}
 """The verdicts of which a person should know."""
 
-Key = tuple[datetime, int, str, datetime, bytes]
-"""The order of a stream: when it happened, rank of the type, webhook-id, when it was sent, hash
+Key = tuple[datetime, int, datetime, str, bytes]
+"""The order of a stream: when it happened, rank of the type, when it was sent, webhook-id, hash
 of the body. All signed or in the body, so that arrival cannot change it."""
 
 
-_NO_KEY: Key = (datetime.min.replace(tzinfo=UTC), 0, "", datetime.min.replace(tzinfo=UTC), b"")
+_NO_KEY: Key = (datetime.min.replace(tzinfo=UTC), 0, datetime.min.replace(tzinfo=UTC), "", b"")
 
 
 class Event(Struct, frozen=True, gc=False):
-    """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds."""
+    """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds.
+
+    ``revision`` is how many other tellings of its webhook-id were recorded before it.
+    """
 
     position: int
     webhook_id: str
@@ -53,6 +56,7 @@ class Event(Struct, frozen=True, gc=False):
     recorded_at: datetime
     body_sha256: bytes
     body: bytes
+    revision: int = 0
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -249,7 +253,7 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
         None,
         unread,
         f"{aggregate.category}-{identity}",
-        (at, rank, event.webhook_id, event.sent_at, event.body_sha256),
+        (at, rank, event.sent_at, event.webhook_id, event.body_sha256),
     )
 
 

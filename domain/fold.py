@@ -1,35 +1,39 @@
 """From the entries of a stream to its state, and the verdict on each entry.
 
-The fold is a pure function of the set of entries. They are put in the order of their keys; each
-steps the lifecycle with its fact; then its snapshot's status is compared with where that led:
+The fold is a pure function of the set of entries. A delivery has two clocks, and so has the fold:
 
-- equal: fine.
-- different, and the facts known in the window between ``occurred_at`` and ``sent_at`` lead there:
-  the payload is merely newer than its event. A mark, no step.
-- different otherwise: an event is missing or not here yet. The provider's word wins: the status
-  follows the snapshot at once.
+- *Facts* step the lifecycle in the order of the world, the order of the entries' keys. The same
+  type at the same instant is one fact, however often it is told.
+- *Snapshots* show what was true when they were rendered, at some moment between the event and the
+  sending (``rendering``). One that stands at its event is compared with where the fact led. Equal:
+  fine. Explained by facts of the same seconds: the payload is merely newer. Otherwise an event is
+  missing, and the status follows the snapshot.
+- A snapshot that was sent late and contradicts its own event, or names a later moment, was rendered
+  later. It is carried on along the later facts until it was sent, and takes effect where it fits
+  best, the latest of several places; from there on only later facts step. Where none of the facts
+  explains its status, an event is missing there. The past keeps the earliest rendering of each
+  fact, so a replay restates nothing.
 
-An entry that comes last in the order extends a stored fold in constant time. Only two things ask
-for the whole stream again: an entry that belongs before the last one, and a fact that may explain
-an earlier entry's snapshot.
+An entry that comes last in the order extends a stored fold in constant time. The whole stream is
+needed for an entry that belongs before the last one or tells the same fact again, and for a fact
+that may explain an earlier snapshot.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter, lt
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from domain.carrying import carry
 from domain.catalog import AGGREGATES
-from domain.events import Entry, Key, Verdict
-from domain.machine import Lifecycle
+from domain.events import Entry, Key
+from domain.rendering import TOLERANCE, is_late
+from domain.steps import Current, Reading, Step
 
 S = TypeVar("S")
-
-# sent_at is cut to whole seconds, so the payload may be rendered up to a second after it
-_SECOND = timedelta(seconds=1)
 
 
 class Fold(Struct, Generic[S], frozen=True, array_like=True):
@@ -40,17 +44,23 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
 
     Attributes:
         status, since: the status now, and when the world reached it.
+        not_before: the earliest moment at which that status can have begun: ``since``, unless the
+            event that began it is missing.
+        previous: the status before that one, and its ``not_before``; None where there was none.
         state: what the snapshots say, by the aggregate's ``evolve``.
         verdicts: how many entries got which verdict.
         last: the key of the last entry.
-        open_until: until this moment a later fact may explain a snapshot that we followed.
+        open_until: until this moment a later fact may explain a snapshot.
         occurred_at: when the first entry happened.
         position: the highest position among the entries.
         snapshot_position: the position of the entry whose snapshot supplies the fields.
+        other: what else may be the status, where nothing decides between two readings.
     """
 
     status: str
     since: datetime
+    not_before: datetime
+    previous: tuple[str, datetime] | None
     state: S
     verdicts: dict[str, int]
     last: Key
@@ -58,31 +68,7 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     occurred_at: datetime
     position: int
     snapshot_position: int
-
-
-class Step(Struct, frozen=True, gc=False):
-    """What one entry did to its stream.
-
-    Attributes:
-        before, after: the status on either side; ``told`` is where the fact alone led.
-        newer: the payload was rendered after the event, and later facts explain it.
-        late: something that happened later was recorded earlier.
-        revision: an event with the same webhook-id and another body was recorded earlier.
-        missing: the event types that would explain an inferred or unexpected step.
-        prior, state: the state before the entry, None before the first one, and after it.
-    """
-
-    entry: Entry
-    before: str
-    told: str
-    after: str
-    verdict: Verdict
-    newer: bool = False
-    late: bool = False
-    revision: bool = False
-    missing: tuple[str, ...] = ()
-    prior: Any = None
-    state: Any = None
+    other: Reading[S] | None = None
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
@@ -91,7 +77,7 @@ def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
     Returns:
         The fold, and one step for each entry in the order of the stream.
     """
-    ordered = sorted(entries, key=_key)
+    ordered = sorted(_as_told_first(entries), key=_key)
     return _run(None, ordered)
 
 
@@ -100,17 +86,27 @@ def extend(memo: Fold[Any], entries: Iterable[Entry]) -> tuple[Fold[Any], list[S
 
     Returns:
         The same as folding all of them together; or None where that takes the whole stream,
-        because an entry is late or may explain an earlier one.
+        because an entry is late, tells a known fact again, or may explain an earlier one.
     """
     ordered = sorted(entries, key=_key)
-    return _run(memo, ordered) if extends(memo, ordered[:1]) else None
+    return _run(memo, ordered) if _extends(memo, ordered) else None
 
 
 def extends(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
     """Whether ``extend`` can do without the whole stream."""
-    first = min(entries, key=_key)
-    late = first.key < memo.last
-    return not (late or (memo.open_until and first.occurred_at < memo.open_until))
+    return _extends(memo, sorted(entries, key=_key))
+
+
+def _extends(memo: Fold[Any], ordered: Sequence[Entry]) -> bool:
+    first = ordered[0].key
+    if first < memo.last or first[:2] == memo.last[:2]:
+        return False
+    if memo.open_until and first[0] < memo.open_until:
+        return False
+    if any(entry.event.revision for entry in ordered):
+        return False
+    # what was sent late is compared with its neighbours on both sides
+    return len(ordered) == 1 or not any(map(is_late, ordered[:-1]))
 
 
 def encode(memo: Fold[Any]) -> bytes:
@@ -129,132 +125,111 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Fold[Any]]] = {
     for a in AGGREGATES
 }
 
-
 _key = attrgetter("key")
+
+
+def _as_told_first(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """The entries, those of one webhook-id and type at the earliest instant that any of them names.
+
+    A replay may keep the webhook-id and not the timestamp; it tells the same fact.
+    """
+    entries = list(entries)
+    if not any(entry.event.revision for entry in entries):
+        return entries
+    firsts: dict[tuple[str, str], datetime] = {}
+    for entry in entries:
+        fact = (entry.event.webhook_id, entry.type)
+        firsts[fact] = min(entry.key[0], firsts.get(fact, entry.key[0]))
+    return [
+        entry
+        if (first := firsts[entry.event.webhook_id, entry.type]) == entry.key[0]
+        else structs.replace(entry, key=(first, *entry.key[1:]))
+        for entry in entries
+    ]
 
 
 def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], list[Step]]:
     aggregate = ordered[0].aggregate
     assert aggregate is not None, "only entries of a stream are folded"  # noqa: S101
-    life, evolve = aggregate.lifecycle, aggregate.evolve
+    life, evolve, immutable = aggregate.lifecycle, aggregate.evolve, aggregate.immutable
     state = memo.state if memo else None
     status = memo.status if memo else life.initial
-    since = memo.since if memo else ordered[0].occurred_at
-    open_until = memo.open_until if memo else None
-    verdicts = dict(memo.verdicts) if memo else {}
-    fact = memo.last if memo else None
+    since = memo.since if memo else ordered[0].key[0]
+    not_before, previous, supplies = since, None, 0
+    other, open_until = (memo.other, memo.open_until) if memo else (None, None)
+    if memo:
+        not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
     marks = _marks(ordered)
     steps: list[Step] = []
+    at: datetime | None = None
     for index, entry in enumerate(ordered):
-        again = fact is not None and _same_fact(entry.key, fact)
-        late, revision = marks[index] if marks else (False, again)
-        if marks and memo is not None:
-            revision = revision or _same_fact(entry.key, memo.last)
+        told, event, before = life.steps.get((entry.type, status)), entry.event, at
+        at = entry.key[0]
+        if (
+            told is None
+            or (entry.status is not None and entry.status != told)
+            or (not immutable and (at == before or event.sent_at - at > TOLERANCE))
+            or other is not None
+        ):
+            last = memo.last[0] if memo else at
+            now = Current(status, since, not_before, previous, state, supplies, other, open_until)
+            carry(aggregate, ordered, index, marks, now, steps, last)
+            status, since, not_before, state = now.status, now.since, now.not_before, now.state
+            previous, supplies, other = now.previous, now.supplies, now.other
+            open_until = now.open_until
+            break
         prior, state = state, evolve(state, entry.payload)
-        step = _step(
-            life, status, ordered, index, fact is None, again, late, revision, prior, state
-        )
+        step = Step(
+            entry,
+            status,
+            told,
+            told,
+            "confirmed" if told == status else "applied",
+            False,
+            marks[index] if marks else False,
+            event.revision > 0,
+            (),
+            prior,
+            state,
+        )  # fmt: skip
         steps.append(step)
-        if step.after != step.told:
-            window = _window(entry)
-            open_until = window if open_until is None else max(open_until, window)
-        if step.after != status:
-            status, since = step.after, entry.occurred_at
-        verdicts[step.verdict] = verdicts.get(step.verdict, 0) + 1
-        fact = entry.key
+        if told != status:
+            previous = (status, not_before)
+            status, since, not_before = told, at, at
+        supplies = event.position
     highest = max([entry.event.position for entry in ordered])
+    verdicts = dict(memo.verdicts) if memo else {}
+    for step in steps:
+        verdicts[step.verdict] = verdicts.get(step.verdict, 0) + 1
     folded = Fold(
-        status=status,
-        since=since,
-        state=state,
-        verdicts=verdicts,
-        last=ordered[-1].key,
-        open_until=open_until,
-        occurred_at=memo.occurred_at if memo else ordered[0].occurred_at,
-        position=max(highest, memo.position) if memo else highest,
-        snapshot_position=ordered[-1].event.position,
+        status,
+        since,
+        not_before,
+        previous,
+        state,
+        verdicts,
+        ordered[-1].key,
+        open_until,
+        memo.occurred_at if memo else ordered[0].key[0],
+        max(highest, memo.position) if memo else highest,
+        supplies,
+        other,
     )
     return folded, steps
 
 
-def _same_fact(key: Key, other: Key) -> bool:
-    """Whether two entries tell of the same fact, which has one place in the order."""
-    return key[2] == other[2] and key[:2] == other[:2]
-
-
-def _marks(ordered: Sequence[Entry]) -> list[tuple[bool, bool]]:
-    """Which entries are late, and which are revisions; nothing where they came in their order.
-
-    An entry that came in order is a revision where it tells the fact of the one before it.
-    """
+def _marks(ordered: Sequence[Entry]) -> list[bool]:
+    """Which entries are late; nothing where all came in their order."""
     positions = [entry.event.position for entry in ordered]
     if all(map(lt, positions, positions[1:])):
         return []
-    firsts: dict[tuple[Any, ...], int] = {}
-    for entry, position in zip(ordered, positions, strict=True):
-        firsts[entry.key[:3]] = min(position, firsts.get(entry.key[:3], position))
-    marks: list[tuple[bool, bool]] = []
+    marks: list[bool] = []
     # the lowest position of what happened later; what happened in the same instant is not later
     lowest = same = positions[-1]
-    latest = instant = ordered[-1].occurred_at
+    latest = instant = ordered[-1].key[0]
     for entry, position in zip(reversed(ordered), reversed(positions), strict=True):
-        if entry.occurred_at != instant:
-            lowest, instant = min(lowest, same), entry.occurred_at
-        late = instant != latest and position > lowest
+        if entry.key[0] != instant:
+            lowest, instant = min(lowest, same), entry.key[0]
+        marks.append(instant != latest and position > lowest)
         same = min(same, position)
-        marks.append((late, firsts[entry.key[:3]] != position))
     return marks[::-1]
-
-
-def _step(  # noqa: PLR0913, PLR0917 - one entry and its surroundings
-    life: Lifecycle,
-    before: str,
-    ordered: Sequence[Entry],
-    index: int,
-    first: bool,  # noqa: FBT001
-    again: bool,  # noqa: FBT001
-    late: bool,  # noqa: FBT001
-    revision: bool,  # noqa: FBT001
-    prior: Any,  # noqa: ANN401 - of the aggregate's type
-    state: Any,  # noqa: ANN401
-) -> Step:
-    entry = ordered[index]
-    # a revision brings another snapshot of a fact that has been stepped already
-    fact = before if again else life.step(before, entry.type)
-    told = after = before if fact is None else fact
-    seen = entry.status if entry.status in life.known else None
-    newer = False
-    if seen is not None and seen != told:
-        newer = _explained(life, told, seen, ordered, index)
-        after = told if newer else seen
-    verdict: Verdict
-    missing: tuple[str, ...] = ()
-    if entry.type not in life.ranks or (entry.status is not None and seen is None):
-        verdict = "unknown"
-    elif fact is None:
-        # before the first entry nothing was seen of the stream: its beginning is missing
-        verdict = "inferred" if first else "unexpected"
-        missing = life.missing(before, life.sources(entry.type))
-    elif after != told and not life.is_silent(told, after):
-        verdict = "inferred"
-        missing = life.missing(told, (after,))
-    else:
-        verdict = "confirmed" if after == before else "applied"
-    return Step(entry, before, told, after, verdict, newer, late, revision, missing, prior, state)
-
-
-def _window(entry: Entry) -> datetime:
-    return entry.event.sent_at + _SECOND
-
-
-def _explained(life: Lifecycle, told: str, seen: str, ordered: Sequence[Entry], index: int) -> bool:
-    """Whether the facts that happened before the entry was sent lead from ``told`` to ``seen``."""
-    window = _window(ordered[index])
-    for place in range(index + 1, len(ordered)):
-        other = ordered[place]
-        if other.occurred_at >= window:
-            return False
-        told = life.step(told, other.type) or told
-        if told == seen:
-            return True
-    return False

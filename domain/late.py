@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from domain.events import Entry
-from domain.fold import Step, fold
+from domain.fold import fold
+from domain.steps import Step
 
 
 def changes(entries: Sequence[Entry], late: Step) -> tuple[str, ...]:

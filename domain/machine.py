@@ -40,6 +40,7 @@ class Lifecycle:
         initial: the status before the first entry; it may be ``START``.
         edges: the expanded table in the order of its rows, silent rows included.
         ranks: each event's place in the table, which orders entries of the same instant.
+        steps: where each event leads from each status, by (event, status).
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Lifecycle:
         self.ranks: Mapping[str, int] = {
             event: rank for rank, event in enumerate(dict.fromkeys(row[0] for row in self._rows))
         }
-        self._steps = {
+        self.steps: Mapping[tuple[str, str], str] = {
             (edge.event, edge.source): edge.target for edge in self.edges if edge.event != SILENT
         }
         self._silent = {(edge.source, edge.target) for edge in self.edges if edge.event == SILENT}
@@ -73,7 +74,7 @@ class Lifecycle:
 
     def step(self, status: str, event: str) -> str | None:
         """Where ``event`` leads from ``status``, or None where the table has no such edge."""
-        return self._steps.get((event, status))
+        return self.steps.get((event, status))
 
     def is_silent(self, source: str, target: str) -> bool:
         """Whether the provider moves from ``source`` to ``target`` without telling."""

@@ -21,6 +21,7 @@ class Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
 
     position: int
     webhook_id: str
+    revision: int
     sent_at: datetime
     body_sha256: bytes
     type: str
@@ -41,7 +42,7 @@ def packed(
 ) -> Packed[P]:
     """What is kept of an event of this type, which happened then."""
     return Packed(
-        event.position, event.webhook_id, event.sent_at, event.body_sha256,
+        event.position, event.webhook_id, event.revision, event.sent_at, event.body_sha256,
         kind, at, payload, unread,
     )  # fmt: skip
 
@@ -56,7 +57,7 @@ def unpack(aggregate: Aggregate, content: bytes) -> list[Entry]:
     ranks, rank = aggregate.lifecycle.ranks, aggregate.lifecycle.rank
     return [
         entry_of(
-            Event(p.position, p.webhook_id, p.sent_at, p.sent_at, p.body_sha256, b""),
+            Event(p.position, p.webhook_id, p.sent_at, p.sent_at, p.body_sha256, b"", p.revision),
             aggregate,
             p.type,
             ranks[p.type] if p.type in ranks else rank(p.type),

@@ -112,25 +112,26 @@ def moments(kind: type[Any]) -> Callable[[Any], tuple[datetime | None, ...]]:
     names = [f.name for f in fields if f.type in {Moment, Moment | None}]
     # attrgetter gives a tuple only for two names and more
     own = attrgetter(*names, *names[: len(names) == 1]) if names else lambda _: ()
-    lists = [(f.name, moments(part)) for f in fields if (part := _listed(f.type)) is not None]
-    if not lists:
+    inner = [(f.name, moments(part)) for f in fields if (part := _inner(f.type)) is not None]
+    if not inner:
         return own
-    ((name, of_part),) = lists
-    listed = attrgetter(name)
 
     def all_of(payload: Any) -> tuple[datetime | None, ...]:  # noqa: ANN401 - of any aggregate
-        if parts := listed(payload):
-            return own(payload) + tuple(moment for part in parts for moment in of_part(part))
-        return own(payload)
+        times = own(payload)
+        for name, of_part in inner:
+            if parts := getattr(payload, name):
+                listed = parts if isinstance(parts, tuple) else (parts,)
+                times += tuple(moment for part in listed for moment in of_part(part))
+        return times
 
     return all_of
 
 
-def _listed(kind: Any) -> type[Struct] | None:  # noqa: ANN401 - the annotation of a field
-    """The struct of which a field of this type is a tuple."""
+def _inner(kind: Any) -> type[Struct] | None:  # noqa: ANN401 - the annotation of a field
+    """The struct with times that a field of this type holds, or of which it is a tuple."""
     for option in get_args(kind):
-        for part in get_args(option):
-            if isinstance(part, type) and issubclass(part, Struct):
+        for part in (option, *get_args(option)):
+            if isinstance(part, type) and issubclass(part, Struct) and part is not Customer:
                 return part
     return None
 

@@ -49,6 +49,16 @@ class Period(Struct, frozen=True, array_like=False, gc=False):
     starts_at: Moment | None = None
 
 
+class Listed(Struct, frozen=True, gc=False):
+    """A refund or a dispute of a payment, as the payment lists it."""
+
+    created_at: Moment | None = None
+
+
+TIMES = ("listed_at",)
+"""The moments of the past in a snapshot without ``updated_at``: it was rendered after them."""
+
+
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
 
@@ -66,7 +76,16 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     is_update_payment_method: bool | None = None
     subscription_ids: tuple[Name, ...] | None = None
     service_periods: tuple[Period, ...] | None = None
+    updated_at: Moment | None = None
+    refunds: tuple[Listed, ...] | None = None
+    disputes: tuple[Listed, ...] | None = None
     metadata: Metadata | None = None
+
+    @property
+    def listed_at(self) -> Moment | None:
+        """When the latest refund or dispute that it lists was made."""
+        listed = (*(self.refunds or ()), *(self.disputes or ()))
+        return max((one.created_at for one in listed if one.created_at), default=None)
 
     @property
     def who(self) -> Customer | None:
@@ -93,6 +112,14 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     refund_status: str | None
     invoice_id: str | None
     is_update_payment_method: bool
+    refunds: int
+    disputes: int
+
+
+def progress(state: State) -> tuple[int, ...]:
+    """What of a payment only grows: how much was refunded, and how often it was disputed."""
+    refunded = {"partial": 1, "full": 2}.get(state.refund_status or "", 0)
+    return refunded, state.refunds, state.disputes
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -113,6 +140,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         seen.refund_status,
         seen.invoice_id or known.invoice_id,
         known.is_update_payment_method if updates is None else updates,
+        known.refunds if seen.refunds is None else len(seen.refunds),
+        known.disputes if seen.disputes is None else len(seen.disputes),
     )
 
 
@@ -124,4 +153,4 @@ def _subscriptions(known: State, seen: Payload) -> tuple[str, ...]:
     )
 
 
-_UNKNOWN = State("", None, (), (), *(None,) * 7, False)
+_UNKNOWN = State("", None, (), (), *(None,) * 7, False, 0, 0)

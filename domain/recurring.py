@@ -9,8 +9,8 @@ from typing import Literal
 from msgspec import Struct
 
 from domain import subscription
-from domain.fold import Step
 from domain.machine import START
+from domain.steps import Step
 
 Kind = Literal["new", "expansion", "contraction", "churned", "reactivated"]
 """What a step did; stored in read models and answered by the API."""

@@ -2,27 +2,43 @@
 
 from datetime import datetime, timedelta
 
-from domain.fold import Step
 from domain.machine import START
 from domain.phrases import PHRASES
+from domain.steps import Step
 
 
 def sentence(step: Step) -> str:
     """What the entry did to its stream, because of what, and what is odd about it."""
-    said = headline(step.entry.type, step.before, step.after, step.entry.occurred_at)
-    reported = reported_after(step.entry.event.recorded_at - step.entry.occurred_at)
+    said = headline(step.entry.type, step.before, step.after, step.at)
+    reported = reported_after(step.entry.event.recorded_at - step.at)
     return " ".join((f"{said}; {reported}.", *_oddities(step)))
 
 
-def headline(kind: str, before: str, after: str, at: datetime) -> str:
-    """The status and its reason, as "On hold since 3 May 2026 10:02: a payment failed"."""
+def headline(
+    kind: str, before: str, after: str, at: datetime, shown_at: datetime | None = None
+) -> str:
+    """The status and its reason, as "On hold since 3 May 2026 10:02: a payment failed".
+
+    Args:
+        kind: the event's type.
+        before: the status before it.
+        after: the status after it.
+        at: when the event happened.
+        shown_at: the moment from which its payload counts, where that was rendered later.
+    """
     why = PHRASES.get(kind, f"an event {kind} came, which this version does not know")
     if after == START:
         return f"Not yet begun: {why}"
     name = after.replace("_", " ").capitalize()
-    if after != before:
-        return f"{name} since {at.day} {at:%b %Y %H:%M}: {why}"
-    return f"Still {name.lower()}: {why}"
+    if after == before:
+        return f"Still {name.lower()}: {why}"
+    if shown_at is not None:
+        return f"{name} since {_minute(shown_at)}, as a later payload shows: {why}"
+    return f"{name} since {_minute(at)}: {why}"
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y %H:%M}"
 
 
 def reported_after(delay: timedelta) -> str:
@@ -51,11 +67,12 @@ def _oddities(step: Step) -> list[str]:
         said.append(f"Not expected while {_named(step.before)}{followed}.")
     elif step.after != step.told:
         said.append(f"The event alone leads to {_named(step.told)}; its payload is followed.")
+    said += _rendered_later(step) if step.newer else []
     if step.missing:
         names = " and ".join(step.missing)
         said.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
-    if step.newer:
-        said.append(f"Its payload is newer and shows {entry.status}, as later events explain.")
+    elif step.verdict == "inferred":
+        said.append("No known event leads there.")
     if step.late:
         said.append("Recorded late, after something that happened later.")
     if step.revision:
@@ -63,6 +80,19 @@ def _oddities(step: Step) -> list[str]:
     if entry.unread:
         said.append(f"Could not be read: {', '.join(entry.unread)}.")
     return said
+
+
+def _rendered_later(step: Step) -> list[str]:
+    shown, status = step.shown, step.entry.status
+    if shown is None or shown.after == shown.before:
+        shows = f" and shows {status}" if status not in {None, step.after} else ""
+        return [f"Its payload was rendered after the event{shows}, as later events explain."]
+    said = f"Its payload was rendered later, and shows {_named(shown.after)}"
+    said = f"{said} from {_minute(shown.at)} on."
+    if shown.other is None:
+        return [said]
+    other = _named(shown.other.status)
+    return [said, f"It may be older than a later event; then the status is still {other}."]
 
 
 def _named(status: str) -> str:

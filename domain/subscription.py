@@ -37,6 +37,10 @@ LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=
 # fmt: on
 
 
+TIMES = ("previous_billing_date", "cancelled_at", "paused_at")
+"""The moments of the past in a snapshot: it was rendered after them."""
+
+
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of ``currency``."""
 
@@ -51,6 +55,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     cancelled_at: Moment | None = None
     expires_at: Moment | None = None
     past_due_ends_at: Moment | None = None
+    paused_at: Moment | None = None
     trial_period_days: Count | None = None
     quantity: Count | None = None
     recurring_pre_tax_amount: Minor | None = None

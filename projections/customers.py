@@ -10,7 +10,7 @@ from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One customer; ``snapshot_position`` is the event that supplies the details, if any does."""
+    """One customer; ``snapshot_position`` is the event that supplies the newest of the details."""
 
     customer_id: str
     email: str | None
@@ -33,7 +33,7 @@ def row(state: State) -> Row:
         name=state.name,
         created_at=state.occurred_at,
         position=state.position,
-        snapshot_position=state.details[1] if state.details else None,
+        snapshot_position=state.details_position,
         memo=_ENCODER.encode(state),
     )
 

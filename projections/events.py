@@ -1,22 +1,28 @@
 """The index of events: for each position the stream, the customer, the verdict, what moved."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.events import Entry
-from domain.fold import Step
+from domain.fold import Fold
 from domain.recurring import movement
+from domain.steps import Step
 from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
+    ``customer_id`` is whom the event names or, where it names nobody, whom its stream belongs to.
     ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
-    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing. ``unread``
-    names the fields that could not be read; None where all could.
+    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
+    the event; ``undecided`` says that the snapshot can be read in two ways. ``unread`` names the
+    fields that could not be read; None where all could.
     """
 
     position: int
@@ -30,6 +36,8 @@ class Row(Struct, frozen=True, gc=False):
     newer: bool = False
     late: bool = False
     revision: bool = False
+    undecided: bool = False
+    shown_at: datetime | None = None
     moved: str | None = None
     currency: str | None = None
     mrr_from: int | None = None
@@ -37,20 +45,40 @@ class Row(Struct, frozen=True, gc=False):
     unread: list[str] | None = None
 
 
-def row(done: Step | Entry) -> Row:
+class Placed(Struct, frozen=True, gc=False):
+    """A step of a stream, and the customer whom the event concerns."""
+
+    step: Step
+    customer_id: str | None
+
+
+def placed(folded: Fold[Any], steps: Iterable[Step]) -> list[Placed]:
+    """The steps of a stream, each with the customer: its own or, naming nobody, the stream's."""
+    owner = owner_of(folded)
+    return [
+        Placed(step, step.entry.customer.customer_id if step.entry.customer else owner)
+        for step in steps
+    ]
+
+
+def owner_of(folded: Fold[Any]) -> str | None:
+    """The customer to whom a stream belongs, as far as its events tell."""
+    owner: str | None = getattr(folded.state, "customer_id", None)
+    return owner
+
+
+def row(done: Placed | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
-    entry = done.entry if isinstance(done, Step) else done
-    position, stream, kind, at = entry.event.position, entry.stream, entry.type, entry.occurred_at
-    customer = entry.customer.customer_id if entry.customer else None
-    unread = list(entry.unread) if entry.unread else None
-    if not isinstance(done, Step):
-        verdict = done.verdict or "unknown"
-        return Row(position, stream, customer, kind, at, verdict, unread=unread)
+    if not isinstance(done, Placed):
+        return _unplaced(done)
+    step, entry = done.step, done.step.entry
     took = Row(
-        position, stream, customer, kind, at, done.verdict, done.before, done.after,
-        done.newer, done.late, done.revision, unread=unread,
+        entry.event.position, entry.stream, done.customer_id, entry.type, entry.occurred_at,
+        step.verdict, step.before, step.leads_to, step.newer, step.late, step.revision,
+        step.undecided, step.shown.at if step.shown else None,
+        unread=list(entry.unread) if entry.unread else None,
     )  # fmt: skip
-    moved = movement(done)
+    moved = movement(step)
     if moved is None:
         return took
     return replace(
@@ -58,4 +86,17 @@ def row(done: Step | Entry) -> Row:
     )
 
 
-EVENTS = Projection[Step | Entry](name="events", key="position", columns=Row, row=row)
+def _unplaced(entry: Entry) -> Row:
+    return Row(
+        entry.event.position,
+        entry.stream,
+        entry.customer.customer_id if entry.customer else None,
+        entry.type,
+        entry.occurred_at,
+        entry.verdict or "unknown",
+        revision=entry.event.revision > 0,
+        unread=list(entry.unread) if entry.unread else None,
+    )
+
+
+EVENTS = Projection[Placed | Entry](name="events", key="position", columns=Row, row=row)

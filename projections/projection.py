@@ -18,7 +18,7 @@ from domain.catalog import Aggregate
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """The version of all read models, and of the folds that they keep as ``memo``."""
 
 

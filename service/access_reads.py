@@ -1,44 +1,52 @@
 """Is this customer entitled: now, or at a moment in the past, as far as it was known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from domain.access import Policy, paid_periods
 from domain.access import access as decide
 from domain.fold import Fold, decode
+from domain.policy import Policy
+from projections.disputes import DISPUTES
 from projections.entitlement_grants import ENTITLEMENT_GRANTS
 from projections.events import EVENTS
+from projections.license_keys import LICENSE_KEYS
 from projections.payments import PAYMENTS
 from projections.projection import Projection
+from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.answers import AccessAnswer
 from service.past import Past
 from service.reader import Reading
 from service.reads import checkpoint_of, of
-from service.streams import Target, stream_entries
+from service.streams import Target, streams_entries
 
 _DECIDING: dict[str, Projection[Any]] = {
     "subscription": SUBSCRIPTIONS,
-    "entitlement_grant": ENTITLEMENT_GRANTS,
     "payment": PAYMENTS,
+    "refund": REFUNDS,
+    "dispute": DISPUTES,
+    "entitlement_grant": ENTITLEMENT_GRANTS,
+    "license_key": LICENSE_KEYS,
 }
 _VIEWS = {projection.name: projection.view for projection in _DECIDING.values()}
+
+Folds = dict[str, list[Fold[Any]]]
 
 
 async def access(
     conn: Reading, book: str, customer_id: str, at: datetime, policy: Policy
 ) -> AccessAnswer:
-    """Whether a customer is entitled at ``at``; one of whom nothing is recorded is not."""
-    params = of(book, customer_id=customer_id, at=at)
-    rows = await (await conn.execute(sql.over("read/access", **_VIEWS), params)).fetchall()
-    checkpoint, stale = checkpoint_of(rows), any(row["stale"] for row in rows)
-    folds: dict[str, list[Fold[Any]]] = {category: [] for category in _DECIDING}
+    """Whether a customer is entitled at ``at``; an unknown customer is not."""
+    rows, checkpoint = await _rows(conn, book, customer_id)
+    stale = any(row["stale"] for row in rows)
+    folds: Folds = {category: [] for category in _DECIDING}
     for row in rows:
-        if row["category"] is not None:
+        if row["memo"] is not None:
             folds[row["category"]].append(decode(row["category"], row["memo"]))
-    return _answer(customer_id, folds, at, policy, checkpoint, stale=stale)
+    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
+    return _answer(customer_id, folds, at, policy, checkpoint, elsewhere, stale=stale)
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks
@@ -50,33 +58,63 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     now: datetime,
     policy: Policy,
 ) -> AccessAnswer:
-    """The same as it was at a moment, as it was known at one: folded afresh from the events."""
+    """The same as it was at a moment, as it was known at one: folded afresh from the events.
+
+    Which streams concern a customer is read off what is known now; each is folded as it was.
+    """
+    rows, checkpoint = await _rows(conn, target.book, customer_id)
+    streams = {f"{row['category']}-{row['id']}" for row in rows if row["category"] is not None}
     statement = sql.over("read/streams_of_customer", view=EVENTS.view)
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
-    rows = await (await conn.execute(statement, params)).fetchall()
-    checkpoint = checkpoint_of(rows)
-    folds: dict[str, list[Fold[Any]]] = {category: [] for category in _DECIDING}
-    for stream in (row["stream"] for row in rows if row["stream"]):
-        folded = asked.folded(await stream_entries(conn, target, stream, checkpoint))
-        if folded is not None and folded.state.customer_id == customer_id:
+    found = await (await conn.execute(statement, params)).fetchall()
+    streams |= {row["stream"] for row in found if row["stream"]}
+    entries = await streams_entries(conn, target, sorted(streams), checkpoint)
+    folds: Folds = {category: [] for category in _DECIDING}
+    for stream, told in entries.items():
+        if (folded := asked.folded(told)) is not None:
             folds[stream.partition("-")[0]].append(folded)
-    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint)
+    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
+    _keep_own(folds, customer_id)
+    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint, elsewhere)
 
 
-def _answer(  # noqa: PLR0913 - what is decided, and what it rests on
+async def _rows(conn: Reading, book: str, customer_id: str) -> tuple[list[dict[str, Any]], int]:
+    params = of(book, customer_id=customer_id)
+    rows = await (await conn.execute(sql.over("read/access", **_VIEWS), params)).fetchall()
+    return rows, checkpoint_of(rows)
+
+
+def _keep_own(folds: Folds, customer_id: str) -> None:
+    """Leave out what concerned the customer at another moment only."""
+    for category in ("subscription", "entitlement_grant", "license_key"):
+        folds[category] = [f for f in folds[category] if f.state.customer_id == customer_id]
+    own = {folded.state.id for folded in folds["subscription"]}
+    folds["payment"] = [
+        folded
+        for folded in folds["payment"]
+        if folded.state.customer_id == customer_id or own & {*folded.state.subscription_ids}
+    ]
+
+
+def _answer(  # noqa: PLR0913, PLR0917 - what is decided, and what it rests on
     customer_id: str,
     folds: Mapping[str, list[Fold[Any]]],
     at: datetime,
     policy: Policy,
     checkpoint: int,
+    elsewhere: Collection[str],
     *,
     stale: bool = False,
 ) -> AccessAnswer:
     decided = decide(
         folds["subscription"],
         at,
+        payments=folds["payment"],
+        refunds=folds["refund"],
+        disputes=folds["dispute"],
         grants=folds["entitlement_grant"],
-        paid_until=paid_periods(folds["payment"]),
+        keys=folds["license_key"],
+        elsewhere=elsewhere,
         policy=policy,
     )
     return AccessAnswer(

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from domain.access import Because
-from domain.fold import Step
 from domain.machine import START
 from domain.payment import Period
+from domain.steps import Step
 from domain.story import headline, reported_after, sentence
 
 
@@ -67,7 +67,8 @@ class RelatedPayment(Struct, frozen=True):
 class HistoryEntry(Struct, frozen=True):
     """One event of a resource, in the order in which the world went.
 
-    ``from`` and ``to`` are the status on either side, null before the beginning. ``changed`` says
+    ``from`` and ``to`` are the status on either side, null before the beginning; where the payload
+    was rendered later than the event, it counts from ``shown_at`` on. ``changed`` says
     what a late event changed in what was concluded before; empty where it had no effect. ``body``
     leads to the exact bytes.
     """
@@ -83,6 +84,8 @@ class HistoryEntry(Struct, frozen=True):
     newer: bool
     late: bool
     revision: bool
+    undecided: bool
+    shown_at: datetime | None
     missing: tuple[str, ...]
     unread: tuple[str, ...]
     changed: tuple[str, ...]
@@ -119,6 +122,8 @@ class IndexedEvent(Struct, frozen=True):
     newer: bool
     late: bool
     revision: bool
+    undecided: bool
+    shown_at: datetime | None
     unread: list[str]
     what: str
     body: str
@@ -174,6 +179,8 @@ class EventAnswer(Struct, frozen=True):
     newer: bool
     late: bool
     revision: bool
+    undecided: bool
+    shown_at: datetime | None
     unread: list[str]
     position: str
 
@@ -194,11 +201,13 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
         sent_at=event.sent_at,
         recorded_at=event.recorded_at,
         status_from=shown(step.before),
-        status_to=shown(step.after),
+        status_to=shown(step.leads_to),
         verdict=step.verdict,
         newer=step.newer,
         late=step.late,
         revision=step.revision,
+        undecided=step.undecided,
+        shown_at=step.shown.at if step.shown else None,
         missing=step.missing,
         unread=entry.unread,
         changed=changed,
@@ -210,7 +219,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
 def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
     """A row of the index, as it is answered."""
     before, after = row["status_from"] or START, row["status_to"] or START
-    said = headline(row["type"], before, after, row["occurred_at"])
+    said = headline(row["type"], before, after, row["occurred_at"], row["shown_at"])
     if row["stream"] is None:
         said = f"Belongs to no resource: {row['verdict']}"
     reported = reported_after(row["recorded_at"] - row["occurred_at"])
@@ -229,6 +238,8 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         newer=row["newer"],
         late=row["late"],
         revision=row["revision"],
+        undecided=row["undecided"],
+        shown_at=row["shown_at"],
         unread=row["unread"] or [],
         what=f"{said}; {reported}.",
         body=f"/v1/events/{row['position']}/body",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from litestar import Router, get
 from msgspec.structs import replace
 
-from domain.access import Policy
+from domain.policy import Policy
 from service import access_reads, asked, cursors, event_reads, reads
 from service.answering import (
     POSITION,
@@ -61,8 +61,9 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     "/customers/{customer_id:str}/timeline",
     operation_id="get_customer_timeline",
     summary="Everything that concerns a customer, latest first",
-    description="All events that name the customer, of all resources, in the order of the world;"
-    " disputes too, which name none and belong to whoever made the payment.",
+    description="All events that name the customer, and those of the customer's resources that"
+    " name nobody, in the order of the world. A refund or dispute of which no event names anybody"
+    " belongs to whoever made the payment.",
     tags=["customers"],
     opt=taking(*asked.TIMELINE),
 )

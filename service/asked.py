@@ -27,10 +27,11 @@ EVENT_FILTERS = (
     choices("verdict", "Only events with one of these verdicts.", sorted(ATTENTION)),
     text("type", "Only events of this type, as the provider writes it."),
     text("stream", "Only the events of one resource: `category-id`, as `subscription-sub_1`."),
-    text("customer_id", "Only events that name this customer."),
+    text("customer_id", "Only events that concern this customer."),
     flag("late", "Whether something that happened later was recorded earlier."),
     flag("newer", "Whether the payload was rendered after the event."),
     flag("revision", "Whether another body came before under the same webhook-id."),
+    flag("undecided", "Whether the payload can be read in two ways, which differ in the status."),
     flag("unread", "Whether a field of the payload could not be read."),
 )
 

@@ -17,10 +17,10 @@ from psycopg.sql import Identifier
 from domain.customer import State as Customer
 from domain.customer import see
 from domain.events import Entry, Event, read
-from domain.fold import Fold, Step, decode, extend, extends, fold
+from domain.fold import Fold, decode, extend, extends, fold
 from projections.catalog import BY_CATEGORY
 from projections.customers import CUSTOMERS, recall
-from projections.events import EVENTS
+from projections.events import EVENTS, Placed, owner_of, placed
 from projections.projection import Projection
 from service import sql
 from service.copying import Column, columns
@@ -40,7 +40,7 @@ class Batch(Struct):
         earlier: of each stream that is to be folded anew, the entries before the batch.
         folds: the fold of each stream that has one: before the batch or, when that is done, after.
         customers: those whom the batch names, as they are known after it.
-        steps: the steps that are new or have changed.
+        steps: the steps that are new or have changed, or whose customer has.
         rows: what there is to write, encoded.
     """
 
@@ -51,7 +51,7 @@ class Batch(Struct):
     earlier: dict[str, list[Entry]]
     folds: dict[str, Fold[Any]]
     customers: dict[str, Customer]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Placed] = field(default_factory=list)
     rows: list[tuple[Projection[Any], dict[str, Column]]] = field(default_factory=list)
 
 
@@ -99,12 +99,13 @@ async def fold_on(target: Target, batch: Batch) -> None:
             await asyncio.sleep(0)
         memo, earlier = batch.folds.get(stream), batch.earlier.get(stream)
         if earlier is not None:
-            done = _again(earlier, entries)
+            folded, steps = _again(earlier, entries)
         else:
-            done = (extend(memo, entries) if memo else None) or fold(entries)
-        batch.folds[stream] = done[0]
-        batch.steps += done[1]
-        folds.setdefault(_category(stream), []).append(done[0])
+            folded, taken = (extend(memo, entries) if memo else None) or fold(entries)
+            steps = placed(folded, taken)
+        batch.folds[stream] = folded
+        batch.steps += steps
+        folds.setdefault(_category(stream), []).append(folded)
     await _encode(target, batch, EVENTS, [*batch.unplaced, *batch.steps])
     for category, of_category in folds.items():
         await _encode(target, batch, BY_CATEGORY[category], of_category)
@@ -150,16 +151,23 @@ def _asks_for_all(
     target: Target, stream: str, memo: Fold[Any] | None, entries: Sequence[Entry]
 ) -> bool:
     if memo is not None:
-        return not extends(memo, entries)
+        return not extends(memo, entries) or _may_change_owner(memo, entries)
     # without its read model nobody knows whether the stream is new
     return BY_CATEGORY[_category(stream)].name not in target.tables
 
 
-def _again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Step]]:
+def _may_change_owner(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
+    """Whether the customer of a stream may change, and with it that of its earlier events."""
+    owner = owner_of(memo)
+    return any(entry.customer and entry.customer.customer_id != owner for entry in entries)
+
+
+def _again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Placed]]:
     """Fold a whole stream; only the steps that are new or have changed, since each is a row."""
     folded, steps = fold([*earlier, *entries])
-    known = {s.entry.event.position: s for s in fold(earlier)[1]} if earlier else {}
-    return folded, [s for s in steps if s != known.get(s.entry.event.position)]
+    before = placed(*fold(earlier)) if earlier else []
+    known = {p.step.entry.event.position: p for p in before}
+    return folded, [p for p in placed(folded, steps) if p != known.get(p.step.entry.event.position)]
 
 
 async def _folds(

@@ -20,12 +20,13 @@ from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
 from domain.events import Entry, Event, Key, read, read_at_once
-from domain.fold import Fold, Step, extend, fold
+from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Payload
+from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS
+from projections.events import EVENTS, placed
 from service import copying, spill, sql
 from service.failures import described
 from service.postgres import connected
@@ -109,7 +110,7 @@ class _Sorted:
         quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, at, payload = quick
-            key = (at, rank, event.webhook_id, event.sent_at, event.body_sha256)
+            key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload, ())
             return
         entry = read(event, self.part.business_id)
@@ -200,7 +201,7 @@ class _Rows:
         """Keep the row of a stream and those of its steps."""
         category = stream.partition("-")[0]
         made = {
-            EVENTS.name: self.encoded(EVENTS.name, steps),
+            EVENTS.name: self.encoded(EVENTS.name, placed(folded, steps)),
             BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
         }
         # all of them or, where one cannot be made, none
@@ -225,7 +226,7 @@ def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
             done = extend(memo, [entry]) if memo else fold([entry])
             memo, steps = done or fold(ordered[: good + 1])
             rows.encoded(shown, [memo])
-            rows.encoded(EVENTS.name, steps)
+            rows.encoded(EVENTS.name, placed(memo, steps))
         except Exception as error:  # noqa: BLE001 - this is the one
             why = described(error)
             break

@@ -13,6 +13,7 @@ from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS
 from service import sql
 from service.answers import shown
+from service.payers import with_payers
 from service.postgres import Connection
 from service.problems import Problem
 from service.reads import checkpoint_of, of
@@ -73,7 +74,8 @@ async def changes(
     reached = max(after, min(after + _STRETCH, checkpoint))
     following = found[-1]["position"] if len(found) == limit else reached
     statuses = await _statuses(conn, book, (row["stream"] for row in found))
-    told = [_change(row, statuses.get(row["stream"])) for row in found]
+    named = await with_payers(conn, book, found)
+    told = [_change(row, statuses.get(row["stream"])) for row in named]
     return Changes(told, str(following), str(checkpoint))
 
 

@@ -26,6 +26,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 _length = struct.Struct(">i").pack
 _wide = struct.Struct(">iq").pack
+_narrow = struct.Struct(">ii").pack
 _TRUE, _FALSE = _length(1) + b"\x01", _length(1) + b"\x00"
 
 
@@ -38,6 +39,10 @@ def text(value: str) -> bytes:
 def bytea(value: bytes) -> bytes:
     """A ``bytea``."""
     return _length(len(value)) + value
+
+
+int4 = partial(_narrow, 4)
+"""An ``integer``."""
 
 
 int8 = partial(_wide, 8)

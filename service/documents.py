@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import msgspec
 from msgspec import Raw
 
 from domain import events
+from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.dispute import AWAITING
 from domain.dispute import State as Dispute
@@ -38,8 +40,9 @@ def resource(
 ) -> dict[str, Any]:
     """A fold, with the body of the event that supplies its snapshot.
 
-    ``status`` is ours; ``provider_status`` is the word that the snapshot has, known or not. A
-    dispute may be answered ``response_days`` after its opening.
+    What the snapshot leaves out, and an earlier one told, is shown as the fold keeps it. ``status``
+    is ours; ``provider_status`` is the word that the snapshot has, known or not. A dispute may be
+    answered ``response_days`` after its opening.
     """
     seen = events.snapshot(body)
     beside = {name: getattr(folded.state, name) for name in BESIDE if hasattr(folded.state, name)}
@@ -47,6 +50,7 @@ def resource(
         beside["respond_by"] = _respond_by(folded, response_days)
     return {
         **seen,
+        **_kept(folded.state, seen, projection.aggregate),
         **beside,
         projection.key: folded.state.id,
         "status": shown(folded.status),
@@ -55,6 +59,40 @@ def resource(
         "verdicts": folded.verdicts,
         "event_position": str(folded.position),
     }
+
+
+def _kept(state: Any, seen: Mapping[str, Raw], aggregate: Aggregate | None) -> dict[str, Any]:  # noqa: ANN401
+    """What a state knows, under the provider's names, of what a snapshot leaves out or has null."""
+    if aggregate is None:
+        return {}
+    kept: dict[str, Any] = {}
+    for name in _alike(aggregate):
+        value = getattr(state, name)
+        # a flag that is false may never have been told
+        if value is not None and value is not False and _is_null(seen.get(name)):
+            kept[name] = value
+    customer_id = getattr(state, "customer_id", None)
+    names_customer = "customer" in aggregate.payload.__struct_fields__  # type: ignore[attr-defined]
+    if names_customer and customer_id and _is_null(seen.get("customer")):
+        kept["customer"] = {"customer_id": customer_id}
+    return kept
+
+
+@cache
+def _alike(aggregate: Aggregate) -> tuple[str, ...]:
+    """The fields that a state has as the provider does: of the same name and of the same type."""
+    fields, hints = msgspec.structs.fields(aggregate.payload), get_type_hints(aggregate.payload)  # type: ignore[arg-type]
+    provided = {f.encode_name: hints[f.name] for f in fields}
+    return tuple(
+        name
+        for name, kind in get_type_hints(aggregate.state).items()
+        # a state's flag is false where the payload's may be absent
+        if name in provided and kind in {provided[name], bool}
+    )
+
+
+def _is_null(value: Raw | None) -> bool:
+    return value is None or bytes(value) == b"null"
 
 
 def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
@@ -66,9 +104,11 @@ def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
 def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
     details = events.snapshot(body).get("customer") if body else None
     known = msgspec.json.decode(details, type=dict[str, Raw]) if details else {}
+    newest = {"email": state.email, "name": state.name}
     return {
         **known,
         "customer_id": state.id,
+        **{name: value for name, value in newest.items() if value is not None},
         "created_at": state.occurred_at,
         "event_position": str(state.position),
     }

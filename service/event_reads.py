@@ -7,11 +7,9 @@ from typing import Any
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.fold import Step
 from domain.late import changes
-from projections.disputes import DISPUTES
+from domain.steps import Step
 from projections.events import EVENTS
-from projections.payments import PAYMENTS
 from service import sql
 from service.answers import (
     Count,
@@ -24,6 +22,7 @@ from service.answers import (
 )
 from service.cursors import Order
 from service.past import Past
+from service.payers import streams_of_payer, with_payers
 from service.problems import Problem
 from service.reader import Reading
 from service.reads import checkpoint_of, of, position
@@ -81,7 +80,10 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     """A page of events as they were recorded, after a position; None and nothing are no filter."""
     chosen = {name: value for name, value in filters.items() if value not in (None, ())}
     conditions = [SQL("i.position > %(after)s"), order.condition(SQL("i.position"))]
-    conditions += [_chosen(name, value) for name, value in chosen.items()]
+    conditions += [_chosen(n, value) for n, value in chosen.items() if n != "customer_id"]
+    if customer_id := chosen.get("customer_id"):
+        chosen["streams"] = await streams_of_payer(conn, book, customer_id)
+        conditions.append(_concerns(chosen["streams"]))
     places = {"after": after}
     if since:
         places["after"] = max(after, await recorded(conn, book, since, inclusive=False))
@@ -102,13 +104,9 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     order: Order[int],
     limit: int,
 ) -> EventPage:
-    """A page of everything that concerns a customer, in the order of the world.
-
-    A dispute may name no customer; it concerns the one who made the payment.
-    """
-    streams = await _disputes_of_payer(conn, book, customer_id)
-    whose = SQL("({} or {})" if streams else "{}").format(_named("customer_id"), _OF_STREAMS)
-    conditions: list[Composable] = [whose]
+    """A page of everything that concerns a customer, in the order of the world."""
+    streams = await streams_of_payer(conn, book, customer_id)
+    conditions: list[Composable] = [_concerns(streams)]
     if kinds:
         conditions.append(SQL("split_part(i.type, '.', 1) = any(%(kinds)s)"))
     if since:
@@ -148,7 +146,8 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         raise _no_event(place)
     statement = sql.fill("read/index_entry", view=sql.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book, position=place))).fetchall()
-    known = rows[0] if rows and rows[0]["position"] is not None else {}
+    indexed = [row for row in rows if row["position"] is not None]
+    known = next(iter(await with_payers(conn, book, indexed)), {})
     return EventAnswer(
         event_position=str(place),
         source=stored["source"],
@@ -168,7 +167,9 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         verdict=known.get("verdict"),
         newer=known.get("newer", False),
         late=known.get("late", False),
-        revision=known.get("revision", False),
+        revision=stored["revision"] > 0,
+        undecided=known.get("undecided", False),
+        shown_at=known.get("shown_at"),
         unread=known.get("unread") or [],
         position=str(checkpoint_of(rows)),
     )
@@ -185,17 +186,6 @@ async def body(conn: Reading, book: str, place: int) -> bytes:
     if row is None:
         raise _no_event(place)
     return bytes(row["body"])
-
-
-async def _disputes_of_payer(conn: Reading, book: str, customer_id: str) -> list[str]:
-    statement = sql.fill(
-        "read/disputes_of_payer",
-        disputes=sql.relation(DISPUTES.view),
-        payments=sql.relation(PAYMENTS.view),
-    )
-    params = {"book": book, "customer_id": customer_id}
-    rows = await (await conn.execute(statement, params)).fetchall()
-    return [f"dispute-{row['dispute_id']}" for row in rows]
 
 
 def _no_event(place: int) -> Problem:
@@ -220,6 +210,11 @@ def _named(name: str) -> Composable:
     return SQL(
         "(store.key(i.book, i.{column}) = store.key(%(book)s, {value}) and i.{column} = {value})"
     ).format(**parts)
+
+
+def _concerns(streams: Sequence[str]) -> Composable:
+    """That an event is of ``customer_id``, or of one of ``streams``."""
+    return SQL("({} or {})" if streams else "{}").format(_named("customer_id"), _OF_STREAMS)
 
 
 def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
@@ -251,4 +246,5 @@ async def _page(
     more, full = len(full) >= params["limit"], full[: params["limit"] - 1]
     last = full[-1] if more else None
     following = order.following(last["occurred_at"], last["position"]) if last else None
-    return EventPage([indexed_event(row) for row in full], following, str(checkpoint))
+    told = await with_payers(conn, params["book"], full)
+    return EventPage([indexed_event(row) for row in told], following, str(checkpoint))

@@ -4,15 +4,16 @@
 what was recorded until then. Together: what we knew then about how it was then.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from domain.events import Entry
-from domain.fold import Fold, Step, fold
+from domain.fold import Fold
+from domain.past import fold_until, steps_until
+from domain.steps import Step
 from service.parameters import invalid
 
 
@@ -35,22 +36,16 @@ class Past(Struct, frozen=True):
         A payload may be newer than its event: what explains it happened later, and must be known
         to the fold even where the answer ends before it.
         """
-        known = [e for e in entries if not self.known_at or e.event.recorded_at <= self.known_at]
-        steps = fold(known)[1] if known else []
-        return [s for s in steps if not self.as_of or s.entry.occurred_at <= self.as_of]
+        known = self._known(entries)
+        return steps_until(known, self.as_of) if known else []
 
     def folded(self, entries: Iterable[Entry]) -> Fold[Any] | None:
         """The fold as it was, or None where nothing had happened or was known."""
-        steps = self.steps(entries)
-        if not steps:
-            return None
-        status, since = steps[0].after, steps[0].entry.occurred_at
-        for step in steps:
-            if step.after != status:
-                status, since = step.after, step.entry.occurred_at
-        verdicts = dict(Counter(step.verdict for step in steps))
-        shown, _ = fold([step.entry for step in steps])
-        return structs.replace(shown, status=status, since=since, verdicts=verdicts)
+        known = self._known(entries)
+        return fold_until(known, self.as_of) if known else None
+
+    def _known(self, entries: Iterable[Entry]) -> list[Entry]:
+        return [e for e in entries if not self.known_at or e.event.recorded_at <= self.known_at]
 
 
 def past(as_of: datetime | None, known_at: datetime | None, now: datetime) -> Past:

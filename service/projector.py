@@ -13,7 +13,7 @@ from domain.events import Event, read
 from domain.fold import fold
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS
+from projections.events import EVENTS, placed
 from projections.projection import VERSION
 from service import batch, sql
 from service.checkpoints import tables_of
@@ -58,7 +58,7 @@ async def project_stream(conn: Connection, target: Target, stream: str, until: i
     if not entries:
         return
     folded, steps = fold(entries)
-    await batch.write_rows(conn, target, EVENTS, steps)
+    await batch.write_rows(conn, target, EVENTS, placed(folded, steps))
     await batch.write_rows(conn, target, BY_CATEGORY[stream.partition("-")[0]], [folded])
     customers = await batch.customers_of(conn, target, entries, {})
     await batch.write_rows(conn, target, CUSTOMERS, [*customers.values()])

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from domain.access import paid_periods
 from domain.fold import Fold, decode
+from domain.paid import payments_by_subscription, void_payments
 from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.projection import Projection
@@ -14,6 +14,8 @@ from service import sql
 from service.answers import RelatedDispute, RelatedPayment, RelatedRefund
 from service.reader import Reading
 
+_VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS, DISPUTES)}
+
 
 async def related(
     conn: Reading, book: str, projection: Projection[Any], identity: str
@@ -22,14 +24,23 @@ async def related(
     if projection is PAYMENTS:
         return {"related": await _of_payment(conn, book, identity)}
     if projection is SUBSCRIPTIONS:
-        params = {"book": book, "subscription_id": identity}
-        payments = await _folds(conn, "read/payments_of_subscription", PAYMENTS, params)
-        told = [_payment(folded, identity) for folded in payments]
-        return {
-            "paid_until": paid_periods(payments).get(identity),
-            "related": {PAYMENTS.name: told},
-        }
+        return await _of_subscription(conn, book, identity)
     return {}
+
+
+async def _of_subscription(conn: Reading, book: str, identity: str) -> dict[str, Any]:
+    statement = sql.over("read/payments_of_subscription", **_VIEWS)
+    params = {"book": book, "subscription_id": identity}
+    folds: dict[str, list[Fold[Any]]] = {"payment": [], "refund": [], "dispute": []}
+    for row in await (await conn.execute(statement, params)).fetchall():
+        folds[row["category"]].append(decode(row["category"], row["memo"]))
+    payments = folds["payment"]
+    void = void_payments(payments, folds["refund"], folds["dispute"])
+    paid = payments_by_subscription(payments, void).get(identity)
+    return {
+        "paid_until": paid.paid_until if paid else None,
+        "related": {PAYMENTS.name: [_payment(folded, identity) for folded in payments]},
+    }
 
 
 async def _of_payment(conn: Reading, book: str, identity: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from service.postgres import Connection
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-# seven fields: position, sent_at, recorded_at, body_sha256, and the length of webhook_id
-_fixed = struct.Struct(">hiqiqiqi32si")
+# eight fields: position, revision, sent_at, recorded_at, body_sha256, and the length of webhook_id
+_fixed = struct.Struct(">hiqiiiqiqi32si")
 _length = struct.Struct(">i")
 
 
@@ -42,7 +42,9 @@ def scan(conn: psycopg.Connection[Any], first: int, last: int) -> Iterator[tuple
 
 
 def _event(raw: bytes, moments: "_Moments") -> tuple[str, Event]:
-    _, _, position, _, sent_at, _, recorded_at, _, digest, length = _fixed.unpack_from(raw)
+    (
+        _, _, position, _, revision, _, sent_at, _, recorded_at, _, digest, length,
+    ) = _fixed.unpack_from(raw)  # fmt: skip
     named = _fixed.size + length
     booked = named + _length.size + _length.unpack_from(raw, named)[0]
     event = Event(
@@ -52,6 +54,7 @@ def _event(raw: bytes, moments: "_Moments") -> tuple[str, Event]:
         moments[recorded_at],
         digest,
         raw[booked + _length.size :],
+        revision,
     )
     return raw[named + _length.size : booked].decode(), event
 

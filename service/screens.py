@@ -59,7 +59,7 @@ def history(out: Console, answer: History) -> None:
     """The entries in the order of the world."""
     table = Table("position", "occurred at", "type", "from → to", "verdict", "what it did")
     for e in answer.data:
-        marks = [name for name in ("newer", "late", "revision") if getattr(e, name)]
+        marks = [name for name in ("newer", "late", "revision", "undecided") if getattr(e, name)]
         table.add_row(
             e.event_position,
             moment(e.occurred_at),

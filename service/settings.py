@@ -25,7 +25,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 from standardwebhooks import Webhook
 
-from domain.access import Policy
+from domain.policy import Policy
 from service.ingest import fingerprint
 
 CONFIG_NAME = "daybook.toml"
@@ -54,6 +54,19 @@ class Access(BaseModel):
     paid_through: Annotated[
         bool, Field(description="Whether what was cancelled keeps access until it was paid for.")
     ] = True
+    trial_through: Annotated[
+        bool, Field(description="Whether a cancelled trial keeps access until it ends.")
+    ] = True
+    refunded: Annotated[
+        bool,
+        Field(description="Whether a payment wholly refunded or lost to a dispute counts as paid."),
+    ] = False
+    one_time_payments: Annotated[
+        bool, Field(description="Whether a payment for no subscription entitles without a grant.")
+    ] = False
+    license_keys: Annotated[
+        bool, Field(description="Whether a licence key entitles without a grant or subscription.")
+    ] = False
     renewal_allowance_days: Annotated[
         Annotated[int, Field(ge=0, le=3650)] | None,
         Field(description="Days that a renewal may be awaited with access; without, no end."),
@@ -62,7 +75,7 @@ class Access(BaseModel):
     @property
     def policy(self) -> Policy:
         """The policy of the domain."""
-        return Policy(self.grace, self.paid_through, self.renewal_allowance_days)
+        return Policy(**self.model_dump())
 
 
 class Book(BaseModel):

@@ -6,17 +6,22 @@ in this canonical encoding:
 
     "daybook-link-1" ‖ previous link ‖ field ‖ field ‖ …
 
-The fields, in this order: book, position, source, webhook_id, sent_at, recorded_at,
+The fields, in this order: book, position, source, webhook_id, revision, sent_at, recorded_at,
 webhook_timestamp, webhook_signature, headers, verified_by, body_sha256. Each is its length as 8
 bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text is UTF-8, numbers
 are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
+
+A delivery is a duplicate if it repeats the body of the latest recorded delivery of its webhook-id,
+or the body and ``sent_at`` of any of them: that is a copy of the same request. Every other delivery
+is an event, also where an earlier body is told again after another one: its ``sent_at`` is new.
 """
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -28,7 +33,7 @@ from service.sql import text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_COLUMNS = (13).to_bytes(2, "big")
+_COLUMNS = (14).to_bytes(2, "big")
 _SOURCE = copying.text("webhook")
 
 _length = struct.Struct(">Q").pack
@@ -58,8 +63,13 @@ class Receipt(Struct, frozen=True, gc=False):
     duplicate: bool
 
 
-def link(
-    previous: bytes, book: str, position: int, recorded_at: datetime, event: Delivery
+def link(  # noqa: PLR0913, PLR0917 - all that the link covers
+    previous: bytes,
+    book: str,
+    position: int,
+    revision: int,
+    recorded_at: datetime,
+    event: Delivery,
 ) -> bytes:
     """The link of an event, as the chain above defines it."""
     fields = (
@@ -67,6 +77,7 @@ def link(
         b"%d" % position,
         b"webhook",
         event.webhook_id.encode(),
+        b"%d" % revision,
         b"%d" % _micros(event.sent_at),
         b"%d" % _micros(recorded_at),
         event.webhook_timestamp.encode(),
@@ -112,8 +123,7 @@ async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> lis
         known = await conn.execute(text("store/known"), params, prepare=False)
         head, found = await locked.fetchone(), await known.fetchall()
     assert head is not None, f"book {book} was not opened"  # noqa: S101
-    places = {(row["webhook_id"], row["body_sha256"]): row["position"] for row in found}
-    receipts, rows, last = _number(book, batch, places, head)
+    receipts, rows, last = _number(book, batch, _by_id(found), head)
     if not rows:
         await conn.rollback()
         return receipts
@@ -127,32 +137,61 @@ async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> lis
     return receipts
 
 
+class _Recorded(NamedTuple):
+    """What tells whether a delivery repeats a recorded one; ordered by position."""
+
+    position: int
+    body_sha256: bytes
+    sent_at: datetime
+
+
+_ById = defaultdict[str, list[_Recorded]]
+
+
+def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
+    """The recorded deliveries of each webhook-id, in order."""
+    known: _ById = defaultdict(list)
+    for row in rows:
+        one = _Recorded(row["position"], row["body_sha256"], row["sent_at"])
+        known[row["webhook_id"]].append(one)
+    for tellings in known.values():
+        tellings.sort()
+    return known
+
+
+def _repeated(tellings: Sequence[_Recorded], delivery: Delivery) -> _Recorded | None:
+    """Which recorded delivery of its id a delivery repeats, if any."""
+    for one in reversed(tellings):
+        if one.body_sha256 == delivery.body_sha256 and (
+            one is tellings[-1] or one.sent_at == delivery.sent_at
+        ):
+            return one
+    return None
+
+
 def _number(
-    book: str,
-    batch: Iterable[Delivery],
-    places: dict[tuple[str, bytes], int],
-    head: dict[str, Any],
+    book: str, batch: Iterable[Delivery], known: _ById, head: dict[str, Any]
 ) -> tuple[list[Receipt], list[bytes], bytes]:
-    """Give positions and links to what is new, as rows to copy; ``places`` learns them."""
+    """Give positions and links to what is new, as rows to copy; ``known`` learns them."""
     receipts: list[Receipt] = []
     rows: list[bytes] = []
     position, last, now = head["position"], head["link"], head["recorded_at"]
     of_book, recorded_at = copying.text(book), copying.timestamptz(now)
     for d in batch:
-        identity = (d.webhook_id, d.body_sha256)
-        if identity in places:
-            receipts.append(Receipt(places[identity], duplicate=True))
+        tellings = known[d.webhook_id]
+        if repeated := _repeated(tellings, d):
+            receipts.append(Receipt(repeated.position, duplicate=True))
             continue
-        position += 1
-        places[identity] = position
-        last = link(last, book, position, now, d)
+        position, revision = position + 1, len(tellings)
+        tellings.append(_Recorded(position, d.body_sha256, d.sent_at))
+        last = link(last, book, position, revision, now, d)
         receipts.append(Receipt(position, duplicate=False))
         rows.append(b"".join((
             _COLUMNS, of_book, copying.int8(position), _SOURCE, copying.text(d.webhook_id),
-            copying.timestamptz(d.sent_at), recorded_at, copying.text(d.webhook_timestamp),
-            copying.text(d.webhook_signature), copying.text(d.headers),
-            copying.text(d.verified_by), copying.bytea(d.body_sha256), copying.bytea(last),
-            copying.bytea(d.body),
+            copying.int4(revision), copying.timestamptz(d.sent_at), recorded_at,
+            copying.text(d.webhook_timestamp), copying.text(d.webhook_signature),
+            copying.text(d.headers), copying.text(d.verified_by), copying.bytea(d.body_sha256),
+            copying.bytea(last), copying.bytea(d.body),
         )))  # fmt: skip
     return receipts, rows, last
 
@@ -216,4 +255,5 @@ def event_of(row: dict[str, Any]) -> Event:
         recorded_at=row["recorded_at"],
         body_sha256=row["body_sha256"],
         body=row["body"],
+        revision=row["revision"],
     )

@@ -30,7 +30,11 @@ WORDS = {
     " `unknown`, `unreadable` or `foreign`.",
     "verdicts": "How many events of the resource got which verdict.",
     "count": "How many there are.",
-    "newer": "The payload was rendered after the event, as later events explain.",
+    "newer": "The payload was rendered after the event.",
+    "undecided": "The payload was rendered later than the event, and nothing decides whether a"
+    " later event came before it or after it: the status may also be another.",
+    "shown_at": "The moment from which the payload counts, where it was rendered later than the"
+    " event. UTC.",
     "late": "Something that happened later was recorded earlier.",
     "revision": "The same webhook-id was recorded before, with another body.",
     "missing": "Event types that would explain the step, and were not recorded.",
@@ -62,7 +66,8 @@ WORDS = {
     "status_since": "When the status was reached in the world. UTC.",
     "provider_status": "The provider's word in its latest snapshot, known to this version or not.",
     "related": "What other resources say of this one.",
-    "paid_until": "The latest end of the periods that its payments paid for. UTC.",
+    "paid_until": "The latest end of the periods that its payments paid for, of those that were not"
+    " wholly refunded or lost to a dispute. UTC.",
     "periods": "The periods of the subscription that the payment paid for.",
     "starts_at": "The beginning of the period. UTC.",
     "ends_at": "The end of the period. UTC.",

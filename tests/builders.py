@@ -65,6 +65,7 @@ def event(
     position: int = 1,
     webhook_id: str | None = None,
     sent_at: datetime | None = None,
+    revision: int = 0,
 ) -> Event:
     """A recorded delivery."""
     return Event(
@@ -74,6 +75,7 @@ def event(
         recorded_at=NOON,
         body_sha256=sha256(content).digest(),
         body=content,
+        revision=revision,
     )
 
 
@@ -85,20 +87,21 @@ def entry(  # noqa: PLR0913 - as many things can differ
     position: int,
     sent: float | None = None,
     webhook_id: str | None = None,
+    revision: int = 0,
     **fields: Any,  # noqa: ANN401
 ) -> Entry:
     """An entry that happened at ``seconds`` and was sent at ``sent``, at once by default."""
     content = body(kind, status, at(seconds), **fields)
     sent_at = at(seconds if sent is None else sent)
-    return read(event(content, position, webhook_id or f"msg_{position}", sent_at))
+    return read(event(content, position, webhook_id or f"msg_{position}", sent_at, revision))
 
 
-def delivery(content: bytes, webhook_id: str | None = None) -> Delivery:
+def delivery(content: bytes, webhook_id: str | None = None, sent_at: datetime = NOON) -> Delivery:
     """A verified delivery."""
     return Delivery(
         webhook_id=webhook_id or f"msg_{next(_numbers)}",
-        sent_at=NOON,
-        webhook_timestamp=str(int(NOON.timestamp())),
+        sent_at=sent_at,
+        webhook_timestamp=str(int(sent_at.timestamp())),
         webhook_signature="v1,c2lnbmVk",
         headers="{}",
         verified_by="0123456789abcdef",

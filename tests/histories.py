@@ -1,11 +1,14 @@
 """Histories as the provider tells them: facts in the world, each rendered and sent later."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.events import Event
 from domain.machine import SILENT, Lifecycle
@@ -50,21 +53,24 @@ def facts(draw: st.DrawFn, lifecycle: Lifecycle = LIFECYCLE, most: int = 12) -> 
 
 @st.composite
 def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True) -> Told:
-    """Facts rendered anywhere between happening and sending, arriving in any order.
+    """Facts rendered when made, when first sent or at every sending, arriving in any order.
 
     With ``lossless`` false, some are never heard of.
     """
     world = draw(facts())
+    mode = draw(st.sampled_from(["creation", "dispatch", "attempt"]))
     events: list[Event] = []
     for number, fact in enumerate(world):
         if not lossless and draw(st.integers(0, 4)) == 0:
             continue
         attempts = draw(st.integers(1, 2))
+        dispatched = draw(st.sampled_from([0.0, 0.5, 2.0]))
         for _ in range(attempts):
-            delay = draw(st.sampled_from([0.0, 1.0, 5.0, 300.0, 1800.0, 18000.0]))
-            rendered = draw(st.floats(0, 1)) * delay
+            retried = draw(st.sampled_from([0.0, 5.0, 300.0, 1800.0, 18000.0]))
+            delay = dispatched + retried
+            rendered = {"creation": 0.0, "dispatch": dispatched, "attempt": delay}[mode]
             status = _status_at(world, number, fact.second + rendered)
-            content = body(fact.kind, status, at(fact.second), identity, customer=f"cus_{identity}")
+            content = body(fact.kind, status, at(fact.second), identity, draw(_named(identity)))
             events.append(_event(content, f"msg_{identity}_{number}", at(fact.second + delay)))
     unique = {(e.webhook_id, e.body_sha256): e for e in events}
     arrived = draw(st.permutations(list(unique.values())))
@@ -73,10 +79,18 @@ def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True
 
 def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
     """The events, recorded in this order."""
-    return tuple(
-        Event(n, e.webhook_id, e.sent_at, e.recorded_at, e.body_sha256, e.body)
-        for n, e in enumerate(events, start=1)
-    )
+    tellings: Counter[str] = Counter()
+    kept: list[Event] = []
+    for position, e in enumerate(events, start=1):
+        kept.append(replace(e, position=position, revision=tellings[e.webhook_id]))
+        tellings[e.webhook_id] += 1
+    return tuple(kept)
+
+
+def _named(identity: str) -> st.SearchStrategy[dict[str, Any] | str | None]:
+    """Whom a payload names: nobody now and then, and another one more rarely."""
+    known = [{"customer_id": f"cus_{identity}", "email": f"{n}@example.com"} for n in range(3)]
+    return st.sampled_from([*known, {"customer_id": f"cus_{identity}"}, None, None, "cus_other"])
 
 
 def _status_at(world: Sequence[Fact], number: int, second: float) -> str:

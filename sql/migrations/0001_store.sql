@@ -13,6 +13,8 @@ create table store.event (
     position          bigint      not null check (position > 0),
     source            text        not null check (source in ('webhook', 'api', 'import')),
     webhook_id        text        not null,
+    -- how many other tellings of its webhook_id were recorded before it
+    revision          integer     not null check (revision >= 0),
     sent_at           timestamptz not null,
     recorded_at       timestamptz not null,
     -- as they stood in the request, so that the signature can be proved again
@@ -27,13 +29,14 @@ create table store.event (
     primary key (book, position)
 );
 
--- A delivery is known by the sender's id and its body: the same id may come with another body.
--- Of the id its beginning, since an index holds no text of some 2,700 bytes, and such an event would
--- be refused for ever; its number tells apart what begins alike. Two such ids could share a number:
--- once in 2^64 pairs that have their body in common, and only who has the secret can seek it.
+-- The sender may tell an id again with another body, and then with the first body once more: each
+-- such telling is an event, known by its id and its revision.
+-- The index holds only the beginning of the id, since it takes no text longer than about 2,700 bytes
+-- and such an event would be refused for ever. store.key tells apart ids that begin alike; two of
+-- them collide once in 2^64 pairs, and only the holder of the secret could look for such a pair.
 -- The beginning leads, because the provider's ids begin with their time: new ones are neighbours.
 create unique index event_identity
-    on store.event (book, left(webhook_id, 100), body_sha256, store.key(book, webhook_id));
+    on store.event (book, left(webhook_id, 100), revision, store.key(book, webhook_id));
 
 -- The end of each book: the writer locks its row, so positions are dense and in commit order.
 create table store.head (

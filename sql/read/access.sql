@@ -1,18 +1,52 @@
--- What decides on a customer's access: subscriptions, grants, and payments for a time not yet over.
-select c.position as checkpoint, r.category, r.memo, k.stream is not null as stale
+-- What decides on a customer's access: subscriptions, grants, keys, and payments with what became of them.
+with mine as materialized (
+    select subscription_id as id, memo
+    from {subscriptions}
+    where book = %(book)s and customer_id = %(customer_id)s
+),
+-- whoever paid for one of the subscriptions, and what the customer paid for else; the latest of them
+paid as materialized (
+    select p.payment_id as id, p.memo, p.subscription_ids
+    from (
+        select payment_id from {payments} where book = %(book)s and customer_id = %(customer_id)s
+        union
+        select payment_id from {payments}
+        where book = %(book)s and subscription_ids && array(select id from mine)
+    ) k
+    join {payments} p on p.book = %(book)s and p.payment_id = k.payment_id
+    where p.status in ('succeeded', 'failed')
+    order by p.created_at desc, p.payment_id
+    limit 500
+)
+select c.position as checkpoint, r.category, r.id, r.memo, k.stream is not null as stale
 from read.checkpoint c
 left join lateral (
-    select 'subscription' as category, subscription_id as id, memo
-    from {subscriptions}
-    where book = c.book and customer_id = %(customer_id)s
+    select 'subscription' as category, id, memo from mine
+    union all
+    select 'payment', id, memo from paid
     union all
     select 'entitlement_grant', entitlement_grant_id, memo
     from {entitlement_grants}
-    where book = c.book and customer_id = %(customer_id)s
+    where book = %(book)s and customer_id = %(customer_id)s
     union all
-    select 'payment', payment_id, memo
-    from {payments}
-    where book = c.book and customer_id = %(customer_id)s and paid_until > %(at)s
+    select 'license_key', license_key_id, memo
+    from {license_keys}
+    where book = %(book)s and customer_id = %(customer_id)s
+    union all
+    select 'refund', refund_id, memo
+    from {refunds}
+    where book = %(book)s and payment_id = any(array(select id from paid))
+    union all
+    select 'dispute', dispute_id, memo
+    from {disputes}
+    where book = %(book)s and payment_id = any(array(select id from paid))
+    union all
+    -- subscriptions that the payments name and that are another customer's
+    select 'elsewhere', s.subscription_id, null
+    from {subscriptions} s
+    where s.book = %(book)s
+        and s.subscription_id = any(array(select unnest(subscription_ids) from paid))
+        and s.customer_id is distinct from %(customer_id)s
 ) r on true
 left join read.parked k
     on k.book = c.book and k.build = 'live' and k.stream = r.category || '-' || r.id

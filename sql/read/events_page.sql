@@ -5,7 +5,8 @@ left join lateral (
     select p.*, e.webhook_id, e.sent_at, e.recorded_at
     from (
         select i.position, i.stream, i.customer_id, i.type, i.occurred_at, i.verdict,
-            i.status_from, i.status_to, i.newer, i.late, i.revision, i.unread
+            i.status_from, i.status_to, i.newer, i.late, i.revision, i.undecided, i.shown_at,
+            i.unread
         from {view} i
         where i.book = %(book)s and {conditions}
         order by i.{sort} {direction}, i.position {direction}

@@ -1,5 +1,5 @@
 -- The events after a position, in order.
-select position, webhook_id, sent_at, recorded_at, body_sha256, body
+select position, webhook_id, revision, sent_at, recorded_at, body_sha256, body
 from store.event
 where book = %(book)s and position > %(after)s
     -- positions are dense: without an upper end a plan made without statistics reads all of them

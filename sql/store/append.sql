@@ -1,5 +1,5 @@
 -- Append whole rows. The order of the columns is the order in which the writer writes them.
 copy store.event (
-    book, position, source, webhook_id, sent_at, recorded_at, webhook_timestamp, webhook_signature,
-    headers, verified_by, body_sha256, link, body
+    book, position, source, webhook_id, revision, sent_at, recorded_at, webhook_timestamp,
+    webhook_signature, headers, verified_by, body_sha256, link, body
 ) from stdin (format binary)

@@ -1,5 +1,5 @@
 -- One event with all that is kept of it but the body.
-select position, source, webhook_id, sent_at, recorded_at, webhook_timestamp, webhook_signature,
-    headers, verified_by, body_sha256, link, length(body) as body_length
+select position, source, webhook_id, revision, sent_at, recorded_at, webhook_timestamp,
+    webhook_signature, headers, verified_by, body_sha256, link, length(body) as body_length
 from store.event
 where book = %(book)s and position = %(position)s

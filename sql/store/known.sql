@@ -1,5 +1,5 @@
--- Which deliveries of these ids are recorded, and where.
-select webhook_id, body_sha256, position
+-- The recorded deliveries of these ids, in no order.
+select webhook_id, body_sha256, sent_at, position
 from store.event
 where book = %(book)s and webhook_id = any(%(webhook_ids)s)
     and left(webhook_id, 100) = any(array(

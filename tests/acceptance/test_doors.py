@@ -2,7 +2,7 @@
 
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,34 @@ def test_the_same_delivery_again_gets_the_same_position(doors: Doors) -> None:
     revised = doors.service.deliver("live", SECRET, b"other", "msg_again").json()
     assert again == {"position": first["position"], "duplicate": True}
     assert revised["duplicate"] is False
+
+
+def test_a_body_told_again_after_another_one_is_an_event_of_its_own(doors: Doors) -> None:
+    now = datetime.now(UTC)
+
+    def tell(status: str, seconds: int) -> tuple[int, bool]:
+        content = body("subscription.updated", status, now, "sub_aba")
+        headers = signed_headers(SECRET, "msg_aba", now + timedelta(seconds=seconds), content)
+        answer = doors.service.client.post("/webhooks/live", content=content, headers=headers)
+        return int(answer.json()["position"]), answer.json()["duplicate"]
+
+    first, _ = tell("active", -30)
+    assert tell("active", -25) == (first, True)
+    second, third = first + 1, first + 2
+    assert tell("on_hold", -20) == (second, False)
+    assert tell("active", -30) == (first, True)
+    assert tell("active", -10) == (third, False)
+    assert tell("active", -5) == (third, True)
+
+    # the mark is known with the event, not only with its place in the index
+    told = [doors.get(f"events/{place}").json() for place in (first, second, third)]
+    assert [one["revision"] for one in told] == [False, True, True]
+    assert [datetime.fromisoformat(one["sent_at"]) for one in told] == [
+        (now + timedelta(seconds=n)).replace(microsecond=0) for n in (-30, -20, -10)
+    ]
+    doors.service.await_position(doors.live, third)
+    listed = doors.get(f"events?after={first - 1}&revision=true").json()["data"]
+    assert [int(one["event_position"]) for one in listed] == [second, third]
 
 
 @pytest.mark.parametrize(

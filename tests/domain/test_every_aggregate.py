@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
 from domain.events import Entry, read
-from domain.fold import Fold, Step, decode, encode, extend, fold
+from domain.fold import Fold, decode, encode, extend, fold
 from domain.payload import Count, Digits, Minor, Moment, Name
+from domain.steps import Step
 from tests.builders import at, event
 
 EVERY = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda a: a.category)

@@ -7,7 +7,7 @@ from domain.catalog import Aggregate
 from domain.fold import fold
 from domain.packed import pack, packed, unpack
 from projections.catalog import BY_CATEGORY
-from projections.events import EVENTS
+from projections.events import EVENTS, placed
 from tests.domain.test_every_aggregate import EVERY, events
 
 
@@ -21,4 +21,5 @@ def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.D
     again, stepped = fold(unpack(aggregate, pack(kept)))
     shows = BY_CATEGORY[aggregate.category]
     assert shows.row(again) == shows.row(folded)
-    assert [EVENTS.row(s) for s in stepped] == [EVENTS.row(s) for s in steps]
+    rows = [EVENTS.row(one) for one in placed(folded, steps)]
+    assert [EVENTS.row(one) for one in placed(again, stepped)] == rows

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.access import access
-from domain.fold import Fold, Step, extend, fold
+from domain.fold import Fold, extend, fold
 from domain.recurring import COUNTED, monthly, movement
+from domain.steps import Step
 from domain.subscription import LIFECYCLE, State
 from tests.builders import at, entry
 

@@ -21,7 +21,7 @@ from domain.events import Event
 from service.postgres import Connection, connect
 from service.store import books, events_after
 from tests.conftest import as_owner
-from tests.service.test_store import rows_of, verify
+from tests.service.test_store import doubled, rows_of, verify
 from tests.service.writing import Written, together, write
 
 _PROCESSES = 4
@@ -69,7 +69,6 @@ async def write_and_follow(url: str, rounds: int, mutant: str) -> tuple[list[Wri
 async def complaints(conn: Connection, written: list[Written], seen: list[Event]) -> set[str]:
     """Everything that a correct store does not do, by name."""
     rows = await rows_of(conn)
-    identities = Counter((row["webhook_id"], row["body"]) for row in rows)
     places = {(row["webhook_id"], row["body"], row["position"]) for row in rows}
     acknowledged = {place for one in written for place in one.places}
     positions = [row["position"] for row in rows]
@@ -77,7 +76,7 @@ async def complaints(conn: Connection, written: list[Written], seen: list[Event]
     found = {
         "failed": any(one.errors for one in written),
         "lost": not acknowledged <= places,
-        "doubled": len(identities) < len(rows),
+        "doubled": doubled(rows),
         "gaps": positions != list(range(1, len(rows) + 1)),
         "unchained": not verify(rows),
         "head is elsewhere": (await books(conn))["test"].position != len(rows),

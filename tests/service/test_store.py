@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.postgres import Connection, connect
-from service.store import Delivery, append, books, link, open_books, recorded
-from tests.builders import NOON, delivery
+from service.store import Delivery, append, books, events_after, link, open_books, recorded
+from tests.builders import NOON, at, delivery
 from tests.conftest import as_owner, fresh_database
 
 ROWS = "select * from store.event where book = 'test' order by position"
@@ -31,10 +31,25 @@ def verify(rows: list[dict[str, Any]]) -> bool:
             row["webhook_id"], row["sent_at"], row["webhook_timestamp"], row["webhook_signature"],
             row["headers"], row["verified_by"], row["body"], sha256(row["body"]).digest(),
         )  # fmt: skip
-        previous = link(previous, row["book"], row["position"], row["recorded_at"], d)
+        place = (row["book"], row["position"], row["revision"], row["recorded_at"])
+        previous = link(previous, *place, d)
         if previous != row["link"]:
             return False
     return True
+
+
+def doubled(rows: list[dict[str, Any]]) -> bool:
+    """Whether anything was recorded that is a duplicate, or counted as another revision."""
+    tellings: dict[str, list[tuple[bytes, Any]]] = {}
+    for row in rows:
+        earlier = tellings.setdefault(row["webhook_id"], [])
+        told = (row["body"], row["sent_at"])
+        if row["revision"] != len(earlier) or told in earlier:
+            return True
+        if earlier and earlier[-1][0] == row["body"]:
+            return True
+        earlier.append(told)
+    return False
 
 
 async def test_a_delivery_is_kept_to_the_byte(conn: Connection) -> None:
@@ -56,26 +71,70 @@ async def test_the_same_again_is_a_duplicate_and_another_body_is_not(conn: Conne
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+async def test_a_body_told_again_after_another_one_is_an_event(conn: Connection, size: int) -> None:
+    told = [
+        delivery(b"A", "m", at(0)), delivery(b"A", "m", at(1)), delivery(b"B", "m", at(2)),
+        # a copy of the first request, and then its body told anew
+        delivery(b"A", "m", at(0)), delivery(b"A", "m", at(3)), delivery(b"A", "m", at(4)),
+        delivery(b"B", "m", at(2)),
+    ]  # fmt: skip
+    receipts = []
+    for start in range(0, len(told), size):
+        receipts += await append(conn, "test", told[start : start + size])
+    assert [(r.position, r.duplicate) for r in receipts] == [
+        (1, False), (1, True), (2, False), (1, True), (3, False), (3, True), (2, True),
+    ]  # fmt: skip
+    rows = await rows_of(conn)
+    assert [(row["body"], row["revision"], row["sent_at"]) for row in rows] == [
+        (b"A", 0, at(0)), (b"B", 1, at(2)), (b"A", 2, at(3)),
+    ]  # fmt: skip
+    assert [event.revision for event in await events_after(conn, "test", 0, 9)] == [0, 1, 2]
+
+
+async def test_long_ids_that_begin_alike_have_revisions_of_their_own(conn: Connection) -> None:
+    ids = [f"{'m' * 5000}{n}" for n in range(3)]
+    bodies = [b"A", b"B"]
+    await append(conn, "test", [delivery(body, one) for body in bodies for one in ids])
+    assert [row["revision"] for row in await rows_of(conn)] == [0, 0, 0, 1, 1, 1]
+
+
+SENT = st.tuples(st.integers(0, 3), st.sampled_from([b"", b"1", b"2"]), st.integers(0, 3))
+"""A delivery: its id, its body and when it was sent."""
+
+
+def expected(sent: list[Delivery]) -> tuple[list[tuple[int, bool]], list[int]]:
+    """The receipts and the revisions, worked out from a plain list of what is recorded."""
+    kept: list[Delivery] = []
+    receipts: list[tuple[int, bool]] = []
+    revisions: list[int] = []
+    for d in sent:
+        same_id = [k for k in kept if k.webhook_id == d.webhook_id]
+        copies = [k for k in same_id if (k.body, k.sent_at) == (d.body, d.sent_at)]
+        repeated = same_id[-1] if same_id and same_id[-1].body == d.body else None
+        repeated = repeated or (copies[-1] if copies else None)
+        if repeated is None:
+            kept.append(d)
+            revisions.append(len(same_id))
+        place = [k is (repeated or d) for k in kept].index(True) + 1
+        receipts.append((place, repeated is not None))
+    return receipts, revisions
+
+
 @settings(max_examples=25)
-@given(
-    batches=st.lists(
-        st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=3)), min_size=1, max_size=6),
-        max_size=8,
-    )
-)
+@given(batches=st.lists(st.lists(SENT, min_size=1, max_size=6), max_size=8))
 def test_any_batches_give_dense_positions_and_a_chain_that_verifies(
-    batches: list[list[tuple[int, bytes]]], postgres: str, template: str
+    batches: list[list[tuple[int, bytes, int]]], postgres: str, template: str
 ) -> None:
     async def check() -> None:
         async with await connect(fresh_database(postgres, template)) as conn:
-            sent = [[delivery(body, f"m{n}") for n, body in batch] for batch in batches]
-            for batch in sent:
-                await append(conn, "test", batch)
+            sent = [[delivery(body, f"m{n}", at(s)) for n, body, s in b] for b in batches]
+            receipts = [r for batch in sent for r in await append(conn, "test", batch)]
+            places, revisions = expected([d for batch in sent for d in batch])
+            assert [(r.position, r.duplicate) for r in receipts] == places
             rows = await rows_of(conn)
             assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
-            stored = {(row["webhook_id"], row["body"]) for row in rows}
-            assert stored == {(d.webhook_id, d.body) for batch in sent for d in batch}
-            assert len(stored) == len(rows)
+            assert [row["revision"] for row in rows] == revisions
             assert verify(rows)
             assert (await books(conn))["test"].position == len(rows)
 
@@ -126,7 +185,7 @@ async def test_no_moment_is_found_in_an_empty_book(conn: Connection) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"webhook_id": "m9"}, {"headers": '{"a":1}'}, {"verified_by": "f" * 16},
+        {"webhook_id": "m9"}, {"revision": 1}, {"headers": '{"a":1}'}, {"verified_by": "f" * 16},
         {"body": b"z"}, {"webhook_signature": "v1,AAAA"}, {"position": 5},
     ],
     ids=str,

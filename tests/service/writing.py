@@ -17,7 +17,7 @@ from service.problems import Problem
 from service.sql import text
 from service.store import Delivery, append
 from service.writer import Writer
-from tests.builders import delivery
+from tests.builders import at, delivery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,9 +101,13 @@ def _slowly(number: Callable[P, R], chance: random.Random) -> Callable[P, R]:
 
 
 def _batch(chance: random.Random, number: int) -> list[Delivery]:
-    """Few ids and three bodies: duplicates and revisions, within the batch and across processes."""
+    """Few ids, bodies and times: duplicates and revisions, in one batch and across processes."""
     return [
-        delivery(chance.choice([b"1", b"2", b"3"]), f"msg_{2 * number + chance.randrange(200)}")
+        delivery(
+            chance.choice([b"1", b"2", b"3"]),
+            f"msg_{2 * number + chance.randrange(200)}",
+            at(chance.randrange(3)),
+        )
         for _ in range(chance.randint(1, 6))
     ]
 

@@ -12,6 +12,8 @@ create table {table} (
     newer       boolean not null,
     late        boolean not null,
     revision    boolean not null,
+    undecided   boolean not null,
+    shown_at    timestamptz,
     moved       text,
     currency    text,
     mrr_from    bigint,

@@ -1,0 +1,218 @@
+"""The access policy for one subscription, as a table and as code.
+
+``RULES`` names every rule of the policy, also those for purchases without a subscription, which
+``access`` decides.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.fold import Fold
+from domain.paid import Payments, interval_after
+from domain.subscription import LIFECYCLE, State
+
+RULES: tuple[tuple[str, str, str, str], ...] = (
+    # rule                    entitled until                   when
+    ("active",                "yes",   "next_billing_date",    "active"),
+    ("renewal_awaited",       "yes",   "open",                 "active, and `next_billing_date` has passed without news: a webhook may be missing"),
+    ("renewal_missed",        "no",    "the allowance's end",  "the same, for longer than the book's `renewal_allowance_days`"),
+    ("cancels_at_period_end", "yes",   "next_billing_date",    "active, with a cancellation scheduled"),
+    ("period_ended",          "no",    "next_billing_date",    "the same, and the date has passed"),
+    ("term_ended",            "no",    "expires_at",           "any status that would entitle, and `expires_at` has passed"),
+    ("grace",                 "yes",   "past_due_ends_at",     "past_due, within its grace period"),
+    ("grace_ended",           "no",    "past_due_ends_at",     "the same, and the date has passed"),
+    ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
+    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace_ended, period_ended, renewal_missed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
+    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same, with a payment of more than nothing that names no period"),
+    ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
+    ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
+    ("unknown_status",        "yes",   "next_billing_date",    "nothing but types or statuses that this version does not know, and the date lies ahead"),
+    ("granted",               "yes",   "the key's expires_at, or open", "a delivered entitlement grant whose subscription is not decided on here"),
+    ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
+    ("license_key",           "by `license_keys`", "expires_at", "an active licence key without a known grant or subscription"),
+    ("key_expired",           "no",    "expires_at",           "a grant or a licence key whose `expires_at` has passed"),
+    ("the status itself",     "no",    "open",                 "every other status"),
+)  # fmt: skip
+"""Rule, entitled, until, when; the README shows this table."""
+
+
+class Policy(Struct, frozen=True):
+    """Where merchants differ. The defaults lock nobody out who may have paid.
+
+    Attributes:
+        grace: whether ``past_due`` keeps access until the provider's grace period ends.
+        paid_through: whether a cancelled subscription keeps access until the paid period ends.
+        trial_through: whether a cancelled trial keeps access until the trial ends.
+        refunded: whether a payment that was wholly refunded or lost to a dispute counts as paid.
+        one_time_payments: whether a payment entitles of whose purchase no grant is known.
+        license_keys: whether a licence key entitles of which neither grant nor subscription is known.
+        renewal_allowance_days: how long a renewal may be overdue without news; None is for ever.
+    """
+
+    grace: bool = True
+    paid_through: bool = True
+    trial_through: bool = True
+    refunded: bool = False
+    one_time_payments: bool = False
+    license_keys: bool = False
+    renewal_allowance_days: int | None = None
+
+
+class Decision(NamedTuple):
+    """A rule, whether it entitles, and until when; None is open."""
+
+    rule: str
+    entitled: bool
+    until: datetime | None
+
+
+_YIELDING = frozenset({
+    "pending", "on_hold", "past_due", "grace_ended", "period_ended", "renewal_missed", "unknown_status",
+})  # fmt: skip
+"""The rules over which a payment that succeeded since the status began prevails."""
+
+
+def decide(
+    folded: Fold[State], at: datetime, payments: Payments | None, policy: Policy
+) -> tuple[Fold[State], Decision]:
+    """What one subscription gives at the moment ``at``, and the reading of it that decided.
+
+    Where nothing decides between two readings, the one that entitles counts.
+    """
+    payments = payments or Payments()
+    decision, other = _decide(folded, at, payments, policy), folded.other
+    if decision.entitled or other is None:
+        return folded, decision
+    reading = replace(
+        folded, status=other.status, since=other.since, not_before=other.not_before,
+        state=other.state, other=None,
+    )  # fmt: skip
+    second = _decide(reading, at, payments, policy)
+    return (reading, second) if second.entitled else (folded, decision)
+
+
+def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
+    decision = _by_status(folded, at, payments, policy)
+    if decision.rule in _YIELDING and not decision.entitled:
+        since = None if folded.status == LIFECYCLE.initial else folded.not_before
+        decision = paid_since(since, at, payments, folded.state) or decision
+    ends = folded.state.expires_at
+    if decision.entitled and ends is not None:
+        if ends <= at:
+            return Decision("term_ended", False, ends)
+        return decision._replace(until=min(ends, decision.until or ends))
+    return decision
+
+
+def _by_status(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
+    state = folded.state
+    match folded.status:
+        case "active":
+            return _active(state, at, policy)
+        case "past_due" if policy.grace:
+            ends = state.past_due_ends_at
+            over = ends is not None and ends <= at
+            return Decision("grace_ended" if over else "grace", not over, ends)
+        case "cancelled":
+            return _cancelled(folded, at, payments, policy)
+        case LIFECYCLE.initial if folded.verdicts.keys() == {"unknown"}:
+            ends = state.next_billing_date
+            return Decision("unknown_status", ends is not None and ends > at, ends)
+    return Decision(folded.status, False, None)
+
+
+def _active(state: State, at: datetime, policy: Policy) -> Decision:
+    ends = state.next_billing_date
+    if ends is None or ends > at:
+        scheduled = state.cancel_at_next_billing_date and ends is not None
+        return Decision("cancels_at_period_end" if scheduled else "active", True, ends)
+    if state.cancel_at_next_billing_date:
+        return Decision("period_ended", False, ends)
+    if policy.renewal_allowance_days is None:
+        return Decision("renewal_awaited", True, None)
+    allowed = ends + timedelta(days=policy.renewal_allowance_days)
+    if allowed > at:
+        return Decision("renewal_awaited", True, allowed)
+    return Decision("renewal_missed", False, allowed)
+
+
+def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
+    shut = Decision("cancelled", False, None)
+    if not _had_access(folded, payments, policy):
+        return paid_since(folded.not_before, at, payments, folded.state) or shut
+    ends = _trial_end(folded, payments)
+    rule, keeps = "trial_through", policy.trial_through
+    if ends is None:
+        rule, keeps, ends = "paid_through", policy.paid_through, _paid_end(folded.state, payments)
+    if not keeps:
+        return shut
+    if ends is not None and ends > at:
+        return Decision(rule, True, ends)
+    return paid_since(None, at, payments, folded.state) or shut._replace(until=ends)
+
+
+def _paid_end(state: State, payments: Payments) -> datetime | None:
+    """Until when a cancelled subscription is paid for, as far as is known."""
+    ends, named, billed = payments.paid_until, payments.named_until, state.previous_billing_date
+    if payments.is_void:
+        return ends
+    # a period was billed after those that the known payments name: its payment is missing
+    unknown = named is None or (billed is not None and billed >= named)
+    if unknown and state.next_billing_date is not None:
+        return max(ends or state.next_billing_date, state.next_billing_date)
+    return ends
+
+
+def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:
+    """Whether there was access when the subscription was cancelled."""
+    at = folded.since
+    if folded.previous is None or folded.occurred_at >= at:
+        # nothing is known from before: only a payment that failed, and none that succeeded, denies
+        return bool(payments.succeeded) or not payments.failed
+    status, began = folded.previous
+    if status == "active":
+        return True
+    if status == "past_due":
+        ends = folded.state.past_due_ends_at
+        if policy.grace and (ends is None or ends > at):
+            return True
+    if status not in _YIELDING:
+        return False
+    since = None if status == LIFECYCLE.initial else began
+    return paid_since(since, at, payments, folded.state) is not None
+
+
+def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:
+    """The end of the trial in which a subscription was cancelled; None where it was in none."""
+    state = folded.state
+    if not state.trial_period_days or state.created_at is None:
+        return None
+    if any(proof.charged and not proof.void for proof in payments.succeeded):
+        return None
+    end = state.created_at + timedelta(days=state.trial_period_days)
+    # a day for the provider's rounding
+    if folded.since > end + timedelta(days=1):
+        return None
+    return state.next_billing_date or end
+
+
+def paid_since(
+    since: datetime | None, at: datetime, payments: Payments, state: State | None
+) -> Decision | None:
+    """What the payments prove that succeeded since a status began; None where nothing is proved."""
+    named: list[datetime] = []
+    presumed: list[datetime] = []
+    for proof in payments.succeeded:
+        if since is not None and proof.at < since:
+            continue
+        if proof.covers(at, proof.ends_at):
+            named += [proof.ends_at] if proof.ends_at else []
+        elif proof.ends_at is None and proof.charged:
+            end = interval_after(proof.at, state)
+            presumed += [end] if proof.covers(at, end) else []
+    if named:
+        return Decision("paid", True, max(named))
+    return Decision("paid_presumed", True, max(presumed)) if presumed else None

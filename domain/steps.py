@@ -1,0 +1,135 @@
+"""What an entry did to its stream, and what a fold holds on its way from entry to entry."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from domain.events import Entry, Verdict
+from domain.machine import Lifecycle
+
+S = TypeVar("S")
+
+
+class Reading(Struct, Generic[S], frozen=True, array_like=True, gc=False):
+    """Another status that a stream may have, where nothing decides between two readings.
+
+    The attributes are those of ``Fold``.
+    """
+
+    status: str
+    since: datetime
+    not_before: datetime
+    state: S
+
+
+class Shown(Struct, frozen=True, gc=False):
+    """What a snapshot did that was rendered later than its own event.
+
+    Attributes:
+        at: the moment from which it counts: one that it names, or else its sending.
+        before, after: the status on either side of that moment.
+        prior, state: the state on either side.
+        other: the other reading of what came before, where nothing decides.
+    """
+
+    at: datetime
+    before: str
+    after: str
+    prior: Any
+    state: Any
+    other: Reading[Any] | None
+
+
+class Step(Struct, frozen=True, gc=False):
+    """What one entry did to its stream.
+
+    Attributes:
+        before, after: the status on either side of the event; ``told`` is where the fact alone led.
+        newer: the payload was rendered after the event.
+        late: something that happened later was recorded earlier.
+        revision: another telling of its webhook-id was recorded earlier.
+        missing: the event types that would explain an inferred or unexpected step.
+        prior, state: the state before the entry, None before the first one, and after it.
+        stands: whether the snapshot counts from the event on.
+        shown: what the snapshot did at the later moment from which it counts; None for most.
+        other: the other reading that is open after the event, if one is.
+    """
+
+    entry: Entry
+    before: str
+    told: str
+    after: str
+    verdict: Verdict
+    newer: bool = False
+    late: bool = False
+    revision: bool = False
+    missing: tuple[str, ...] = ()
+    prior: Any = None
+    state: Any = None
+    stands: bool = True
+    shown: Shown | None = None
+    other: Reading[Any] | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When the fact happened, by the earliest telling of it."""
+        return self.entry.key[0]
+
+    @property
+    def leads_to(self) -> str:
+        """The status to which the entry led in the end, by its fact or by its snapshot."""
+        shown = self.shown
+        return shown.after if shown is not None and shown.after != shown.before else self.after
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the snapshot can be read in two ways, of which one has another status."""
+        return self.shown is not None and self.shown.other is not None
+
+
+class Current(Struct):
+    """Where a fold has come to; ``supplies`` is the position whose snapshot counts now.
+
+    The other attributes are those of ``Fold``.
+    """
+
+    status: str
+    since: datetime
+    not_before: datetime
+    previous: tuple[str, datetime] | None
+    state: Any
+    supplies: int
+    other: Reading[Any] | None
+    open_until: datetime | None
+
+    def move(self, status: str, at: datetime, not_before: datetime) -> None:
+        """Let another status begin."""
+        self.previous = (self.status, self.not_before)
+        self.status, self.since, self.not_before = status, at, not_before
+
+
+def judge(
+    life: Lifecycle, entry: Entry, before: str, fact: str | None, after: str
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on an entry, and the event types that seem to be missing.
+
+    Args:
+        life: the lifecycle of its stream.
+        entry: the entry.
+        before: the status before it.
+        fact: where its type leads from there; None where the lifecycle has no such edge.
+        after: the status after it.
+    """
+    seen = entry.status if entry.status in life.known else None
+    if entry.type not in life.ranks or (entry.status is not None and seen is None):
+        return "unknown", ()
+    if fact is None:
+        missing = life.missing(before, (seen,) if seen else ())
+        if not missing or entry.type in missing:
+            missing = life.missing(before, life.sources(entry.type))
+        # of what never began, nothing is unexpected: its beginning is missing
+        return "inferred" if before == life.initial else "unexpected", missing
+    if after != fact and not life.is_silent(fact, after):
+        return "inferred", life.missing(fact, (after,))
+    return "confirmed" if after == before else "applied", ()

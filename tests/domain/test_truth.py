@@ -1,0 +1,335 @@
+"""What a delivery means: histories in which the proof is in the book, and the answer.
+
+Each is told with the fields that matter. ``sent`` is when a delivery was sent, at once by default.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from domain.access import Access, access
+from domain.events import Entry, read
+from domain.fold import Fold, fold
+from domain.past import fold_until
+from domain.recurring import monthly
+from domain.steps import Step
+from domain.story import sentence
+from tests.builders import body, event
+
+YEAR = 2026
+
+
+def day(number: int, hour: float = 0, month: int = 11) -> datetime:
+    """A moment of November, or of another month."""
+    minutes = round(hour * 60)
+    return datetime(YEAR, month, number, minutes // 60, minutes % 60, tzinfo=UTC)
+
+
+def iso(number: int, month: int) -> str:
+    return day(number, month=month).isoformat()
+
+
+class Book:
+    """The events of a book, in the order in which they were recorded."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._tellings: Counter[str] = Counter()
+
+    def tell(  # noqa: PLR0913 - as many things can differ
+        self,
+        kind: str,
+        status: str | None,
+        at: datetime,
+        *,
+        sent: datetime | None = None,
+        webhook_id: str | None = None,
+        identity: str = "sub_1",
+        **fields: Any,  # noqa: ANN401
+    ) -> Entry:
+        """Record one delivery."""
+        position = len(self._entries) + 1
+        name = webhook_id or f"msg_{position}"
+        content = body(kind, status, at, identity, **fields)
+        entry = read(event(content, position, name, sent or at, self._tellings[name]))
+        self._tellings[name] += 1
+        self._entries.append(entry)
+        return entry
+
+    def entries(self, category: str = "subscription") -> list[Entry]:
+        return [e for e in self._entries if (e.stream or "").startswith(category)]
+
+    def fold(self, category: str = "subscription") -> Fold[Any]:
+        return fold(self.entries(category))[0]
+
+    def steps(self, category: str = "subscription") -> list[Step]:
+        return fold(self.entries(category))[1]
+
+    def step(self, entry: Entry) -> Step:
+        """The step that an entry took."""
+        steps = fold(self.entries((entry.stream or "").partition("-")[0]))[1]
+        return next(s for s in steps if s.entry.event.position == entry.event.position)
+
+    def as_of(self, moment: datetime) -> Fold[Any]:
+        folded = fold_until(self.entries(), moment)
+        assert folded is not None
+        return folded
+
+    def access(self, at: datetime) -> Access:
+        folds: dict[str, dict[str, list[Entry]]] = {}
+        for entry in self._entries:
+            category = (entry.stream or "").partition("-")[0]
+            folds.setdefault(category, {}).setdefault(entry.stream or "", []).append(entry)
+        folded = {c: [fold(s)[0] for s in streams.values()] for c, streams in folds.items()}
+        return access(
+            folded.get("subscription", []),
+            at,
+            payments=folded.get("payment", []),
+            refunds=folded.get("refund", []),
+            grants=folded.get("entitlement_grant", []),
+        )
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+def period(ends: str, starts: str = "2026-10-01T00:00:00Z") -> list[dict[str, str]]:
+    return [{"subscription_id": "sub_1", "starts_at": starts, "ends_at": ends}]
+
+
+def test_1_a_payment_alone_entitles_for_its_period(book: Book) -> None:
+    book.tell(
+        "payment.succeeded", "succeeded", day(1), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900, service_periods=period("2026-12-01T00:00:00Z"),
+    )  # fmt: skip
+    answer = book.access(day(20))
+    assert (answer.entitled, answer.until, answer.because[0].rule) == (
+        True, day(1, month=12), "paid",
+    )  # fmt: skip
+    assert not book.access(day(2, month=12)).entitled
+
+
+def test_2_who_paid_after_the_hold_is_let_in(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1, month=10))
+    book.tell("subscription.on_hold", "on_hold", day(1))
+    assert not book.access(day(19)).entitled
+    book.tell(
+        "payment.succeeded", "succeeded", day(20), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900, service_periods=period("2026-12-20T00:00:00Z"),
+    )  # fmt: skip
+    answer = book.access(day(25))
+    assert (answer.entitled, answer.until) == (True, day(20, month=12))
+
+
+def test_3_a_cancellation_opens_no_hold(book: Book) -> None:
+    ahead = iso(1, 12)
+    book.tell("subscription.on_hold", "on_hold", day(1), next_billing_date=ahead)
+    book.tell("subscription.cancelled", "cancelled", day(2), next_billing_date=ahead)
+    assert not book.access(day(3)).entitled
+
+
+def test_4_a_cancellation_opens_nothing_that_was_never_paid(book: Book) -> None:
+    book.tell("payment.failed", "failed", day(1), identity="pay_1", subscription_id="sub_1")
+    book.tell("subscription.cancelled", "cancelled", day(2), next_billing_date=iso(1, 12))
+    assert not book.access(day(3)).entitled
+
+
+def test_5_a_cancellation_opens_nothing_that_was_refunded(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1), next_billing_date="2099-01-01T00:00:00Z")
+    book.tell(
+        "payment.succeeded", "succeeded", day(1), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900, refund_status="full", service_periods=period("2099-01-01T00:00:00Z"),
+    )  # fmt: skip
+    book.tell(
+        "refund.succeeded", "succeeded", day(2), identity="r", payment_id="pay_1", amount=1900
+    )
+    book.tell(
+        "subscription.cancelled", "cancelled", day(3), next_billing_date="2099-01-01T00:00:00Z"
+    )
+    assert not book.access(day(4)).entitled
+
+
+def test_6_a_payment_counts_that_names_no_customer(book: Book) -> None:
+    book.tell(
+        "payment.succeeded", "succeeded", day(1), identity="pay_1", customer=None,
+        subscription_id="sub_1", total_amount=1900, service_periods=period("2099-01-01T00:00:00Z"),
+    )  # fmt: skip
+    book.tell("subscription.active", "active", day(1), next_billing_date=iso(2, 11))
+    book.tell("subscription.cancelled", "cancelled", day(2), next_billing_date=iso(2, 11))
+    assert book.access(day(9)).entitled
+
+
+def test_7_a_grant_counts_whose_subscription_is_not_in_the_book(book: Book) -> None:
+    book.tell("entitlement_grant.delivered", "Delivered", day(1), subscription_id="sub_9")
+    answer = book.access(day(2))
+    assert (answer.entitled, answer.because[0].rule) == (True, "granted")
+
+
+def test_8_a_replay_that_shows_the_end_is_followed(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1), webhook_id="m")
+    book.tell("subscription.renewed", "active", day(2))
+    book.tell("subscription.active", "expired", day(1), sent=day(20), webhook_id="m")
+    folded = book.fold()
+    assert (folded.status, folded.since) == ("expired", day(20))
+    assert not book.access(day(21)).entitled
+    assert book.as_of(day(15)).status == "active"
+
+
+def test_9_a_late_payload_that_names_a_later_moment_is_followed(book: Book) -> None:
+    book.tell("subscription.on_hold", "on_hold", day(1))
+    late = book.tell(
+        "subscription.updated", "active", day(31, 20, month=10), sent=day(2),
+        previous_billing_date=day(1, 5).isoformat(), next_billing_date=iso(1, 12),
+    )  # fmt: skip
+    step = book.step(late)
+    assert (step.verdict, step.missing) == ("inferred", ("subscription.active",))
+    assert (book.fold().status, book.fold().since) == ("active", day(1, 5))
+    assert book.access(day(3)).entitled
+    assert "subscription.active seems to be missing." in sentence(step)
+
+
+def test_10_updated_at_decides_alone(book: Book) -> None:
+    book.tell("entitlement_grant.created", "Pending", day(1), updated_at=iso(1, 11))
+    book.tell("entitlement_grant.delivered", "Delivered", day(1, 1), updated_at=iso(1, 11))
+    book.tell("entitlement_grant.created", "Revoked", day(1), sent=day(6), updated_at=iso(5, 11))
+    folded = book.fold("entitlement_grant")
+    assert (folded.status, folded.since) == ("revoked", day(5))
+    assert not book.access(day(7)).entitled
+
+
+def test_11_of_two_tellings_of_one_instant_the_one_sent_later_counts(book: Book) -> None:
+    book.tell("subscription.updated", "active", day(1), webhook_id="zz")
+    book.tell("subscription.updated", "on_hold", day(1), sent=day(1, 1 / 60), webhook_id="aa")
+    assert book.fold().status == "on_hold"
+
+
+@pytest.mark.parametrize("hours", [0.05, 5])
+def test_12_a_body_told_again_after_another_is_news(book: Book, hours: float) -> None:
+    for number, status in enumerate(["active", "on_hold", "active"]):
+        sent = day(1, number * hours)
+        book.tell("subscription.active", status, day(1), sent=sent, webhook_id="m")
+    assert book.fold().status == "active"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_14_a_list_that_grew_is_newer(book: Book, order: tuple[int, int]) -> None:
+    tellings = [
+        ("payment.succeeded", day(1, 0.5), None, None),
+        ("payment.processing", day(1), day(2), "full"),
+    ]
+    for kind, at, sent, refunded in (tellings[n] for n in order):
+        book.tell(kind, "succeeded", at, sent=sent, identity="pay_1", refund_status=refunded)
+    assert book.fold("payment").state.refund_status == "full"
+    assert {step.verdict for step in book.steps("payment")} == {"applied"}
+
+
+def test_15_one_fact_under_two_ids_is_one_fact(book: Book) -> None:
+    book.tell("entitlement_grant.created", "Delivered", day(1), webhook_id="a")
+    book.tell("entitlement_grant.created", "Delivered", day(1), webhook_id="b")
+    assert [s.verdict for s in book.steps("entitlement_grant")] == ["applied", "confirmed"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_16_a_replay_restates_nothing(book: Book, *, lost: bool) -> None:
+    terms: dict[str, Any] = {
+        "payment_frequency_interval": "Month", "payment_frequency_count": 1,
+        "next_billing_date": iso(27, 11),
+    }  # fmt: skip
+    october = day(27, month=10)
+    book.tell(
+        "subscription.renewed", "active", october, webhook_id="m", recurring_pre_tax_amount=1900,
+        **terms,
+    )  # fmt: skip
+    if not lost:
+        book.tell(
+            "subscription.plan_changed", "active", day(10), recurring_pre_tax_amount=5000, **terms
+        )
+    book.tell(
+        "subscription.renewed", "active", october, sent=day(11), webhook_id="m",
+        recurring_pre_tax_amount=5000, cancel_at_next_billing_date=True, **terms,
+    )  # fmt: skip
+    then, now = book.as_of(day(1)), book.fold()
+    assert (monthly(then.state), then.state.cancel_at_next_billing_date) == (1900, False)
+    assert (monthly(now.state), now.state.cancel_at_next_billing_date) == (5000, True)
+    assert {step.verdict for step in book.steps()} == {"applied", "confirmed"}
+
+
+def test_20_a_stamp_of_the_far_future_does_not_win(book: Book) -> None:
+    stamped = book.tell(
+        "subscription.active", "active", datetime(2099, 1, 1, tzinfo=UTC), sent=day(1)
+    )
+    book.tell("subscription.expired", "expired", day(2))
+    assert book.fold().status == "expired"
+    assert stamped.unread == ("timestamp",)
+    assert stamped.occurred_at == day(1)
+
+
+def test_21_an_unknown_beginning_entitles_until_it_is_billed(book: Book) -> None:
+    book.tell("subscription.trial_started", "trialing", day(1), next_billing_date=iso(9, 11))
+    answer = book.access(day(2))
+    assert (answer.entitled, answer.because[0].rule) == (True, "unknown_status")
+    assert not book.access(day(10)).entitled
+
+
+def test_27_the_end_of_access_is_the_same_from_the_start(book: Book) -> None:
+    book.tell("subscription.active", "active", day(27, month=10), next_billing_date=iso(27, 11))
+    book.tell(
+        "payment.succeeded", "succeeded", day(27, month=10), identity="pay_1",
+        subscription_id="sub_1", total_amount=1900,
+        service_periods=period("2026-11-27T00:00:00Z"),
+    )  # fmt: skip
+    book.tell("subscription.paused", "paused", day(1), next_billing_date=iso(27, 11))
+    book.tell("subscription.unpaused", "active", day(15), next_billing_date=iso(11, 12))
+    book.tell("subscription.cancelled", "cancelled", day(20), next_billing_date=iso(11, 12))
+    ends = [book.access(moment).because[0].until for moment in (day(21), day(28))]
+    assert ends == [day(27), day(27)]
+
+
+def test_32_the_end_of_the_term_ends_access(book: Book) -> None:
+    book.tell(
+        "subscription.active", "active", day(1), next_billing_date=iso(5, 11), expires_at=iso(5, 11)
+    )
+    answer = book.access(day(6))
+    assert (answer.entitled, answer.because[0].until) == (False, day(5))
+
+
+def test_a_replay_under_its_id_that_names_a_new_moment_is_the_same_fact(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1))
+    book.tell("subscription.on_hold", "on_hold", day(2), webhook_id="m")
+    book.tell("subscription.active", "active", day(3))
+    again = book.tell("subscription.on_hold", "active", day(10), webhook_id="m")
+    assert (book.fold().status, book.fold().since) == ("active", day(3))
+    assert book.step(again).verdict == "confirmed"
+
+
+def test_a_replay_that_may_be_older_than_a_later_event_is_undecided(book: Book) -> None:
+    book.tell("subscription.updated", "active", day(1))
+    late = book.tell("subscription.updated", "on_hold", day(2), sent=day(9))
+    book.tell("subscription.renewed", "active", day(5), next_billing_date=iso(5, 12))
+    folded = book.fold()
+    assert (folded.status, folded.other and folded.other.status) == ("on_hold", "active")
+    assert book.step(late).undecided
+    assert "then the status is still active" in sentence(book.step(late))
+    assert book.access(day(10)).entitled
+    # news that was sent at once settles it
+    book.tell("subscription.updated", "on_hold", day(12))
+    assert book.fold().other is None
+    assert not book.access(day(13)).entitled
+
+
+def test_an_inferred_status_that_no_known_event_explains_says_so(book: Book) -> None:
+    book.tell("subscription.expired", "expired", day(1))
+    odd = book.tell("subscription.updated", "pending", day(2))
+    assert book.step(odd).missing == ()
+    assert "No known event leads there." in sentence(book.step(odd))
+
+
+def test_what_is_missing_is_what_the_payload_shows(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1))
+    book.tell("subscription.paused", "paused", day(2))
+    odd = book.tell("subscription.renewed", "active", day(3))
+    assert book.step(odd).missing == ("subscription.unpaused",)
