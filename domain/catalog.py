@@ -30,7 +30,7 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     provider may write before a status and we do not. ``updated_at`` reads the moment at which the
     provider changed the resource, where its payload tells it; ``times`` are the moments of the past
     in a payload, after which it was rendered; ``progress`` are counts of a state that only grow; an
-    ``immutable`` payload is never rendered again.
+    ``immutable`` payload is a row that never changes, and stands by its own time.
     """
 
     lifecycle: Lifecycle

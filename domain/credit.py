@@ -3,17 +3,24 @@
 Each event but ``credit.balance_low`` is one immutable row of the provider's ledger; the warning has
 no id of its own. All belong to the balance that they speak of, which is known by the customer and
 the credit entitlement. Amounts are decimal strings in units of the credit, not money.
+
+A row stands in its stream by its own ``created_at``, whenever and however often it is sent.
 """
 
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
+from decimal import Context, Decimal, InvalidOperation
 from typing import Literal, get_args
 
 from msgspec import Struct, field
 
+from domain.ledger import Balance, Row, chain, gaps_of
 from domain.machine import START, Lifecycle
 from domain.payload import Customer, Metadata, Moment, Name
 
 Status = Literal["open"]
+
+IMMUTABLE = True
+"""Each event carries a row of its own that never changes, not a snapshot of the balance."""
 
 # fmt: off
 LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
@@ -30,9 +37,6 @@ LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
-IMMUTABLE = True
-"""A row of the ledger never changes: it is the same whenever it is sent."""
-
 # a number was seen where the string is documented
 Amount = Name | int | float
 
@@ -46,6 +50,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     created_at: Moment | None = None
     balance_before: Amount | None = None
     balance_after: Amount | None = None
+    overage_before: Amount | None = None
     overage_after: Amount | None = None
     metadata: Metadata | None = None
 
@@ -65,22 +70,16 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
         return Customer(self.customer_id)
 
 
-class Entry(Struct, frozen=True, array_like=True, gc=False):
-    """One row of the ledger: what it found and what it left."""
-
-    id: str
-    before: str | None
-    after: str
-    overage: str | None
-
-
 class State(Struct, frozen=True, array_like=True, gc=False):
     """The balance as the ledger leaves it.
 
-    Rows of one instant have no order of their own; they are chained, each to the one that left what
-    it found. ``gaps`` counts the rows that fit to none: where it is not 0, a row is missing.
-    ``updated_at`` is when the latest rows were made; ``latest`` are they, and ``opening`` and
-    ``earlier_gaps`` what was before them.
+    Attributes:
+        created_at: when the first row was made.
+        updated_at: when the latest rows were made.
+        gaps: how many rows do not find what the row before left; where it is not 0, one is missing.
+        latest: the rows of the latest instant. They have no order of their own and are chained.
+        opening: the balance before them; None where nothing is known of it.
+        earlier_gaps: the gaps before them.
     """
 
     id: str
@@ -91,60 +90,72 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     balance: str | None
     overage: str | None
     gaps: int
-    opening: str | None
+    opening: Balance | None
     earlier_gaps: int
-    latest: tuple[Entry, ...]
+    latest: tuple[Row, ...]
 
 
 def evolve(state: State | None, seen: Payload) -> State:
-    """The state after a ledger row; a warning and a row told twice leave the balance as it is."""
+    """The state after a ledger row; a warning and a repeated row leave the balance as it is."""
     key = (seen.id, seen.customer_id, seen.credit_entitlement_id)
     known = state or State(*key, seen.created_at, None, None, None, 0, None, 0, ())
-    after = _decimal(seen.balance_after)
-    entry_id = seen.entry_id or ""
-    if after is None or (entry_id and any(entry.id == entry_id for entry in known.latest)):
+    row = _row(seen)
+    if row is None:
         return known
-    later = known.updated_at is None or (seen.created_at or known.updated_at) > known.updated_at
-    opening = known.balance if later else known.opening
-    earlier = known.gaps if later else known.earlier_gaps
-    overage = _decimal(seen.overage_after)
-    row = Entry(entry_id, _decimal(seen.balance_before), after, overage)
-    latest = tuple(sorted((*(() if later else known.latest), row), key=lambda e: e.id))
-    balance, overage, gaps = _chained(opening, latest)
+    made = seen.created_at or known.updated_at
+    if made == known.updated_at:
+        opening, earlier, latest = known.opening, known.earlier_gaps, known.latest
+        if any(_same(row, other) for other in latest):
+            return known
+    else:
+        before = None if known.balance is None else Balance(known.balance, known.overage)
+        opening, earlier, latest = before, known.gaps, ()
+    rows = chain(opening, (*latest, row))
     return State(
         *key,
         created_at=known.created_at or seen.created_at,
-        updated_at=seen.created_at if later else known.updated_at,
-        balance=balance,
-        overage=overage or known.overage,
-        gaps=earlier + gaps,
+        updated_at=made,
+        balance=rows[-1].after.amount,
+        overage=_overage(opening, rows),
+        gaps=earlier + gaps_of(opening, rows),
         opening=opening,
         earlier_gaps=earlier,
-        latest=latest,
+        latest=tuple(rows),
     )
 
 
-def _chained(balance: str | None, entries: tuple[Entry, ...]) -> tuple[str | None, str | None, int]:
-    """Balance and overage after the rows of one instant, and how many fit to none before."""
-    left, gaps, overage = list(entries), 0, None
-    while left:
-        fits = next((e for e in left if e.before == balance), None)
-        if fits is None:
-            # the chain begins, or begins anew: with the row that no other of these leads to
-            gaps += balance is not None
-            led_to = {e.after for e in left}
-            fits = next((e for e in left if e.before not in led_to), left[0])
-        left.remove(fits)
-        balance, overage = fits.after, fits.overage
-    return balance, overage, gaps
+def _row(seen: Payload) -> Row | None:
+    """The ledger row of a payload; None for a warning and for a row without a readable balance."""
+    after = _decimal(seen.balance_after)
+    if after is None:
+        return None
+    found = Balance(_decimal(seen.balance_before), _decimal(seen.overage_before))
+    return Row(seen.entry_id or "", found, Balance(after, _decimal(seen.overage_after)))
+
+
+def _same(row: Row, other: Row) -> bool:
+    """Whether both are the same row; without an id, rows of the same amounts are."""
+    return row.id == other.id and (row.id != "" or row == other)
+
+
+def _overage(opening: Balance | None, rows: Sequence[Row]) -> str | None:
+    """The overage that the latest row with one left."""
+    left = [opening.overage if opening else None, *(row.after.overage for row in rows)]
+    return next((overage for overage in reversed(left) if overage is not None), None)
+
+
+# enough for every digit of a readable amount
+_EXACT = Context(prec=240)
 
 
 def _decimal(amount: str | float | None) -> str | None:
-    """One spelling for equal amounts, as ``12.5``; None for what is no number."""
+    """One spelling for equal amounts, as ``12.5`` and ``0``; None for what is no number."""
     if amount is None:
         return None
     try:
         number = Decimal(str(amount))
     except InvalidOperation:
         return None
-    return f"{number.normalize():f}" if number.is_finite() and abs(number.adjusted()) < 40 else None  # noqa: PLR2004
+    if not number.is_finite() or abs(number.adjusted()) >= 40:  # noqa: PLR2004
+        return None
+    return f"{number.normalize(_EXACT):f}" if number else "0"

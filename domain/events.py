@@ -44,6 +44,10 @@ of the body. All signed or in the body, so that arrival cannot change it."""
 _NO_KEY: Key = (datetime.min.replace(tzinfo=UTC), 0, datetime.min.replace(tzinfo=UTC), "", b"")
 
 
+# sent_at has whole seconds, and is of another clock
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+
 class Event(Struct, frozen=True, gc=False):
     """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds.
 
@@ -64,7 +68,8 @@ class Entry(Struct, frozen=True, gc=False):
 
     Attributes:
         type: the provider's type, by its name of today; empty where the body names none.
-        occurred_at: the body's ``timestamp``; ``sent_at`` where that cannot be read.
+        occurred_at: the body's ``timestamp``, of a ledger row its own time; ``sent_at`` where
+            that cannot be read.
         aggregate, id: the stream that the entry belongs to; None where it belongs to none.
         payload: the aggregate's payload, present where there is a stream.
         status: the snapshot's status in our spelling; None where the snapshot has none.
@@ -241,6 +246,8 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
     if status is not None and status not in aggregate.lifecycle.known:
         # grants come capitalised on the wire, disputes with a prefix
         status = status.lower().removeprefix(aggregate.status_prefix)
+    if aggregate.immutable:
+        at = moment_of(event, aggregate, at, payload)
     return Entry(
         event,
         kind,
@@ -255,6 +262,21 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
         f"{aggregate.category}-{identity}",
         (at, rank, event.sent_at, event.webhook_id, event.body_sha256),
     )
+
+
+def moment_of(
+    event: Event,
+    aggregate: Aggregate,
+    at: datetime,
+    payload: Any,  # noqa: ANN401 - of the aggregate's type
+) -> datetime:
+    """When it happened that an event stamped ``at`` tells of.
+
+    A row that never changes stands by its own ``created_at``, however late it is sent and however
+    often; but nothing is sent before it is made.
+    """
+    made = payload.created_at if aggregate.immutable else None
+    return at if made is None or made - event.sent_at > _CLOCKS_DIFFER else made
 
 
 def snapshot(body: bytes) -> dict[str, Raw]:

@@ -29,6 +29,12 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(max_length=200)]
 """An identifier. A longer one would not fit into an index, so it counts as unreadable."""
 
+Email = Annotated[str, Meta(max_length=320)]
+"""An address. None may be longer, and a longer one would not fit into an index."""
+
+Words = Annotated[str, Meta(max_length=10_000)]
+"""What a person wrote, as a name: no identifier, and never indexed as a whole."""
+
 Count = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """How many of something; every float and every column holds it."""
 
@@ -48,8 +54,8 @@ class Customer(Struct, frozen=True, gc=False, omit_defaults=True):
     """The customer as embedded in a payload (``CustomerLimitedDetails`` in the provider's SDK)."""
 
     customer_id: Name
-    email: Name | None = None
-    name: Name | None = None
+    email: Email | None = None
+    name: Words | None = None
 
 
 class Payload(Protocol):

@@ -1,10 +1,13 @@
 """What a subscription is worth in a month, and what each step of it did to that.
 
-A month is a twelfth of a year, which has 365 days and 52 weeks. An amount counts while the
-subscription is ``active`` or ``past_due``: both are still to be paid for.
+A month is a twelfth of a year of 365 days, and a week seven of these days. An amount recurs while
+the subscription is ``active`` or ``past_due``: both are still to be paid for. While a subscription
+is on trial nothing is paid, and a mandate that is charged on demand promises nothing: both are
+counted beside what recurs.
 """
 
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -12,33 +15,63 @@ from domain import subscription
 from domain.machine import START
 from domain.steps import Step
 
-Kind = Literal["new", "expansion", "contraction", "churned", "reactivated"]
-"""What a step did; stored in read models and answered by the API."""
+Kind = Literal[
+    "new", "known", "expansion", "contraction", "churned", "reactivated", "switched_to",
+    "switched_from", "trial_began", "trial_ended", "on_demand_began", "on_demand_ended",
+]  # fmt: skip
+"""What a step did; stored in read models.
+
+``known`` came before the book began. ``switched_from`` left its currency, and ``switched_to``
+entered another.
+"""
 
 COUNTED = ("active", "past_due")
 
-_A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
+# payments in a year: so many in so many years
+_A_YEAR = {"day": (365, 1), "week": (365, 7), "month": (12, 1), "year": (1, 1)}
+
+_A_DAY = timedelta(days=1)
 
 
 class Movement(Struct, frozen=True):
-    """The monthly amount before and after a step, in minor units of ``currency``."""
+    """What moved at a moment; ``amount`` a month, signed, in minor units of ``currency``."""
 
+    at: datetime
     kind: Kind
     currency: str | None
-    before: int
-    after: int
+    amount: int
 
 
-def movement(step: Step) -> Movement | None:
-    """What a step did to recurring revenue; None where it moved nothing."""
+class _Worth(Struct, frozen=True):
+    """What a subscription counts for: as what, in which currency, and how much a month."""
+
+    counts: Literal["recurring", "trial", "on_demand"]
+    currency: str | None
+    amount: int
+
+
+def movements(step: Step) -> tuple[Movement, ...]:
+    """What a step moved, and what its snapshot moved later where it was rendered later.
+
+    A subscription that changes its currency leaves one and enters another, so that the movements in
+    each currency add up to what there is in it.
+    """
+    shown, payload = step.shown, step.entry.payload
     counted, counts = step.before in COUNTED, step.after in COUNTED
-    state = step.state
-    if not (counted or counts) or not isinstance(state, subscription.State):
-        return None
-    before = monthly(step.prior) if counted and step.prior is not None else 0
-    after = monthly(state) if counts else 0
-    kind = _kind(step, before, after, counted=counted, counts=counts)
-    return Movement(kind, state.currency, before, after) if kind else None
+    if shown is None and (not (counted or counts) or (counted and counts and _is_as_before(step))):
+        return ()
+    if not isinstance(payload, subscription.Payload):
+        return ()
+    at = step.at
+    older = step.prior is None and (
+        step.verdict == "inferred"
+        or (payload.created_at is not None and at - payload.created_at > _A_DAY)
+    )
+    found = _moved(at, step.before, step.after, step.prior, step.state, known=older)
+    if shown is not None:
+        known = older and step.after not in COUNTED
+        found += _moved(shown.at, shown.before, shown.after, shown.prior, shown.state, known=known)
+    return found
 
 
 def monthly(state: subscription.State) -> int:
@@ -47,17 +80,91 @@ def monthly(state: subscription.State) -> int:
     amount, count = state.recurring_pre_tax_amount, state.payment_frequency_count
     if amount is None or not count or interval not in _A_YEAR:
         return 0
+    payments, years = _A_YEAR[interval]
     # a half goes to the even neighbour, as round() would; in integers, since every event asks
-    whole, rest = divmod(amount * _A_YEAR[interval], 12 * count)
-    return whole + (2 * rest > 12 * count or (2 * rest == 12 * count and whole % 2))
+    months = 12 * count * years
+    whole, rest = divmod(amount * payments, months)
+    return whole + (2 * rest > months or (2 * rest == months and whole % 2))
 
 
-def _kind(step: Step, before: int, after: int, *, counted: bool, counts: bool) -> Kind | None:
-    if not counts:
-        return "churned"
-    if not counted:
-        began = step.before in {subscription.LIFECYCLE.initial, START}
-        return "new" if began else "reactivated"
-    if before == after:
+def is_on_trial(state: subscription.State) -> bool:
+    """Whether the current billing period is the trial.
+
+    It is where it is the first period, and ends when the trial does. A day is left for clocks and
+    for the hours in which the provider bills.
+    """
+    began, ends, days = state.created_at, state.next_billing_date, state.trial_period_days
+    if not days or began is None or ends is None:
+        return False
+    billed = state.previous_billing_date
+    first = billed is None or billed - began <= _A_DAY
+    return first and (ends - began) / _A_DAY <= days + 1
+
+
+def _is_as_before(step: Step) -> bool:
+    """Whether a step can have moved nothing, as seen at once: so it is with nearly all."""
+    prior, state = step.prior, step.state
+    return (
+        isinstance(prior, subscription.State)
+        and not (prior.trial_period_days or state.trial_period_days)
+        and prior.recurring_pre_tax_amount == state.recurring_pre_tax_amount
+        and prior.currency == state.currency
+        and prior.payment_frequency_interval == state.payment_frequency_interval
+        and prior.payment_frequency_count == state.payment_frequency_count
+        and prior.on_demand == state.on_demand
+    )
+
+
+def _moved(  # noqa: PLR0913 - both sides of a step
+    at: datetime,
+    before: str,
+    after: str,
+    prior: Any,  # noqa: ANN401 - of the aggregate's type
+    state: Any,  # noqa: ANN401
+    *,
+    known: bool,
+) -> tuple[Movement, ...]:
+    old, new = _worth(before, prior), _worth(after, state)
+    if old == new:
+        return ()
+    if old is None or new is None or old.counts != new.counts:
+        lost = _lost(at, old) if old else ()
+        return lost + (_gained(at, new, _entering(before, prior, known=known)) if new else ())
+    if new.counts != "recurring":
+        return _lost(at, old) + _gained(at, new, "new")
+    if old.currency != new.currency:
+        return (
+            Movement(at, "switched_from", old.currency, -old.amount),
+            Movement(at, "switched_to", new.currency, new.amount),
+        )
+    kind: Kind = "expansion" if new.amount > old.amount else "contraction"
+    return (Movement(at, kind, new.currency, new.amount - old.amount),)
+
+
+def _worth(status: str, state: Any) -> _Worth | None:  # noqa: ANN401 - of the aggregate's type
+    if status not in COUNTED or not isinstance(state, subscription.State):
         return None
-    return "expansion" if after > before else "contraction"
+    amount = monthly(state)
+    if state.on_demand:
+        return _Worth("on_demand", state.currency, amount)
+    return _Worth("trial" if is_on_trial(state) else "recurring", state.currency, amount)
+
+
+def _lost(at: datetime, old: _Worth) -> tuple[Movement, ...]:
+    kinds: dict[str, Kind] = {"trial": "trial_ended", "on_demand": "on_demand_ended"}
+    return (Movement(at, kinds.get(old.counts, "churned"), old.currency, -old.amount),)
+
+
+def _gained(at: datetime, new: _Worth, entering: Kind) -> tuple[Movement, ...]:
+    kinds: dict[str, Kind] = {"trial": "trial_began", "on_demand": "on_demand_began"}
+    return (Movement(at, kinds.get(new.counts, entering), new.currency, new.amount),)
+
+
+def _entering(before: str, prior: Any, *, known: bool) -> Kind:  # noqa: ANN401
+    """How a subscription comes to recur: for the first time or again."""
+    if known:
+        return "known"
+    if before in {subscription.LIFECYCLE.initial, START}:
+        return "new"
+    recurred = isinstance(prior, subscription.State) and not (prior.on_demand or is_on_trial(prior))
+    return "reactivated" if recurred else "new"

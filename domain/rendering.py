@@ -20,6 +20,9 @@ TOLERANCE = timedelta(seconds=5)
 SECOND = timedelta(seconds=1)
 """``sent_at`` is cut to whole seconds."""
 
+_NO_EVIDENCE = frozenset({"status", "customer"})
+"""The lifecycle judges a status, and a customer changes without the resource."""
+
 DESCRIBING = ("updated", "plan_changed", "update_payment_method")
 """The events that may change any field of a resource, and back again."""
 
@@ -102,8 +105,8 @@ def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     if not (pins(before) and pins(after)):
         return False
     for name in entry.payload.__struct_fields__:
-        if name == "status":
-            continue  # the lifecycle judges it
+        if name in _NO_EVIDENCE:
+            continue
         shown, earlier = getattr(entry.payload, name), getattr(before.payload, name)
         if shown is not None and earlier is not None and shown != earlier:
             later = getattr(after.payload, name)

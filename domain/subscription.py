@@ -63,6 +63,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     payment_frequency_interval: Name | None = None
     payment_frequency_count: Count | None = None
     payment_id: Name | None = None
+    on_demand: bool | None = None
     metadata: Metadata | None = None
 
     @property
@@ -76,7 +77,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
     ``next_billing_date`` is the end of the current billing period, ``previous_billing_date`` its
     start. ``payment_id`` is the payment of the latest renewal: only ``subscription.renewed``
-    carries one.
+    carries one. ``on_demand`` is a mandate that is charged at will, and not each period.
     """
 
     id: str
@@ -96,6 +97,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     payment_frequency_interval: str | None
     payment_frequency_count: int | None
     payment_id: str | None
+    on_demand: bool
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -123,7 +125,8 @@ def evolve(state: State | None, seen: Payload) -> State:
         interval or known.payment_frequency_interval,
         known.payment_frequency_count if count is None else count,
         seen.payment_id or known.payment_id,
+        known.on_demand if seen.on_demand is None else seen.on_demand,
     )
 
 
-_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 10)
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 10, False)

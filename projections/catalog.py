@@ -14,6 +14,7 @@ from projections.payments import PAYMENTS
 from projections.payouts import PAYOUTS
 from projections.projection import Projection
 from projections.refunds import REFUNDS
+from projections.search_terms import SEARCH_TERMS
 from projections.subscriptions import SUBSCRIPTIONS
 
 STREAMS: tuple[Projection[Any], ...] = (
@@ -30,7 +31,7 @@ STREAMS: tuple[Projection[Any], ...] = (
 )
 """Those that show the streams of one aggregate."""
 
-PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS)
+PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS, SEARCH_TERMS)
 
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
 BY_CATEGORY = {p.aggregate.category: p for p in STREAMS if p.aggregate is not None}

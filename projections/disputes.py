@@ -5,19 +5,23 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.dispute import State
+from domain.dispute import AWAITING, State
 from domain.fold import Fold, encode
 from projections.projection import Projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended."""
+    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended.
+
+    ``opened_at`` is when it was opened last: the days for an answer count from then.
+    """
 
     dispute_id: str
     customer_id: str | None
     status: str
     status_since: datetime
     created_at: datetime
+    opened_at: datetime
     payment_id: str | None
     dispute_stage: str | None
     amount: int | None
@@ -25,6 +29,12 @@ class Row(Struct, frozen=True, gc=False):
     position: int
     snapshot_position: int
     memo: bytes
+
+
+def opened_at(folded: Fold[State]) -> datetime:
+    """When a dispute was opened: the last time, where it awaits an answer again."""
+    again = folded.status == AWAITING and folded.since > folded.occurred_at
+    return folded.since if again else folded.state.created_at or folded.occurred_at
 
 
 def row(folded: Fold[State]) -> Row:
@@ -36,6 +46,7 @@ def row(folded: Fold[State]) -> Row:
         status=folded.status,
         status_since=folded.since,
         created_at=state.created_at or folded.occurred_at,
+        opened_at=opened_at(folded),
         payment_id=state.payment_id,
         dispute_stage=state.dispute_stage,
         amount=state.amount,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.events import Entry
 from domain.fold import Fold
-from domain.recurring import movement
+from domain.recurring import movements
 from domain.steps import Step
 from projections.projection import Projection
 
@@ -18,8 +18,10 @@ class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
     ``customer_id`` is whom the event names or, where it names nobody, whom its stream belongs to.
-    ``moved`` says what a subscription's event did to recurring revenue; ``mrr_from`` and
-    ``mrr_to``, in minor units of ``currency`` a month, are None where it did nothing.
+    ``movements`` says what a subscription's event did to recurring revenue, and the columns after
+    it when each movement was, in which currency, and the amount of a month in minor units of that;
+    all are None where nothing moved. They are columns of the event, and no rows of their own, so
+    that a row that is written again leaves none behind.
     ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
     the event; ``undecided`` says that the snapshot can be read in two ways. ``unread`` names the
     fields that could not be read; None where all could.
@@ -38,10 +40,10 @@ class Row(Struct, frozen=True, gc=False):
     revision: bool = False
     undecided: bool = False
     shown_at: datetime | None = None
-    moved: str | None = None
-    currency: str | None = None
-    mrr_from: int | None = None
-    mrr_to: int | None = None
+    movements: list[str] | None = None
+    movement_times: list[datetime] | None = None
+    movement_currencies: list[str | None] | None = None
+    movement_amounts: list[int] | None = None
     unread: list[str] | None = None
 
 
@@ -78,11 +80,15 @@ def row(done: Placed | Entry) -> Row:
         step.undecided, step.shown.at if step.shown else None,
         unread=list(entry.unread) if entry.unread else None,
     )  # fmt: skip
-    moved = movement(step)
-    if moved is None:
+    moved = movements(step)
+    if not moved:
         return took
     return replace(
-        took, moved=moved.kind, currency=moved.currency, mrr_from=moved.before, mrr_to=moved.after
+        took,
+        movements=[one.kind for one in moved],
+        movement_times=[one.at for one in moved],
+        movement_currencies=[one.currency for one in moved],
+        movement_amounts=[one.amount for one in moved],
     )
 
 

@@ -28,6 +28,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     Attributes:
         name: names its table, its directory in ``sql/read`` and its resource in the API.
         key: the column that, with the book, identifies a row.
+        further: the columns that are needed for that beside ``key``, if any are.
         columns: the row's type.
         row: makes the row of one folded thing.
         filters: the columns that the API offers as filters.
@@ -39,9 +40,15 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     key: str
     columns: type[Struct]
     row: Callable[[T], Any]
+    further: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("created_at", "status_since")
     aggregate: Aggregate | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """All columns that, with the book, identify a row."""
+        return (self.key, *self.further)
 
     @property
     def view(self) -> str:

@@ -20,16 +20,17 @@ from service.answering import (
 from service.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.auth import scoped
 from service.changes import CHANGE_ROUTES
+from service.clocks import past
 from service.csv_answers import CsvAnswers
 from service.disputes import list_due_disputes
 from service.metrics import METRIC_ROUTES
 from service.parameter_kinds import CLOCKS, FIELDS
 from service.parameters import place
-from service.past import past
 from service.projection_reads import list_parked, list_projections
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
 from service.search import search
+from service.segments import Undivided
 
 
 @get(
@@ -37,7 +38,8 @@ from service.search import search
     operation_id="get_customer_access",
     summary="Is this customer entitled, until when, because of what",
     description="Ask on every login. A customer of whom nothing is recorded is not entitled. With"
-    " `as_of` and `known_at`: was this customer entitled then, and what did we know.",
+    " `as_of` and `known_at`: was this customer entitled then, and what did we know. An answer's"
+    " `at` as `as_of` and its `position` as `known_at` give that answer again.",
     tags=["customers"],
     opt=taking(*CLOCKS, FIELDS),
 )
@@ -46,7 +48,7 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     book, now = request.user.book, datetime.now(UTC)
     policy = request.app.state.policies.get(book, Policy())
     async with quickly(request) as (conn, given):
-        moments = past(given["as_of"], given["known_at"], now)
+        moments = await past(conn, book, given, now)
         if not moments:
             told = await access_reads.access(conn, book, customer_id, now, policy)
         else:
@@ -77,7 +79,7 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
             kinds=given["kind"],
             since=given["occurred_at_gte"],
             until=given["occurred_at_lte"],
-            order=cursors.order(given["cursor"], given["sort"], asked.TIMELINE_SORTS, int),
+            order=cursors.order(given, asked.TIMELINE_SORTS, int, request.scope["path"]),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])
@@ -103,7 +105,7 @@ async def list_events(request: Asking) -> EventPage:
             given["after"],
             since=given["recorded_at_gte"],
             until=given["recorded_at_lte"],
-            order=cursors.order(given["cursor"], given["sort"], asked.EVENT_SORTS, int),
+            order=cursors.order(given, asked.EVENT_SORTS, int, request.scope["path"]),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])
@@ -184,7 +186,7 @@ ROUTER = Router(
     ],
     response_class=Answer,
     guards=[scoped],
-    middleware=[CsvAnswers()],
+    middleware=[Undivided(), CsvAnswers()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

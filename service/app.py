@@ -41,6 +41,7 @@ from service.problems import (
 from service.reader import Reader
 from service.refusals import Refusals
 from service.request_ids import RequestIds
+from service.segments import Divided
 from service.settings import Book, Settings, SettingsError
 from service.tips import Tips
 from service.traces import traced
@@ -158,7 +159,7 @@ def build(
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    door = Webhooks(RequestIds(gate), doors, settings.max_body_bytes, refusals)
+    door = Webhooks(RequestIds(Divided(gate)), doors, settings.max_body_bytes, refusals)
     return traced(door)
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from domain.catalog import BY_CATEGORY
 from domain.events import ATTENTION
 from projections.projection import Projection
+from projections.search_terms import folded
 from service.parameter_kinds import (
+    BOM,
     PAGE,
     between,
     choice,
@@ -41,6 +43,7 @@ EVENTS = (
     *between("recorded_at", "was recorded"),
     sort(*EVENT_SORTS),
     *PAGE,
+    BOM,
 )
 
 TIMELINE = (
@@ -48,6 +51,7 @@ TIMELINE = (
     *between("occurred_at", "happened"),
     sort(*TIMELINE_SORTS),
     *PAGE,
+    BOM,
 )
 
 
@@ -68,10 +72,15 @@ def resources(projection: Projection[Any]) -> tuple[QueryParameter, ...]:
         *between("created_at", "was created"),
         sort(*sorts(projection)),
         *PAGE,
+        BOM,
     )
 
 
 def _filter(projection: Projection[Any], name: str) -> QueryParameter:
     if name == "status" and projection.aggregate:
         return choice(name, "Only those in this status.", projection.aggregate.lifecycle.statuses)
+    if name == "email":
+        return text(
+            name, "Only those who have or had this address, in any case of its letters.", folded
+        )
     return text(name, f"Only those whose `{name}` is exactly this.")

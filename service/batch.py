@@ -15,13 +15,17 @@ from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.customer import see
+from domain.customer import Values, see
 from domain.events import Entry, Event, read
 from domain.fold import Fold, decode, extend, extends, fold
+from domain.payload import Customer as Seen
 from projections.catalog import BY_CATEGORY
 from projections.customers import CUSTOMERS, recall
 from projections.events import EVENTS, Placed, owner_of, placed
 from projections.projection import Projection
+from projections.search_terms import SEARCH_TERMS
+from projections.search_terms import Row as Term
+from projections.search_terms import rows as terms_of
 from service import sql
 from service.copying import Column, columns
 from service.postgres import Connection
@@ -40,6 +44,7 @@ class Batch(Struct):
         earlier: of each stream that is to be folded anew, the entries before the batch.
         folds: the fold of each stream that has one: before the batch or, when that is done, after.
         customers: those whom the batch names, as they are known after it.
+        terms: what they are found by and were not before.
         steps: the steps that are new or have changed, or whose customer has.
         rows: what there is to write, encoded.
     """
@@ -51,6 +56,7 @@ class Batch(Struct):
     earlier: dict[str, list[Entry]]
     folds: dict[str, Fold[Any]]
     customers: dict[str, Customer]
+    terms: list[Term]
     steps: list[Placed] = field(default_factory=list)
     rows: list[tuple[Projection[Any], dict[str, Column]]] = field(default_factory=list)
 
@@ -87,8 +93,8 @@ async def begin(
     for stream in again:
         unwritten = before.streams.get(stream, []) if before else []
         earlier[stream] = earlier.get(stream, []) + unwritten
-    customers = await customers_of(conn, target, entries, before.customers if before else {})
-    return Batch(first, last, unplaced, streams, earlier, folds, customers)
+    named = await customers_of(conn, target, entries, before.customers if before else {})
+    return Batch(first, last, unplaced, streams, earlier, folds, *named)
 
 
 async def fold_on(target: Target, batch: Batch) -> None:
@@ -110,6 +116,7 @@ async def fold_on(target: Target, batch: Batch) -> None:
     for category, of_category in folds.items():
         await _encode(target, batch, BY_CATEGORY[category], of_category)
     await _encode(target, batch, CUSTOMERS, [*batch.customers.values()])
+    await _encode(target, batch, SEARCH_TERMS, batch.terms)
 
 
 async def _encode(
@@ -191,19 +198,34 @@ async def _folds(
 
 async def customers_of(
     conn: Connection, target: Target, entries: Iterable[Entry], unwritten: Mapping[str, Customer]
-) -> dict[str, Customer]:
-    """The customers whom entries name, as they are known after them."""
-    if CUSTOMERS.name not in target.tables:
-        return {}
+) -> tuple[dict[str, Customer], list[Term]]:
+    """The customers whom entries name, as they are known after them, and new terms of theirs."""
+    if not {CUSTOMERS.name, SEARCH_TERMS.name} & target.tables.keys():
+        return {}, []
     named = [(entry.customer, entry) for entry in entries if entry.customer]
     ids = {customer.customer_id for customer, _ in named}
     known = {one: unwritten[one] for one in ids if one in unwritten}
-    if asked := [*(ids - known.keys())]:
+    asked = [*(ids - known.keys())]
+    if asked and CUSTOMERS.name in target.tables:
         found = await _stored(conn, target, CUSTOMERS, asked)
         known |= {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
+    terms: dict[Term, None] = {}
     for customer, entry in named:
+        if _tells_more(customer, known.get(customer.customer_id)):
+            terms |= dict.fromkeys(terms_of(customer))
         see(known, customer, entry.key, entry.event.position)
-    return known
+    return known, [*terms]
+
+
+def _tells_more(customer: Seen, known: Customer | None) -> bool:
+    """Whether a payload may tell an address or a name that no event before it told."""
+    return known is None or not (
+        _told(customer.email, known.email_values) and _told(customer.name, known.name_values)
+    )
+
+
+def _told(text: str | None, values: Values) -> bool:
+    return not text or any(value.text == text for value in values)
 
 
 async def _stored(

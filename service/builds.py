@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg.sql import Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
@@ -39,7 +39,8 @@ def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
     Each has a name from here: of two that are made at once PostgreSQL may choose the same, and
     refuse the second.
     """
-    name, key = sql.relation(table), Identifier(projection.key)
+    name = sql.relation(table)
+    key = SQL(", ").join(map(Identifier, projection.identity))
     folder = f"read/{projection.name}"
     return [
         sql.fill("read/primary_key", table=name, key=key),

@@ -19,24 +19,29 @@ from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.customer import gather, see
-from domain.events import Entry, Event, Key, read, read_at_once
+from domain.events import Entry, Event, Key, moment_of, read, read_at_once
 from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
+from domain.payload import Customer as Seen
 from domain.payload import Payload
 from domain.steps import Step
 from projections.catalog import BY_CATEGORY, BY_NAME
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS, placed
+from projections.search_terms import SEARCH_TERMS
+from projections.search_terms import rows as terms_of
 from service import copying, spill, sql
 from service.failures import described
 from service.postgres import connected
 from service.scan import scan
 
 _CUSTOMERS = "customers"
+_SEEN = "seen"
 _ROWS = 2_000
 
-_CUSTOMER_ENCODER = msgspec.msgpack.Encoder()
+_ENCODER = msgspec.msgpack.Encoder()
 _CUSTOMER_DECODER = msgspec.msgpack.Decoder(list[Customer])
+_SEEN_DECODER = msgspec.msgpack.Decoder(list[Seen])
 
 Rows = dict[str, list[bytes]]
 
@@ -105,11 +110,13 @@ class _Sorted:
             defaultdict(list) for _ in range(self.part.partitions)
         ]
         self._customers: dict[str, Customer] | None = {} if CUSTOMERS.name in plan.tables else None
+        self._seen: set[Seen] | None = set() if SEARCH_TERMS.name in plan.tables else None
 
     def add(self, event: Event) -> None:
         quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
-            aggregate, kind, rank, at, payload = quick
+            aggregate, kind, rank, stamped, payload = quick
+            at = moment_of(event, aggregate, stamped, payload)
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload, ())
             return
@@ -134,16 +141,23 @@ class _Sorted:
         customer = payload.who
         if customer is not None and self._customers is not None:
             see(self._customers, customer, key, event.position)
+        if customer is not None and self._seen is not None:
+            self._seen.add(customer)
 
     def leave(self) -> None:
         """Leave all of it on disk."""
         customers: dict[int, list[Customer]] = defaultdict(list)
         for customer in (self._customers or {}).values():
             customers[spill.partition_of(customer.id, self.part.partitions)].append(customer)
+        seen: dict[int, list[Seen]] = defaultdict(list)
+        for one in self._seen or ():
+            seen[spill.partition_of(one.customer_id, self.part.partitions)].append(one)
         for number, by_category in enumerate(self._packed):
             frames = {category: pack(some) for category, some in by_category.items()}
             if number in customers:
-                frames[_CUSTOMERS] = _CUSTOMER_ENCODER.encode(customers[number])
+                frames[_CUSTOMERS] = _ENCODER.encode(customers[number])
+            if number in seen:
+                frames[_SEEN] = _ENCODER.encode(seen[number])
             if frames:
                 spill.append(self._directory, number, frames)
 
@@ -153,16 +167,21 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
     directory = plan.directory / book
     streams: dict[str, list[Entry]] = defaultdict(list)
     customers: dict[str, Customer] = {}
+    seen: set[Seen] = set()
     for kind, content in spill.frames(directory, number):
         if kind == _CUSTOMERS:
             for one in _CUSTOMER_DECODER.decode(content):
                 gather(customers, one)
+            continue
+        if kind == _SEEN:
+            seen.update(_SEEN_DECODER.decode(content))
             continue
         for entry in unpack(AGGREGATES[kind], content):
             streams[entry.stream or ""].append(entry)
     rows = _Rows(plan, book)
     parked = [one for stream in streams.items() for one in _fold_stream(rows, *stream)]
     rows.add(CUSTOMERS.name, customers.values())
+    rows.add(SEARCH_TERMS.name, {term for one in seen for term in terms_of(one)})
     with connected(plan.url) as conn:
         _copy(conn, plan, rows.rows)
     spill.remove(directory, number)

@@ -14,7 +14,7 @@ from domain.catalog import BY_CATEGORY
 from service import change_reads, reads
 from service.answering import Asking, CallerAgain, asking, taking, thinned_page
 from service.change_reads import Changes
-from service.parameter_kinds import FIELDS, LIMIT, choices, position
+from service.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.parameters import after_place
 from service.postgres import UNAVAILABLE, Pool
 from service.tips import Tips
@@ -34,7 +34,11 @@ _KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY
     " a late event, which may change what earlier ones meant, is a change at its own position.",
     tags=["changes"],
     opt=taking(
-        position("after", "A position, or the `next` of the page before."), LIMIT, _KIND, FIELDS
+        position("after", "A position, or the `next` of the page before."),
+        LIMIT,
+        _KIND,
+        FIELDS,
+        BOM,
     ),
 )
 async def list_changes(request: Asking) -> Changes:

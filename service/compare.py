@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from msgspec import Struct, field
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 
 from projections.projection import Projection
 from service import sql
@@ -46,7 +46,7 @@ async def compare(
         "read/differences",
         live=sql.relation(live),
         fresh=sql.relation(fresh),
-        key=Identifier(projection.key),
+        key=SQL(", ").join(map(Identifier, projection.identity)),
     )
     found = Difference(projection.name)
     async with conn.cursor(name="differences") as cursor:

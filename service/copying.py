@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from operator import call
 from types import NoneType, UnionType
-from typing import Any, LiteralString, get_origin, get_type_hints
+from typing import Any, LiteralString, get_type_hints
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
@@ -60,11 +60,6 @@ def boolean(value: bool) -> bytes:  # noqa: FBT001 - as a column is
     return _TRUE if value else _FALSE
 
 
-def text_array(values: Sequence[str]) -> bytes:
-    """A ``text[]`` of one dimension."""
-    return bytea(elements(_TEXT_OID, map(text, values), len(values)))
-
-
 def elements(oid: int, encoded: Iterable[bytes], count: int) -> bytes:
     """The content of an array of one dimension, from its elements as columns are encoded."""
     if not count:
@@ -85,14 +80,32 @@ class Type(Struct, frozen=True):
     nullable: bool = False
 
 
-_TEXT_OID = 25
+_TEXT = Type("text", 25, text)
+_INT8 = Type("bigint", 20, int8)
+_TIMESTAMPTZ = Type("timestamptz", 1184, timestamptz)
+
+
+def array_of(kind: Type) -> Callable[[Sequence[Any]], bytes]:
+    """What encodes an array of one dimension; its elements may be None."""
+    oid, encode = kind.oid, kind.encode
+
+    def array(values: Sequence[Any]) -> bytes:
+        encoded = [NULL if value is None else encode(value) for value in values]
+        return bytea(elements(oid, encoded, len(encoded)))
+
+    return array
+
+
 _TYPES: dict[Any, Type] = {
-    str: Type("text", _TEXT_OID, text),
+    str: _TEXT,
     bytes: Type("bytea", 17, bytea),
-    int: Type("bigint", 20, int8),
+    int: _INT8,
     bool: Type("boolean", 16, boolean),
-    datetime: Type("timestamptz", 1184, timestamptz),
-    list: Type("text[]", 1009, text_array),
+    datetime: _TIMESTAMPTZ,
+    list[str]: Type("text[]", 1009, array_of(_TEXT)),
+    list[str | None]: Type("text[]", 1009, array_of(_TEXT)),
+    list[int]: Type("bigint[]", 1016, array_of(_INT8)),
+    list[datetime]: Type("timestamptz[]", 1185, array_of(_TIMESTAMPTZ)),
 }
 
 
@@ -107,7 +120,7 @@ def _type(hint: Any) -> Type:  # noqa: ANN401 - a type, or a form of one
     nullable = isinstance(hint, UnionType)
     if nullable:
         (hint,) = (part for part in hint.__args__ if part is not NoneType)
-    return replace(_TYPES[get_origin(hint) or hint], nullable=nullable)
+    return replace(_TYPES[hint], nullable=nullable)
 
 
 class _Texts(dict[str | None, bytes]):
@@ -172,16 +185,23 @@ def columns(rows: Sequence[Struct]) -> dict[str, Column]:
 @cache
 def _sent(columns: type[Struct]) -> list[tuple[int, Callable[[Any], bytes]]]:
     return [
-        (_TEXT_OID, lambda values: NULL if values is None else text(_literal(values)))
-        if kind.encode is text_array
+        (_TEXT.oid, lambda values: NULL if values is None else text(_literal(values)))
+        if kind.sql.endswith("[]")
         else (kind.oid, _null_or(kind))
         for kind in types_of(columns)
     ]
 
 
-def _literal(values: Sequence[str]) -> str:
-    quoted = (v.replace("\\", "\\\\").replace('"', '\\"') for v in values)
-    return "{" + ",".join(f'"{v}"' for v in quoted) + "}"
+def _literal(values: Sequence[Any]) -> str:
+    """An array as text: the literal that PostgreSQL reads back, whatever its elements are."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:  # noqa: ANN401 - of whatever type the array has
+    if value is None:
+        return "NULL"
+    quoted = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
 
 
 class _ColumnDumper(Dumper):

@@ -7,7 +7,6 @@ is cut off: what was read never looks complete.
 """
 
 import csv
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, get_args
@@ -26,13 +25,13 @@ from domain.dispute import State as Dispute
 from projections.catalog import STREAMS
 from service.answers import IndexedEvent
 from service.change_reads import Change
+from service.csv_cells import cell
 from service.dispute_reads import DueDispute
 from service.documents import BESIDE
 from service.metric_answers import METRICS
 from service.search import Hit
 
 _LONGEST_PAGE = "100"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Document = dict[str, Any]
 
@@ -98,6 +97,8 @@ class CsvAnswers(ASGIMiddleware):
         # `fields` thins the rows, as it does the JSON
         chosen = ",".join(asked.query_params.getall("fields", []))
         lines = _lines(chosen.split(",") if chosen else columns, first, pages)
+        if asked.query_params.get("bom") == "true":
+            lines = _marked(lines)
         name = asked.scope["path"].rstrip("/").rpartition("/")[2]
         headers = {
             "cache-control": "private, no-cache",
@@ -176,6 +177,13 @@ async def _lines(columns: Sequence[str], first: Document, pages: _Pages) -> Asyn
         page = read
 
 
+async def _marked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Behind a byte order mark, without which Excel takes UTF-8 for the platform's encoding."""
+    yield "\ufeff"
+    async for line in lines:
+        yield line
+
+
 def _at(row: Document, path: str) -> object:
     value: Any = row
     for name in path.split("."):
@@ -187,24 +195,3 @@ def _written(rows: Iterable[Sequence[object]]) -> str:
     written = StringIO()
     csv.writer(written).writerows(rows)
     return written.getvalue()
-
-
-def cell(value: object) -> object:
-    """A value as a cell: null is empty, what has parts is JSON.
-
-    A text that a spreadsheet would run as a formula gets an apostrophe before it.
-    """
-    match value:
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
-        case bool() | dict() | list():
-            return _json(value)
-    return value
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except OverflowError:
-        # an integer of more than 64 bits, which only the standard library writes
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

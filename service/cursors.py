@@ -1,30 +1,41 @@
-"""The order of a page, and cursors: where a page ended. Opaque, stable while rows are added."""
+"""The order of a page, and cursors: where a page ended. Opaque, stable while rows are added.
+
+A cursor belongs to its list and its filters: with others it would begin somewhere, and what lies
+before that would be missed without a word. So it carries a digest of them, and is refused where
+they are not the same.
+"""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 from psycopg.sql import SQL, Composable, Placeholder
 
-from service.parameters import wrong
+from service.parameters import invalid, wrong
+
+_SHOWING = {"cursor", "sort", "limit", "fields", "bom", "min_position", "stale"}
+"""The parameters that choose no rows; the order stands in the cursor by itself."""
 
 K = TypeVar("K", str, int)
 
 
 class Cursor(Struct, Generic[K], frozen=True, array_like=True):
-    """The last row of a page: its order, and the row's place in it."""
+    """The last row of a page: its list, its order, and the row's place in it."""
 
+    of: bytes
     sort: str
     at: datetime
     key: K
 
 
 class Order(Struct, Generic[K], frozen=True):
-    """How a list is sorted, and after which row its page begins."""
+    """How a list is sorted, and after which row its page begins; ``of`` is the list's digest."""
 
+    of: bytes
     sort: str
     after: Cursor[K] | None
 
@@ -62,22 +73,45 @@ class Order(Struct, Generic[K], frozen=True):
 
     def following(self, at: datetime, key: K) -> str:
         """The cursor of the page after the row at this place, as callers get it."""
-        packed = msgspec.msgpack.encode(Cursor(self.sort, at, key))
+        packed = msgspec.msgpack.encode(Cursor(self.of, self.sort, at, key))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def order(cursor: str | None, sort: str | None, sorts: Sequence[str], kind: type[K]) -> Order[K]:
+def order(given: Mapping[str, Any], sorts: Sequence[str], kind: type[K], path: str) -> Order[K]:
     """The order that is asked for, the first of ``sorts`` by itself; a cursor keeps to its page's.
 
+    Args:
+        given: the parameters of the question, ``cursor`` and ``sort`` among them.
+        sorts: the orders of the list.
+        kind: of the keys of its rows.
+        path: under which the list is asked for.
+
     Raises:
-        Problem: ``invalid-parameter`` for a cursor that is not ours, or of another order.
+        Problem: ``invalid-parameter`` for a cursor that is not ours, or of another list, of other
+            filters or of another order.
     """
+    of, cursor, sort = _digest(path, given), given.get("cursor"), given.get("sort")
     if cursor is None:
-        return Order(sort or sorts[0], None)
+        return Order(of, sort or sorts[0], None)
     after = _read(cursor, kind)
+    if after.of != of:
+        reason = "cursor: of another list, or of other filters. Ask with those of its page again."
+        raise invalid(reason, "cursor", cursor, ("cursor of a page of this list, so filtered",))
     if after.sort not in ((sort,) if sort else sorts):
-        raise wrong("cursor", cursor, f"cursor of a page that is sorted by {sort or sorts[0]}")
-    return Order(after.sort, after)
+        reason = f"cursor: of a page that is sorted by {after.sort}, and not by {sort or sorts[0]}."
+        raise invalid(reason, "cursor", cursor, (f"sort={after.sort}",))
+    return Order(of, after.sort, after)
+
+
+def _digest(path: str, given: Mapping[str, Any]) -> bytes:
+    """What tells a list and its filters from others."""
+    filters = {
+        name: value
+        for name, value in given.items()
+        if name not in _SHOWING and value not in (None, ())
+    }
+    said = msgspec.json.encode([path.rstrip("/"), sorted(filters.items())])
+    return blake2b(said, digest_size=6).digest()
 
 
 def _read(given: str, kind: type[K]) -> Cursor[K]:

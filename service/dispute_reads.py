@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Raw, Struct
-from psycopg.sql import Identifier
 
 from domain.events import snapshot
 from projections.customers import CUSTOMERS
@@ -14,9 +13,10 @@ from projections.payments import PAYMENTS
 from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.change_reads import link
+from service.cursors import Order
 from service.postgres import Connection
-from service.problems import Problem
 from service.reads import checkpoint_of, of
+from service.relations import refund_status, refund_statuses
 
 
 class Payer(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Disputed(Struct, frozen=True):
 class DueDispute(Struct, frozen=True):
     """A dispute; ``amount`` in minor units of ``currency``.
 
-    ``respond_by`` is when it was opened and the days that the book's configuration gives: the
+    ``respond_by`` is when it was opened last and the days that the book's configuration gives: the
     provider tells no deadline. ``payment`` and ``customer`` are null where nothing told of them.
     """
 
@@ -89,7 +89,7 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
     response_days: int,
     now: datetime,
     limit: int,
-    cursor: str | None,
+    order: Order[str],
 ) -> DueDisputes:
     """A page of the disputes of one status, the longest open first.
 
@@ -100,35 +100,29 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         response_days: how long after its opening a dispute may be answered.
         now: tells what is overdue.
         limit: how many.
-        cursor: where the page before ended.
-
-    Raises:
-        Problem: ``invalid-parameter`` for a cursor that is not ours.
+        order: after which of them the page begins.
     """
     views = {p.name: sql.relation(p.view) for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
-    if cursor is not None and not await _known(conn, book, cursor):
-        raise Problem(
-            "invalid-parameter", f"cursor: {cursor!r} is not one that a page of ours gave."
-        )
-    params = of(book) | dict(filters) | {"after": cursor, "limit": limit + 1}
+    after = order.after.key if order.after else None
+    params = of(book) | dict(filters) | {"after": after, "limit": limit + 1}
     rows = await (await conn.execute(sql.fill("read/due_disputes", **views), params)).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [row for row in rows if row["dispute_id"] is not None]
     more, found = len(found) > limit, found[:limit]
     subscribed = await _subscribed(conn, book, found)
+    refunded = await refund_statuses(
+        conn, book, [o["payment_id"] for o in found if o["payment_id"]]
+    )
+    for row in found:
+        row["refund_status"] = refund_status(row["refund_status"], refunded.get(row["payment_id"]))
     allowed = timedelta(days=response_days)
+    last = found[-1] if more else None
+    following = order.following(last["created_at"], last["dispute_id"]) if last else None
     return DueDisputes(
-        data=[_dispute(row, subscribed, row["created_at"] + allowed, now) for row in found],
-        next_cursor=found[-1]["dispute_id"] if more else None,
+        data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in found],
+        next_cursor=following,
         position=str(checkpoint),
     )
-
-
-async def _known(conn: Connection, book: str, dispute_id: str) -> bool:
-    view, key = sql.relation(DISPUTES.view), Identifier(DISPUTES.key)
-    statement = sql.fill("read/statuses", view=view, key=key)
-    found = await conn.execute(statement, {"book": book, "ids": [dispute_id]})
-    return await found.fetchone() is not None
 
 
 async def _subscribed(

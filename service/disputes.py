@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from litestar import get
 
 from domain.dispute import AWAITING, LIFECYCLE
-from service import dispute_reads
+from service import cursors, dispute_reads
 from service.answering import Asking, asking, taking, thinned_page
 from service.dispute_reads import DueDisputes
-from service.parameter_kinds import PAGE, between, choice, minor, text
+from service.parameter_kinds import BOM, PAGE, between, choice, minor, text
 from service.settings import RESPONSE_DAYS
 
 
@@ -17,8 +17,9 @@ from service.settings import RESPONSE_DAYS
     operation_id="list_due_disputes",
     summary="Disputes that await an answer, the most urgent first",
     description="By itself those that are `opened`: nobody has answered them yet. `respond_by` is"
-    " the dispute's `created_at` and the book's `dispute_response_days`; the provider tells no"
-    " deadline. With the payment, who made it, and what was bought.",
+    " the dispute's `created_at`, or the moment when it was opened again, and the book's"
+    " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
+    " what was bought.",
     tags=["disputes"],
     opt=taking(
         choice("status", "Only those in this status.", LIFECYCLE.statuses, AWAITING),
@@ -28,6 +29,7 @@ from service.settings import RESPONSE_DAYS
         minor("amount_lte", "Only those of this amount or less."),
         *between("created_at", "was opened"),
         *PAGE,
+        BOM,
     ),
 )
 async def list_due_disputes(request: Asking) -> DueDisputes:
@@ -37,7 +39,8 @@ async def list_due_disputes(request: Asking) -> DueDisputes:
         page = await dispute_reads.due(
             conn, book, given,
             response_days=response_days(request), now=datetime.now(UTC),
-            limit=given["limit"], cursor=given["cursor"],
+            limit=given["limit"],
+            order=cursors.order(given, ("created_at",), str, request.scope["path"]),
         )  # fmt: skip
     return thinned_page(page, given["fields"])
 

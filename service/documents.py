@@ -15,7 +15,7 @@ from domain.dispute import AWAITING
 from domain.dispute import State as Dispute
 from domain.fold import Fold, decode
 from projections.customers import CUSTOMERS, recall
-from projections.disputes import DISPUTES
+from projections.disputes import DISPUTES, opened_at
 from projections.projection import Projection
 from service.answers import shown
 
@@ -98,7 +98,7 @@ def _is_null(value: Raw | None) -> bool:
 def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
     if folded.status != AWAITING:
         return None
-    return (folded.state.created_at or folded.occurred_at) + timedelta(days=response_days)
+    return opened_at(folded) + timedelta(days=response_days)
 
 
 def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:

@@ -20,7 +20,11 @@ class Series(Struct, Generic[R], frozen=True):
 
 
 class Mrr(Struct, frozen=True):
-    """``mrr`` is the one of the period before and the five movements, which are signed."""
+    """``mrr`` is the one of the period before and the six movements, which are signed.
+
+    ``trial`` and ``on_demand`` are not in it: what the trials and the mandates on demand of the
+    period's end would come to in a month.
+    """
 
     period: datetime
     currency: str | None
@@ -30,10 +34,16 @@ class Mrr(Struct, frozen=True):
     contraction: int
     churned: int
     reactivated: int
+    known: int
+    trial: int
+    on_demand: int
 
 
 class Subscriptions(Struct, frozen=True):
-    """``active`` is the one before, and ``new`` and ``reactivated``, less ``churned``."""
+    """``active`` is the one before and the four that came, less ``churned``.
+
+    ``switched`` is signed; ``trial`` and ``on_demand`` are not in ``active``.
+    """
 
     period: datetime
     currency: str | None
@@ -41,6 +51,10 @@ class Subscriptions(Struct, frozen=True):
     new: int
     churned: int
     reactivated: int
+    known: int
+    switched: int
+    trial: int
+    on_demand: int
 
 
 class Churn(Struct, frozen=True):

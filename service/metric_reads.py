@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from domain.recurring import Kind
 from projections.catalog import BY_NAME
 from service import sql
 from service.metric_answers import Churn, Disputes, Mrr, Refunds, Revenue, Subscriptions
@@ -16,27 +17,38 @@ from service.postgres import Connection
 R = TypeVar("R", Revenue, Refunds, Disputes)
 
 
-class _Moved(Struct):
-    """What one kind of movement did in one period."""
+class _Total(Struct, frozen=True):
+    """How many, and what they come to in a month."""
 
     count: int = 0
     amount: int = 0
 
 
-class _Month(Struct, frozen=True):
-    """What there was when a period began, and what moved in it, by kind."""
+_Moved = Mapping[Kind, _Total]
+
+
+class _Standing(Struct, frozen=True):
+    """What there is at a moment: what recurs, and beside it the trials and mandates on demand."""
+
+    recurring: _Total = _Total()
+    trial: _Total = _Total()
+    on_demand: _Total = _Total()
+
+
+class _Period(Struct, frozen=True):
+    """What there is when a period begins and when it ends, and what moved in between, by kind."""
 
     period: datetime
     currency: str | None
-    mrr: int
-    active: int
-    moved: Mapping[str, _Moved]
+    begin: _Standing
+    end: _Standing
+    moved: _Moved
 
-    def amount(self, *kinds: str) -> int:
-        return sum(self.moved[kind].amount for kind in kinds if kind in self.moved)
+    def amount(self, *kinds: Kind) -> int:
+        return _sum(self.moved, kinds).amount
 
-    def count(self, *kinds: str) -> int:
-        return sum(self.moved[kind].count for kind in kinds if kind in self.moved)
+    def count(self, *kinds: Kind) -> int:
+        return _sum(self.moved, kinds).count
 
 
 async def mrr(conn: Connection, book: str, span: Span) -> list[Mrr]:
@@ -45,14 +57,17 @@ async def mrr(conn: Connection, book: str, span: Span) -> list[Mrr]:
         Mrr(
             period=one.period,
             currency=one.currency,
-            mrr=one.mrr + one.amount(*one.moved),
+            mrr=one.end.recurring.amount,
             new=one.amount("new"),
-            expansion=one.amount("expansion"),
-            contraction=one.amount("contraction"),
+            expansion=one.amount("expansion", "switched_to"),
+            contraction=one.amount("contraction", "switched_from"),
             churned=one.amount("churned"),
             reactivated=one.amount("reactivated"),
+            known=one.amount("known"),
+            trial=one.end.trial.amount,
+            on_demand=one.end.on_demand.amount,
         )
-        for one in await _movements(conn, book, span)
+        for one in await _periods(conn, book, span)
     ]
 
 
@@ -62,12 +77,16 @@ async def subscriptions(conn: Connection, book: str, span: Span) -> list[Subscri
         Subscriptions(
             period=one.period,
             currency=one.currency,
-            active=one.active + _net(one),
+            active=one.end.recurring.count,
             new=one.count("new"),
             churned=one.count("churned"),
             reactivated=one.count("reactivated"),
+            known=one.count("known"),
+            switched=one.count("switched_to") - one.count("switched_from"),
+            trial=one.end.trial.count,
+            on_demand=one.end.on_demand.count,
         )
-        for one in await _movements(conn, book, span)
+        for one in await _periods(conn, book, span)
     ]
 
 
@@ -77,14 +96,14 @@ async def churn(conn: Connection, book: str, span: Span) -> list[Churn]:
         Churn(
             period=one.period,
             currency=one.currency,
-            subscriptions_at_start=one.active,
+            subscriptions_at_start=one.begin.recurring.count,
             churned=one.count("churned"),
-            churn_rate=_rate(one.count("churned"), one.active),
-            mrr_at_start=one.mrr,
+            churn_rate=_rate(one.count("churned"), one.begin.recurring.count),
+            mrr_at_start=one.begin.recurring.amount,
             churned_mrr=-one.amount("churned"),
-            mrr_churn_rate=_rate(-one.amount("churned"), one.mrr),
+            mrr_churn_rate=_rate(-one.amount("churned"), one.begin.recurring.amount),
         )
-        for one in await _movements(conn, book, span)
+        for one in await _periods(conn, book, span)
     ]
 
 
@@ -103,31 +122,50 @@ async def disputes(conn: Connection, book: str, span: Span) -> list[Disputes]:
     return _filled(await _rows(conn, "metrics/disputes", "disputes", book, span), span, Disputes)
 
 
-async def _movements(conn: Connection, book: str, span: Span) -> list[_Month]:
+async def _periods(conn: Connection, book: str, span: Span) -> list[_Period]:
     rows = await _rows(conn, "metrics/movements", "events", book, span)
-    moved: dict[str | None, dict[datetime | None, dict[str, _Moved]]] = {}
+    moved: dict[str | None, dict[datetime | None, dict[Kind, _Total]]] = {}
     for row in rows:
         of_currency = moved.setdefault(row["currency"], defaultdict(dict))
-        of_currency[row["period"]][row["kind"]] = _Moved(row["count"], row["amount"])
+        of_currency[row["period"]][row["kind"]] = _Total(row["count"], row["amount"])
     found = [one for currency in moved for one in _running(currency, moved[currency], span)]
     return sorted(found, key=_place)
 
 
 def _running(
-    currency: str | None, moved: Mapping[datetime | None, Mapping[str, _Moved]], span: Span
-) -> Iterator[_Month]:
-    mrr = active = 0
+    currency: str | None, by_period: Mapping[datetime | None, _Moved], span: Span
+) -> Iterator[_Period]:
     # what has no period comes before all
-    for period in (None, *span.periods):
-        one = _Month(period or span.periods[0], currency, mrr, active, moved.get(period, {}))
-        if period is not None:
-            yield one
-        mrr += one.amount(*one.moved)
-        active += _net(one)
+    begin = _after(_Standing(), by_period.get(None, {}))
+    for period in span.periods:
+        moved = by_period.get(period, {})
+        end = _after(begin, moved)
+        yield _Period(period, currency, begin, end, moved)
+        begin = end
 
 
-def _net(one: _Month) -> int:
-    return one.count("new", "reactivated") - one.count("churned")
+def _after(begin: _Standing, moved: _Moved) -> _Standing:
+    changed = _sum(moved, ("expansion", "contraction")).amount
+    came: tuple[Kind, ...] = ("new", "known", "reactivated", "switched_to")
+    recurring = _change(begin.recurring, moved, came, ("churned", "switched_from"))
+    return _Standing(
+        recurring=_Total(recurring.count, recurring.amount + changed),
+        trial=_change(begin.trial, moved, ("trial_began",), ("trial_ended",)),
+        on_demand=_change(begin.on_demand, moved, ("on_demand_began",), ("on_demand_ended",)),
+    )
+
+
+def _change(begin: _Total, moved: _Moved, came: tuple[Kind, ...], went: tuple[Kind, ...]) -> _Total:
+    gained, lost = _sum(moved, came), _sum(moved, went)
+    # the amount of what went is negative
+    return _Total(
+        begin.count + gained.count - lost.count, begin.amount + gained.amount + lost.amount
+    )
+
+
+def _sum(moved: _Moved, kinds: Iterable[Kind]) -> _Total:
+    found = [moved[kind] for kind in kinds if kind in moved]
+    return _Total(sum(one.count for one in found), sum(one.amount for one in found))
 
 
 async def _rows(
@@ -152,7 +190,7 @@ def _filled(rows: Iterable[Mapping[str, Any]], span: Span, kind: type[R]) -> lis
     return sorted(found, key=_place)
 
 
-def _place(row: _Month | Revenue | Refunds | Disputes) -> tuple[datetime, str]:
+def _place(row: _Period | Revenue | Refunds | Disputes) -> tuple[datetime, str]:
     return row.period, row.currency or ""
 
 

@@ -17,7 +17,7 @@ from service.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.parameter_kinds import FIELDS, between, choice
+from service.parameter_kinds import BOM, FIELDS, between, choice
 from service.periods import Interval, Span, span
 from service.postgres import Connection
 
@@ -30,6 +30,12 @@ _PERIODS = (
     " twelve weeks or months. What is known changes them afterwards too: they are asked anew."
 )
 _HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
+_BESIDE = (
+    " Trials and mandates on demand are not in it but in `trial` and `on_demand`. A subscription is"
+    " on trial while its current billing period is the trial: `trial_period_days` is more than 0,"
+    " `previous_billing_date` at most a day after `created_at`, and `next_billing_date` at most"
+    " `trial_period_days` and a day after it. One with `on_demand: true` is charged at will."
+)
 
 
 def _route(name: str, summary: str, means: str) -> dict[str, Any]:
@@ -43,6 +49,7 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
             choice("interval", "How long a period is.", get_args(Interval), "month"),
             *between("created_at", "happened"),
             FIELDS,
+            BOM,
         ),
     }
 
@@ -62,9 +69,11 @@ async def _series(
     "mrr",
     "Monthly recurring revenue, and what moved it",
     "MRR is the sum, over the subscriptions that are active or past_due when the period ends, of"
-    " `recurring_pre_tax_amount` scaled from its payment frequency to a twelfth of a year; `new` is"
-    " what activations from pending added, `expansion` and `contraction` what changed amounts did,"
-    " `churned` what left those statuses, `reactivated` what came back to them." + _HOLD,
+    " `recurring_pre_tax_amount` scaled from its payment frequency to a twelfth of a year of 365"
+    " days. `new` is what first activations added, and trials when they became paid; `known` what"
+    " was older than the book when its first event came; `expansion` and `contraction` what changed"
+    " amounts and currencies did; `churned` what left those statuses; `reactivated` what came back"
+    " to them." + _HOLD + _BESIDE,
 ))  # fmt: skip
 async def get_mrr(request: Asking) -> Series[Mrr]:
     """Each movement at the time when it happened in the world."""
@@ -75,8 +84,10 @@ async def get_mrr(request: Asking) -> Series[Mrr]:
     "subscriptions",
     "How many subscriptions there are, and who came and went",
     "`active` counts those that are active or past_due when the period ends; `new` those that"
-    " became so from pending, `churned` those that ceased to be, `reactivated` those"
-    " that became so again." + _HOLD,
+    " became so for the first time, `known` those that were older than the book when their first"
+    " event came, `churned` those that ceased to be, `reactivated` those that became so again,"
+    " `switched` those that changed to this currency, less those that changed from it."
+    + _HOLD + _BESIDE,
 ))  # fmt: skip
 async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
     """A subscription that leaves and comes back in one period counts in both."""

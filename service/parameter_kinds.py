@@ -1,7 +1,7 @@
 """The kinds of parameters, and those that many questions share."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time
 
 from service.parameters import (
@@ -18,12 +18,21 @@ _MOST_MINOR = 2**53
 _FIELD = "[a-z][a-z0-9_]*"
 _TIME = "time with a zone, as 2026-03-14T10:00:00Z"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME_OR_DAY = f"{_TIME}, or day, as 2026-03-14"
+_POSITION = {"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_POSITION}}}$"}
 
 
-def text(name: str, description: str) -> QueryParameter:
-    """Any text but none."""
+def text(
+    name: str, description: str, means: Callable[[str], str] = lambda given: given
+) -> QueryParameter:
+    """Any text but none; ``means`` makes the value of it."""
     schema = {"type": "string", "minLength": 1}
-    return QueryParameter(name=name, description=description, schema=schema, read=_text)
+    return QueryParameter(
+        name=name,
+        description=description,
+        schema=schema,
+        read=lambda name, given: means(_text(name, given)),
+    )
 
 
 def choice(
@@ -63,12 +72,6 @@ def flag(name: str, description: str) -> QueryParameter:
     )
 
 
-def moment(name: str, description: str) -> QueryParameter:
-    """A time, in UTC."""
-    schema = {"type": "string", "format": "date-time"}
-    return QueryParameter(name=name, description=description, schema=schema, read=_moment)
-
-
 def minor(name: str, description: str) -> QueryParameter:
     """An amount in minor units of a currency."""
     return QueryParameter(
@@ -84,7 +87,7 @@ def position(name: str, description: str, default: int | None = 0) -> QueryParam
     return QueryParameter(
         name=name,
         description=description,
-        schema={"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_POSITION}}}$"},
+        schema=_POSITION,
         read=lambda name, given: after_place(given, name),
         default=default,
     )
@@ -148,16 +151,21 @@ def _names(name: str, given: str) -> list[str]:
 
 
 def _moment_or_day(name: str, given: str, of_day: time) -> datetime:
-    allowed = f"{_TIME}, or day, as 2026-03-14"
+    read = _moment_or_date(name, given)
+    return read if isinstance(read, datetime) else datetime.combine(read, of_day, UTC)
+
+
+def _moment_or_date(name: str, given: str, allowed: str = _TIME_OR_DAY) -> date:
+    """A time in UTC or a day: a ``datetime`` is a ``date`` too."""
     if not re.fullmatch(_DAY, given):
         return _moment(name, given, allowed)
     try:
-        return datetime.combine(date.fromisoformat(given), of_day, UTC)
+        return date.fromisoformat(given)
     except ValueError:
         raise wrong(name, given, allowed) from None
 
 
-def _moment(name: str, given: str, allowed: str = _TIME) -> datetime:
+def _moment(name: str, given: str, allowed: str) -> datetime:
     try:
         # a plus sign that was not escaped arrives as a space
         read = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
@@ -183,14 +191,42 @@ LIMIT = QueryParameter(
     read=_count,
     default=20,
 )
+BOM = flag(
+    "bom",
+    "With `Accept: text/csv`: `true` begins the table with a byte order mark, by which Excel"
+    " recognises UTF-8. JSON never has one, and is answered as without it.",
+)
 PAGE = (
     LIMIT,
-    text("cursor", "The `next_cursor` of the page before; none for the first. Opaque."),
+    text(
+        "cursor",
+        "The `next_cursor` of the page before; none for the first. Opaque. It belongs to its list"
+        " and filters, and is refused with others.",
+    ),
     FIELDS,
 )
+_AS_OF = [{"type": "string", "format": kind} for kind in ("date-time", "date")]
 CLOCKS = (
-    moment("as_of", "The world's time: only what had happened by then. As 2026-03-14T10:00:00Z."),
-    moment("known_at", "Our time: only what had been recorded by then."),
+    QueryParameter(
+        name="as_of",
+        description="The world's time: only what had happened by then. A time, as"
+        " 2026-03-14T10:00:00Z, or a day, as 2026-03-14: its end in UTC, of today now.",
+        schema={"anyOf": _AS_OF},
+        read=_moment_or_date,
+    ),
+    QueryParameter(
+        name="known_at",
+        description="Our time: only what had been recorded by then. A time or a day, as in `as_of`;"
+        " or the `position` of an answer, and then exactly what that answer rested on: at a given"
+        " time the answers may have been a little behind. Without `as_of` the moment asked about is"
+        " the time, or when the position was recorded.",
+        schema={"anyOf": [*_AS_OF, _POSITION]},
+        read=lambda name, given: (
+            after_place(given, name)
+            if given.isdecimal()
+            else _moment_or_date(name, given, f"{_TIME}, or day, as 2026-03-14, or position")
+        ),
+    ),
 )
 
 

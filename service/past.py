@@ -2,6 +2,9 @@
 
 ``as_of`` asks about the world: only what happened until then. ``known_at`` asks about us: only
 what was recorded until then. Together: what we knew then about how it was then.
+
+A time is not what an answer rested on: the answer reflected the events up to its position, and the
+projector may have been behind. ``until`` is that position, and exact.
 """
 
 from collections.abc import Iterable
@@ -14,17 +17,23 @@ from domain.events import Entry
 from domain.fold import Fold
 from domain.past import fold_until, steps_until
 from domain.steps import Step
-from service.parameters import invalid
 
 
 class Past(Struct, frozen=True):
-    """The moments of a question; None is now."""
+    """The moments of a question; None is now.
+
+    Attributes:
+        as_of: the moment in the world.
+        known_at: the moment of ours; beside ``until``, when that position was recorded.
+        until: the last position that was known, in place of a moment.
+    """
 
     as_of: datetime | None = None
     known_at: datetime | None = None
+    until: int | None = None
 
     def __bool__(self) -> bool:
-        return self.as_of is not None or self.known_at is not None
+        return (self.as_of, self.known_at, self.until) != (None, None, None)
 
     def moment(self, now: datetime) -> datetime:
         """The moment in the world that is asked about."""
@@ -45,21 +54,6 @@ class Past(Struct, frozen=True):
         return fold_until(known, self.as_of) if known else None
 
     def _known(self, entries: Iterable[Entry]) -> list[Entry]:
+        if self.until is not None:
+            return [e for e in entries if e.event.position <= self.until]
         return [e for e in entries if not self.known_at or e.event.recorded_at <= self.known_at]
-
-
-def past(as_of: datetime | None, known_at: datetime | None, now: datetime) -> Past:
-    """The question of both parameters.
-
-    Raises:
-        Problem: ``invalid-parameter`` for a moment in the future, or one that asks what we knew
-            of a time that was then to come.
-    """
-    for name, moment in (("as_of", as_of), ("known_at", known_at)):
-        if moment and moment > now:
-            reason = f"{name}: {moment} lies in the future."
-            raise invalid(reason, name, str(moment), ("now or earlier",))
-    if as_of and known_at and as_of > known_at:
-        reason = "as_of: lies after known_at; nothing was known then of what was still to come."
-        raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
-    return Past(as_of, known_at)

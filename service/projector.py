@@ -15,6 +15,7 @@ from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS
 from projections.events import EVENTS, placed
 from projections.projection import VERSION
+from projections.search_terms import SEARCH_TERMS
 from service import batch, sql
 from service.checkpoints import tables_of
 from service.failures import described
@@ -60,8 +61,9 @@ async def project_stream(conn: Connection, target: Target, stream: str, until: i
     folded, steps = fold(entries)
     await batch.write_rows(conn, target, EVENTS, placed(folded, steps))
     await batch.write_rows(conn, target, BY_CATEGORY[stream.partition("-")[0]], [folded])
-    customers = await batch.customers_of(conn, target, entries, {})
+    customers, terms = await batch.customers_of(conn, target, entries, {})
     await batch.write_rows(conn, target, CUSTOMERS, [*customers.values()])
+    await batch.write_rows(conn, target, SEARCH_TERMS, terms)
 
 
 async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:

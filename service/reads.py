@@ -1,12 +1,17 @@
 """The questions about resources: one, and a page of them, now and in the past."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Raw
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
 from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.customers import CUSTOMERS
+from projections.payments import PAYMENTS
 from projections.projection import VERSION, Projection
+from projections.search_terms import SEARCH_TERMS
 from service import documents, sql
 from service.answers import Page
 from service.cursors import Order
@@ -14,7 +19,7 @@ from service.documents import document
 from service.past import Past
 from service.problems import Problem
 from service.reader import Reading
-from service.relations import related
+from service.relations import refund_status, refund_statuses, related
 from service.streams import LIVE, Target, stream_entries
 
 _ENDS = {"_gte": SQL(">="), "_lte": SQL("<=")}
@@ -37,6 +42,7 @@ async def resource(
     if rows[0]["memo"] is None:
         raise Problem("not-found", f"No event in this book tells of {identity!r}.")
     told = document(projection, rows[0], response_days)
+    await _know_refunds(conn, book, projection, [told])
     told |= await related(conn, book, projection, identity)
     return {**told, "position": str(checkpoint)}
 
@@ -97,11 +103,27 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     checkpoint = checkpoint_of(rows)
     full = [row for row in rows if row["key"] is not None]
     more, full = len(full) > limit, full[:limit]
+    told = [document(projection, row, response_days) for row in full]
+    await _know_refunds(conn, book, projection, told)
     return Page(
-        data=[document(projection, row, response_days) for row in full],
+        data=told,
         next_cursor=order.following(full[-1]["sorted"], full[-1]["key"]) if more else None,
         position=str(checkpoint),
     )
+
+
+async def _know_refunds(
+    conn: Reading, book: str, projection: Projection[Any], told: Sequence[dict[str, Any]]
+) -> None:
+    """Give payments the refund status that the refunds in the book tell of."""
+    if projection is not PAYMENTS:
+        return
+    known = await refund_statuses(conn, book, [one[projection.key] for one in told])
+    for one in told:
+        seen, refunded = one.get("refund_status"), known.get(one[projection.key])
+        said = msgspec.json.decode(seen) if isinstance(seen, Raw) else None
+        if refunded and refund_status(said, refunded) != said:
+            one["refund_status"] = refunded
 
 
 def _category(projection: Projection[Any]) -> str:
@@ -144,6 +166,9 @@ def checkpoint_of(rows: list[dict[str, Any]]) -> int:
 
 
 def _holds(projection: Projection[Any], name: str) -> Composed:
+    if projection is CUSTOMERS and name == "email":
+        theirs = sql.fill("read/of_address", search_terms=sql.relation(SEARCH_TERMS.view))
+        return SQL("{} = any(array({}))").format(Identifier(projection.key), theirs)
     column, end = name[:-4], name[-4:]
     if end in _ENDS:
         return SQL("{} {} {}").format(Identifier(column), _ENDS[end], Placeholder(name))

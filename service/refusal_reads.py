@@ -13,7 +13,7 @@ from service.postgres import Connection
 from service.sql import text
 
 _SORT = "-at"
-_FIRST = Cursor(_SORT, datetime.max.replace(tzinfo=UTC), 0)
+_FIRST = Cursor(b"", _SORT, datetime.max.replace(tzinfo=UTC), 0)
 
 
 class RefusalCount(Struct, frozen=True):
@@ -60,7 +60,7 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     Raises:
         Problem: ``invalid-parameter`` for a cursor that no page gave.
     """
-    order = cursors.order(cursor, None, (_SORT,), int)
+    order = cursors.order({"cursor": cursor}, (_SORT,), int, "/v1/refusals")
     after = order.after or _FIRST
     params = {"book": book, "at": after.at, "last": after.key, "limit": limit + 1}
     rows = await (await conn.execute(text("refusals/page"), params)).fetchall()

@@ -1,6 +1,6 @@
 """What other streams say of a resource, whichever of them came first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.fold import Fold, decode
@@ -41,6 +41,23 @@ async def _of_subscription(conn: Reading, book: str, identity: str) -> dict[str,
         "paid_until": paid.paid_until if paid else None,
         "related": {PAYMENTS.name: [_payment(folded, identity) for folded in payments]},
     }
+
+
+async def refund_statuses(conn: Reading, book: str, ids: Sequence[str]) -> dict[str, str]:
+    """What the refunds in the book say of some payments: ``partial`` or ``full``, by payment.
+
+    No event tells that a payment was refunded, so its own snapshot may be older.
+    """
+    if not ids:
+        return {}
+    statement = sql.over("read/refund_statuses", payments=PAYMENTS.view, refunds=REFUNDS.view)
+    found = await conn.execute(statement, {"book": book, "ids": list(ids)})
+    return {row["payment_id"]: row["refund_status"] for row in await found.fetchall()}
+
+
+def refund_status(seen: str | None, refunded: str | None) -> str | None:
+    """The status that says more: that of a payment's snapshot, or that of its refunds."""
+    return refunded if refunded and seen in {None, "partial"} else seen
 
 
 async def _of_payment(conn: Reading, book: str, identity: str) -> dict[str, Any]:

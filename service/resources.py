@@ -12,9 +12,9 @@ from projections.projection import Projection
 from service import asked, cursors, event_reads, reads
 from service.answering import Asking, quickly, taking, thinned, thinned_page
 from service.answers import History, Page
+from service.clocks import past
 from service.disputes import response_days
 from service.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
-from service.past import past
 from service.problems import Problem
 from service.reader import Reading
 from service.resource_schemas import named
@@ -54,7 +54,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 request.user.book,
                 projection,
                 filters={name: given[name] for name in filters},
-                order=cursors.order(given["cursor"], given["sort"], sorts, str),
+                order=cursors.order(given, sorts, str, request.scope["path"]),
                 limit=given["limit"],
                 response_days=response_days(request),
             )
@@ -78,8 +78,8 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     async def get_resource(request: Asking) -> dict[str, Any]:
         identity = request.path_params[projection.key]
         async with quickly(request) as (conn, given):
-            moments = past(given.get("as_of"), given.get("known_at"), datetime.now(UTC))
             book, days = request.user.book, response_days(request)
+            moments = await past(conn, book, given, datetime.now(UTC))
             if moments:
                 target = await target_of(conn, book)
                 told = await reads.resource_past(
@@ -111,8 +111,8 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
                 conn,
                 target,
                 f"{category}-{request.path_params[projection.key]}",
-                past(given["as_of"], given["known_at"], datetime.now(UTC)),
-                order=cursors.order(given["cursor"], given["sort"], asked.HISTORY_SORTS, int),
+                await past(conn, request.user.book, given, datetime.now(UTC)),
+                order=cursors.order(given, asked.HISTORY_SORTS, int, request.scope["path"]),
                 limit=given["limit"],
             )
         return thinned_page(page, given["fields"])

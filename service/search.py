@@ -4,10 +4,11 @@ from litestar import get
 from msgspec import Struct
 
 from projections.catalog import PROJECTIONS
+from projections.search_terms import folded
 from service import sql
 from service.answering import Asking, asking, taking, thinned_page
 from service.change_reads import link
-from service.parameter_kinds import FIELDS, LIMIT
+from service.parameter_kinds import BOM, FIELDS, LIMIT
 from service.parameters import QueryParameter, wrong
 from service.postgres import Connection
 from service.reads import checkpoint_of, of
@@ -58,12 +59,13 @@ class Found(Struct, frozen=True):
 @get(
     "/search",
     operation_id="search",
-    summary="What an identifier or an e-mail address belongs to",
+    summary="What an identifier, an e-mail address or a name belongs to",
     description="`q` is the id of a customer, subscription, payment, refund, dispute, licence key,"
     " entitlement grant, payout or checkout, an invoice's, a licence key itself, or a webhook-id,"
-    " each as a whole; or an e-mail address or its beginning, in any case of its letters.",
+    " each as a whole; or, in any case of its letters, an e-mail address or its beginning, or the"
+    " beginning of any word of a name. Those that a customer had before find them too.",
     tags=["search"],
-    opt=taking(_Q, LIMIT, FIELDS),
+    opt=taking(_Q, LIMIT, FIELDS, BOM),
 )
 async def search(request: Asking) -> Found:
     """For whoever holds a ticket and one word of it."""
@@ -73,10 +75,10 @@ async def search(request: Asking) -> Found:
 
 
 async def find(conn: Connection, book: str, q: str, limit: int) -> Found:
-    """What carries the identifier ``q``, or an address that begins with it."""
+    """What carries the identifier ``q``, or an address or a word of a name that begins with it."""
     views = {projection.name: sql.relation(projection.view) for projection in PROJECTIONS}
     statement = sql.fill("read/search", **views)
-    params = of(book, q=q, limit=limit + 1)
+    params = of(book, q=q, term=folded(q), limit=limit + 1)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [

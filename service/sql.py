@@ -61,7 +61,7 @@ def upsert(projection: Projection[object], table: str) -> Composed:
     return fill(
         "read/upsert",
         table=relation(table),
-        key=comma.join([Identifier("book"), Identifier(projection.key)]),
+        key=comma.join(map(Identifier, ("book", *projection.identity))),
         columns=comma.join(map(Identifier, columns)),
         arrays=comma.join(
             SQL("{}::" + kind + "[]").format(Placeholder(name, PyFormat.BINARY))

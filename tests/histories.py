@@ -65,12 +65,15 @@ def histories(draw: st.DrawFn, identity: str = "sub_1", *, lossless: bool = True
             continue
         attempts = draw(st.integers(1, 2))
         dispatched = draw(st.sampled_from([0.0, 0.5, 2.0]))
+        named = draw(_named(identity))
         for _ in range(attempts):
             retried = draw(st.sampled_from([0.0, 5.0, 300.0, 1800.0, 18000.0]))
             delay = dispatched + retried
             rendered = {"creation": 0.0, "dispatch": dispatched, "attempt": delay}[mode]
+            if mode == "attempt":
+                named = draw(_named(identity))
             status = _status_at(world, number, fact.second + rendered)
-            content = body(fact.kind, status, at(fact.second), identity, draw(_named(identity)))
+            content = body(fact.kind, status, at(fact.second), identity, named)
             events.append(_event(content, f"msg_{identity}_{number}", at(fact.second + delay)))
     unique = {(e.webhook_id, e.body_sha256): e for e in events}
     arrived = draw(st.permutations(list(unique.values())))

@@ -1,7 +1,10 @@
 -- What moved in each period, by currency and kind; what moved before the first one has no period.
 select
-    case when occurred_at >= %(since)s then date_trunc(%(interval)s, occurred_at, 'UTC') end as period,
-    currency, moved as kind, count(*) as count, sum(mrr_to - mrr_from)::bigint as amount
-from {events}
-where book = %(book)s and moved is not null and occurred_at < %(until)s
+    case when m.at >= %(since)s then date_trunc(%(interval)s, m.at, 'UTC') end as period,
+    m.currency, m.kind, count(*) as count, sum(m.amount)::bigint as amount
+from {events} e
+cross join lateral unnest(
+    e.movements, e.movement_times, e.movement_currencies, e.movement_amounts
+) as m (kind, at, currency, amount)
+where e.book = %(book)s and e.movements is not null and m.at < %(until)s
 group by 1, 2, 3

@@ -5,6 +5,7 @@ select c.position as checkpoint, r.*, p.payment_id, p.status as payment_status, 
 from read.checkpoint c
 left join lateral (
     select d.book, d.dispute_id, d.status, d.dispute_stage, d.amount, d.currency, d.created_at,
+        coalesce(d.opened_at, d.created_at) as opened_at,
         d.position, d.payment_id as disputed, d.customer_id as named
     from {disputes} d
     where d.book = %(book)s and d.status = %(status)s
@@ -16,16 +17,16 @@ left join lateral (
         and (%(created_at_lte)s::timestamptz is null or d.created_at <= %(created_at_lte)s)
         and (
             %(after)s::text is null
-            or (d.created_at, d.dispute_id) > (
-                select created_at, dispute_id from {disputes}
+            or (coalesce(d.opened_at, d.created_at), d.dispute_id) > (
+                select coalesce(opened_at, created_at), dispute_id from {disputes}
                 where book = %(book)s and dispute_id = %(after)s
             )
         )
-    order by d.created_at, d.dispute_id
+    order by coalesce(d.opened_at, d.created_at), d.dispute_id
     limit %(limit)s
 ) r on true
 left join {payments} p on p.book = r.book and p.payment_id = r.disputed
 left join store.event e on e.book = p.book and e.position = p.snapshot_position
 left join {customers} k on k.book = r.book and k.customer_id = coalesce(r.named, p.customer_id)
 where c.book = %(book)s and c.version = %(version)s
-order by r.created_at, r.dispute_id
+order by r.opened_at, r.dispute_id

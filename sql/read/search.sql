@@ -1,4 +1,4 @@
--- What carries an identifier, or an address that begins so; each arm is a look into one index.
+-- What carries an identifier, or an address or a name that begins so; each arm looks into one index.
 select c.position as checkpoint, r.*
 from read.checkpoint c
 left join lateral (
@@ -67,13 +67,20 @@ left join lateral (
     union all
     -- the bounds are spelt out: like with a parameter would have no index in a prepared plan
     (
-        select 'customer', customer_id, customer_id,
-            case when lower(email) = lower(%(q)s) then 'email' else 'email_prefix' end,
-            concat_ws(' ', name, '<' || email || '>')
-        from {customers}
-        where book = %(book)s and email is not null
-            and lower(email) ~>=~ lower(%(q)s) and lower(email) ~<~ (lower(%(q)s) || chr(1114111))
-        order by lower(email) using ~<~
+        select 'customer', t.customer_id, t.customer_id,
+            case when t.field = 'name' then 'name' when t.term = %(term)s then 'email'
+                else 'email_prefix' end,
+            concat_ws(' ', k.name, '<' || k.email || '>')
+        from {search_terms} t
+        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
+        where t.book = %(book)s and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
+            -- once, though an address and several words may begin so
+            and not exists (
+                select from {search_terms} s
+                where s.book = t.book and s.customer_id = t.customer_id and s.term >= %(term)s
+                    and (s.term, s.field) < (t.term, t.field)
+            )
+        order by t.term, t.customer_id
         limit %(limit)s
     )
     limit %(limit)s

@@ -53,6 +53,28 @@ def test_what_a_customer_wrote_is_quoted_and_runs_nowhere(many: Doors) -> None:
     assert (row["refund_status"], row["subscription_ids"]) == ("", "[]")
 
 
+def test_a_negative_balance_is_a_number(many: Doors) -> None:
+    content = body(
+        "credit.deducted", None, at(1), "l_1", customer_id="cus_8", credit_entitlement_id="cde_1",
+        balance_before="0", balance_after="-12.5", created_at=at(1), transaction_type="deducted",
+    )  # fmt: skip
+    position = deliver(many, content).json()["position"]
+    many.service.await_position(many.live, int(position))
+    (row,) = rows(ask(many, "credits"))
+    assert row["balance"] == "-12.5"
+
+
+def test_excel_gets_its_byte_order_mark_where_it_is_asked_for(many: Doors) -> None:
+    for path in ("payments?limit=1", "metrics/revenue", "search?q=pay_1"):
+        join = "&" if "?" in path else "?"
+        plain, marked = ask(many, path), ask(many, f"{path}{join}bom=true")
+        assert marked.content == b"\xef\xbb\xbf" + plain.content
+        assert ask(many, f"{path}{join}bom=false").content == plain.content
+    as_json = many.get("payments?limit=1&bom=true")
+    assert as_json.content == many.get("payments?limit=1").content
+    assert ask(many, "payments?bom=yes").status_code == 400
+
+
 def test_filters_hold_and_a_limit_asks_for_one_page(many: Doors) -> None:
     assert len(rows(ask(many, "payments?status=succeeded&customer_id=cus_7"))) == MANY
     assert rows(ask(many, "payments?status=failed")) == []

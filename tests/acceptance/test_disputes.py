@@ -108,3 +108,22 @@ def test_what_is_wrong_is_named(disputed: Doors, query: str, said: str) -> None:
     answer = disputed.get(f"disputes/due?{query}")
     assert answer.status_code == 400
     assert said in answer.json()["detail"]
+
+
+# last, since it adds to what the others ask for
+def test_a_dispute_that_is_opened_again_may_be_answered_as_long_again(disputed: Doors) -> None:
+    day = 86_400
+    contents = [
+        body(f"dispute.{kind}", kind, at(n * day), "dp_6", created_at=at(0))
+        for kind, n in (("opened", 0), ("challenged", 2), ("won", 4), ("opened", 20))
+    ]
+    positions = [int(deliver(disputed, content).json()["position"]) for content in contents]
+    disputed.service.await_position(disputed.live, positions[-1])
+    deadline = (at(20 * day) + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    assert disputed.get("disputes/dp_6").json()["respond_by"] == deadline
+    page = disputed.get("disputes/due?limit=3").json()
+    assert [one["dispute_id"] for one in page["data"]] == ["dp_7", "dp_8", "dp_1"]
+    (last,) = disputed.get(f"disputes/due?cursor={page['next_cursor']}").json()["data"]
+    assert (last["dispute_id"], last["respond_by"]) == ("dp_6", deadline)
+    first = disputed.get(f"disputes/dp_6?as_of={at(day).isoformat().replace('+00:00', 'Z')}").json()
+    assert first["respond_by"] == (at(0) + timedelta(days=7)).isoformat().replace("+00:00", "Z")

@@ -17,10 +17,18 @@ def day(number: int) -> datetime:
     return BEGIN + timedelta(days=number)
 
 
-def subscription(kind: str, status: str, on: int, name: str, amount: int) -> bytes:
+def subscription(  # noqa: PLR0913, PLR0917 - what differs between them
+    kind: str,
+    status: str,
+    on: int,
+    name: str,
+    amount: int,
+    currency: str = "USD",
+    **more: Any,  # noqa: ANN401
+) -> bytes:
     return body(
         f"subscription.{kind}", status, day(on), name, recurring_pre_tax_amount=amount,
-        currency="USD", payment_frequency_interval="Month", payment_frequency_count=1,
+        currency=currency, payment_frequency_interval="Month", payment_frequency_count=1, **more,
     )  # fmt: skip
 
 
@@ -42,6 +50,39 @@ STORY = [
     subscription("plan_changed", "active", 62, "sub_b", 300),
     # it comes last, and happened before all of February
     subscription("active", "active", 20, "sub_c", 200),
+    # it changes its currency, and ends
+    subscription("active", "active", 1, "sub_d", 1000, "SEK", created_at=day(1)),
+    subscription("plan_changed", "active", 35, "sub_d", 1200, "NOK", created_at=day(1)),
+    subscription("cancelled", "cancelled", 62, "sub_d", 1200, "NOK", created_at=day(1)),
+    # it is on trial for two weeks
+    subscription(
+        "active",
+        "active",
+        20,
+        "sub_e",
+        900,
+        "GBP",
+        created_at=day(20),
+        trial_period_days=14,
+        previous_billing_date=day(20),
+        next_billing_date=day(34),
+    ),
+    subscription(
+        "renewed",
+        "active",
+        34,
+        "sub_e",
+        900,
+        "GBP",
+        created_at=day(20),
+        trial_period_days=14,
+        previous_billing_date=day(34),
+        next_billing_date=day(65),
+    ),
+    # it is charged at will
+    subscription("active", "active", 20, "sub_f", 100, "GBP", on_demand=True),
+    # it is older than the book
+    subscription("renewed", "active", 20, "sub_g", 300, "GBP", created_at=day(-90)),
     money("payment", "succeeded", 1, "pay_a", 1100),
     money("payment", "succeeded", 30, "pay_b", 900),
     money("payment", "failed", 30, "pay_c", 9000),
@@ -60,11 +101,11 @@ def story(doors: Doors) -> Doors:
     return doors
 
 
-def metric(doors: Doors, name: str, query: str) -> list[list[Any]]:
+def metric(doors: Doors, name: str, query: str, currency: str = "USD") -> list[list[Any]]:
     answer = doors.get(f"metrics/{name}?{query}")
     assert answer.status_code == 200, answer.text
-    of_usd = [row for row in answer.json()["data"] if row["currency"] == "USD"]
-    return [[row["period"][:10], *list(row.values())[2:]] for row in of_usd]
+    of_currency = [row for row in answer.json()["data"] if row["currency"] == currency]
+    return [[row["period"][:10], *list(row.values())[2:]] for row in of_currency]
 
 
 MONTHS = "created_at_gte=2026-01-15T00:00:00Z&created_at_lte=2026-03-10T00:00:00Z"
@@ -73,17 +114,17 @@ MONTHS = "created_at_gte=2026-01-15T00:00:00Z&created_at_lte=2026-03-10T00:00:00
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        # mrr, new, expansion, contraction, churned, reactivated
+        # mrr, new, expansion, contraction, churned, reactivated, known, trial, on_demand
         ("mrr", [
-            ["2026-01-01", 1700, 1700, 0, 0, 0, 0],
-            ["2026-02-01", 1700, 0, 500, 0, -500, 0],
-            ["2026-03-01", 2000, 0, 0, -200, 0, 500],
+            ["2026-01-01", 1700, 1700, 0, 0, 0, 0, 0, 0, 0],
+            ["2026-02-01", 1700, 0, 500, 0, -500, 0, 0, 0, 0],
+            ["2026-03-01", 2000, 0, 0, -200, 0, 500, 0, 0, 0],
         ]),
-        # active, new, churned, reactivated
+        # active, new, churned, reactivated, known, switched, trial, on_demand
         ("subscriptions", [
-            ["2026-01-01", 3, 3, 0, 0],
-            ["2026-02-01", 2, 0, 1, 0],
-            ["2026-03-01", 3, 0, 0, 1],
+            ["2026-01-01", 3, 3, 0, 0, 0, 0, 0, 0],
+            ["2026-02-01", 2, 0, 1, 0, 0, 0, 0, 0],
+            ["2026-03-01", 3, 0, 0, 1, 0, 0, 0, 0],
         ]),
         # at start, churned, rate, mrr at start, churned mrr, rate
         ("churn", [
@@ -107,9 +148,44 @@ def test_a_metric_by_month(story: Doors, name: str, rows: list[list[Any]]) -> No
     assert metric(story, name, f"interval=month&{MONTHS}") == rows
 
 
+def test_a_change_of_currency_leaves_nothing_behind(story: Doors) -> None:
+    assert metric(story, "mrr", MONTHS, "SEK") == [
+        ["2026-01-01", 1000, 1000, 0, 0, 0, 0, 0, 0, 0],
+        ["2026-02-01", 0, 0, 0, -1000, 0, 0, 0, 0, 0],
+        ["2026-03-01", 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert metric(story, "mrr", MONTHS, "NOK") == [
+        ["2026-01-01", 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ["2026-02-01", 1200, 0, 1200, 0, 0, 0, 0, 0, 0],
+        ["2026-03-01", 0, 0, 0, 0, -1200, 0, 0, 0, 0],
+    ]
+    # active, new, churned, reactivated, known, switched, trial, on_demand
+    assert metric(story, "subscriptions", MONTHS, "SEK")[1:] == [
+        ["2026-02-01", 0, 0, 0, 0, 0, -1, 0, 0],
+        ["2026-03-01", 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert metric(story, "subscriptions", MONTHS, "NOK")[1:] == [
+        ["2026-02-01", 1, 0, 0, 0, 0, 1, 0, 0],
+        ["2026-03-01", 0, 0, 1, 0, 0, 0, 0, 0],
+    ]
+
+
+def test_trials_and_mandates_on_demand_stand_beside_what_recurs(story: Doors) -> None:
+    assert metric(story, "mrr", MONTHS, "GBP") == [
+        ["2026-01-01", 300, 0, 0, 0, 0, 0, 300, 900, 100],
+        ["2026-02-01", 1200, 900, 0, 0, 0, 0, 0, 0, 100],
+        ["2026-03-01", 1200, 0, 0, 0, 0, 0, 0, 0, 100],
+    ]
+    assert metric(story, "subscriptions", MONTHS, "GBP") == [
+        ["2026-01-01", 1, 0, 0, 0, 1, 0, 1, 1],
+        ["2026-02-01", 2, 1, 0, 0, 0, 0, 0, 1],
+        ["2026-03-01", 2, 0, 0, 0, 0, 0, 0, 1],
+    ]
+
+
 def test_what_was_before_the_first_period_is_in_it(story: Doors) -> None:
     march = "created_at_gte=2026-03-01T00:00:00Z&created_at_lte=2026-03-31T00:00:00Z"
-    assert metric(story, "mrr", march) == [["2026-03-01", 2000, 0, 0, -200, 0, 500]]
+    assert metric(story, "mrr", march) == [["2026-03-01", 2000, 0, 0, -200, 0, 500, 0, 0, 0]]
     days = "created_at_gte=2026-03-01&created_at_lte=2026-03-31"
     assert metric(story, "mrr", days) == metric(story, "mrr", march)
 
@@ -124,7 +200,7 @@ def test_days_and_weeks_end_where_months_do(
     rows = metric(story, "mrr", f"interval={interval}&{MONTHS}")
     assert (rows[0][0], rows[-1][0], len(rows)) == (first, last, count)
     assert rows[-1][1] == 2000
-    assert sum(rows[-1][2:]) == rows[-1][1] - rows[-2][1]
+    assert sum(rows[-1][2:8]) == rows[-1][1] - rows[-2][1]
 
 
 def test_a_metric_by_itself_is_of_the_last_twelve_months(story: Doors) -> None:

@@ -87,6 +87,47 @@ def test_nobody_is_entitled_of_whom_nothing_is_recorded(doors: Doors) -> None:
     assert (answer["entitled"], answer["until"], answer["because"]) == (False, None, [])
 
 
+def test_a_cursor_belongs_to_its_list_and_filters(doors: Doors) -> None:
+    def cursor(path: str) -> str:
+        return str(doors.get(path).json()["next_cursor"])
+
+    place = cursor("subscriptions?limit=1&status=active")
+    assert doors.get(f"subscriptions?status=active&cursor={place}&limit=3").status_code == 200
+    for path in (
+        f"subscriptions?cursor={place}",
+        f"subscriptions?status=on_hold&cursor={place}",
+        f"payments?status=succeeded&cursor={place}",
+        f"events?cursor={cursor('customers/cus_1/timeline?limit=1&sort=occurred_at')}",
+        f"subscriptions/sub_0/history?cursor={cursor('customers/cus_1/timeline?limit=1')}",
+        f"customers/cus_1/timeline?kind=refund&cursor={cursor('customers/cus_1/timeline?limit=1')}",
+    ):
+        answer = doors.get(path).json()
+        assert (answer["type"], answer["parameter"]) == ("/problems/invalid-parameter", "cursor")
+        assert "of another list, or of other filters" in answer["detail"]
+    sorted_ = doors.get(f"subscriptions?status=active&cursor={place}&sort=created_at").json()
+    assert "sorted by -created_at, and not by created_at" in sorted_["detail"]
+
+
+def test_an_id_with_a_slash_can_be_asked_for(doors: Doors) -> None:
+    content = body("subscription.active", "active", at(3), "sub/1/history", "cus/1 %2F")
+    position = deliver(doors, content).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    (found,) = doors.get("search?q=sub/1/history").json()["data"]
+    assert found["link"] == "/v1/subscriptions/sub%2F1%2Fhistory"
+    for path in (found["link"], found["link"].replace("%2F", "%2f")):
+        one = doors.get(path.removeprefix("/v1/"))
+        assert one.json()["subscription_id"] == "sub/1/history"
+    (entry,) = doors.get("subscriptions/sub%2F1%2Fhistory/history").json()["data"]
+    assert entry["event_position"] == position
+    access = doors.get("customers/cus%2F1%20%252F/access").json()
+    assert (access["customer_id"], access["entitled"]) == ("cus/1 %2F", True)
+    assert len(doors.get("customers/cus%2F1%20%252F/timeline").json()["data"]) == 1
+    assert doors.get("subscriptions/sub/1").status_code == 404
+    for path in ("nothing/a%2Fb", "subscriptions%2Fsub_0", "subscriptions/%2F", "events/1%2Fbody"):
+        answer = doors.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found"), path
+
+
 @pytest.mark.parametrize(
     "path", ["subscriptions/sub_9", "customers/c9", "events/999", "events/x", "payments/p/history"]
 )
@@ -189,6 +230,47 @@ def test_both_clocks(doors: Doors) -> None:
     live = doors.get("subscriptions/sub_c").json()
     past = doors.get(f"subscriptions/sub_c?as_of={now}").json()
     assert past == {k: v for k, v in live.items() if k not in {"related", "paid_until"}}
+
+
+def test_an_answers_moment_and_position_give_it_again(doors: Doors) -> None:
+    first = deliver(doors, body("subscription.active", "active", at(0), "sub_k", customer="cus_k"))
+    doors.service.await_position(doors.live, int(first.json()["position"]))
+    access = doors.get("customers/cus_k/access").json()
+    one = doors.get("subscriptions/sub_k").json()
+    held = body("subscription.on_hold", "on_hold", at(50), "sub_k", customer="cus_k")
+    last = deliver(doors, held).json()["position"]
+    doors.service.await_position(doors.live, int(last))
+
+    both = f"as_of={access['at']}&known_at={access['position']}"
+    again = doors.get(f"customers/cus_k/access?{both}").json()
+    assert again == {**access, "position": last}
+    # the moment asked about is when that position was recorded
+    known = doors.get(f"customers/cus_k/access?known_at={access['position']}").json()
+    event = doors.get(f"events/{access['position']}").json()
+    assert (known["entitled"], known["at"]) == (True, event["recorded_at"])
+    past = doors.get(f"subscriptions/sub_k?known_at={one['position']}").json()
+    beside = {"related", "paid_until", "position"}
+    assert past == {k: v for k, v in one.items() if k not in beside} | {"position": last}
+    entries = doors.get(f"subscriptions/sub_k/history?known_at={one['position']}").json()["data"]
+    assert [e["to"] for e in entries] == ["active"]
+    assert doors.get("subscriptions/sub_k/history?known_at=0").status_code == 404
+    assert not doors.get("customers/cus_k/access?known_at=0").json()["entitled"]
+
+
+def test_a_day_is_asked_about_by_its_end(doors: Doors) -> None:
+    told = body("subscription.active", "active", at(0), "sub_d", customer="cus_d")
+    position = deliver(doors, told).json()["position"]
+    doors.service.await_position(doors.live, int(position))
+    today = datetime.now(UTC).date()
+    for query, status in (
+        ("as_of=2026-05-02", 404), ("as_of=2026-05-03", 200), (f"as_of={today}", 200),
+        (f"known_at={today}", 200), ("known_at=2026-05-02", 404),
+        (f"as_of={today}&known_at={today}", 200), ("as_of=2999-01-01", 400),
+        ("known_at=2999-01-01", 400), ("known_at=999999", 400), ("as_of=1", 400),
+    ):  # fmt: skip
+        assert doors.get(f"subscriptions/sub_d?{query}").status_code == status, query
+    at_end = doors.get("customers/cus_d/access?as_of=2026-05-03").json()
+    assert (at_end["entitled"], at_end["at"]) == (True, "2026-05-03T23:59:59.999999Z")
 
 
 def iso(seconds: float) -> str:

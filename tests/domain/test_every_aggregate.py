@@ -95,7 +95,7 @@ def test_no_order_of_arrival_changes_state_or_verdicts(
 REQUIRED = {
     "subscription": "product_id created_at previous_billing_date next_billing_date"
     " cancel_at_next_billing_date trial_period_days quantity recurring_pre_tax_amount currency"
-    " payment_frequency_interval payment_frequency_count",
+    " payment_frequency_interval payment_frequency_count on_demand",
     "payment": "created_at total_amount currency settlement_amount settlement_currency"
     " is_update_payment_method",
     "refund": "payment_id created_at is_partial",

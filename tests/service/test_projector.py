@@ -34,7 +34,8 @@ async def contents(conn: Connection) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for p in PROJECTIONS:
         statement = SQL("select * from {} order by book, {}")
-        named = statement.format(relation(p.view), Identifier(p.key))
+        key = SQL(", ").join(map(Identifier, p.identity))
+        named = statement.format(relation(p.view), key)
         found[p.name] = await (await conn.execute(named)).fetchall()
     return found
 

@@ -12,11 +12,12 @@ from service.checkpoints import live_tables
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import advance
-from service.rebuild import open_checkpoints
+from service.rebuild import open_checkpoints, rebuild
 from service.store import append, open_books
-from tests.builders import body, delivery
+from tests.builders import at, body, delivery
 
 MANY = 20_000
+LONG = "supercalifragilistic" * 20
 
 
 async def record(conn: Connection) -> None:
@@ -32,7 +33,11 @@ async def record(conn: Connection) -> None:
         body("entitlement_grant.created", "Delivered", identity="ent_1",
              license_key={"id": "lic_2", "key": "CCCC-DDDD", "status": "active"}),
         body("subscription.active", "active", identity="sub_2",
-             customer={"customer_id": "cus_2", "email": "Ada.L@Example.com", "name": "Ada"}),
+             customer={"customer_id": "cus_2", "email": "Ada.L@Example.com",
+                       "name": "Ada Lovelace"}),
+        body("subscription.active", "active", identity="sub_3",
+             customer={"customer_id": "cus_3", "email": "ÉMILIE@EXAMPLE.COM",
+                       "name": f"Zoë {LONG}"}),
     )  # fmt: skip
     await append(conn, "test", [delivery(c, f"msg_{n}") for n, c in enumerate(contents, start=1)])
     while await advance(conn, "test"):
@@ -53,6 +58,13 @@ async def record(conn: Connection) -> None:
         ("cus_2", "customer", "cus_2", "customer_id"),
         ("ADA.l@example.COM", "customer", "cus_2", "email"),
         ("ada.", "customer", "cus_2", "email_prefix"),
+        ("LOVE", "customer", "cus_2", "name"),
+        ("ada  lovelace", "customer", "cus_2", "name"),
+        ("émilie@example.com", "customer", "cus_3", "email"),
+        ("ÉMI", "customer", "cus_3", "email_prefix"),
+        ("e\u0301milie@", "customer", "cus_3", "email_prefix"),
+        (LONG, "customer", "cus_3", "name"),
+        ("zoë", "customer", "cus_3", "name"),
         ("msg_7", "event", "7", "webhook_id"),
     ],
 )
@@ -62,7 +74,7 @@ async def test_each_identifier_finds_what_carries_it(
     await record(conn)
     found = await search.find(conn, "test", search._wanted("q", q), 20)
     assert [(hit.kind, hit.id, hit.matched) for hit in found.data] == [(kind, identity, matched)]
-    assert (found.more, found.position) == (False, "7")
+    assert (found.more, found.position) == (False, "8")
 
 
 async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
@@ -71,12 +83,32 @@ async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
     assert (payment.label, payment.link, payment.customer_id) == (
         "succeeded, 1200 USD", "/v1/payments/pay_1", "cus_1",
     )  # fmt: skip
-    (customer,) = (await search.find(conn, "test", "ada", 20)).data
-    assert (customer.label, customer.link) == ("Ada <Ada.L@Example.com>", "/v1/customers/cus_2")
+    (customer,) = (await search.find(conn, "test", "ada.l", 20)).data
+    assert customer.label == "Ada Lovelace <Ada.L@Example.com>"
+    assert customer.link == "/v1/customers/cus_2"
     assert (await search.find(conn, "test", "ada%", 20)).data == []
     await open_books(conn, {"other": None})
     await open_checkpoints(conn)
     assert (await search.find(conn, "other", "msg_7", 20)).data == []
+
+
+async def test_a_customer_is_found_once_by_whatever_begins_so(conn: Connection) -> None:
+    await record(conn)
+    found = await search.find(conn, "test", "ada", 20)
+    assert [(hit.id, hit.matched) for hit in found.data] == [("cus_1", "name"), ("cus_2", "name")]
+
+
+async def test_what_a_customer_had_before_finds_them_too(conn: Connection) -> None:
+    await record(conn)
+    married = {"customer_id": "cus_2", "email": "byron@example.com", "name": "Ada Byron"}
+    changed = body("subscription.renewed", "active", at(9), "sub_2", married)
+    await append(conn, "test", [delivery(changed)])
+    await advance(conn, "test")
+    for _ in range(2):
+        for q in ("ada.l@example.com", "lovelace", "byron"):
+            (hit,) = (await search.find(conn, "test", q, 20)).data
+            assert (hit.id, hit.label) == ("cus_2", "Ada Byron <byron@example.com>")
+        await rebuild(conn)
 
 
 async def test_there_may_be_more_than_was_asked_for(conn: Connection) -> None:
@@ -97,14 +129,14 @@ async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     statement = sql.fill("read/search", **{p.name: sql.relation(p.view) for p in PROJECTIONS})
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")
-    await conn.execute(SQL("prepare s (text, text, int, int) as ") + SQL(text))
-    found = await conn.execute("explain execute s ('test', 'cus_77', 20, 1)")
+    await conn.execute(SQL("prepare s (text, text, text, int, int) as ") + SQL(text))
+    found = await conn.execute("explain execute s ('test', 'cus_77', 'cus_77', 20, 1)")
     plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
     scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
     assert scanned & {*(tables[name] for name in FILLED), "event"} == set(), plan
 
 
-FILLED = ("customers", "payments", "license_keys", "events")
+FILLED = ("customers", "search_terms", "payments", "license_keys", "events")
 
 
 async def fill(conn: Connection) -> dict[str, str]:
@@ -112,12 +144,13 @@ async def fill(conn: Connection) -> dict[str, str]:
     tables = await live_tables(conn)
     values: dict[str, LiteralString] = {
         "customers": "'cus_'||n, 'C'||to_char(n, 'FM00000')||'@example.com', 'C', now(), n, n, ''",
+        "search_terms": "'cus_'||n, 'c'||to_char(n, 'FM00000')||'@example.com', 'email'",
         "payments": "'pay_'||n, 'cus_1', 'succeeded', now(), now(), '{}', null, 1, 'USD', null,"
         " 'inv_'||n, false, n, n, ''",
         "license_keys": "'lic_'||n, 'cus_1', 'active', now(), now(), null, null, null, null,"
         " 'key_'||n, n, n, ''",
         "events": "n, 'payment-pay_'||n, 'cus_1', 'payment.succeeded', now(), 'applied', null,"
-        " null, false, false, false",
+        " null, false, false, false, false",
     }
     for name in FILLED:
         columns = SQL(values[name])
@@ -137,5 +170,5 @@ async def fill(conn: Connection) -> dict[str, str]:
 
 
 def _numbered(found: re.Match[str]) -> str:
-    numbers = {"book": 1, "q": 2, "limit": 3, "version": 4}
+    numbers = {"book": 1, "q": 2, "term": 3, "limit": 4, "version": 5}
     return f"${numbers[found[1]]}"

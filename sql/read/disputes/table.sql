@@ -1,4 +1,4 @@
--- Disputes; amount in minor units of currency. memo is the fold, to be extended.
+-- Disputes; amount in minor units of currency; opened_at is when it was opened last. memo is the fold, to be extended.
 create table {table} (
     book              text not null,
     dispute_id        text not null,
@@ -6,6 +6,7 @@ create table {table} (
     status            text not null,
     status_since      timestamptz not null,
     created_at        timestamptz not null,
+    opened_at         timestamptz not null,
     payment_id        text,
     dispute_stage     text,
     amount            bigint,

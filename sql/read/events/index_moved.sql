@@ -1,3 +1,4 @@
--- What moved, in the order of the world, with all that a sum needs.
-create index {index} on {table} (book, occurred_at) include (moved, currency, mrr_from, mrr_to)
-where moved is not null
+-- What moved, with all that a sum needs.
+create index {index} on {table} (book)
+include (movements, movement_times, movement_currencies, movement_amounts)
+where movements is not null

@@ -1,0 +1,70 @@
+"""``as_of`` and ``known_at``, as they are asked, become the moments that a question is about."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from service import sql
+from service.parameters import invalid
+from service.past import Past
+from service.problems import Problem
+from service.reader import Reading
+from service.reads import of
+
+
+async def past(conn: Reading, book: str, given: Mapping[str, Any], now: datetime) -> Past:
+    """The question of both parameters, where they are given.
+
+    A position stands for what its book held then, whatever was asked about the world: an answer's
+    ``at`` as ``as_of`` and its ``position`` as ``known_at`` give the same answer.
+
+    Raises:
+        Problem: ``invalid-parameter`` for a moment in the future, for one that asks what we knew
+            of a time that was then to come, or for a position beyond the end of the book;
+            ``behind`` for one that the read models do not reflect yet.
+    """
+    as_of, known_at = moment("as_of", given.get("as_of"), now), given.get("known_at")
+    if isinstance(known_at, int):
+        return Past(as_of, await _recorded_at(conn, book, known_at), known_at)
+    known = moment("known_at", known_at, now)
+    if as_of and known and as_of > known:
+        reason = "as_of: lies after known_at; nothing was known then of what was still to come."
+        raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
+    return Past(as_of, known)
+
+
+def moment(name: str, given: date | None, now: datetime) -> datetime | None:
+    """The moment that is meant: of a day its end in UTC, of the day that it is ``now``.
+
+    Raises:
+        Problem: ``invalid-parameter`` for one in the future.
+    """
+    if given is None:
+        return None
+    if isinstance(given, datetime):
+        meant = given
+    elif given == now.date():
+        meant = now
+    else:
+        meant = datetime.combine(given, time.max, UTC)
+    if meant > now:
+        raise invalid(f"{name}: {given} lies in the future.", name, str(given), ("now or earlier",))
+    return meant
+
+
+async def _recorded_at(conn: Reading, book: str, position: int) -> datetime | None:
+    """When a position was recorded; None of the one before all."""
+    if position == 0:
+        return None
+    # not prepared: the plan must follow the table as it grows
+    found = await conn.execute(
+        sql.text("read/recorded_at"), of(book, position=position), prepare=False
+    )
+    row = await found.fetchone()
+    if row is None:
+        reason = f"known_at: {position} is beyond the end of this book."
+        raise invalid(reason, "known_at", str(position), ("the position of an answer",))
+    if row["checkpoint"] is None or row["checkpoint"] < position:
+        raise Problem("behind", f"Position {position} is not reflected yet.")
+    recorded: datetime = row["recorded_at"]
+    return recorded

@@ -1,0 +1,2 @@
+-- The customers who have or had an address.
+select customer_id from {search_terms} where book = %(book)s and term = %(email)s and field = 'email'

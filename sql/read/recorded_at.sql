@@ -1,0 +1,5 @@
+-- When an event was recorded, and how far the read models of its book have come.
+select e.recorded_at, c.position as checkpoint
+from store.event e
+left join read.checkpoint c on c.book = e.book and c.version = %(version)s
+where e.book = %(book)s and e.position = %(position)s

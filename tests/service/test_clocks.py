@@ -1,0 +1,91 @@
+"""Both clocks as they are asked: times, days, and the position of an answer."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from domain.events import Entry
+from service.clocks import moment, past
+from service.parameter_kinds import CLOCKS
+from service.past import Past
+from service.postgres import Connection
+from service.problems import Problem
+from service.projector import advance
+from service.store import append
+from tests.builders import NOON, at, body, delivery, entry
+
+AS_OF, KNOWN_AT = CLOCKS
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("2026-05-03T11:00:00Z", at(-3600)),
+        ("2026-05-03T13:00:00+02:00", at(-3600)),
+        ("2026-05-02", datetime(2026, 5, 2, 23, 59, 59, 999999, UTC)),
+        ("2026-05-03", NOON),
+    ],
+)
+def test_a_day_is_its_end_and_today_is_now(given: str, meant: datetime) -> None:
+    for clock in CLOCKS:
+        assert moment(clock.name, clock.read(clock.name, given), NOON) == meant
+
+
+@pytest.mark.parametrize("given", ["2026-05-04", "2026-05-03T12:00:01Z"])
+def test_the_future_is_refused(given: str) -> None:
+    with pytest.raises(Problem, match=r"as_of: .* lies in the future"):
+        moment("as_of", AS_OF.read("as_of", given), NOON)
+
+
+@pytest.mark.parametrize("given", ["2026-02-30", "12", "20260503", "may"])
+def test_what_is_no_time_is_refused(given: str) -> None:
+    with pytest.raises(Problem, match=r"is no time with a zone, .* or day, as 2026-03-14"):
+        AS_OF.read("as_of", given)
+
+
+def test_digits_are_a_position() -> None:
+    assert KNOWN_AT.read("known_at", "12") == 12
+    for given in ("1" * 19, "１２", "-1"):  # noqa: RUF001
+        with pytest.raises(Problem, match=r"is no .*position"):
+            KNOWN_AT.read("known_at", given)
+
+
+def recorded(told: Entry, when: datetime) -> Entry:
+    return replace(told, event=replace(told.event, recorded_at=when))
+
+
+def test_a_position_is_exact_where_a_time_is_not() -> None:
+    """The answer at 10 s reflected position 1, since the projector had not come to 2 yet."""
+    entries = [
+        recorded(entry("subscription.active", "active", 0, position=1), at(1)),
+        recorded(entry("subscription.on_hold", "on_hold", 5, position=2), at(6)),
+    ]
+    assert [s.after for s in Past(known_at=at(10)).steps(entries)] == ["active", "on_hold"]
+    assert [s.after for s in Past(as_of=at(10), until=1).steps(entries)] == ["active"]
+    assert Past(until=0).steps(entries) == []
+    assert bool(Past(until=0))
+
+
+async def test_a_position_asks_about_the_time_at_which_it_was_recorded(conn: Connection) -> None:
+    contents = [body("subscription.active", "active", at(n)) for n in range(3)]
+    await append(conn, "test", [delivery(content) for content in contents[:2]])
+    await advance(conn, "test")
+    await append(conn, "test", [delivery(contents[2])])
+    now = datetime.now(UTC)
+    asked = await past(conn, "test", {"known_at": 2}, now)
+    assert asked.until == 2
+    assert now - asked.moment(now) < timedelta(minutes=1)
+    assert asked.moment(now) < now
+    # the same answer again: at a moment after its position was recorded
+    both = await past(conn, "test", {"as_of": now, "known_at": 2}, now)
+    assert both.moment(now) == now
+    first = await past(conn, "test", {"known_at": 0}, now)
+    assert (bool(first), first.moment(now)) == (True, now)
+    with pytest.raises(Problem, match="Position 3 is not reflected yet") as behind:
+        await past(conn, "test", {"known_at": 3}, now)
+    assert behind.value.kind.name == "behind"
+    with pytest.raises(Problem, match="known_at: 4 is beyond the end"):
+        await past(conn, "test", {"known_at": 4}, now)
+    with pytest.raises(Problem, match="lies after known_at"):
+        await past(conn, "test", {"as_of": date(2026, 5, 2), "known_at": date(2026, 5, 1)}, now)

@@ -1,0 +1,46 @@
+"""Arrays in rows, written by COPY and by ``unnest``, are read back as they were."""
+
+from itertools import zip_longest
+from typing import Any
+
+from msgspec import structs
+from psycopg.sql import SQL
+
+from projections.events import EVENTS, Row
+from service import copying, sql
+from service.checkpoints import live_tables
+from service.postgres import Connection
+from tests.builders import at
+
+TEXTS: list[Any] = [None, [], ["NULL"], ["", None, "null"], ['a,b"c\\d', "{}", " é "]]
+TIMES = [None, [], [at(0)], [at(0.000001), at(-9e9)]]
+AMOUNTS = [None, [], [0], [-(2**62), 2**62]]
+
+
+def rows(first: int) -> list[Row]:
+    """A row for each of the arrays."""
+    return [
+        Row(
+            position, None, None, "a.b", at(0), "applied", movements=texts, movement_times=times,
+            movement_currencies=texts, movement_amounts=amounts,
+        )
+        for position, (texts, times, amounts) in enumerate(
+            zip_longest(TEXTS, TIMES, AMOUNTS), first
+        )
+    ]  # fmt: skip
+
+
+async def test_arrays_are_read_back_as_they_were(conn: Connection) -> None:
+    table = (await live_tables(conn))[EVENTS.name]
+    by_unnest, by_copy = rows(1), rows(101)
+    params = {"book": "test", **copying.columns(by_unnest)}
+    await conn.execute(sql.upsert(EVENTS, table), params)
+    encode = copying.row_encoder("test", Row)
+    statement = sql.fill("read/copy", table=sql.relation(table))
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(copying.HEADER + b"".join(map(encode, by_copy)) + copying.TRAILER)
+    found = await conn.execute(SQL("select * from {}").format(sql.relation(table)))
+    told = {row.pop("position"): row for row in await found.fetchall()}
+    for row in (*by_unnest, *by_copy):
+        expected = structs.asdict(row)
+        assert told[expected.pop("position")] == expected | {"book": "test"}
