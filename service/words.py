@@ -101,6 +101,7 @@ WORDS = {
     "cancelled_at": "When it was cancelled, or its cancellation was scheduled. UTC.",
     "expires_at": "When it ends by itself. UTC.",
     "trial_period_days": "How long the trial is.",
+    "metadata": "What the merchant attached: texts, numbers and truths by name.",
     "quantity": "How many were bought.",
     "settlement_amount": "What the merchant gets, in minor units of `settlement_currency`.",
     "settlement_currency": "ISO 4217.",

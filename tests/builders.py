@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from domain.events import Entry, Event, read
+from domain.payload import Moment
 from service.store import Delivery
 
 NOON = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
@@ -71,7 +72,7 @@ def event(
     return Event(
         position=position,
         webhook_id=webhook_id or f"msg_{next(_numbers)}",
-        sent_at=(sent_at or NOON).replace(microsecond=0),
+        sent_at=sent_at.replace(microsecond=0) if sent_at else _sent(content),
         recorded_at=NOON,
         body_sha256=sha256(content).digest(),
         body=content,
@@ -96,8 +97,27 @@ def entry(  # noqa: PLR0913 - as many things can differ
     return read(event(content, position, webhook_id or f"msg_{position}", sent_at, revision))
 
 
-def delivery(content: bytes, webhook_id: str | None = None, sent_at: datetime = NOON) -> Delivery:
+def _sent(content: bytes) -> datetime:
+    """When a body was sent of which nothing says so: at noon or, if it happened later, then."""
+    try:
+        happened = _STAMPED.decode(content).timestamp
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return NOON
+    return max(NOON, happened.replace(microsecond=0)) if happened else NOON
+
+
+class _Stamped(msgspec.Struct):
+    timestamp: Moment | None = None
+
+
+_STAMPED = msgspec.json.Decoder(_Stamped)
+
+
+def delivery(
+    content: bytes, webhook_id: str | None = None, sent_at: datetime | None = None
+) -> Delivery:
     """A verified delivery."""
+    sent_at = sent_at or _sent(content)
     return Delivery(
         webhook_id=webhook_id or f"msg_{next(_numbers)}",
         sent_at=sent_at,

@@ -3,11 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalog import Aggregate
+from domain.catalog import SUBSCRIPTION, Aggregate
+from domain.events import read
 from domain.fold import fold
 from domain.packed import pack, packed, unpack
 from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS, placed
+from tests.builders import body, event
 from tests.domain.test_every_aggregate import EVERY, events
 
 
@@ -23,3 +25,13 @@ def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.D
     assert shows.row(again) == shows.row(folded)
     rows = [EVENTS.row(one) for one in placed(folded, steps)]
     assert [EVENTS.row(one) for one in placed(again, stepped)] == rows
+
+
+def test_what_was_unread_is_unread_in_a_rebuild_too() -> None:
+    content = body("subscription.active", "active", quantity=[], metadata=[])
+    entry = read(event(content))
+    (again,) = unpack(SUBSCRIPTION, pack([packed(entry.event, entry.type, entry.occurred_at,
+                                                 entry.payload, entry.unread)]))  # fmt: skip
+    assert again.unread == entry.unread == ("quantity", "metadata")
+    (row,) = [EVENTS.row(one) for one in placed(*fold([again]))]
+    assert row.unread == ["quantity", "metadata"]

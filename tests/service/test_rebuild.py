@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,22 @@ async def test_a_version_that_was_never_built_is_missing(empty_database_url: str
         assert len(await missing(conn)) == len(PROJECTIONS)
         await rebuild(conn)
         assert await missing(conn) == []
+
+
+async def test_what_could_not_be_read_is_named_live_and_rebuilt(conn: Connection) -> None:
+    quoted: dict[str, Any] = {'a"{,}\\': "MARK"}
+    bodies = [
+        body("subscription.active", "active", name='a "b"', metadata=[]),
+        body("subscription.active", "active").replace(b'"Ada"', rb'"\ud83d"'),
+        body("brand.created", None, odd="MARK").replace(b'"MARK"', rb'"\ud83d"'),
+        body("subscription.active", "active", **quoted).replace(b'"MARK"', b"NaN"),
+        body("subscription.active", "active"),
+    ]
+    await append(conn, "test", [delivery(content) for content in bodies])
+    while await advance(conn, "test"):
+        pass
+    before = await contents(conn)
+    unread = [row["unread"] for row in before["events"]]
+    assert unread == [["metadata"], ["customer.name"], ["odd"], ['a"{,}\\'], None]
+    await rebuild(conn)
+    assert await contents(conn) == before

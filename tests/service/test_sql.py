@@ -83,6 +83,7 @@ def _speaks_of(name: str) -> set[str]:
         "stream",
         "memo",
         "verdict",
+        "unread",
         "payment_id",
         "subscription_ids",
         "paid_until",
