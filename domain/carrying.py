@@ -192,7 +192,8 @@ class _Carrier:
                 continue
             state = self._aggregate.evolve(now.state, carried.payload)
             differs = len(differing(now.state, state)) if self._pinned else 0
-            at_once = self._slot_at - carried.entry.key[0] <= TOLERANCE
+            latest = max(self._slot_at, carried.rendered.after)
+            at_once = latest - carried.entry.key[0] <= TOLERANCE
             if self._pinned and not differs and at_once and carried.entry is not entry:
                 # a burst explains it: it may have been rendered in these seconds, and no later
                 self._carried.remove(carried)

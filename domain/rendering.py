@@ -88,7 +88,9 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
         agrees = seen is None or told in {seen, life.initial} or life.is_silent(told, seen)
     if after is None and agrees:
         return None
-    # what is newer than its event was rendered for one of the last attempts
+    if after is None and is_explained(life, told, seen or "", ordered, index + 1, at + TOLERANCE):
+        return Rendered(at, until, named)
+    # what was not rendered in the seconds of its event was rendered for one of the last attempts
     after = max(after or at, named or at, entry.event.sent_at - RETRIES)
     return Rendered(after, until, named)
 
