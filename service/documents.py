@@ -41,8 +41,9 @@ def resource(
     """A fold, with the body of the event that supplies its snapshot.
 
     What the snapshot leaves out, and an earlier one told, is shown as the fold keeps it. ``status``
-    is ours; ``provider_status`` is the word that the snapshot has, known or not. A dispute may be
-    answered ``response_days`` after its opening.
+    is ours; ``provider_status`` is the word that the snapshot has, known or not; ``other_status``
+    is set where nothing decides between two readings. A dispute may be answered ``response_days``
+    after its opening.
     """
     seen = events.snapshot(body)
     beside = {name: getattr(folded.state, name) for name in BESIDE if hasattr(folded.state, name)}
@@ -55,6 +56,7 @@ def resource(
         projection.key: folded.state.id,
         "status": shown(folded.status),
         "status_since": folded.since,
+        "other_status": folded.other and shown(folded.other.status),
         "provider_status": seen.get("dispute_status", seen.get("status")),
         "verdicts": folded.verdicts,
         "event_position": str(folded.position),

@@ -76,6 +76,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         statuses = [*projection.aggregate.lifecycle.statuses, None]
         yield "status", {"type": ["string", "null"], "enum": statuses}
         yield "status_since", _TIME
+        yield "other_status", {"type": ["string", "null"], "enum": statuses}
         yield "provider_status", _MAYBE_TEXT
         yield "verdicts", {"type": "object", "additionalProperties": {"type": "integer"}}
         if projection is DISPUTES:

@@ -64,6 +64,8 @@ WORDS = {
     # resources
     "status": "Ours, one of the lifecycle's: lower case, without the provider's prefix.",
     "status_since": "When the status was reached in the world. UTC.",
+    "other_status": "What else the status may be, where a payload was sent late and nothing decides"
+    " whether a later event came before it or after it; else null.",
     "provider_status": "The provider's word in its latest snapshot, known to this version or not.",
     "related": "What other resources say of this one.",
     "paid_until": "The latest end of the periods that its payments paid for, of those that were not"
@@ -98,6 +100,7 @@ WORDS = {
     "previous_billing_date": "The beginning of the current billing period. UTC.",
     "past_due_ends_at": "The end of the grace period. UTC.",
     "cancel_at_next_billing_date": "Whether it ends with the current billing period.",
+    "paused_at": "When it was paused. UTC.",
     "cancelled_at": "When it was cancelled, or its cancellation was scheduled. UTC.",
     "expires_at": "When it ends by itself. UTC.",
     "trial_period_days": "How long the trial is.",

@@ -1,21 +1,29 @@
-"""The README's lifecycle diagrams, read out of the tables: ``python -m tests.diagrams``."""
+"""The README's diagrams and access rules, read out of the tables: ``python -m tests.diagrams``."""
 
 import re
 from pathlib import Path
 
 from domain.catalog import AGGREGATES
+from domain.policy import RULES
 
 README = Path(__file__).parents[1] / "README.md"
 
-_SECTION = re.compile(r"(<!-- lifecycles -->\n).*?(<!-- /lifecycles -->)", re.DOTALL)
-
 
 def rendered(text: str) -> str:
-    """The README with its diagrams as the tables have them."""
+    """The README with its diagrams and rules as the tables have them."""
     drawn = "\n".join(
         f"#### {a.category}\n\n```mermaid\n{a.lifecycle.mermaid()}\n```\n" for a in AGGREGATES
     )
-    return _SECTION.sub(lambda m: f"{m[1]}\n{drawn}\n{m[2]}", text)
+    rows = "\n".join(
+        f"| `{rule}` | {entitled} | {until} | {when} |" for rule, entitled, until, when in RULES
+    )
+    rules = f"| rule | entitled | until | when |\n|---|---|---|---|\n{rows}\n"
+    return _put(_put(text, "lifecycles", drawn), "access", rules)
+
+
+def _put(text: str, name: str, content: str) -> str:
+    section = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    return section.sub(lambda m: f"{m[1]}\n{content}\n{m[2]}", text)
 
 
 if __name__ == "__main__":
