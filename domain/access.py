@@ -115,15 +115,19 @@ def _of_unknown_subscriptions(
 
 
 def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
-    entitled, ends = folded.status == "delivered", folded.state.expires_at
+    status, since, state = folded.status, folded.since, folded.state
+    if status != "delivered" and folded.other is not None and folded.other.status == "delivered":
+        # where nothing decides between two readings, the one that entitles counts
+        status, since, state = folded.other.status, folded.other.since, folded.other.state
+    entitled, ends = status == "delivered", state.expires_at
     expired = entitled and ends is not None and ends <= at
     return Because(
-        entitlement_grant_id=folded.state.id,
-        subscription_id=folded.state.subscription_id,
-        status=folded.status,
-        since=folded.since,
+        entitlement_grant_id=state.id,
+        subscription_id=state.subscription_id,
+        status=status,
+        since=since,
         until=ends if entitled else None,
-        rule="key_expired" if expired else "granted" if entitled else folded.status,
+        rule="key_expired" if expired else "granted" if entitled else status,
         entitled=entitled and not expired,
     )
 

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
+from domain.carried import AGREES, DIFFERS, Carried, by_rendering, fit_of
 from domain.catalog import Aggregate
 from domain.events import Entry, Verdict
 from domain.rendering import (
     SECOND,
     TOLERANCE,
-    Rendered,
-    differing,
     is_explained,
     is_late,
     is_repeated,
@@ -25,32 +24,9 @@ from domain.rendering import (
 )
 from domain.steps import Current, Reading, Shown, Step, judge
 
-
-class _Carried(Struct):
-    """A snapshot under way.
-
-    Attributes:
-        payload: what it shows, without what belongs to its event.
-        place: where its entry's step stands.
-        seen: its status, None where it shows none that is known.
-        rendered: between which moments it was rendered.
-        slot, differs: the fact after which it fits best, and how many fields differ there.
-        silent: the fact after which the provider may have moved to its status by itself.
-        arrived: the statuses under which it can have been rendered so far.
-        doubted: whether it can also have been rendered before a later fact, which then
-            leads to another status.
-    """
-
-    entry: Entry
-    payload: Any
-    place: int
-    seen: str | None
-    rendered: Rendered
-    slot: int | None = None
-    differs: int = 0
-    silent: int | None = None
-    arrived: set[str] = field(default_factory=set)
-    doubted: bool = False
+_MOST_CARRIED = 32
+"""So many snapshots are under way at a time at most: the first of more lands before its window
+ends, so that a stream costs no more than its length."""
 
 
 def carry(  # noqa: PLR0913, PLR0917 - all that the fold has
@@ -68,6 +44,8 @@ def carry(  # noqa: PLR0913, PLR0917 - all that the fold has
     """
     before = ordered[start - 1].key[0] if start else last
     carrier = _Carrier(aggregate, ordered, marks, current, steps, before)
+    if start:
+        carrier.begin_fact(ordered[start - 1], start - 1)
     for index in range(start, len(ordered)):
         carrier.enter(index)
     carrier.land_all()
@@ -86,15 +64,22 @@ class _Carrier:
         self._aggregate, self._life = aggregate, aggregate.lifecycle
         self._ordered, self._marks = ordered, marks
         self._now, self._steps = current, steps
-        self._carried: list[_Carried] = []
+        self._carried: list[Carried] = []
         # which fact was the last one, when it happened, and whether its snapshot pins the state
         self._slot, self._slot_at, self._pinned = 0, last, True
+        # the step of the first telling of that fact, and when each webhook-id told it last
+        self._first, self._told_at = 0, dict[str, datetime]()
+
+    def begin_fact(self, entry: Entry, place: int) -> None:
+        """Remember who tells of a fact first."""
+        self._first, self._told_at = place, {entry.event.webhook_id: entry.event.sent_at}
 
     def enter(self, index: int) -> None:
         """Let one entry happen."""
         entry, now, life = self._ordered[index], self._now, self._life
         at, late = entry.key[0], is_late(entry)
-        self._land([c for c in self._carried if c.rendered.until <= at], index)
+        if self._carried:
+            self._land([c for c in self._carried if c.rendered.until <= at], index)
         again = index > 0 and self._is_fact_of(index - 1, entry)
         before = now.status
         fact = before if again else life.step(before, entry.type)
@@ -106,8 +91,10 @@ class _Carrier:
         if late and not (immutable or repeated):
             # what an event can lead to agrees with it, though the status before is not known
             agreeing = seen if fact is None and seen in life.targets(entry.type) else told
+            first = self._steps[self._first] if again else None
+            sent_at = self._told_at.get(entry.event.webhook_id) if again else None
             rendered = rendered_later(
-                self._aggregate, self._ordered, index, agreeing or told, seen, self._steps
+                self._aggregate, self._ordered, index, agreeing or told, seen, first, sent_at
             )
         stands = not repeated and rendered is None
         followed = stands and seen is not None and seen != told
@@ -124,8 +111,12 @@ class _Carrier:
         elif rendered is not None:
             now.state = self._with_fact(prior, entry.payload)
         previous = self._slot_at
-        if not again:
-            self._slot, self._slot_at, self._pinned = self._slot + 1, at, stands and not late
+        if again:
+            self._told_at[entry.event.webhook_id] = entry.event.sent_at
+        else:
+            self._slot, self._slot_at = self._slot + 1, at
+            self._pinned = stands and not late and not explained
+            self.begin_fact(entry, len(self._steps))
         if after != told or (late and not immutable):
             self._keep_open(_window(entry))
         if after != before:
@@ -141,7 +132,9 @@ class _Carrier:
         if rendered is not None:
             payload = self._without_fact(entry.payload)
             place = len(self._steps) - 1
-            self._carried.append(_Carried(entry, payload, place, seen, rendered))
+            self._carried.append(Carried(entry, payload, place, seen, rendered))
+            if len(self._carried) > _MOST_CARRIED:
+                self._land([min(self._carried, key=by_rendering)], index + 1)
         self._compare(index, again=again)
 
     def _with_fact(self, state: Any, payload: Any) -> Any:  # noqa: ANN401 - of the aggregate's type
@@ -190,52 +183,55 @@ class _Carrier:
                 if self._life.is_silent(now.status, carried.seen or ""):
                     carried.silent = self._slot
                 continue
-            state = self._aggregate.evolve(now.state, carried.payload)
-            differs = len(differing(now.state, state)) if self._pinned else 0
+            fit = fit_of(self._aggregate, now.state, carried.payload, pinned=self._pinned)
             latest = max(self._slot_at, carried.rendered.after)
             at_once = latest - carried.entry.key[0] <= TOLERANCE
-            if self._pinned and not differs and at_once and carried.entry is not entry:
+            if self._pinned and fit == AGREES and at_once and carried.entry is not entry:
                 # a burst explains it: it may have been rendered in these seconds, and no later
                 self._carried.remove(carried)
-            elif carried.slot is None or differs <= carried.differs:
-                carried.slot, carried.differs = self._slot, differs
+            else:
+                carried.compare(self._slot, fit)
 
-    def _land(self, landing: Sequence[_Carried], index: int) -> None:
+    def _land(self, landing: Sequence[Carried], index: int) -> None:
         """Let snapshots take effect before the fact at ``index``, in the order of rendering."""
-        for carried in sorted(landing, key=_by_rendering):
+        for carried in sorted(landing, key=by_rendering):
             self._carried.remove(carried)
-            if self._slot not in {carried.slot, carried.silent} and (
-                carried.slot is not None or carried.silent is not None
-            ):
+            places = {carried.slot, carried.silent} - {None}
+            elsewhere = bool(places) and self._slot not in places
+            if elsewhere and carried.fit < DIFFERS:
                 continue  # it fits an earlier moment, of which later ones tell more
             # another one that has just landed may have moved the status
             if carried.seen in {None, self._now.status}:
-                self._show(carried)
+                if not elsewhere:
+                    self._show(carried)
             elif carried.seen is not None:
-                until = carried.rendered.until + TOLERANCE - SECOND
-                status = self._now.status
-                if is_explained(self._life, status, carried.seen, self._ordered, index, until):
-                    continue
-                if self._leads_only_from_before(carried, carried.seen):
-                    self._mark_missing(carried, carried.seen)
-                else:
-                    self._infer(carried, carried.seen)
+                carried.doubted = carried.doubted or elsewhere
+                self._land_status(carried, carried.seen, index)
 
-    def _leads_only_from_before(self, carried: _Carried, seen: str) -> bool:
+    def _land_status(self, carried: Carried, seen: str, index: int) -> None:
+        until = carried.rendered.until + TOLERANCE - SECOND
+        if is_explained(self._life, self._now.status, seen, self._ordered, index, until):
+            return
+        if self._leads_only_from_before(carried, seen):
+            self._mark_missing(carried, seen)
+        else:
+            self._infer(carried, seen)
+
+    def _leads_only_from_before(self, carried: Carried, seen: str) -> bool:
         """Whether events lead to a status from an earlier one, and from the present one none do."""
         life, now = self._life, self._now.status
         if life.is_silent(now, seen) or life.missing(now, (seen,)):
             return False
         return any(life.missing(before, (seen,)) for before in carried.arrived)
 
-    def _mark_missing(self, carried: _Carried, seen: str) -> None:
+    def _mark_missing(self, carried: Carried, seen: str) -> None:
         """Say of a snapshot of the past which events would explain it."""
         paths = [self._life.missing(before, (seen,)) for before in sorted(carried.arrived)]
         missing = min((path for path in paths if path), key=len)
         step = self._steps[carried.place]
         self._steps[carried.place] = structs.replace(step, verdict="inferred", missing=missing)
 
-    def _show(self, carried: _Carried) -> None:
+    def _show(self, carried: Carried) -> None:
         """Let a snapshot whose status the facts explain supply the fields."""
         now, progress = self._now, self._aggregate.progress
         state = self._aggregate.evolve(now.state, carried.payload)
@@ -245,7 +241,7 @@ class _Carrier:
             now.other = None
         self._take_effect(carried, now.status, state, None)
 
-    def _infer(self, carried: _Carried, seen: str) -> None:
+    def _infer(self, carried: Carried, seen: str) -> None:
         """Follow a snapshot whose status no fact explains: an event is missing."""
         now, life = self._now, self._life
         before, silent = now.status, life.is_silent(now.status, seen)
@@ -264,7 +260,7 @@ class _Carrier:
 
     def _take_effect(
         self,
-        carried: _Carried,
+        carried: Carried,
         before: str,
         state: Any,  # noqa: ANN401 - of the aggregate's type
         other: Reading[Any] | None,
@@ -275,7 +271,7 @@ class _Carrier:
         step = self._steps[carried.place]
         self._steps[carried.place] = structs.replace(step, shown=shown)
 
-    def _moment(self, carried: _Carried) -> datetime:
+    def _moment(self, carried: Carried) -> datetime:
         """From when on a snapshot counts: as late as can be, unless it names a moment itself."""
         named = carried.rendered.named
         if named is not None and named >= self._slot_at:
@@ -289,7 +285,3 @@ class _Carrier:
 
 def _window(entry: Entry) -> datetime:
     return entry.event.sent_at + TOLERANCE
-
-
-def _by_rendering(carried: _Carried) -> tuple[Any, ...]:
-    return (carried.rendered.after, *carried.entry.key[2:])

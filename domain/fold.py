@@ -46,7 +46,8 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
         status, since: the status now, and when the world reached it.
         not_before: the earliest moment at which that status can have begun: ``since``, unless the
             event that began it is missing.
-        previous: the status before that one, and its ``not_before``; None where there was none.
+        previous: the status before that one, and its ``not_before``; also those of the other
+            reading, where there was one; nothing where this is the first.
         state: what the snapshots say, by the aggregate's ``evolve``.
         verdicts: how many entries got which verdict.
         last: the key of the last entry.
@@ -60,7 +61,7 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     status: str
     since: datetime
     not_before: datetime
-    previous: tuple[str, datetime] | None
+    previous: tuple[tuple[str, datetime], ...]
     state: S
     verdicts: dict[str, int]
     last: Key
@@ -155,7 +156,8 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     state = memo.state if memo else None
     status = memo.status if memo else life.initial
     since = memo.since if memo else ordered[0].key[0]
-    not_before, previous, supplies = since, None, 0
+    not_before, supplies = since, 0
+    previous: tuple[tuple[str, datetime], ...] = ()
     other, open_until = (memo.other, memo.open_until) if memo else (None, None)
     if memo:
         not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
@@ -194,7 +196,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         )  # fmt: skip
         steps.append(step)
         if told != status:
-            previous = (status, not_before)
+            previous = ((status, not_before),)
             status, since, not_before = told, at, at
         supplies = event.position
     highest = max([entry.event.position for entry in ordered])

@@ -61,6 +61,7 @@ class Lifecycle:
         self.steps: Mapping[tuple[str, str], str] = {
             (edge.event, edge.source): edge.target for edge in self.edges if edge.event != SILENT
         }
+        self._paths: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
         self._targets = {
             event: frozenset(edge.target for edge in self.edges if edge.event == event)
             for event in self.ranks
@@ -89,7 +90,12 @@ class Lifecycle:
 
         Empty where ``source`` is itself a target, or where no events lead there.
         """
-        goals = set(targets)
+        goals = frozenset(targets)
+        if (source, goals) not in self._paths:
+            self._paths[source, goals] = self._shortest(source, goals)
+        return self._paths[source, goals]
+
+    def _shortest(self, source: str, goals: frozenset[str]) -> tuple[str, ...]:
         paths: dict[str, tuple[str, ...]] = {source: ()}
         queue = deque([source])
         while queue:

@@ -1,6 +1,7 @@
 """What payments prove: for which time each subscription is paid, and what was given back."""
 
 import calendar
+import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -85,22 +86,23 @@ def void_payments(
     returned: dict[str | None, int] = {}
     for back in refunds:
         if back.status == "succeeded":
-            of, amount = back.state.payment_id, back.state.amount or 0
-            returned[of] = returned.get(of, 0) + amount
-    lost = {d.state.payment_id: d.state.amount for d in disputes if d.status in _LOST}
+            of, sent = back.state.payment_id, back.state.amount or 0
+            returned[of] = returned.get(of, 0) + sent
+    lost: dict[str | None, float] = {}
+    for taken in disputes:
+        if taken.status in _LOST:
+            of, amount = taken.state.payment_id, taken.state.amount
+            lost[of] = lost.get(of, 0) + (math.inf if amount is None else amount)
     return {p.state.id for p in payments if _is_void(p.state, returned, lost)}
 
 
 def _is_void(
-    state: payment.State,
-    returned: Mapping[str | None, int],
-    lost: Mapping[str | None, int | None],
+    state: payment.State, returned: Mapping[str | None, int], lost: Mapping[str | None, float]
 ) -> bool:
     total = state.total_amount
     if state.refund_status == "full" or (total and returned.get(state.id, 0) >= total):
         return True
-    amount = lost.get(state.id)
-    return state.id in lost and (amount is None or total is None or amount >= total)
+    return state.id in lost and (total is None or lost[state.id] >= total)
 
 
 def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) -> list[Proof]:

@@ -58,13 +58,17 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
         return None
     now = until[0]
     since = not_before = now.at
-    previous = None if now.status == steps[0].before else (steps[0].before, now.at)
+    previous: tuple[tuple[str, datetime], ...] = ()
+    if now.status != steps[0].before:
+        previous = ((steps[0].before, now.at),)
     for one in until[1:]:
         if one.status != now.status:
-            previous = (now.status, not_before)
+            previous = ((now.status, not_before),)
+            if now.other is not None:
+                previous += ((now.other.status, now.other.not_before),)
             since, not_before = one.at, one.at if one.told else now.at
         now = one
-    happened = [step for step in steps if step.at <= until[-1].at]
+    happened = [step for step in steps if moment is None or step.at <= moment]
     supplies = [one.position for one in until if one.position is not None]
     return structs.replace(
         folded,

@@ -70,7 +70,7 @@ class Decision(NamedTuple):
 
 
 _YIELDING = frozenset({
-    "pending", "on_hold", "past_due", "grace_ended", "period_ended", "renewal_missed", "unknown_status",
+    "pending", "on_hold", "past_due", "grace_ended", "term_ended", "period_ended", "renewal_missed", "unknown_status",
 })  # fmt: skip
 """The rules over which a payment that succeeded since the status began prevails."""
 
@@ -95,16 +95,16 @@ def decide(
 
 
 def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
-    decision = _by_status(folded, at, payments, policy)
+    decision, ends = _by_status(folded, at, payments, policy), folded.state.expires_at
+    # what was paid for is given, whenever the term ends
+    proved = decision.rule in {"paid", "paid_presumed"} or decision.until == payments.paid_until
+    if decision.entitled and ends is not None and not (proved and decision.until):
+        decision = decision._replace(until=min(ends, decision.until or ends))
+        if ends <= at:
+            decision = Decision("term_ended", False, ends)
     if decision.rule in _YIELDING and not decision.entitled:
         since = None if folded.status == LIFECYCLE.initial else folded.not_before
-        decision = paid_since(since, at, payments, folded.state) or decision
-    ends = folded.state.expires_at
-    if decision.entitled and ends is not None:
-        if ends <= at:
-            ended = Decision("term_ended", False, ends)
-            return paid_since(ends, at, payments, folded.state) or ended
-        return decision._replace(until=min(ends, decision.until or ends))
+        return paid_since(since, at, payments, folded.state) or decision
     return decision
 
 
@@ -147,7 +147,7 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
     ends = _trial_end(folded, payments)
     rule, keeps = "trial_through", policy.trial_through
     if ends is None:
-        rule, keeps, ends = "paid_through", policy.paid_through, _paid_end(folded.state, payments)
+        rule, keeps, ends = "paid_through", policy.paid_through, _paid_end(folded, payments)
     if not keeps:
         return shut
     if ends is not None and ends > at:
@@ -156,11 +156,15 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
     return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
 
 
-def _paid_end(state: State, payments: Payments) -> datetime | None:
+def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
     """Until when a cancelled subscription is paid for, as far as is known."""
+    state = folded.state
     ends, named, billed = payments.paid_until, payments.named_until, state.previous_billing_date
     if payments.is_void:
         return ends
+    if folded.previous and all(status == "past_due" for status, _ in folded.previous):
+        # the next period was not paid for: what is left is the grace
+        return max((end for end in (ends, state.grace_ends_at) if end), default=None)
     # a period was billed after those that the known payments name: its payment is missing
     unknown = named is None or (billed is not None and billed >= named)
     if unknown and state.next_billing_date is not None:
@@ -169,22 +173,33 @@ def _paid_end(state: State, payments: Payments) -> datetime | None:
 
 
 def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:
-    """Whether there was access when the subscription was cancelled."""
-    at = folded.since
-    if folded.previous is None or folded.occurred_at >= at:
+    """Whether there was access when the subscription was cancelled, by any reading of it."""
+    if not folded.previous or folded.occurred_at >= folded.since:
         # nothing is known from before: only a payment that failed, and none that succeeded, denies
         return bool(payments.succeeded) or not payments.failed
-    status, began = folded.previous
+    return any(_gave_access(folded, *before, payments, policy) for before in folded.previous)
+
+
+def _gave_access(
+    folded: Fold[State],
+    status: str,
+    began: datetime,
+    payments: Payments,
+    policy: Policy,
+) -> bool:
+    at, state = folded.since, folded.state
     if status == "active":
         return True
-    if status == "past_due":
-        ends = folded.state.past_due_ends_at
-        if policy.grace and (ends is None or ends > at):
+    if status == "past_due" and policy.grace:
+        ends = state.grace_ends_at
+        if ends is None or ends > at:
             return True
+    if status == LIFECYCLE.initial and folded.verdicts.get("unknown"):
+        return True
     if status not in _YIELDING:
         return False
     since = None if status == LIFECYCLE.initial else began
-    return paid_since(since, at, payments, folded.state) is not None
+    return paid_since(since, at, payments, state) is not None
 
 
 def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:

@@ -5,9 +5,9 @@ replay renders again is not documented, so a delivery that was sent within secon
 pins what was true then, and of any other the moment is inferred from what it shows.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import islice, takewhile
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +25,9 @@ SECOND = timedelta(seconds=1)
 
 _NO_EVIDENCE = frozenset({"status", "customer"})
 """The lifecycle judges a status, and a customer changes without the resource."""
+
+_FEW = 64
+"""How many entries are looked at to explain one: more of them in a few seconds tell nothing new."""
 
 RETRIES = timedelta(hours=28)
 """The provider's last retry goes out 27 hours and 35 minutes after the event."""
@@ -55,7 +58,8 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
     index: int,
     told: str,
     seen: str | None,
-    steps: Sequence[Step],
+    first: Step | None,
+    told_at: datetime | None,
 ) -> Rendered | None:
     """When the snapshot of a late entry was rendered; None where it agrees with its own event.
 
@@ -65,7 +69,8 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
         index: the place of the entry.
         told: the status to which its fact led.
         seen: the status that the snapshot shows, None where it shows none that is known.
-        steps: those of the entries before it.
+        first: the step of the first telling of the same fact; None where this is it.
+        told_at: when the same webhook-id told it before; None where it did not.
     """
     entry, life = ordered[index], aggregate.lifecycle
     at, updates, named = entry.key[0], aggregate.updated_at, _latest_named(aggregate, entry)
@@ -77,11 +82,12 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
             return None
         return Rendered(named, named + SECOND, named)
     until = entry.event.sent_at + SECOND
-    if index and is_same_fact(ordered[index - 1], entry):
-        after = _after_the_first_telling(aggregate, ordered, index, steps)
-        agrees = seen is None or told == seen
+    if first is not None:
+        # another body under the same id: it was rendered again
+        again = told_at or (None if is_raced(aggregate, ordered, index, first) else at)
+        after, agrees = again, seen is None or told == seen
     else:
-        after = named if named and named - at > TOLERANCE and (passed or not following) else None
+        after = named if passed and named is not None and named - at > TOLERANCE else None
         if after is None and contradicts_neighbours(ordered, index):
             after = following
         # what never began has no status to contradict; and the provider may move on by itself
@@ -98,7 +104,12 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
 def _next_moment(ordered: Sequence[Entry], index: int) -> datetime | None:
     """The next moment at which something happened to a stream, after that of an entry."""
     at = ordered[index].key[0]
-    return next((o.key[0] for o in islice(ordered, index + 1, None) if o.key[0] > at), None)
+    place = bisect_right(ordered, at, lo=index, key=_moment)
+    return ordered[place].key[0] if place < len(ordered) else None
+
+
+def _moment(entry: Entry) -> datetime:
+    return entry.key[0]
 
 
 def _latest_named(aggregate: Aggregate, entry: Entry) -> datetime | None:
@@ -114,23 +125,6 @@ def _latest_named(aggregate: Aggregate, entry: Entry) -> datetime | None:
     # a replay may name a moment of its own for the same fact
     named = (entry.occurred_at, *(aggregate.times(entry.payload) if aggregate.times else ()))
     return max((t for t in named if t and at < t <= until), default=None)
-
-
-def _after_the_first_telling(
-    aggregate: Aggregate, ordered: Sequence[Entry], index: int, steps: Sequence[Step]
-) -> datetime | None:
-    """The moment after which a fact was rendered again; None where it may not have been."""
-    entry, first, sent = ordered[index], index, None
-    while first and is_same_fact(ordered[first - 1], entry):
-        first -= 1
-        event = ordered[first].event
-        if sent is None and event.webhook_id == entry.event.webhook_id:
-            sent = event.sent_at
-    if sent is not None:
-        # another body under the same id: it was rendered again
-        return sent
-    step = steps[len(steps) - (index - first)]
-    return None if is_raced(aggregate, ordered, index, step) else entry.key[0]
 
 
 def is_same_fact(one: Entry, other: Entry) -> bool:
@@ -163,7 +157,7 @@ def is_raced(aggregate: Aggregate, ordered: Sequence[Entry], index: int, first: 
     """
     entry = ordered[index]
     at = entry.key[0]
-    burst = [*takewhile(lambda o: o.key[0] - at <= TOLERANCE, islice(ordered, index + 1, None))]
+    burst = _burst(ordered, index)
     if entry.event.sent_at - at > RETRIES or not burst or burst[-1].key[0] == at:
         return False
     if aggregate.times is not None:
@@ -178,6 +172,13 @@ def is_raced(aggregate: Aggregate, ordered: Sequence[Entry], index: int, first: 
     )
 
 
+def _burst(ordered: Sequence[Entry], index: int) -> list[Entry]:
+    """The next entries, of those within seconds of an entry."""
+    at = ordered[index].key[0]
+    following = ordered[index + 1 : index + 1 + _FEW]
+    return [other for other in following if other.key[0] - at <= TOLERANCE]
+
+
 def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     """Whether the entries around a late one agree on a field in which it differs from both.
 
@@ -187,7 +188,8 @@ def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     if not 0 < index < len(ordered) - 1 or entry.type.partition(".")[2] in DESCRIBING:
         return False
     before, after = ordered[index - 1], ordered[index + 1]
-    if is_late(before) or is_late(after):
+    # it was rendered before it was sent
+    if is_late(before) or is_late(after) or after.key[0] >= entry.event.sent_at + SECOND:
         return False
     for name in entry.payload.__struct_fields__:
         if name in _NO_EVIDENCE:
@@ -209,7 +211,8 @@ def is_explained(  # noqa: PLR0913, PLR0917 - two statuses and a part of a strea
     until: datetime,
 ) -> bool:
     """Whether the facts from ``start`` on and before ``until`` lead from ``status`` to ``seen``."""
-    for entry in islice(ordered, start, None):
+    for place in range(start, min(start + _FEW, len(ordered))):
+        entry = ordered[place]
         if entry.key[0] >= until:
             return False
         status = life.step(status, entry.type) or status

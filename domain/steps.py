@@ -97,7 +97,7 @@ class Current(Struct):
     status: str
     since: datetime
     not_before: datetime
-    previous: tuple[str, datetime] | None
+    previous: tuple[tuple[str, datetime], ...]
     state: Any
     supplies: int
     other: Reading[Any] | None
@@ -105,7 +105,9 @@ class Current(Struct):
 
     def move(self, status: str, at: datetime, not_before: datetime) -> None:
         """Let another status begin."""
-        self.previous = (self.status, self.not_before)
+        self.previous = ((self.status, self.not_before),)
+        if self.other is not None:
+            self.previous += ((self.other.status, self.other.not_before),)
         self.status, self.since, self.not_before = status, at, not_before
 
 

@@ -80,7 +80,8 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     """What the entries so far say of a subscription, beside its status.
 
     ``next_billing_date`` is the end of the current billing period, ``previous_billing_date`` its
-    start. ``payment_id`` is the payment of the latest renewal: only ``subscription.renewed``
+    start. ``grace_ends_at`` is the latest ``past_due_ends_at`` that was told, which the provider sends
+    only while past_due. ``payment_id`` is the payment of the latest renewal: only ``subscription.renewed``
     carries one. ``on_demand`` is a mandate that is charged at will, and not each period.
     """
 
@@ -94,6 +95,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     cancelled_at: Moment | None
     expires_at: Moment | None
     past_due_ends_at: Moment | None
+    grace_ends_at: Moment | None
     trial_period_days: int | None
     quantity: int | None
     recurring_pre_tax_amount: int | None
@@ -122,6 +124,7 @@ def evolve(state: State | None, seen: Payload) -> State:
         seen.cancelled_at,
         seen.expires_at,
         seen.past_due_ends_at,
+        seen.past_due_ends_at or known.grace_ends_at,
         known.trial_period_days if days is None else days,
         known.quantity if seen.quantity is None else seen.quantity,
         known.recurring_pre_tax_amount if amount is None else amount,
@@ -133,4 +136,4 @@ def evolve(state: State | None, seen: Payload) -> State:
     )
 
 
-_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 10, False)
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 11, False)

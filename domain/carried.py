@@ -1,0 +1,58 @@
+"""A snapshot that was rendered after its event, on its way to the moment from which it counts."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from domain.catalog import Aggregate
+from domain.events import Entry
+from domain.rendering import Rendered, differing
+
+AGREES, UNKNOWN, DIFFERS = 0, 1, 2
+"""How well a snapshot fits after a fact: it shows the same; what was true then is not known; it
+differs, by as many more as there are fields that differ."""
+
+
+class Carried(Struct):
+    """A snapshot under way.
+
+    Attributes:
+        payload: what it shows, without what belongs to its event.
+        place: where its entry's step stands.
+        seen: its status, None where it shows none that is known.
+        rendered: between which moments it was rendered.
+        slot: the fact after which it fits best; ``fit`` says how well.
+        silent: the fact after which the provider may have moved to its status by itself.
+        arrived: the statuses under which it can have been rendered so far.
+        doubted: whether it can also have been rendered before a later fact, which then
+            leads to another status.
+    """
+
+    entry: Entry
+    payload: Any
+    place: int
+    seen: str | None
+    rendered: Rendered
+    slot: int | None = None
+    fit: int = AGREES
+    silent: int | None = None
+    arrived: set[str] = field(default_factory=set)
+    doubted: bool = False
+
+    def compare(self, slot: int, fit: int) -> None:
+        """Keep the place that fits best, the latest of several."""
+        if self.slot is None or fit <= self.fit:
+            self.slot, self.fit = slot, fit
+
+
+def fit_of(aggregate: Aggregate, state: Any, payload: Any, *, pinned: bool) -> int:  # noqa: ANN401
+    """How well a snapshot fits a state, which is certain only where a snapshot pins it."""
+    differs = len(differing(state, aggregate.evolve(state, payload)))
+    if not differs:
+        return AGREES
+    return DIFFERS + differs if pinned else UNKNOWN
+
+
+def by_rendering(carried: Carried) -> tuple[Any, ...]:
+    """The order in which snapshots were rendered."""
+    return (carried.rendered.after, *carried.entry.key[2:])
