@@ -104,7 +104,10 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
             decision = Decision("term_ended", False, ends)
     if decision.rule in _YIELDING and not decision.entitled:
         since = None if folded.status == LIFECYCLE.initial else folded.not_before
-        return paid_since(since, at, payments, folded.state) or decision
+        paid = paid_since(since, at, payments, folded.state)
+        # the provider's own date is not outweighed by a period that is only presumed
+        if paid and not (decision.rule == "term_ended" and paid.rule == "paid_presumed"):
+            return paid
     return decision
 
 

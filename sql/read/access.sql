@@ -4,19 +4,32 @@ with mine as materialized (
     from {subscriptions}
     where book = %(book)s and customer_id = %(customer_id)s
 ),
--- whoever paid for one of the subscriptions, and what the customer paid for else; the latest of them
+-- whoever paid for one of the subscriptions, and what the customer paid for else
+paying as materialized (
+    select payment_id as id, status, paid_until, created_at, subscription_ids, memo
+    from {payments}
+    where book = %(book)s and customer_id = %(customer_id)s
+        and status in ('succeeded', 'failed')
+    union all
+    select payment_id, status, paid_until, created_at, subscription_ids, memo
+    from {payments}
+    where book = %(book)s and subscription_ids && array(select id from mine)
+        and customer_id is distinct from %(customer_id)s
+        and status in ('succeeded', 'failed')
+),
+-- those that reach furthest; and a few that failed, which tell only that some did
 paid as materialized (
-    select p.payment_id as id, p.memo, p.subscription_ids
-    from (
-        select payment_id from {payments} where book = %(book)s and customer_id = %(customer_id)s
-        union
-        select payment_id from {payments}
-        where book = %(book)s and subscription_ids && array(select id from mine)
-    ) k
-    join {payments} p on p.book = %(book)s and p.payment_id = k.payment_id
-    where p.status in ('succeeded', 'failed')
-    order by p.created_at desc, p.payment_id
-    limit 500
+    (
+        select id, memo, subscription_ids from paying where status = 'succeeded'
+        order by coalesce(paid_until, created_at) desc, id
+        limit 1000
+    )
+    union all
+    (
+        select id, memo, subscription_ids from paying where status = 'failed'
+        order by created_at desc, id
+        limit 20
+    )
 )
 select c.position as checkpoint, r.category, r.id, r.memo, k.stream is not null as stale
 from read.checkpoint c

@@ -21,6 +21,9 @@ _SILENT = ("license_key", "payment")
 _PINNED = timedelta(seconds=4)
 """A snapshot that was sent so soon after its event shows what was true then."""
 
+_SECONDS, _RETRIES = timedelta(seconds=5), timedelta(hours=28)
+"""What is within seconds of an event, and when its last retry has gone out."""
+
 _DENYING = ("paused", "expired", "failed")
 
 
@@ -248,14 +251,25 @@ def _newest(
     truth = _row(history, replay)
     status, seen = oracles.status_of(truth), stream.folded.status
     pinned = replay.timestamp != history.world.facts[replay.fact].at or "updated_at" in truth
-    if all(_row(history, one) == truth for one in known) and not pinned:
+    if any(_row(history, one) == truth for one in known):
         return
     others = [_row(history, one) for one in stream.deliveries if one is not replay]
     possible = {seen} if pinned else {seen, readings.other(stream.folded)}
     if status not in possible:
         yield f"replay: {stream.name} is {seen}, not {status}"
-    elif seen == status and (pinned or oracles.is_new(truth, others)):
+    elif seen == status and (
+        pinned or (oracles.is_new(truth, others) and not _may_be_older(stream, replay))
+    ):
         yield from (f"replay: {one}" for one in _fields(history, stream, truth))
+
+
+def _may_be_older(stream: Stream, replay: Delivery) -> bool:
+    """Whether nothing tells a replay from a retry, or where among what was sent late it belongs."""
+    others = [one for one in stream.deliveries if one is not replay]
+    at = next(one.timestamp for one in others if one.fact == replay.fact)
+    near = [one for one in others if timedelta(0) < one.timestamp - at <= _SECONDS]
+    late = [one for one in others if one.timestamp > at and one.sent_at - one.timestamp > _SECONDS]
+    return bool(late) or (bool(near) and replay.sent_at - at <= _RETRIES)
 
 
 def _row(history: History, one: Delivery) -> dict[str, Any]:

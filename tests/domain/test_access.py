@@ -202,6 +202,10 @@ def test_refunds_and_lost_disputes_take_back_what_was_paid() -> None:
     assert entitled(disputes=[won])
     assert not entitled(refunds=[refund])
     assert not entitled(disputes=[lost])
+    few = held("dispute.lost", "lost", identity="e", payment_id="pay_1", amount="100")
+    assert not entitled(disputes=[lost, few])
+    assert not entitled(disputes=[few, lost])
+    assert entitled(disputes=[few])
     assert entitled(Policy(refunded=True), refunds=[refund], disputes=[lost])
 
 

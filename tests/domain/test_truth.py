@@ -4,14 +4,14 @@ Each is told with the fields that matter. ``sent`` is when a delivery was sent, 
 """
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domain.access import Access, access
 from domain.events import Entry, read
-from domain.fold import Fold, fold
+from domain.fold import Fold, extend, fold
 from domain.past import fold_until
 from domain.recurring import monthly
 from domain.steps import Step
@@ -333,3 +333,103 @@ def test_what_is_missing_is_what_the_payload_shows(book: Book) -> None:
     book.tell("subscription.paused", "paused", day(2))
     odd = book.tell("subscription.renewed", "active", day(3))
     assert book.step(odd).missing == ("subscription.unpaused",)
+
+
+def test_a_replay_that_shows_what_nothing_explains_is_followed_and_undecided(book: Book) -> None:
+    book.tell(
+        "subscription.active", "active", day(1), webhook_id="w", next_billing_date=iso(15, 11)
+    )
+    book.tell("subscription.paused", "paused", day(2), next_billing_date=iso(15, 11))
+    again = book.tell(
+        "subscription.active", "active", day(1), sent=day(3), webhook_id="w",
+        next_billing_date=iso(16, 11),
+    )  # fmt: skip
+    folded = book.fold()
+    assert (folded.status, folded.other and folded.other.status) == ("active", "paused")
+    assert book.step(again).missing == ("subscription.unpaused",)
+    assert book.access(day(4)).entitled
+
+
+def test_a_cancellation_opens_no_grace_that_is_over(book: Book) -> None:
+    ahead = iso(1, 12)
+    book.tell("subscription.active", "active", day(1), next_billing_date=ahead)
+    book.tell("subscription.past_due", "past_due", day(5), past_due_ends_at=iso(8, 11))
+    book.tell("subscription.cancelled", "cancelled", day(8), next_billing_date=ahead)
+    assert book.access(day(7)).entitled
+    assert not book.access(day(9)).entitled
+
+
+def test_a_cancellation_within_the_grace_leaves_the_grace(book: Book) -> None:
+    ahead = iso(1, 12)
+    book.tell("subscription.active", "active", day(1), next_billing_date=ahead)
+    book.tell("subscription.past_due", "past_due", day(5), past_due_ends_at=iso(8, 11))
+    book.tell("subscription.cancelled", "cancelled", day(6), next_billing_date=ahead)
+    ends = [book.access(moment).because[0].until for moment in (day(7), day(9))]
+    assert ends == [day(8), day(8)]
+
+
+def test_what_was_paid_for_outlasts_the_term(book: Book) -> None:
+    ends = iso(15, 11)
+    book.tell("subscription.active", "active", day(1), next_billing_date=ends)
+    book.tell(
+        "subscription.cancelled", "cancelled", day(2), next_billing_date=ends, expires_at=ends
+    )
+    book.tell(
+        "payment.succeeded", "succeeded", day(9), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900, service_periods=period("2026-12-09T00:00:00Z", iso(9, 11)),
+    )  # fmt: skip
+    answer = book.access(day(16))
+    assert (answer.entitled, answer.until) == (True, day(9, month=12))
+
+
+def test_a_cancellation_keeps_the_access_of_an_unknown_beginning(book: Book) -> None:
+    book.tell("subscription.trial_started", "trialing", day(1), next_billing_date=iso(9, 11))
+    book.tell("subscription.cancelled", "cancelled", day(2), next_billing_date=iso(9, 11))
+    assert book.access(day(3)).entitled
+    assert not book.access(day(10)).entitled
+
+
+def test_a_cancellation_after_two_readings_keeps_the_access_of_either(book: Book) -> None:
+    book.tell("subscription.updated", "active", day(1))
+    book.tell("subscription.updated", "on_hold", day(5), sent=day(5, 20))
+    book.tell("subscription.renewed", "active", day(5, 10))
+    book.tell("subscription.cancelled", "cancelled", day(10), next_billing_date=iso(1, 12))
+    assert book.access(day(11)).entitled
+
+
+def test_what_nothing_pins_is_not_overwritten_by_what_is_older(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1), recurring_pre_tax_amount=1900)
+    for second, amount, sent in ((0.1, 900, 6), (0.2, 900, 6), (0.9, 4900, 2100)):
+        kind = "on_hold" if second == 0.2 else "plan_changed"
+        moment = day(2) + timedelta(seconds=second)
+        book.tell(
+            f"subscription.{kind}", "on_hold", moment, sent=day(2) + timedelta(seconds=sent),
+            recurring_pre_tax_amount=amount,
+        )  # fmt: skip
+    assert book.fold().state.recurring_pre_tax_amount == 4900
+
+
+def test_what_came_later_does_not_change_what_a_late_first_event_meant(book: Book) -> None:
+    hold = book.tell(
+        "subscription.on_hold", "on_hold", day(1), sent=day(1, 2),
+        previous_billing_date=day(1, 1).isoformat(),
+    )  # fmt: skip
+    memo = fold([hold])[0]
+    after = book.tell("subscription.updated", "on_hold", day(2))
+    extended = extend(memo, [after])
+    assert extended is not None
+    assert extended[0] == book.fold()
+
+
+def test_a_decided_dispute_that_is_opened_again_in_one_go_is_open(book: Book) -> None:
+    for kind, number in (("opened", 1), ("won", 5), ("opened", 20)):
+        book.tell(f"dispute.{kind}", kind, day(number), sent=day(25), identity="d", amount="100")
+    folded = book.fold("dispute")
+    assert (folded.status, folded.since) == ("opened", day(20))
+
+
+def test_a_grant_in_two_readings_entitles(book: Book) -> None:
+    book.tell("entitlement_grant.delivered", "Delivered", day(1))
+    book.tell("entitlement_grant.created", "Revoked", day(5), sent=day(5, 20))
+    book.tell("entitlement_grant.delivered", "Delivered", day(5, 10))
+    assert book.access(day(6)).entitled
