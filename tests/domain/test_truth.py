@@ -354,8 +354,8 @@ def test_a_cancellation_opens_no_grace_that_is_over(book: Book) -> None:
     ahead = iso(1, 12)
     book.tell("subscription.active", "active", day(1), next_billing_date=ahead)
     book.tell("subscription.past_due", "past_due", day(5), past_due_ends_at=iso(8, 11))
-    book.tell("subscription.cancelled", "cancelled", day(8), next_billing_date=ahead)
     assert book.access(day(7)).entitled
+    book.tell("subscription.cancelled", "cancelled", day(8), next_billing_date=ahead)
     assert not book.access(day(9)).entitled
 
 
