@@ -24,6 +24,10 @@ ENVIRONMENT = {
     "books.NAME.business_id": ("bus_1", "bus_1"),
     "books.NAME.access.grace": ("false", False),
     "books.NAME.access.paid_through": ("false", False),
+    "books.NAME.access.trial_through": ("false", False),
+    "books.NAME.access.refunded": ("true", True),
+    "books.NAME.access.one_time_payments": ("true", True),
+    "books.NAME.access.license_keys": ("true", True),
     "books.NAME.access.renewal_allowance_days": ("4", 4),
     "books.NAME.dispute_response_days": ("5", 5),
 }
