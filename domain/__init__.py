@@ -4,14 +4,22 @@ The reading order, each module importing only from those above it:
 
 - ``machine``: a lifecycle table becomes a checked, drawable state machine.
 - ``payload``: what all payloads share, and how a field that cannot be read is set aside.
+- ``currency``: amounts as minor units; ``legible``: bodies that no tokenizer takes, made readable.
 - ``subscription``, ``payment``, ``refund``, ``dispute``, ``license_key``, ``entitlement_grant``,
   ``payout``, ``credit``, ``abandoned_checkout``, ``dunning``: one aggregate a file, always in the
   order Status, LIFECYCLE, Payload, State, evolve.
+- ``ledger``: rows of one instant as a trail, for ``credit``.
 - ``catalog``: the one list of aggregates.
 - ``upcasters``: older shapes of events, read as the newer ones.
 - ``events``: from the bytes of a delivery to an entry of a stream.
-- ``fold``: from the entries of a stream to its state and the verdict on each entry.
+- ``steps``: what an entry did to its stream.
+- ``rendering``: when a snapshot was rendered, by what it shows; ``carried``, ``under_way``: one
+  that was rendered later than its event, until it counts; ``carrying``: the fold of whatever does
+  not simply follow the lifecycle.
+- ``fold``: from the entries of a stream to its state and the verdict on each entry; ``past``: the
+  same as of a moment.
 - ``customer``: what all events together say of a customer.
-- ``access``: is this customer entitled, until when, because of what.
+- ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
+  ``access``: is this customer entitled, until when, because of what.
 - ``phrases``, ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """

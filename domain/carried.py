@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from domain.catalog import Aggregate
 from domain.events import Entry
@@ -56,3 +56,16 @@ def fit_of(aggregate: Aggregate, state: Any, payload: Any, *, pinned: bool) -> i
 def by_rendering(carried: Carried) -> tuple[Any, ...]:
     """The order in which snapshots were rendered."""
     return (carried.rendered.after, *carried.entry.key[2:])
+
+
+def with_fact(aggregate: Aggregate, state: Any, payload: Any) -> Any:  # noqa: ANN401
+    """A state with the fields that belong to an event, and nothing else of its payload."""
+    told = {name: getattr(payload, name) for name in aggregate.of_fact}
+    told = {name: value for name, value in told.items() if value is not None}
+    return structs.replace(state, **told) if told else state
+
+
+def without_fact(aggregate: Aggregate, payload: Any) -> Any:  # noqa: ANN401
+    """A payload without the fields that belong to its event."""
+    names = aggregate.of_fact
+    return structs.replace(payload, **dict.fromkeys(names)) if names else payload

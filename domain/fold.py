@@ -78,7 +78,9 @@ def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
     Returns:
         The fold, and one step for each entry in the order of the stream.
     """
-    ordered = sorted(_as_told_first(entries), key=_key)
+    ordered = sorted(entries, key=_key)
+    if any(map(_revision, ordered)):
+        ordered = sorted(_as_told_first(ordered), key=_key)
     return _run(None, ordered)
 
 
@@ -126,17 +128,14 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Fold[Any]]] = {
     for a in AGGREGATES
 }
 
-_key = attrgetter("key")
+_key, _revision = attrgetter("key"), attrgetter("event.revision")
 
 
-def _as_told_first(entries: Iterable[Entry]) -> Iterable[Entry]:
+def _as_told_first(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, those of one webhook-id and type at the earliest instant that any of them names.
 
     A replay may keep the webhook-id and not the timestamp; it tells the same fact.
     """
-    entries = list(entries)
-    if not any(entry.event.revision for entry in entries):
-        return entries
     firsts: dict[tuple[str, str], datetime] = {}
     for entry in entries:
         fact = (entry.event.webhook_id, entry.type)
@@ -163,36 +162,30 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
     marks = _marks(ordered)
     steps: list[Step] = []
-    at: datetime | None = None
-    for index, entry in enumerate(ordered):
-        told, event, before = life.steps.get((entry.type, status)), entry.event, at
-        at = entry.key[0]
+    index, before = 0, None
+    while index < len(ordered):
+        entry = ordered[index]
+        told, event, key = life.steps.get((entry.type, status)), entry.event, entry.key
+        at = key[0]
         if (
             told is None
             or (entry.status is not None and entry.status != told)
-            or (not immutable and (at == before or event.sent_at - at > TOLERANCE))
+            or (not immutable and (key[:2] == before or event.sent_at - at > TOLERANCE))
             or other is not None
         ):
             last = memo.last[0] if memo else at
             now = Current(status, since, not_before, previous, state, supplies, other, open_until)
-            carry(aggregate, ordered, index, marks, now, steps, last)
+            index = carry(aggregate, ordered, index, marks, now, steps, last)
+            before = ordered[index - 1].key[:2]
             status, since, not_before, state = now.status, now.since, now.not_before, now.state
             previous, supplies, other = now.previous, now.supplies, now.other
             open_until = now.open_until
-            break
+            continue
+        before, index = key[:2], index + 1
         prior, state = state, evolve(state, entry.payload)
         step = Step(
-            entry,
-            status,
-            told,
-            told,
-            "confirmed" if told == status else "applied",
-            False,
-            marks[index] if marks else False,
-            event.revision > 0,
-            (),
-            prior,
-            state,
+            entry, status, told, told, "confirmed" if told == status else "applied", False,
+            marks[index - 1] if marks else False, event.revision > 0, (), prior, state,
         )  # fmt: skip
         steps.append(step)
         if told != status:

@@ -23,7 +23,7 @@ TOLERANCE = timedelta(seconds=5)
 SECOND = timedelta(seconds=1)
 """``sent_at`` is cut to whole seconds."""
 
-_NO_EVIDENCE = frozenset({"status", "customer"})
+_NO_EVIDENCE = frozenset({"status", "customer", "customer_id"})
 """The lifecycle judges a status, and a customer changes without the resource."""
 
 _FEW = 64
@@ -222,5 +222,6 @@ def is_explained(  # noqa: PLR0913, PLR0917 - two statuses and a part of a strea
 
 
 def differing(one: Any, other: Any) -> list[str]:  # noqa: ANN401 - states of an aggregate
-    """The names of the fields in which two states differ."""
-    return [n for n in one.__struct_fields__ if getattr(one, n) != getattr(other, n)]
+    """The names of the fields in which two states differ, but for whose they are."""
+    names = [n for n in one.__struct_fields__ if getattr(one, n) != getattr(other, n)]
+    return [name for name in names if name not in _NO_EVIDENCE]

@@ -68,7 +68,7 @@ def test_how_the_read_models_stand(fresh: Fresh) -> None:
     status, answer, _ = fresh.get(f"projections?min_position={position}")
     assert status == 200
     assert answer["data"][0] == {
-        "name": "events", "version": 1, "state": "live", "checkpoint": position,
+        "name": "events", "version": 2, "state": "live", "checkpoint": position,
         "lag_events": 0, "lag_seconds": 0.0,
     }  # fmt: skip
     assert (answer["rebuild"], answer["parked"]) == (None, 0)
