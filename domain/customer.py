@@ -103,6 +103,52 @@ def see(known: dict[str, State], customer: Customer, key: Key, position: int) ->
     known[customer.customer_id] = State(customer.customer_id, first, last, emails, names)
 
 
+class Sightings(Struct, gc=False):
+    """Where one description of a customer was seen, by many events.
+
+    ``first`` and ``last`` are the pinned sightings at either end, ``late`` is the late one that was
+    sent last; ``occurred_at`` and ``position`` are as in ``State``.
+    """
+
+    first: Sighting | None
+    last: Sighting | None
+    late: Sighting | None
+    occurred_at: datetime
+    position: int
+
+
+def note(known: dict[Customer, Sightings], customer: Customer, key: Key, position: int) -> None:
+    """The same as ``see`` for many events: what they tell is put together by ``state_of``."""
+    at, sighting, before = key[0], (key, position), known.get(customer)
+    if key[2] - at > _PINNED:
+        if before is None:
+            known[customer] = Sightings(None, None, sighting, at, position)
+            return
+        if before.late is None or _sent(sighting) > _sent(before.late):
+            before.late = sighting
+    elif before is None:
+        known[customer] = Sightings(sighting, sighting, None, at, position)
+        return
+    elif before.last is None or sighting > before.last:
+        before.last = sighting
+        before.first = before.first or sighting
+    elif before.first is None or sighting < before.first:
+        before.first = sighting
+    before.occurred_at = min(at, before.occurred_at)
+    before.position = max(position, before.position)
+
+
+def state_of(customer: Customer, seen: Sightings) -> State:
+    """What a customer is, as far as one description tells."""
+    first = seen.first[0][0] if seen.first else None
+
+    def values(text: str | None) -> Values:
+        return (Value(text, first, seen.last, seen.late),) if text else ()
+
+    emails, names = values(customer.email), values(customer.name)
+    return State(customer.customer_id, seen.occurred_at, seen.position, emails, names)
+
+
 def merge(one: State, other: State) -> State:
     """What two states of the same customer say together."""
     return State(

@@ -162,7 +162,8 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
     marks = _marks(ordered)
     steps: list[Step] = []
-    index, before = 0, None
+    index = 0
+    last_at, last_rank = (memo.last[0], memo.last[1]) if memo else (None, None)
     while index < len(ordered):
         entry = ordered[index]
         told, event, key = life.steps.get((entry.type, status)), entry.event, entry.key
@@ -170,18 +171,21 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         if (
             told is None
             or (entry.status is not None and entry.status != told)
-            or (not immutable and (key[:2] == before or event.sent_at - at > TOLERANCE))
+            or (
+                not immutable
+                and ((at == last_at and key[1] == last_rank) or event.sent_at - at > TOLERANCE)
+            )
             or other is not None
         ):
             last = memo.last[0] if memo else at
             now = Current(status, since, not_before, previous, state, supplies, other, open_until)
             index = carry(aggregate, ordered, index, marks, now, steps, last)
-            before = ordered[index - 1].key[:2]
+            last_at, last_rank = ordered[index - 1].key[:2]
             status, since, not_before, state = now.status, now.since, now.not_before, now.state
             previous, supplies, other = now.previous, now.supplies, now.other
             open_until = now.open_until
             continue
-        before, index = key[:2], index + 1
+        last_at, last_rank, index = at, key[1], index + 1
         prior, state = state, evolve(state, entry.payload)
         step = Step(
             entry, status, told, told, "confirmed" if told == status else "applied", False,

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.events import Entry
 from domain.fold import Fold
@@ -74,22 +73,17 @@ def row(done: Placed | Entry) -> Row:
     if not isinstance(done, Placed):
         return _unplaced(done)
     step, entry = done.step, done.step.entry
-    took = Row(
+    shown, unread, moved = step.shown, entry.unread, movements(step)
+    return Row(
         entry.event.position, entry.stream, done.customer_id, entry.type, entry.occurred_at,
         step.verdict, step.before, step.leads_to, step.newer, step.late, step.revision,
-        step.undecided, step.shown.at if step.shown else None,
-        unread=list(entry.unread) if entry.unread else None,
+        step.undecided, shown.at if shown else None,
+        [one.kind for one in moved] if moved else None,
+        [one.at for one in moved] if moved else None,
+        [one.currency for one in moved] if moved else None,
+        [one.amount for one in moved] if moved else None,
+        list(unread) if unread else None,
     )  # fmt: skip
-    moved = movements(step)
-    if not moved:
-        return took
-    return replace(
-        took,
-        movements=[one.kind for one in moved],
-        movement_times=[one.at for one in moved],
-        movement_currencies=[one.currency for one in moved],
-        movement_amounts=[one.amount for one in moved],
-    )
 
 
 def _unplaced(entry: Entry) -> Row:

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.catalog import Aggregate
+from domain.customer import Sightings, gather, note, state_of
 from domain.customer import State as Customer
-from domain.customer import gather, see
 from domain.events import Entry, Event, Key, moment_of, read, read_at_once
 from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
@@ -109,14 +109,14 @@ class _Sorted:
         self._packed: list[dict[str, list[Packed[Any]]]] = [
             defaultdict(list) for _ in range(self.part.partitions)
         ]
-        self._customers: dict[str, Customer] | None = {} if CUSTOMERS.name in plan.tables else None
-        self._seen: set[Seen] | None = set() if SEARCH_TERMS.name in plan.tables else None
+        built = {CUSTOMERS.name, SEARCH_TERMS.name} & plan.tables.keys()
+        self._seen: dict[Seen, Sightings] | None = {} if built else None
 
     def add(self, event: Event) -> None:
         quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, stamped, payload = quick
-            at = moment_of(event, aggregate, stamped, payload)
+            at = moment_of(event, aggregate, stamped, payload) if aggregate.immutable else stamped
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
             self._keep(aggregate, event, kind, key, payload, ())
             return
@@ -139,23 +139,21 @@ class _Sorted:
         kept = packed(event, kind, key[0], payload, unread)
         self._packed[number][aggregate.category].append(kept)
         customer = payload.who
-        if customer is not None and self._customers is not None:
-            see(self._customers, customer, key, event.position)
         if customer is not None and self._seen is not None:
-            self._seen.add(customer)
+            note(self._seen, customer, key, event.position)
 
     def leave(self) -> None:
         """Leave all of it on disk."""
-        customers: dict[int, list[Customer]] = defaultdict(list)
-        for customer in (self._customers or {}).values():
-            customers[spill.partition_of(customer.id, self.part.partitions)].append(customer)
+        customers: dict[int, dict[str, Customer]] = defaultdict(dict)
         seen: dict[int, list[Seen]] = defaultdict(list)
-        for one in self._seen or ():
-            seen[spill.partition_of(one.customer_id, self.part.partitions)].append(one)
+        for one, sightings in (self._seen or {}).items():
+            number = spill.partition_of(one.customer_id, self.part.partitions)
+            gather(customers[number], state_of(one, sightings))
+            seen[number].append(one)
         for number, by_category in enumerate(self._packed):
             frames = {category: pack(some) for category, some in by_category.items()}
             if number in customers:
-                frames[_CUSTOMERS] = _ENCODER.encode(customers[number])
+                frames[_CUSTOMERS] = _ENCODER.encode([*customers[number].values()])
             if number in seen:
                 frames[_SEEN] = _ENCODER.encode(seen[number])
             if frames:

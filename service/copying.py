@@ -88,8 +88,13 @@ _TIMESTAMPTZ = Type("timestamptz", 1184, timestamptz)
 def array_of(kind: Type) -> Callable[[Sequence[Any]], bytes]:
     """What encodes an array of one dimension; its elements may be None."""
     oid, encode = kind.oid, kind.encode
+    alone = elements(oid, (), 1)
 
     def array(values: Sequence[Any]) -> bytes:
+        if len(values) == 1:
+            # nearly always
+            element = NULL if values[0] is None else encode(values[0])
+            return _length(len(alone) + len(element)) + alone + element
         encoded = [NULL if value is None else encode(value) for value in values]
         return bytea(elements(oid, encoded, len(encoded)))
 
@@ -156,9 +161,20 @@ _TEXTS = _Texts()
 
 def row_encoder(book: str, columns: type[Struct]) -> Callable[[Struct], bytes]:
     """What makes a whole row of a read model, the book first, from its struct."""
-    encoders = [*map(_null_or, types_of(columns))]
+    types = types_of(columns)
+    encoders = [*map(_null_or, types)]
     head = (len(encoders) + 1).to_bytes(2, "big") + text(book)
-    return lambda row: head + b"".join(map(call, encoders, astuple(row)))
+    # the last columns are often null, all of them: that is seen at once
+    cut = max((n for n, kind in enumerate(types, 1) if not kind.nullable), default=0)
+    first, nones, nulls = encoders[:cut], (None,) * (len(types) - cut), NULL * (len(types) - cut)
+
+    def encode(row: Struct) -> bytes:
+        values = astuple(row)
+        if values[cut:] == nones:
+            return head + b"".join(map(call, first, values)) + nulls
+        return head + b"".join(map(call, encoders, values))
+
+    return encode
 
 
 class Column(Struct, frozen=True):
