@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.customer import State, gather, see
+from domain.customer import Sightings, State, gather, note, see, state_of
 from domain.events import Entry
+from domain.payload import Customer
 from tests.builders import entry
 
 
@@ -55,6 +56,16 @@ def test_neither_order_nor_repetition_changes_a_customer(
         gather(known, merged(part))
     assert [*known.values()] == [merged(entries)]
     assert len(merged(entries).emails) <= 16
+
+    # noted once a description, as a rebuild does
+    noted: dict[Customer, Sightings] = {}
+    for one in shuffled:
+        assert one.customer is not None
+        note(noted, one.customer, one.key, one.event.position)
+    put_together: dict[str, State] = {}
+    for customer, sightings in noted.items():
+        gather(put_together, state_of(customer, sightings))
+    assert put_together == known
 
 
 def test_address_and_name_each_come_from_the_latest_that_has_them() -> None:
