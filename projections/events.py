@@ -72,17 +72,22 @@ def row(done: Placed | Entry) -> Row:
     """The row of an event, from the step it took in its stream or, without one, as it was read."""
     if not isinstance(done, Placed):
         return _unplaced(done)
-    step, entry = done.step, done.step.entry
-    shown, unread, moved = step.shown, entry.unread, movements(step)
+    step = done.step
+    entry, shown, moved = step.entry, step.shown, movements(step)
+    after, shown_at, undecided = step.after, None, False
+    if shown is not None:
+        after, shown_at, undecided = step.leads_to, shown.at, step.undecided
+    kinds: list[str] | None = None
+    times: list[datetime] | None = None
+    currencies: list[str | None] | None = None
+    amounts: list[int] | None = None
+    if moved:
+        kinds, times = [one.kind for one in moved], [one.at for one in moved]
+        currencies, amounts = [one.currency for one in moved], [one.amount for one in moved]
     return Row(
         entry.event.position, entry.stream, done.customer_id, entry.type, entry.occurred_at,
-        step.verdict, step.before, step.leads_to, step.newer, step.late, step.revision,
-        step.undecided, shown.at if shown else None,
-        [one.kind for one in moved] if moved else None,
-        [one.at for one in moved] if moved else None,
-        [one.currency for one in moved] if moved else None,
-        [one.amount for one in moved] if moved else None,
-        list(unread) if unread else None,
+        step.verdict, step.before, after, step.newer, step.late, step.revision, undecided,
+        shown_at, kinds, times, currencies, amounts, list(entry.unread) if entry.unread else None,
     )  # fmt: skip
 
 

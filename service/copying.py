@@ -85,9 +85,13 @@ _INT8 = Type("bigint", 20, int8)
 _TIMESTAMPTZ = Type("timestamptz", 1184, timestamptz)
 
 
+def _remembered(value: str) -> bytes:
+    return _TEXTS[value]
+
+
 def array_of(kind: Type) -> Callable[[Sequence[Any]], bytes]:
     """What encodes an array of one dimension; its elements may be None."""
-    oid, encode = kind.oid, kind.encode
+    oid, encode = kind.oid, _remembered if kind.encode is text else kind.encode
     alone = elements(oid, (), 1)
 
     def array(values: Sequence[Any]) -> bytes:
