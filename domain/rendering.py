@@ -164,7 +164,8 @@ def is_raced(aggregate: Aggregate, ordered: Sequence[Entry], index: int, first: 
         times = [[t for t in aggregate.times(e.payload) if t] for e in (entry, first.entry)]
         if max(times[0], default=at) < max(times[1], default=at):
             return True
-    if first.prior is None:
+    earlier = [o for o in ordered[max(0, index - _FEW) : index] if at - o.key[0] <= TOLERANCE]
+    if first.prior is None or any(is_late(o) for o in earlier if not is_same_fact(o, entry)):
         return any(other.type.partition(".")[2] in DESCRIBING for other in burst)
     shown = aggregate.evolve(first.prior, entry.payload)
     return all(

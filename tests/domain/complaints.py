@@ -268,7 +268,7 @@ def _may_be_older(stream: Stream, replay: Delivery) -> bool:
     others = [one for one in stream.deliveries if one is not replay]
     at = next(one.timestamp for one in others if one.fact == replay.fact)
     near = [one for one in others if timedelta(0) < one.timestamp - at <= _SECONDS]
-    late = [one for one in others if one.timestamp > at and one.sent_at - one.timestamp > _SECONDS]
+    late = [one for one in others if one.timestamp >= at and one.sent_at - one.timestamp > _SECONDS]
     return bool(late) or (bool(near) and replay.sent_at - at <= _RETRIES)
 
 

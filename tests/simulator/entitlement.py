@@ -66,7 +66,8 @@ def _by_subscription(world: World, subscription: Resource, moment: datetime) -> 
     status, ends = row["status"], row["next_billing_date"]
     if status == "active":
         if row["expires_at"] is not None and row["expires_at"] <= moment:
-            return False
+            # paid for beyond the end of the term: left open
+            return None if _paid_since(world, subscription, moment) is not False else False
         if not row["cancel_at_next_billing_date"] or ends > moment:
             return True
     if status == "past_due" and row["past_due_ends_at"] > moment:
