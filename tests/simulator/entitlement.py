@@ -67,7 +67,10 @@ def _by_subscription(world: World, subscription: Resource, moment: datetime) -> 
     if status == "active":
         if row["expires_at"] is not None and row["expires_at"] <= moment:
             # paid for beyond the end of the term: left open
-            return None if _paid_since(world, subscription, moment) is not False else False
+            rows = [_row(one, moment) for one in _succeeded(world, subscription, moment)]
+            covered = any(_covers(one, moment) for one in rows)
+            paid = _paid_since(world, subscription, moment)
+            return None if covered or paid is not False else False
         if not row["cancel_at_next_billing_date"] or ends > moment:
             return True
     if status == "past_due" and row["past_due_ends_at"] > moment:
