@@ -155,8 +155,14 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
         return shut
     if ends is not None and ends > at:
         return Decision(rule, True, ends)
-    since = None if folded.state.next_billing_date is None else folded.not_before
+    since = None if folded.state.next_billing_date is None else _proving_since(folded)
     return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
+
+
+def _proving_since(folded: Fold[State]) -> datetime:
+    """Since when payments count: what gave access before the cancellation gives it after it too."""
+    shut = (began for status, began in folded.previous if status in _YIELDING)
+    return min(shut, default=folded.not_before)
 
 
 def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:

@@ -433,3 +433,19 @@ def test_a_grant_in_two_readings_entitles(book: Book) -> None:
     book.tell("entitlement_grant.created", "Revoked", day(5), sent=day(5, 20))
     book.tell("entitlement_grant.delivered", "Delivered", day(5, 10))
     assert book.access(day(6)).entitled
+
+
+def test_a_cancellation_keeps_what_a_presumed_payment_gave(book: Book) -> None:
+    over = iso(1, 11)
+    book.tell("subscription.active", "active", day(1, month=10), next_billing_date=over)
+    book.tell("subscription.on_hold", "on_hold", day(1), next_billing_date=over)
+    book.tell(
+        "payment.succeeded", "succeeded", day(10), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900,
+    )  # fmt: skip
+    before = book.access(day(11))
+    book.tell("subscription.cancelled", "cancelled", day(12), next_billing_date=over)
+    after = book.access(day(13))
+    assert (before.entitled, before.until) == (True, day(10, month=12))
+    assert (after.entitled, after.until) == (True, day(10, month=12))
+    assert not book.access(day(11, month=12)).entitled
