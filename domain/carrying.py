@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.carried import (
-    with_fact,
-)
+from domain.carried import with_fact
 from domain.catalog import Aggregate
-from domain.events import Entry
+from domain.events import TOLERANCE, Entry
 from domain.rendering import (
-    TOLERANCE,
     Rendered,
     is_explained,
     is_late,

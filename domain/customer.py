@@ -12,14 +12,13 @@ What is kept of each value are a first, a last and a latest sighting. So the mer
 and idempotent, and neither the order of the events nor a duplicate can change it.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
-from domain.events import Key
+from domain.events import TOLERANCE, Key
 from domain.payload import Customer
 
-_PINNED = timedelta(seconds=5)
 _MOST = 16
 """How many values of an attribute are kept, the latest of them.
 
@@ -120,7 +119,7 @@ class Sightings(Struct, gc=False):
 def note(known: dict[Customer, Sightings], customer: Customer, key: Key, position: int) -> None:
     """The same as ``see`` for many events: what they tell is put together by ``state_of``."""
     at, sighting, before = key[0], (key, position), known.get(customer)
-    if key[2] - at > _PINNED:
+    if key[2] - at > TOLERANCE:
         if before is None:
             known[customer] = Sightings(None, None, sighting, at, position)
             return
@@ -169,7 +168,7 @@ def gather(known: dict[str, State], one: State) -> None:
 def _with(values: Values, text: str, sighting: Sighting) -> Values:
     """The values of an attribute with one more sighting of one."""
     occurred_at, sent_at = sighting[0][0], sighting[0][2]
-    if sent_at - occurred_at > _PINNED:
+    if sent_at - occurred_at > TOLERANCE:
         return _merged(values, (Value(text, None, None, sighting),))
     if len(values) == 1:
         # nearly always: the one value that there is, seen again

@@ -45,7 +45,8 @@ _NO_KEY: Key = (datetime.min.replace(tzinfo=UTC), 0, datetime.min.replace(tzinfo
 
 
 # sent_at has whole seconds, and is of another clock
-_CLOCKS_DIFFER = timedelta(seconds=5)
+TOLERANCE = timedelta(seconds=5)
+"""How far apart the clocks of an event and of its sending may be, and how soon is at once."""
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -137,10 +138,8 @@ _WHOLE = {
     for a in AGGREGATES
 }
 
+
 # clocks differ: by so much an event may seem to be sent before it happened
-_AHEAD = timedelta(seconds=5)
-
-
 def read(event: Event, business_id: str | None = None) -> Entry:
     """Understand a recorded event, as far as this version can. Never raises.
 
@@ -191,7 +190,7 @@ def read_at_once(body: bytes, sent_at: datetime, business_id: str | None) -> Qui
 
 def is_ahead(at: datetime, sent_at: datetime) -> bool:
     """Whether an event is stamped implausibly: nothing is sent before it happens."""
-    return at > sent_at + _AHEAD
+    return at > sent_at + TOLERANCE
 
 
 def _read_with_care(event: Event, business_id: str | None) -> Entry:
@@ -276,7 +275,7 @@ def moment_of(
     often; but nothing is sent before it is made.
     """
     made = payload.created_at if aggregate.immutable else None
-    return at if made is None or made - event.sent_at > _CLOCKS_DIFFER else made
+    return at if made is None or made - event.sent_at > TOLERANCE else made
 
 
 def snapshot(body: bytes) -> dict[str, Raw]:

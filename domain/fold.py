@@ -29,8 +29,8 @@ from msgspec import Struct, structs
 
 from domain.carrying import carry
 from domain.catalog import AGGREGATES
-from domain.events import Entry, Key
-from domain.rendering import TOLERANCE, is_late
+from domain.events import TOLERANCE, Entry, Key
+from domain.rendering import is_late
 from domain.steps import Current, Reading, Step
 
 S = TypeVar("S")

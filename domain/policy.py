@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
     ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription"),
     ("key_expired",           "no",    "`expires_at`",           "a grant or a licence key whose `expires_at` has passed"),
-    ("the status itself",     "no",    "open",                 "every other status"),
+    ("the status itself",     "no",    "open, or when it ended", "every other status"),
 )  # fmt: skip
 """Rule, entitled, until, when; the README shows this table."""
 
@@ -70,7 +70,8 @@ class Decision(NamedTuple):
 
 
 _YIELDING = frozenset({
-    "pending", "on_hold", "past_due", "grace_ended", "term_ended", "period_ended", "renewal_missed", "unknown_status",
+    "pending", "on_hold", "past_due", "grace_ended", "term_ended", "period_ended",
+    "renewal_missed", "unknown_status",
 })  # fmt: skip
 """The rules over which a payment that succeeded since the status began prevails."""
 
@@ -103,7 +104,7 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
         if ends <= at:
             decision = Decision("term_ended", False, ends)
     if decision.rule in _YIELDING and not decision.entitled:
-        since = None if folded.status == LIFECYCLE.initial else folded.not_before
+        since = _counting_from(folded.status, folded.not_before)
         paid = paid_since(since, at, payments, folded.state)
         # the provider's own date is not outweighed by a period that is only presumed
         if paid and not (decision.rule == "term_ended" and paid.rule == "paid_presumed"):
@@ -159,10 +160,18 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
     return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
 
 
-def _proving_since(folded: Fold[State]) -> datetime:
-    """Since when payments count: what gave access before the cancellation gives it after it too."""
-    shut = (began for status, began in folded.previous if status in _YIELDING)
-    return min(shut, default=folded.not_before)
+def _counting_from(status: str, began: datetime) -> datetime | None:
+    """Since when payments prevail over a status; None for ever, before anything else was known."""
+    return None if status == LIFECYCLE.initial else began
+
+
+def _proving_since(folded: Fold[State]) -> datetime | None:
+    """The same after a cancellation: what gave access before it gives it afterwards too."""
+    shut = [_counting_from(*before) for before in folded.previous if before[0] in _YIELDING]
+    known = [began for began in shut if began is not None]
+    if len(known) < len(shut):
+        return None
+    return min(known, default=folded.not_before)
 
 
 def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
@@ -207,8 +216,7 @@ def _gave_access(
         return True
     if status not in _YIELDING:
         return False
-    since = None if status == LIFECYCLE.initial else began
-    return paid_since(since, at, payments, state) is not None
+    return paid_since(_counting_from(status, began), at, payments, state) is not None
 
 
 def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:

@@ -13,12 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from domain.catalog import Aggregate
-from domain.events import Entry
+from domain.events import TOLERANCE, Entry
 from domain.machine import Lifecycle
 from domain.steps import Step
-
-TOLERANCE = timedelta(seconds=5)
-"""How far apart the clocks of an event and of its sending may be, and how soon is at once."""
 
 SECOND = timedelta(seconds=1)
 """``sent_at`` is cut to whole seconds."""

@@ -86,7 +86,8 @@ def _rendered_later(step: Step) -> list[str]:
     shown, status = step.shown, step.entry.status
     if shown is None or shown.after == shown.before:
         shows = f" and shows {status}" if status not in {None, step.after} else ""
-        return [f"Its payload was rendered after the event{shows}, as later events explain."]
+        why = "" if step.verdict == "inferred" else ", as later events explain"
+        return [f"Its payload was rendered after the event{shows}{why}."]
     said = f"Its payload was rendered later, and shows {_named(shown.after)}"
     said = f"{said} from {_minute(shown.at)} on."
     if shown.other is None:

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from domain.carried import AGREES, DIFFERS, Carried, by_rendering, fit_of, without_fact
 from domain.catalog import Aggregate
-from domain.events import Entry, Verdict
-from domain.rendering import SECOND, TOLERANCE, Rendered, is_explained
+from domain.events import TOLERANCE, Entry, Verdict
+from domain.rendering import SECOND, Rendered, is_explained
 from domain.steps import Current, Reading, Shown, Step
 
 _MOST = 32

@@ -449,3 +449,25 @@ def test_a_cancellation_keeps_what_a_presumed_payment_gave(book: Book) -> None:
     assert (before.entitled, before.until) == (True, day(10, month=12))
     assert (after.entitled, after.until) == (True, day(10, month=12))
     assert not book.access(day(11, month=12)).entitled
+
+
+def test_a_cancellation_keeps_what_was_paid_before_anything_was_known(book: Book) -> None:
+    over = iso(1, 11)
+    book.tell(
+        "payment.succeeded", "succeeded", day(9), identity="pay_1", subscription_id="sub_1",
+        total_amount=1900,
+    )  # fmt: skip
+    book.tell("subscription.updated", "pending", day(10), next_billing_date=over)
+    assert book.access(day(11)).entitled
+    book.tell("subscription.cancelled", "cancelled", day(12), next_billing_date=over)
+    assert book.access(day(13)).entitled
+
+
+def test_a_payload_of_the_past_is_not_said_to_be_explained(book: Book) -> None:
+    book.tell("subscription.active", "active", day(1))
+    book.tell("subscription.on_hold", "on_hold", day(2))
+    late = book.tell("subscription.updated", "active", day(3), sent=day(3, 20))
+    book.tell("subscription.cancelled", "cancelled", day(3, 10))
+    assert book.fold().status == "cancelled"
+    assert book.step(late).missing == ("subscription.active",)
+    assert "as later events explain" not in sentence(book.step(late))
