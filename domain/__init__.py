@@ -21,5 +21,5 @@ The reading order, each module importing only from those above it:
 - ``customer``: what all events together say of a customer.
 - ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
   ``access``: is this customer entitled, until when, because of what.
-- ``phrases``, ``story``: one plain sentence for each step; ``late``: what a late event changed.
+- ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """

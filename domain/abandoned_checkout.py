@@ -15,12 +15,12 @@ Status = Literal["abandoned", "recovering", "recovered", "exhausted", "opted_out
 
 # fmt: off
 LIFECYCLE = Lifecycle("abandoned_checkout", get_args(Status), initial=START, rows=[
-    # event                          from                                                to
-    ("abandoned_checkout.detected",  (START, "abandoned"),                               "abandoned"),
-    ("abandoned_checkout.recovered", ("abandoned", "recovering", "exhausted", "opted_out", "recovered"), "recovered"),
-    (SILENT,                         "abandoned",                                        "recovering"),
-    (SILENT,                         ("abandoned", "recovering"),                        "exhausted"),
-    (SILENT,                         ("abandoned", "recovering"),                        "opted_out"),
+    # event                          from                                                                to            in words
+    ("abandoned_checkout.detected",  (START, "abandoned"),                                               "abandoned",  "the checkout was left unfinished"),
+    ("abandoned_checkout.recovered", ("abandoned", "recovering", "exhausted", "opted_out", "recovered"), "recovered",  "a later payment completed it"),
+    (SILENT,                         "abandoned",                                                        "recovering", ""),
+    (SILENT,                         ("abandoned", "recovering"),                                        "exhausted",  ""),
+    (SILENT,                         ("abandoned", "recovering"),                                        "opted_out",  ""),
 ])
 # fmt: on
 

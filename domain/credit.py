@@ -24,16 +24,16 @@ IMMUTABLE = True
 
 # fmt: off
 LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
-    # event                       from            to
-    ("credit.added",              (START, "open"), "open"),
-    ("credit.rolled_over",        (START, "open"), "open"),
-    ("credit.rollover_forfeited", (START, "open"), "open"),
-    ("credit.manual_adjustment",  (START, "open"), "open"),
-    ("credit.overage_reset",      (START, "open"), "open"),
-    ("credit.deducted",           (START, "open"), "open"),
-    ("credit.overage_charged",    (START, "open"), "open"),
-    ("credit.expired",            (START, "open"), "open"),
-    ("credit.balance_low",        (START, "open"), "open"),
+    # event                       from             to      in words
+    ("credit.added",              (START, "open"), "open", "credits were added"),
+    ("credit.rolled_over",        (START, "open"), "open", "credits were carried into the next period"),
+    ("credit.rollover_forfeited", (START, "open"), "open", "credits were forfeited at the end of the period"),
+    ("credit.manual_adjustment",  (START, "open"), "open", "the balance was adjusted by hand"),
+    ("credit.overage_reset",      (START, "open"), "open", "the overage was reset"),
+    ("credit.deducted",           (START, "open"), "open", "credits were used"),
+    ("credit.overage_charged",    (START, "open"), "open", "overage was charged"),
+    ("credit.expired",            (START, "open"), "open", "credits expired"),
+    ("credit.balance_low",        (START, "open"), "open", "the balance fell below its threshold"),
 ])
 # fmt: on
 

@@ -17,18 +17,18 @@ _DECIDED = ("won", "lost", "cancelled", "accepted", "expired")
 
 # fmt: off
 LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
-    # event               from                                  to
+    # event                from                                                            to            in words
     # from a decision: the next stage under the same id; undocumented, taken as possible
-    ("dispute.opened",     (START, "opened", *_DECIDED),         "opened"),
-    ("dispute.challenged", ("opened", "challenged"),             "challenged"),
+    ("dispute.opened",     (START, "opened", *_DECIDED),                                   "opened",     "the customer disputed the payment"),
+    ("dispute.challenged", ("opened", "challenged"),                                       "challenged", "evidence was submitted"),
     # from challenged to accepted, cancelled or expired: undocumented, taken as possible
-    ("dispute.accepted",   ("opened", "challenged", "accepted"), "accepted"),
-    ("dispute.cancelled",  ("opened", "challenged", "cancelled"), "cancelled"),
-    ("dispute.expired",    ("opened", "challenged", "expired"),  "expired"),
-    ("dispute.won",        ("challenged", "won"),                "won"),
+    ("dispute.accepted",   ("opened", "challenged", "accepted"),                           "accepted",   "the merchant accepted the dispute"),
+    ("dispute.cancelled",  ("opened", "challenged", "cancelled"),                          "cancelled",  "the dispute was withdrawn"),
+    ("dispute.expired",    ("opened", "challenged", "expired"),                            "expired",    "the dispute expired without a decision"),
+    ("dispute.won",        ("challenged", "won"),                                          "won",        "the dispute was decided for the merchant"),
     # from the start and from opened: rapid dispute resolution decides at once. From accepted and
     # expired: both are said to end in a loss
-    ("dispute.lost",       (START, "opened", "challenged", "accepted", "expired", "lost"), "lost"),
+    ("dispute.lost",       (START, "opened", "challenged", "accepted", "expired", "lost"), "lost",       "the dispute was decided against the merchant"),
 ])
 # fmt: on
 

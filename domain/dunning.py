@@ -15,10 +15,10 @@ Status = Literal["recovering", "recovered", "exhausted"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("dunning", get_args(Status), initial=START, rows=[
-    # event              from                                     to
-    ("dunning.started",   (START, "recovering"),                   "recovering"),
-    ("dunning.recovered", ("recovering", "exhausted", "recovered"), "recovered"),
-    (SILENT,              "recovering",                            "exhausted"),
+    # event               from                                      to            in words
+    ("dunning.started",   (START, "recovering"),                    "recovering", "reminders began"),
+    ("dunning.recovered", ("recovering", "exhausted", "recovered"), "recovered",  "the customer paid after a reminder"),
+    (SILENT,              "recovering",                             "exhausted",  ""),
 ])
 # fmt: on
 

@@ -16,14 +16,14 @@ Status = Literal["pending", "delivered", "failed", "revoked"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows=[
-    # event                         from                                             to
-    ("entitlement_grant.created",   (START, "pending"),                              "pending"),
-    ("entitlement_grant.failed",    ("pending", "delivered", "revoked", "failed"),   "failed"),
+    # event                         from                                                  to           in words
+    ("entitlement_grant.created",   (START, "pending"),                                   "pending",   "the grant was made"),
+    ("entitlement_grant.failed",    ("pending", "delivered", "revoked", "failed"),        "failed",    "its delivery failed"),
     # from revoked: given again when the subscription recovers
-    ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered"),
-    ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),   "revoked"),
+    ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered", "it was delivered"),
+    ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),        "revoked",   "it was taken back"),
     # keys and feature flags are delivered as they are created
-    (SILENT,                        "pending",                                       "delivered"),
+    (SILENT,                        "pending",                                            "delivered", ""),
 ])
 # fmt: on
 

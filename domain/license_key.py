@@ -15,11 +15,11 @@ Status = Literal["active", "expired", "disabled"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("license_key", get_args(Status), initial=START, rows=[
-    # event                 from                    to
-    ("license_key.created", (START, "active"),    "active"),
-    (SILENT,                "active",             "disabled"),
-    (SILENT,                "disabled",           "active"),
-    (SILENT,                ("active", "disabled"), "expired"),
+    # event                 from                    to          in words
+    ("license_key.created", (START, "active"),      "active",   "the key was made"),
+    (SILENT,                "active",               "disabled", ""),
+    (SILENT,                "disabled",             "active",   ""),
+    (SILENT,                ("active", "disabled"), "expired",  ""),
 ])
 # fmt: on
 

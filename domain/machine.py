@@ -1,6 +1,7 @@
 """A lifecycle table, compiled and checked.
 
-An aggregate writes its table as rows of (event, from, to), in the provider's own event names.
+An aggregate writes its table as rows of (event, from, to, in words), in the provider's own event
+names; the words are a clause that a sentence can end with.
 ``transitions`` expands the rows when the module is imported; a table that names an unknown
 status, gives one event two outcomes from one status, leaves a status unreachable, or does not
 allow an event to be told twice, is refused there and then.
@@ -20,7 +21,7 @@ START = "[*]"
 SILENT = "(no event)"
 """The event of a row for a change that the provider makes without telling by any webhook."""
 
-Row = tuple[str, str | tuple[str, ...], str]
+Row = tuple[str, str | tuple[str, ...], str, str]
 
 
 class Edge(NamedTuple):
@@ -34,29 +35,44 @@ class Edge(NamedTuple):
 class Lifecycle:
     """The compiled table of one aggregate.
 
+    A ``group`` of statuses has a name and is drawn as one composite state; all of them must lead
+    out of it by the same events.
+
     Attributes:
         category: the aggregate's name, as it leads the names of its streams.
         statuses: every status of the provider, in the provider's order; ``known`` is the set.
         initial: the status before the first entry; it may be ``START``.
         edges: the expanded table in the order of its rows, silent rows included.
         ranks: each event's place in the table, which orders entries of the same instant.
+        words: what each event means, by event.
         steps: where each event leads from each status, by (event, status).
     """
 
     def __init__(
-        self, category: str, statuses: Sequence[str], *, initial: str, rows: Iterable[Row]
+        self,
+        category: str,
+        statuses: Sequence[str],
+        *,
+        initial: str,
+        rows: Iterable[Row],
+        group: tuple[str, Sequence[str]] = ("", ()),
     ) -> None:
         self.category = category
         self.statuses = tuple(statuses)
         self.known = frozenset(statuses)
         self.initial = initial
         self._rows = tuple(rows)
+        self._group = group
         self._check_names()
         self.edges = _expand(category, self._names(), initial, self._rows)
+        self._check_group()
         self._check_reachable()
         self._check_repetition()
         self.ranks: Mapping[str, int] = {
             event: rank for rank, event in enumerate(dict.fromkeys(row[0] for row in self._rows))
+        }
+        self.words: Mapping[str, str] = {
+            event: words for event, _, _, words in self._rows if event != SILENT
         }
         self.steps: Mapping[tuple[str, str], str] = {
             (edge.event, edge.source): edge.target for edge in self.edges if edge.event != SILENT
@@ -122,23 +138,47 @@ class Lifecycle:
         lines = ["stateDiagram-v2"]
         if self.initial != START:
             lines.append(f"    [*] --> {self.initial}")
-        merged: dict[tuple[str, str], list[str]] = {}
-        for edge in self.edges:
-            if edge.source != edge.target:
-                name = edge.event.removeprefix(f"{self.category}.")
-                merged.setdefault((edge.source, edge.target), []).append(name)
-        lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in merged.items()]
+        name, members = self._group
+        if name:
+            lines += [f'    state "{name}: from each to each without an event" as {name} {{']
+            lines += [*(f"        {member}" for member in members), "    }"]
+        edges = self._drawn_edges()
+        lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in edges.items()]
         return "\n".join(lines)
+
+    def _drawn_edges(self) -> dict[tuple[str, str], list[str]]:
+        """The changes of status, those of a group as one."""
+        merged: dict[tuple[str, str], list[str]] = {}
+        name, members = self._group
+        for edge in self.edges:
+            source, target = edge.source, edge.target
+            event = edge.event.removeprefix(f"{self.category}.")
+            if source != target and not (source in members and target in members):
+                names = merged.setdefault((name if source in members else source, target), [])
+                names += [event] * (event not in names)
+        return merged
 
     def _names(self) -> tuple[str, ...]:
         return self.statuses if self.initial in self.statuses else (self.initial, *self.statuses)
 
     def _check_names(self) -> None:
         known = {*self._names(), "*"}
-        for event, source, target in self._rows:
+        for event, source, target, words in self._rows:
             for name in (*_sources(source), target):
                 if name not in known and name != "=":
                     raise ValueError(f"{self.category}: row {event!r} names status {name!r}")
+            if bool(words) == (event == SILENT):
+                raise ValueError(f"{self.category}: row {event!r} needs words, a silent one none")
+
+    def _check_group(self) -> None:
+        members = self._group[1]
+        leaving = {
+            frozenset((e.event, e.target) for e in self.edges
+                      if e.source == member and e.target not in members)
+            for member in members
+        }  # fmt: skip
+        if len(leaving) > 1:
+            raise ValueError(f"{self.category}: the group {self._group[0]!r} leads out in two ways")
 
     def _check_reachable(self) -> None:
         reached, frontier = {self.initial}, [self.initial]
@@ -181,7 +221,7 @@ def compile_machine(statuses: Sequence[str], initial: str, rows: Iterable[Row]) 
                 "source": "*" if source == "*" else list(_sources(source)),
                 "dest": target,
             }
-            for event, source, target in rows
+            for event, source, target, _ in rows
         ],
     )
 

@@ -22,22 +22,22 @@ Status = Literal[
 _OPEN = ("processing", *(s for s in get_args(Status) if s.startswith(("requires", "partially"))))
 
 # fmt: off
-LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, rows=[
-    # event                from                            to
+LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, group=("open", _OPEN), rows=[
+    # event                from                                    to                                   in words
     # from failed: a customer may try again on the hosted page; whether that keeps the
     # payment_id is undocumented
-    ("payment.processing", (START, *_OPEN, "failed"),      "processing"),
-    ("payment.failed",     (START, *_OPEN, "failed"),      "failed"),
-    ("payment.cancelled",  (START, *_OPEN, "cancelled"),   "cancelled"),
-    ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded"),
-    (SILENT,               _OPEN,                          "processing"),
-    (SILENT,               _OPEN,                          "requires_customer_action"),
-    (SILENT,               _OPEN,                          "requires_merchant_action"),
-    (SILENT,               _OPEN,                          "requires_payment_method"),
-    (SILENT,               _OPEN,                          "requires_confirmation"),
-    (SILENT,               _OPEN,                          "requires_capture"),
-    (SILENT,               _OPEN,                          "partially_captured"),
-    (SILENT,               _OPEN,                          "partially_captured_and_capturable"),
+    ("payment.processing", (START, *_OPEN, "failed"),              "processing",                        "the payment is being processed"),
+    ("payment.failed",     (START, *_OPEN, "failed"),              "failed",                            "the payment was declined or failed"),
+    ("payment.cancelled",  (START, *_OPEN, "cancelled"),           "cancelled",                         "the payment was cancelled"),
+    ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded",                         "the payment succeeded"),
+    (SILENT,               _OPEN,                                  "processing",                        ""),
+    (SILENT,               _OPEN,                                  "requires_customer_action",          ""),
+    (SILENT,               _OPEN,                                  "requires_merchant_action",          ""),
+    (SILENT,               _OPEN,                                  "requires_payment_method",           ""),
+    (SILENT,               _OPEN,                                  "requires_confirmation",             ""),
+    (SILENT,               _OPEN,                                  "requires_capture",                  ""),
+    (SILENT,               _OPEN,                                  "partially_captured",                ""),
+    (SILENT,               _OPEN,                                  "partially_captured_and_capturable", ""),
 ])
 # fmt: on
 

@@ -15,12 +15,12 @@ Status = Literal["not_initiated", "in_progress", "on_hold", "failed", "success"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
-    # event                from  to
-    ("payout.created",     (START, "not_initiated"), "not_initiated"),
-    ("payout.in_progress", "*",   "in_progress"),
-    ("payout.on_hold",     "*",   "on_hold"),
-    ("payout.success",     "*",   "success"),
-    ("payout.failed",      "*",   "failed"),
+    # event                from                      to               in words
+    ("payout.created",     (START, "not_initiated"), "not_initiated", "the payout was queued"),
+    ("payout.in_progress", "*",                      "in_progress",   "the payout is on its way"),
+    ("payout.on_hold",     "*",                      "on_hold",       "the payout was held"),
+    ("payout.success",     "*",                      "success",       "the payout arrived"),
+    ("payout.failed",      "*",                      "failed",        "the payout failed"),
 ])
 # fmt: on
 

@@ -15,11 +15,11 @@ Status = Literal["succeeded", "failed", "pending", "review"]
 
 # fmt: off
 LIFECYCLE = Lifecycle("refund", get_args(Status), initial="pending", rows=[
-    # event              from                              to
-    ("refund.failed",    ("pending", "review", "failed"),    "failed"),
-    ("refund.succeeded", ("pending", "review", "succeeded"), "succeeded"),
-    (SILENT,             "pending",                          "review"),
-    (SILENT,             "review",                           "pending"),
+    # event              from                                to           in words
+    ("refund.failed",    ("pending", "review", "failed"),    "failed",    "the refund failed"),
+    ("refund.succeeded", ("pending", "review", "succeeded"), "succeeded", "the money was returned"),
+    (SILENT,             "pending",                          "review",    ""),
+    (SILENT,             "review",                           "pending",   ""),
 ])
 # fmt: on
 

@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from domain.catalog import AGGREGATES
 from domain.machine import START
-from domain.phrases import PHRASES
 from domain.steps import Step
+
+_WORDS = {event: words for a in AGGREGATES for event, words in a.lifecycle.words.items()}
 
 
 def sentence(step: Step) -> str:
@@ -26,7 +28,7 @@ def headline(
         at: when the event happened.
         shown_at: the moment from which its payload counts, where that was rendered later.
     """
-    why = PHRASES.get(kind, f"an event {kind} came, which this version does not know")
+    why = _WORDS.get(kind, f"an event {kind} came, which this version does not know")
     if after == START:
         return f"Not yet begun: {why}"
     name = after.replace("_", " ").capitalize()

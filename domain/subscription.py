@@ -17,22 +17,22 @@ Status = Literal[
 
 # fmt: off
 LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=[
-    # event                                 from                                                            to
-    ("subscription.active",                ("pending", "active", "on_hold", "past_due"),                   "active"),
+    # event                                from                                                      to           in words
+    ("subscription.active",                ("pending", "active", "on_hold", "past_due"),             "active",    "the subscription was activated"),
     # fires for the first period too, and may carry the earlier instant of the two
-    ("subscription.renewed",               ("pending", "active", "on_hold", "past_due"),                   "active"),
-    ("subscription.plan_changed",          ("active", "past_due", "on_hold", "paused"),                    "="),
-    ("subscription.past_due",              ("active", "past_due"),                                         "past_due"),
-    ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),                    "on_hold"),
+    ("subscription.renewed",               ("pending", "active", "on_hold", "past_due"),             "active",    "a period was paid"),
+    ("subscription.plan_changed",          ("active", "past_due", "on_hold", "paused"),              "=",         "the plan was changed"),
+    ("subscription.past_due",              ("active", "past_due"),                                   "past_due",  "the renewal payment failed, within its grace period"),
+    ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),              "on_hold",   "a payment failed"),
     # from on_hold: the hold of an unpaid pause settlement; its event is undocumented
-    ("subscription.paused",                ("active", "on_hold", "paused"),                                "paused"),
-    ("subscription.unpaused",              ("paused", "on_hold", "active"),                                "active"),
-    ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"),       "cancelled"),
+    ("subscription.paused",                ("active", "on_hold", "paused"),                          "paused",    "the subscription was paused"),
+    ("subscription.unpaused",              ("paused", "on_hold", "active"),                          "active",    "the subscription was resumed"),
+    ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"), "cancelled", "the subscription was cancelled"),
     # from cancelled: one guide ends a scheduled cancellation so, another calls cancelled the end
-    ("subscription.expired",               ("active", "cancelled", "expired"),                             "expired"),
-    ("subscription.failed",                ("pending", "failed"),                                          "failed"),
-    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),         "="),
-    ("subscription.updated",               "*",                                                            "="),
+    ("subscription.expired",               ("active", "cancelled", "expired"),                       "expired",   "its term ended"),
+    ("subscription.failed",                ("pending", "failed"),                                    "failed",    "the mandate could not be made"),
+    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),   "=",         "the payment method was replaced"),
+    ("subscription.updated",               "*",                                                      "=",         "something about the subscription changed"),
 ])
 # fmt: on
 

@@ -6,10 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.catalog import AGGREGATES
 from domain.events import Entry, read
 from domain.fold import fold
-from domain.phrases import PHRASES
 from tests.builders import NOON, at, event
 
 
@@ -107,7 +105,3 @@ def test_a_ledger_row_told_twice_counts_once() -> None:
     twice = ledger("0", "100", 1)
     again = read(event(twice.event.body, 9, sent_at=at(1)))
     assert fold([twice, again])[0].state.gaps == 0
-
-
-def test_every_event_type_has_its_phrase_and_no_other_has() -> None:
-    assert {e for a in AGGREGATES for e in a.lifecycle.events} == set(PHRASES)
