@@ -5,9 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.credit import State
-from domain.fold import Fold, encode
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -28,31 +26,9 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        credit_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        credit_entitlement_id=state.credit_entitlement_id,
-        updated_at=state.updated_at,
-        balance=state.balance,
-        overage=state.overage,
-        gaps=state.gaps,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-CREDITS = Projection[Fold[State]](
-    name="credits",
-    key="credit_id",
-    columns=Row,
-    row=row,
+CREDITS = stream_projection(
+    "credits",
+    BY_CATEGORY["credit"],
+    Row,
     filters=("customer_id", "credit_entitlement_id"),
-    aggregate=BY_CATEGORY["credit"],
 )

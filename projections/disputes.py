@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
 from domain.dispute import AWAITING, State
-from domain.fold import Fold, encode
-from projections.projection import Projection
+from domain.fold import Fold
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -37,31 +37,10 @@ def opened_at(folded: Fold[State]) -> datetime:
     return folded.since if again else folded.state.created_at or folded.occurred_at
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        dispute_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        opened_at=opened_at(folded),
-        payment_id=state.payment_id,
-        dispute_stage=state.dispute_stage,
-        amount=state.amount,
-        currency=state.currency,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-DISPUTES = Projection[Fold[State]](
-    name="disputes",
-    key="dispute_id",
-    columns=Row,
-    row=row,
+DISPUTES = stream_projection(
+    "disputes",
+    BY_CATEGORY["dispute"],
+    Row,
     filters=("status", "customer_id", "payment_id", "dispute_stage"),
-    aggregate=BY_CATEGORY["dispute"],
+    opened_at=opened_at,
 )

@@ -5,9 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.entitlement_grant import State
-from domain.fold import Fold, encode
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -28,31 +26,9 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        entitlement_grant_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        entitlement_id=state.entitlement_id,
-        integration_type=state.integration_type,
-        subscription_id=state.subscription_id,
-        payment_id=state.payment_id,
-        license_key=state.license_key,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-ENTITLEMENT_GRANTS = Projection[Fold[State]](
-    name="entitlement_grants",
-    key="entitlement_grant_id",
-    columns=Row,
-    row=row,
+ENTITLEMENT_GRANTS = stream_projection(
+    "entitlement_grants",
+    BY_CATEGORY["entitlement_grant"],
+    Row,
     filters=("status", "customer_id", "entitlement_id", "subscription_id", "integration_type"),
-    aggregate=BY_CATEGORY["entitlement_grant"],
 )

@@ -5,9 +5,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.fold import Fold, encode
+from domain.fold import Fold
 from domain.payment import State
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -33,33 +33,15 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        payment_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        subscription_ids=list(state.subscription_ids),
-        paid_until=max((period.ends_at for period in state.periods), default=None),
-        total_amount=state.total_amount,
-        currency=state.currency,
-        refund_status=state.refund_status,
-        invoice_id=state.invoice_id,
-        is_update_payment_method=state.is_update_payment_method,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
+def _paid_until(fold: Fold[State]) -> datetime | None:
+    return max((period.ends_at for period in fold.state.periods), default=None)
 
 
-PAYMENTS = Projection[Fold[State]](
-    name="payments",
-    key="payment_id",
-    columns=Row,
-    row=row,
+PAYMENTS = stream_projection(
+    "payments",
+    BY_CATEGORY["payment"],
+    Row,
     filters=("status", "customer_id", "subscription_id", "currency"),
-    aggregate=BY_CATEGORY["payment"],
+    subscription_ids=lambda fold: list(fold.state.subscription_ids),
+    paid_until=_paid_until,
 )

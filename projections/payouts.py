@@ -5,9 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.fold import Fold, encode
-from domain.payout import State
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -26,29 +24,9 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        payout_id=state.id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        updated_at=state.updated_at,
-        amount=state.amount,
-        fee=state.fee,
-        currency=state.currency,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-PAYOUTS = Projection[Fold[State]](
-    name="payouts",
-    key="payout_id",
-    columns=Row,
-    row=row,
+PAYOUTS = stream_projection(
+    "payouts",
+    BY_CATEGORY["payout"],
+    Row,
     filters=("status", "currency"),
-    aggregate=BY_CATEGORY["payout"],
 )

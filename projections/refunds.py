@@ -5,9 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.fold import Fold, encode
-from domain.refund import State
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -27,30 +25,9 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        refund_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        payment_id=state.payment_id,
-        amount=state.amount,
-        currency=state.currency,
-        is_partial=state.is_partial,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-REFUNDS = Projection[Fold[State]](
-    name="refunds",
-    key="refund_id",
-    columns=Row,
-    row=row,
+REFUNDS = stream_projection(
+    "refunds",
+    BY_CATEGORY["refund"],
+    Row,
     filters=("status", "customer_id", "payment_id"),
-    aggregate=BY_CATEGORY["refund"],
 )

@@ -5,9 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.fold import Fold, encode
-from domain.subscription import State
-from projections.projection import Projection
+from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -29,32 +27,9 @@ class Row(Struct, frozen=True, gc=False):
     memo: bytes
 
 
-def row(folded: Fold[State]) -> Row:
-    """The row of one stream; ``created_at`` is its first entry's time where none is given."""
-    state = folded.state
-    return Row(
-        subscription_id=state.id,
-        customer_id=state.customer_id,
-        status=folded.status,
-        status_since=folded.since,
-        created_at=state.created_at or folded.occurred_at,
-        product_id=state.product_id,
-        previous_billing_date=state.previous_billing_date,
-        next_billing_date=state.next_billing_date,
-        cancel_at_next_billing_date=state.cancel_at_next_billing_date,
-        recurring_pre_tax_amount=state.recurring_pre_tax_amount,
-        currency=state.currency,
-        position=folded.position,
-        snapshot_position=folded.snapshot_position,
-        memo=encode(folded),
-    )
-
-
-SUBSCRIPTIONS = Projection[Fold[State]](
-    name="subscriptions",
-    key="subscription_id",
-    columns=Row,
-    row=row,
+SUBSCRIPTIONS = stream_projection(
+    "subscriptions",
+    BY_CATEGORY["subscription"],
+    Row,
     filters=("status", "customer_id", "product_id"),
-    aggregate=BY_CATEGORY["subscription"],
 )

@@ -21,7 +21,7 @@ if column != "-":
     columns = subscriptions.SUBSCRIPTIONS.columns
     fields = [(f.name, f.type) for f in msgspec.structs.fields(columns)]
     wider: Any = msgspec.defstruct("Row", [*fields, (column, str | None, None)])
-    known = subscriptions.row
+    known = subscriptions.SUBSCRIPTIONS.row
 
     def row(folded: Any) -> Any:  # noqa: ANN401
         return wider(*msgspec.structs.astuple(known(folded)), f"new in {number}")

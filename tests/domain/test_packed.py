@@ -10,7 +10,7 @@ from domain.packed import pack, packed, unpack
 from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS, placed
 from tests.builders import body, event
-from tests.domain.test_every_aggregate import EVERY, events
+from tests.entries import EVERY, events
 
 
 @EVERY

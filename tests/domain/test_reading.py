@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
 from domain.events import _WHOLE, _read_with_care, entry_of, read, read_at_once, snapshot
 from tests.builders import NOON, body, event
-from tests.domain.test_every_aggregate import IDENTITY
+from tests.entries import IDENTITY
 
 Pairs = list[tuple[bytes, bytes]]
 

@@ -19,7 +19,7 @@ from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.store import append
 from service.streams import Target, parked_streams
 from tests.builders import at, body, delivery
-from tests.domain.test_every_aggregate import IDENTITY
+from tests.entries import IDENTITY
 from tests.service.test_projector import contents
 
 
