@@ -1,11 +1,13 @@
 """The index of events: what an event did to its stream, whom it concerns, what it moved."""
 
+from typing import Any
+
 from domain.events import read
 from domain.fold import fold
 from projections.events import Row, placed, row
 from tests.builders import at, entry, event
 
-BODY = {
+BODY: dict[str, Any] = {
     "recurring_pre_tax_amount": 1000,
     "currency": "EUR",
     "payment_frequency_interval": "Month",
