@@ -1,0 +1,177 @@
+"""A log cannot be flooded: a line of a kind at once, then one every ten seconds with the count."""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.contextvars import bound_contextvars
+
+from service import logs
+from service import throttle as module
+from service.repeating import Repeating
+
+Lines = Callable[[], list[dict[str, object]]]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """The whole set-up, taken back at the end."""
+    before, level = logging.root.handlers[:], logging.root.level
+    logs.set_up()
+    for handler in logging.root.handlers:
+        handler.close()
+    yield
+    logging.root.handlers[:] = before
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def stream(configured: None) -> io.StringIO:
+    stream = io.StringIO()
+    logging.root.handlers[:] = [logs.handler(stream)]
+    return stream
+
+
+@pytest.fixture
+def lines(stream: io.StringIO) -> Lines:
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_flood_of_refusals_is_one_line_and_the_count_at_the_end(lines: Lines) -> None:
+    log = structlog.get_logger("service.ours")
+    for number in range(10_000):
+        with bound_contextvars(request_id=str(number)):
+            log.warning("webhook refused", reason="unknown-book", detail=f"No book {number}.")
+    assert [line["request_id"] for line in lines()] == ["0"]
+    logging.root.handlers[0].close()
+    _, last = lines()
+    assert last["again"] == 9_999
+    assert last["detail"] == "No book 9999."
+    # of many requests, and so of none
+    assert "request_id" not in last
+
+
+def test_the_count_is_told_though_nothing_follows_and_then_it_is_over(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SECONDS", 0.05)
+    log = structlog.get_logger("service.ours")
+    for _ in range(3):
+        log.error("broken", state="X")
+    deadline = time.monotonic() + 30
+    while len(lines()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [line.get("again") for line in lines()] == [None, 2]
+    handler = logging.root.handlers[0]
+    assert isinstance(handler, module.ThrottledHandler)
+    while handler._kinds and time.monotonic() < deadline:
+        time.sleep(0.01)
+    log.error("broken", state="X")
+    assert [line.get("again") for line in lines()] == [None, 2, None]
+
+
+def test_an_outage_is_one_line_whoever_notices_it(lines: Lines) -> None:
+    log = structlog.get_logger("service.ours")
+    for error in ("OperationalError", "AdminShutdown", "PoolTimeout", "InterfaceError"):
+        for event in ("listener disconnected", "projector waits", "flush failed"):
+            log.warning(event, error=error)
+    log.warning("webhook refused", reason="unavailable", book="live")
+    log.error("append failed", error="OperationalError", state=None)
+    assert len(lines()) == 1
+    log.error("append failed", error="DiskFull", state="53100")
+    assert [line["event"] for line in lines()] == ["listener disconnected", "append failed"]
+
+
+def test_what_differs_is_told_apart_and_what_is_normal_is_all_there(lines: Lines) -> None:
+    log = structlog.get_logger("service.ours")
+    for book in ("live", "test"):
+        for _ in range(2):
+            log.warning("stream parked", book=book)
+            log.info("migrated", book=book)
+    logging.getLogger("theirs").warning("bad request from %s", "one")
+    logging.getLogger("theirs").warning("bad request from %s", "other")
+    assert [(line["event"], line.get("book")) for line in lines()] == [
+        ("stream parked", "live"), ("migrated", "live"), ("migrated", "live"),
+        ("stream parked", "test"), ("migrated", "test"), ("migrated", "test"),
+        ("bad request from one", None),
+    ]  # fmt: skip
+
+
+def test_defects_are_told_apart_by_their_place_and_traced_once(lines: Lines) -> None:
+    log = structlog.get_logger("service.ours")
+    for _ in range(5):
+        for broken in (lambda: {}["a"], lambda: int("x")):
+            try:
+                broken()
+            except Exception:
+                log.exception("unhandled exception")
+    logging.root.handlers[0].close()
+    traced, other, *counted = lines()
+    assert "KeyError" in str(traced["exception"])
+    assert "ValueError" in str(other["exception"])
+    assert [(line["error"], line["again"]) for line in counted] == [
+        ("KeyError", 4), ("ValueError", 4),
+    ]  # fmt: skip
+
+
+def test_kinds_without_end_share_one(lines: Lines) -> None:
+    log = structlog.get_logger("service.ours")
+    for number in range(2_000):
+        log.warning("webhook refused", book=str(number))
+    assert len(lines()) == module._MOST_KINDS + 1
+
+
+async def test_what_was_counted_before_is_added(lines: Lines) -> None:
+    log, repeating = structlog.get_logger("service.ours"), Repeating()
+    repeating.say("away", lambda **again: log.warning("away", **again))
+    log.warning("away", again=7)
+    log.warning("away")
+    logging.root.handlers[0].close()
+    assert [line.get("again") for line in lines()] == [None, 8]
+
+
+@given(st.dictionaries(st.text(), st.text(max_size=3_000), max_size=40), st.booleans())
+def test_a_line_is_short_and_harmless_whatever_is_on_it(
+    values: dict[str, str], terminal: bool
+) -> None:
+    stream = Terminal() if terminal else io.StringIO()
+    message = logging.LogRecord("theirs", logging.ERROR, "", 0, "%s", ("\x1b[2J\n" * 900,), None)
+    ours = logging.LogRecord("ours", logging.ERROR, "", 0, "", (), None)
+    ours.msg = {"event": "\x1b]0;x\a", **values, "level": "error"}  # type: ignore[assignment]
+    ours._logger, ours._name = None, "error"
+    handler = logs.handler(stream)
+    for record in (message, ours):
+        handler.handle(record)
+    written = stream.getvalue()
+    assert written.count("\n") == 2
+    for line in written.splitlines(keepends=True):
+        assert len(line.encode()) <= logs.LINE_BYTES + 1
+    colours = written.replace("\x1b[0m", "").replace("\x1b[", "") if terminal else written
+    assert "\x1b]" not in written
+    assert terminal or "\x1b" not in colours
+
+
+def test_no_line_of_an_error_begins_as_one_of_the_log() -> None:
+    stream = Terminal()
+    try:
+        raise ValueError("x\n2026-03-14 [info] all is well\r\x1b[2J")
+    except ValueError as error:
+        record = logging.LogRecord("a", logging.ERROR, "", 0, "broken", (), (
+            ValueError, error, error.__traceback__,
+        ))  # fmt: skip
+    logs.handler(stream).handle(record)
+    written = stream.getvalue()
+    assert "\n  2026-03-14 [info] all is well\\r\\x1b[2J" in written
+    assert "\n2026-03-14 [info]" not in written
