@@ -97,7 +97,7 @@ def _bounded(render: _Render) -> _Render:
 
 
 def _cleaned(values: EventDict, limit: int) -> EventDict:
-    cleaned: EventDict = clean_value(values, limit)
+    cleaned: dict[str, Any] = clean_value(values, limit)
     # a line of very many values still has these
     cleaned |= {name: clean_value(values[name], limit) for name in _ALWAYS if name in values}
     if _TRACEBACK in values:

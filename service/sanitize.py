@@ -21,7 +21,7 @@ _DEPTH = 3
 _BITS = 1024
 
 _UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-"""Unicode's controls, formats (the marks of direction), private use, surrogates, line separators."""
+"""Unicode's controls, formats (marks of direction), private use, surrogates, line separators."""
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 

@@ -150,7 +150,7 @@ def _error(record: logging.LogRecord) -> BaseException | None:
 
 def _kind_of_error(error: BaseException) -> Iterator[Hashable]:
     for one in chained(error):
-        yield type(one)
+        yield type(one).__qualname__
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
