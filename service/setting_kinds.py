@@ -46,9 +46,8 @@ def database_url_fault(url: str) -> str | None:
     except ProgrammingError:
         return "not a URL of PostgreSQL, such as postgresql://user@host:5432/name?sslmode=require"
     _, scheme, rest = url.partition("://")
-    address = rest.partition("?")[0]
     # else a part of the password is taken for the host, and errors would name it
-    if scheme and (address.count("@") > 1 or "@" in address.partition("/")[2]):
+    if scheme and ("@" in str(parts.get("host")) or "@" in rest.partition("/")[2].split("?")[0]):
         return "in a password, / is written as %2F and @ as %40"
     ports = str(parts.get("port") or "").split(",")
     if not all(not port or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):

@@ -145,7 +145,7 @@ ENVIRONMENT: list[Callable[[str], dict[str, str]]] = [
     lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:{secret}@h:port/x"},
     lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:a@{secret}@h/x"},
     lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:1/{secret}@h/x"},
-    lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:1?{secret}=@h/x"},
+    lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:1?@{secret}@h/x"},
     lambda secret: {"DAYBOOK_DATABASE_URL": f"postgresql://me:{secret}@h/x?nope=1"},
     lambda secret: {"DAYBOOK_DATABASE_URL": f"mysql://me:{secret}@h/x"},
     lambda secret: {"DAYBOOK_DATABASE_URL": f"password={secret} nope=1"},
