@@ -21,7 +21,7 @@ class Screen(Console):
     """A console that shows every text as it is: no markup, and nothing that drives a terminal."""
 
     def __init__(self, *, width: int | None = None, stderr: bool = False, **more: Any) -> None:  # noqa: ANN401
-        plain = {"markup": False, "emoji": False, "highlight": False}
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
         super().__init__(width=width, stderr=stderr, **plain, **more)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as the library's own
