@@ -167,18 +167,18 @@ def simulate_command(
 
     Each line has the `webhook_id`, when it would be `sent_at`, and the `body` as a string.
     """
-    made = simulate(customers, seed, chaos=chaos)
+    deliveries = simulate(customers, seed, chaos=chaos)
     if to is None:
-        for one in made:
-            sys.stdout.buffer.write(line(one) + b"\n")
+        for delivery in deliveries:
+            sys.stdout.buffer.write(line(delivery) + b"\n")
         return
     if secret is None:
         raise SettingsError("Give --secret: the simulated webhooks must be signed.")
     count = 0
     with httpx.Client(timeout=15) as client, progress() as bars:
         task = bars.add_task("sent", total=None)
-        for one in made:
-            sent = send(client, to, secret, one.body, one.webhook_id)
+        for delivery in deliveries:
+            sent = send(client, to, secret, delivery.body, delivery.webhook_id)
             if not sent.accepted:
                 raise RefusedError(sent.text)
             count += 1
@@ -200,10 +200,10 @@ def history(
     reads.category_of(stream)
     chosen = the_book(settings, book)
 
-    async def told(conn: Connection) -> History:
+    async def question(conn: Connection) -> History:
         return await event_reads.history(conn, await target_of(conn, chosen), stream)
 
-    screens.history(OUT, ask(settings, told))
+    screens.history(OUT, ask(settings, question))
 
 
 def main() -> None:
@@ -220,6 +220,6 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the outermost handler
         if exit_reports.debugging():
             ERR.print(described(error), soft_wrap=True)
-        said = exit_reports.report(error)
-        ERR.print(said.text, style="red", soft_wrap=True)
-        raise SystemExit(said.status) from None
+        report = exit_reports.report(error)
+        ERR.print(report.text, style="red", soft_wrap=True)
+        raise SystemExit(report.status) from None

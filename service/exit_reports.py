@@ -119,7 +119,7 @@ def _corrupted(error: BaseException) -> Report:
         f"PostgreSQL finds its files damaged: {_primary(error)}. Part of the data cannot be read;"
         " most often a disk or a copy of the files is at fault. Stop the service, keep a copy of"
         " the data directory, check the disk, and restore the last backup. Where only a read model"
-        " is damaged, `daybook rebuild` makes it anew."
+        " is damaged, `daybook rebuild` builds it again."
     )
 
 
@@ -202,29 +202,30 @@ def _too_slow(_: BaseException) -> Report:
     return Report("It took too long. Try again.")
 
 
-_EXPLANATIONS: tuple[tuple[type[BaseException], Callable[[BaseException], Report]], ...] = (
-    (SettingsError, _as_it_says),
-    (EmbeddedError, _as_it_says),
-    (LeaseTakenError, _as_it_says),
-    (NothingToGoBackToError, _as_it_says),
-    (StreamsSetAsideError, _as_it_says),
-    (RoleError, _as_it_says),
+_PLAIN = (
+    EmbeddedError,
+    LeaseTakenError,
+    NothingToGoBackToError,
+    RoleError,
+    SettingsError,
+    StreamsSetAsideError,
+)
+"""Errors whose text is the sentence."""
+
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+
+_EXPLANATIONS: tuple[tuple[_Kinds, Callable[[BaseException], Report]], ...] = (
+    (_PLAIN, _as_it_says),
     (RefusedError, _refused),
     (Problem, _problem),
-    (httpx.UnsupportedProtocol, _bad_target),
-    (httpx.InvalidURL, _bad_target),
+    ((httpx.UnsupportedProtocol, httpx.InvalidURL), _bad_target),
     (httpx.HTTPError, _no_answer),
     (errors.InsufficientPrivilege, _not_allowed),
-    (errors.UndefinedTable, _no_schema),
-    (errors.InvalidSchemaName, _no_schema),
-    (errors.DataCorrupted, _corrupted),
-    (errors.IndexCorrupted, _corrupted),
+    ((errors.UndefinedTable, errors.InvalidSchemaName), _no_schema),
+    ((errors.DataCorrupted, errors.IndexCorrupted), _corrupted),
     (errors.ReadOnlySqlTransaction, _read_only),
-    (PoolTimeout, _no_database),
-    (psycopg.OperationalError, _no_database),
-    (psycopg.InterfaceError, _no_database),
-    (errors.UndefinedColumn, _other_schema),
-    (errors.UndefinedFunction, _other_schema),
+    ((PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError), _no_database),
+    ((errors.UndefinedColumn, errors.UndefinedFunction), _other_schema),
     (TimeoutError, _too_slow),
     (OSError, _file),
 )

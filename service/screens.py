@@ -90,26 +90,26 @@ def history(out: Screen, answer: History) -> None:
     out.print(rows)
 
 
-def status(out: Screen, books: Sequence[dict[str, Any]], aside: Sequence[dict[str, Any]]) -> None:
-    """Checkpoints beside the end of their books, and the streams that are set aside."""
+def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[str, Any]]) -> None:
+    """The checkpoint and the last event of each book, and the parked streams."""
     rows = table("book", "events", "read models at", "lag in events")
     for row in books:
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
         rows.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
     out.print(rows)
-    if aside:
-        parked(out, aside)
-        out.print("Their rows are stale. After the cause is mended: daybook parked retry")
+    if streams:
+        parked(out, streams)
+        out.print("Their rows are stale. Remove the cause, then run: daybook parked retry")
 
 
-def parked(out: Screen, aside: Sequence[dict[str, Any]]) -> None:
-    """The streams that are set aside."""
-    rows = table("book", "stream set aside", "at position", "because of")
-    for row in aside:
+def parked(out: Screen, streams: Sequence[dict[str, Any]]) -> None:
+    """The streams that a failure has parked."""
+    rows = table("book", "parked stream", "at position", "because of")
+    for row in streams:
         reason = row["error"].strip().splitlines()[-1]
         rows.add_row(row["book"], row["stream"], str(row["position"]), reason)
-    out.print(rows if aside else "No stream is set aside.")
+    out.print(rows if streams else "No stream is parked.")
 
 
 def differences(out: Screen, found: Sequence[Difference], verb: str) -> None:
@@ -133,11 +133,11 @@ def differences(out: Screen, found: Sequence[Difference], verb: str) -> None:
 
 def refusals(out: Screen, counts: Sequence[tuple[str, RefusalCount]]) -> None:
     """A line for each door at which something was refused within the hour, or nothing."""
-    told: dict[str, list[str]] = {}
+    reasons_of: dict[str, list[str]] = {}
     for book, count in counts:
         if count.last_hour:
-            told.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
-    for book, reasons in told.items():
+            reasons_of.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
+    for book, reasons in reasons_of.items():
         door = f"book {book}" if book else "no book of that name"
         out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
 

@@ -20,7 +20,10 @@ _SECONDS = 10.0
 _MOST_KINDS = 128
 """How many kinds are told apart at a time; further ones are told apart by the event alone."""
 
-_TELLING = ("reason", "error", "state", "book", "stream", "process", "task", "what")
+_TELLING = (
+    "reason", "error", "state", "book", "stream", "process", "exit_code", "task", "supervisor",
+    "what", "channel",
+)  # fmt: skip
 """The values that tell one kind of an event from another."""
 
 _AWAY = {
@@ -28,6 +31,8 @@ _AWAY = {
     "InterfaceError", "OperationalError", "PoolTimeout", "unavailable",
 }  # fmt: skip
 """What a line names as its error or reason when the database is away: all of them are one kind."""
+
+_DATABASE_AWAY = ("database away",)
 
 
 class _Kind(Struct):
@@ -122,11 +127,13 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
 def kind_of(record: logging.LogRecord) -> Hashable:
     """What a line has in common with those that say the same again."""
     if (error := _error(record)) is not None:
+        if type(error).__name__ in _AWAY:
+            return _DATABASE_AWAY
         return (record.name, _event(record), *_kind_of_error(error))
     values = _values(record)
     told = tuple(str(values.get(name)) for name in _TELLING)
     if _AWAY.intersection(told[:2]):
-        return ("database away",)
+        return _DATABASE_AWAY
     return (record.name, _event(record), *told)
 
 

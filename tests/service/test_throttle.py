@@ -7,15 +7,18 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from service import logs
+from service import logs, sanitize
 from service import throttle as module
 from service.repeating import Repeating
+from tests.builders import SECRET
+from tests.diagrams import README
 
 Lines = Callable[[], list[dict[str, object]]]
 
@@ -83,6 +86,7 @@ def test_an_outage_is_one_line_whoever_notices_it(lines: Lines) -> None:
             log.warning(event, error=error)
     log.warning("webhook refused", reason="unavailable", book="live")
     log.error("append failed", error="OperationalError", state=None)
+    log.error("task ended", exc_info=psycopg.OperationalError("connection refused"))
     assert len(lines()) == 1
     log.error("append failed", error="DiskFull", state="53100")
     assert [line["event"] for line in lines()] == ["listener disconnected", "append failed"]
@@ -171,3 +175,27 @@ def test_no_line_of_an_error_begins_as_one_of_the_log() -> None:
     written = stream.getvalue()
     assert "\n  2026-03-14 [info] all is well\\r\\x1b[2J" in written
     assert "\n2026-03-14 [info]" not in written
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_no_secret_is_logged_wherever_it_stands(kind: type[io.StringIO]) -> None:
+    stream = kind()
+    url = "postgresql://me:hunter2@h/x"
+    ours = logging.LogRecord("ours", logging.ERROR, "", 0, "", (), None)
+    ours.msg = {"event": SECRET, SECRET: 1, "a": [{SECRET: (SECRET, url)}], "b": ValueError(url)}
+    ours._logger, ours._name = None, "error"
+    error = ValueError(f"{SECRET} {url}")
+    theirs = logging.LogRecord("theirs", logging.ERROR, "", 0, "%s %s", (SECRET, url), (
+        ValueError, error, None,
+    ))  # fmt: skip
+    for record in (ours, theirs):
+        logs.handler(stream).handle(record)
+    assert SECRET[6:] not in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_the_limits_are_those_that_are_described() -> None:
+    described = " ".join(README.read_text().split())
+    assert f"values cut at {sanitize._CUT} characters" in described
+    assert f"lines at {logs.LINE_BYTES // 1024} KiB" in described
+    assert f"every {'ten' if module._SECONDS == 10 else '?'} seconds with how often" in described
