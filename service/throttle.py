@@ -89,7 +89,7 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
         return ("many", record.name, _event(record)[:_MOST_KINDS])
 
     def _start_flusher(self) -> None:
-        if self._flusher is None:
+        if self._flusher is None or not self._flusher.is_alive():
             self._flusher = threading.Thread(target=self._flush, name="log throttle", daemon=True)
             try:
                 self._flusher.start()
