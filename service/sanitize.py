@@ -25,11 +25,12 @@ _UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 
+# each repetition is bounded: a text that nearly fits again and again must not take long
 _SECRETS = re.compile(
     r"whsec_[A-Za-z0-9+/=_-]+"
-    r"|dbk_[a-z0-9_-]+_[0-9a-f]{8}_[A-Za-z0-9_-]{8,}"
-    r"|(?<=://)[^\s/@]*:.*@"
-    r"|(?<=password=)('(\\.|[^'])*'|[^\s&]+)"
+    r"|dbk_[a-z0-9_-]{1,63}_[0-9a-f]{8}_[A-Za-z0-9_-]{8,64}"
+    r"|(?<=://)[^\s/@]{0,128}:\S{0,256}@"
+    r"|(?<=password=)('(?:\\.|[^'\\]){0,256}'?|[^\s&]{1,256})"
 )
 
 
@@ -74,7 +75,7 @@ def cut(text: str, limit: int = _CUT, tail: int = 0) -> str:
 
 def clean(text: str) -> str:
     """One line for a person to read, of a text that may hold anything."""
-    return escaped(cut(masked(text), 4 * _CUT), "\n")
+    return escaped(masked(cut(text, 4 * _CUT)), "\n")
 
 
 def clean_value(value: object, limit: int = _CUT, depth: int = 0) -> Any:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """Nothing that a stranger sends drives a terminal, forges a line, or shows a secret."""
 
 import re
+import time
 import unicodedata
 
 import pytest
@@ -78,3 +79,10 @@ def test_values_of_any_kind_are_bounded(value: object, shown: object) -> None:
 def test_a_secret_beyond_the_cut_shows_no_part_of_itself() -> None:
     for before in (500, 505, 2040):
         assert not re.search(SECRET[6:14], clean_value("x" * before + SECRET))
+
+
+@pytest.mark.parametrize("piece", ["://a:", "dbk_", "password='", "whsec_ ", "dbk_a_00000000_"])
+def test_masking_takes_no_longer_for_a_text_that_nearly_fits(piece: str) -> None:
+    began = time.monotonic()
+    masked(piece * 20_000)
+    assert time.monotonic() - began < 10
