@@ -176,7 +176,7 @@ def _reload(state: State, again: Callable[[], Settings]) -> None:
         state.books[name] = books[name]
     _log.info("configuration read again", books=sorted(books))
     if others := sorted(books.keys() ^ state.doors.keys()):
-        _log.warning("books come and go with a restart only", books=others)
+        _log.warning("adding or removing a book requires a restart", books=others)
 
 
 def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:
@@ -218,5 +218,5 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
 
 
 def _on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    _log.error("defect", exc_info=error)
+    _log.error("unhandled exception", exc_info=error)
     return on_problem(request, Problem("internal-error", "The error is in this server's log."))

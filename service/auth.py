@@ -57,7 +57,7 @@ class Gate:
         except UndefinedTable:
             await send_problem(adding, Problem("not-ready", "The database has no schema yet."))
         except Exception:  # noqa: BLE001 - a defect is answered too
-            _log.exception("defect")
+            _log.exception("unhandled exception")
             defect = Problem("internal-error", "The error is in this server's log.")
             await send_problem(adding, defect)
         else:

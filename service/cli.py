@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +19,7 @@ from rich.progress import (
 
 from service.database import database
 from service.postgres import Connection, connect
+from service.screens import Screen
 from service.setting_words import flag
 from service.settings import Settings, SettingsError
 
@@ -35,14 +36,14 @@ SomeBook = Annotated[
 ]
 
 # a table that is piped into a file or a pager need not fit a screen
-OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
-ERR = Console(stderr=True, highlight=False)
+OUT = Screen(width=None if sys.stdout.isatty() else 180)
+ERR = Screen(stderr=True)
 
 
 def progress() -> Progress:
     """Bars for long work, on standard error."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         MofNCompleteColumn(),
@@ -60,9 +61,32 @@ def the_book(settings: Settings, book: str | None) -> str:
     if book is None and len(names) == 1:
         return names[0]
     if book not in names:
-        said = ", ".join(names) or "none"
-        raise SettingsError(f"--book: {book!r} is not configured; the books are: {said}.")
+        configured = ", ".join(names) or "none"
+        raise SettingsError(f"--book: {book!r} is not configured; the books are: {configured}.")
     return book
+
+
+def check_data_dir(path: Path) -> None:
+    """Make the data directory where it is absent, and see that files can be made in it.
+
+    Raises:
+        SettingsError: if that cannot be done; it says why, and what to do.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = {
+            FileExistsError: "it is a file",
+            NotADirectoryError: "a part of its path is a file",
+            PermissionError: "this account may not make files there",
+            FileNotFoundError: "no directory can be made there",
+        }.get(type(error), error.strerror)
+        raise SettingsError(
+            f"The data directory {path} cannot be used: {reason}. Choose one that this account can"
+            " write to, with --data-dir or DAYBOOK_DATA_DIR."
+        ) from None
 
 
 def ask(settings: Settings, question: Callable[[Connection], Awaitable[T]]) -> T:
@@ -76,10 +100,12 @@ def ask(settings: Settings, question: Callable[[Connection], Awaitable[T]]) -> T
         async with await connect(url) as conn:
             return await question(conn)
 
-    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
-        raise SettingsError(
-            f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
-            " Or set --data-dir, or DAYBOOK_DATABASE_URL."
-        )
+    if settings.database_url is None:
+        if not (settings.data_dir / "postgres").exists():
+            raise SettingsError(
+                f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
+                " Or set --data-dir, or DAYBOOK_DATABASE_URL."
+            )
+        check_data_dir(settings.data_dir)
     with database(settings) as url:
         return asyncio.run(asked(url))

@@ -1,27 +1,33 @@
-"""The command line: every command, and how its errors are told."""
+"""The command line: every command, and one handler for all of their errors."""
 
 import signal
 import sys
 from functools import partial
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import httpx
-import psycopg
 import typer
 
 from service import demo as story
-from service import event_reads, key_commands, logs, reads, rebuild_commands, screens, serve
+from service import (
+    event_reads,
+    exit_reports,
+    key_commands,
+    logs,
+    reads,
+    rebuild_commands,
+    screens,
+    serve,
+)
 from service.answers import History
-from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, progress, the_book
+from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, check_data_dir, progress, the_book
 from service.database import database
-from service.embedded import EmbeddedError
-from service.lease import LeaseTakenError
+from service.failures import described
 from service.migrate_command import migrate
 from service.postgres import Connection
-from service.problems import Problem
-from service.rebuild import NothingToGoBackToError, StreamsSetAsideError
 from service.resources import target_of
 from service.send import RefusedError, new_webhook_id, send
 from service.setting_words import epilog, flag
@@ -53,14 +59,19 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls
 @app.callback()
 def options(
     *,
-    show: Annotated[
+    show: Annotated[  # noqa: ARG001 - its callback acts
         bool,
         typer.Option(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; or DAYBOOK_DEBUG=1.")
+    ] = False,
 ) -> None:
     """The book of original entry for a Dodo Payments account."""
+    if debug:
+        exit_reports.debug()
 
 
 @app.command("serve", epilog=epilog())
@@ -79,7 +90,10 @@ def serve_command(
     SIGHUP reads the configuration again: rotated secrets are taken over without a restart.
     """
     flags = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
-    settings = serve.with_books(load(config, **flags), config, **flags)
+    settings = load(config, **flags)
+    if settings.database_url is None or not settings.books:
+        check_data_dir(settings.data_dir)
+    settings = serve.with_books(settings, config, **flags)
     sock = serve.listen(settings.host, settings.port)
     with database(settings, watch=True) as url:
         trial = serve.trial_now(settings, url)
@@ -132,7 +146,7 @@ def send_command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         for file in files:
             sent = send(client, to, secret, file.read_bytes(), webhook_id or new_webhook_id())
             refused += not sent.accepted
-            OUT.print(f"{sent.status} {file.name} {sent.text}", markup=False, soft_wrap=True)
+            OUT.print(f"{sent.status} {file.name} {sent.text}", soft_wrap=True)
     if refused:
         ERR.print(f"{refused} of {len(files)} were not accepted.")
         raise typer.Exit(1)
@@ -153,18 +167,18 @@ def simulate_command(
 
     Each line has the `webhook_id`, when it would be `sent_at`, and the `body` as a string.
     """
-    made = simulate(customers, seed, chaos=chaos)
+    deliveries = simulate(customers, seed, chaos=chaos)
     if to is None:
-        for one in made:
-            sys.stdout.buffer.write(line(one) + b"\n")
+        for delivery in deliveries:
+            sys.stdout.buffer.write(line(delivery) + b"\n")
         return
     if secret is None:
         raise SettingsError("Give --secret: the simulated webhooks must be signed.")
     count = 0
     with httpx.Client(timeout=15) as client, progress() as bars:
         task = bars.add_task("sent", total=None)
-        for one in made:
-            sent = send(client, to, secret, one.body, one.webhook_id)
+        for delivery in deliveries:
+            sent = send(client, to, secret, delivery.body, delivery.webhook_id)
             if not sent.accepted:
                 raise RefusedError(sent.text)
             count += 1
@@ -186,40 +200,26 @@ def history(
     reads.category_of(stream)
     chosen = the_book(settings, book)
 
-    async def told(conn: Connection) -> History:
+    async def question(conn: Connection) -> History:
         return await event_reads.history(conn, await target_of(conn, chosen), stream)
 
-    screens.history(OUT, ask(settings, told))
+    screens.history(OUT, ask(settings, question))
 
 
 def main() -> None:
     """Run a command; an error that has an explanation is explained, not traced."""
     logs.set_up()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # what a terminal's encoding lacks is written out
+            stream.reconfigure(errors="backslashreplace")
     # so that a private PostgreSQL is stopped on the way out, whatever the command was doing
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
-    except SettingsError as error:
-        ERR.print(str(error), style="red", markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
-    except (EmbeddedError, LeaseTakenError, NothingToGoBackToError, StreamsSetAsideError) as error:
-        ERR.print(str(error), style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except RefusedError as refused:
-        ERR.print(f"Refused: {refused}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except Problem as problem:
-        ERR.print(problem.detail, style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        ERR.print(f"{error.diag.message_primary}: run `daybook migrate` with --owner.")
-        raise SystemExit(1) from None
-    except psycopg.errors.UndefinedTable:
-        ERR.print("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
-        raise SystemExit(1) from None
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        ERR.print(f"--to: {error}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
-    except (psycopg.OperationalError, httpx.HTTPError) as error:
-        ERR.print(f"Nothing answers: {error}", style="red", markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
+    except Exception as error:  # noqa: BLE001 - the outermost handler
+        if exit_reports.debugging():
+            ERR.print(described(error), soft_wrap=True)
+        report = exit_reports.report(error)
+        ERR.print(report.text, style="red", soft_wrap=True)
+        raise SystemExit(report.status) from None

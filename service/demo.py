@@ -14,7 +14,6 @@ import httpx
 import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
-from rich.console import Console
 
 from service import screens, serve
 from service.answers import AccessAnswer, History
@@ -56,7 +55,7 @@ STORY = (
 )
 
 
-def run(out: Console, *, port: int, once: bool) -> None:
+def run(out: screens.Screen, *, port: int, once: bool) -> None:
     """Serve from a scratch data directory, tell the story, show the answers; then serve on."""
     with _scratch() as data_dir:
         settings = _settings(data_dir, port)
@@ -88,7 +87,7 @@ def _settings(data_dir: Path, port: int) -> Settings:
     )
 
 
-def _tell(out: Console, where: str, trial: serve.Trial | None) -> None:
+def _tell(out: screens.Screen, where: str, trial: serve.Trial | None) -> None:
     assert trial is not None  # noqa: S101 - the demo's configuration is one that serve made
     with httpx.Client(base_url=where, timeout=15) as client:
         _await_ready(client)
@@ -101,7 +100,7 @@ def _tell(out: Console, where: str, trial: serve.Trial | None) -> None:
         screens.history(out, msgspec.json.decode(said.content, type=History))
 
 
-def _send_story(out: Console, client: httpx.Client, secret: str) -> int:
+def _send_story(out: screens.Screen, client: httpx.Client, secret: str) -> int:
     now = datetime.now(UTC)
     last = 0
     webhook_id, content = "", b""
@@ -111,7 +110,6 @@ def _send_story(out: Console, client: httpx.Client, secret: str) -> int:
         sent = send(client, f"/webhooks/{serve.TRIAL_BOOK}", secret, content, webhook_id)
         out.print(
             f"{sent.status} {telling.type:<36}{sent.text:<40}{telling.remark}",
-            markup=False,
             soft_wrap=True,
         )
         last = max(last, int(msgspec.json.decode(sent.text)["position"]))
@@ -190,7 +188,7 @@ def _await_position(client: httpx.Client, position: int) -> None:
 
 
 def _serve_on(
-    out: Console,
+    out: screens.Screen,
     where: str,
     settings: Settings,
     trial: serve.Trial | None,
@@ -206,7 +204,7 @@ def _serve_on(
         "payments?status=failed",
         "events/1/body",
     ):
-        out.print(f"  curl {auth} '{where}/v1/{path}'", markup=False, soft_wrap=True)
+        out.print(f"  curl {auth} '{where}/v1/{path}'", soft_wrap=True)
     thread.join()
 
 

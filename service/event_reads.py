@@ -56,7 +56,8 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
     entries = await stream_entries(conn, target, stream, checkpoint)
     steps = (asked or Past()).steps(entries)
     if not steps:
-        raise Problem("not-found", f"No event in this book belongs to {stream!r}, as you ask.")
+        moment = " as of that moment" if asked else ""
+        raise Problem("not-found", f"No events for {stream!r} in this book{moment}.")
     rest = _rest(steps, order) if order else steps
     page = rest[:limit]
     told = [history_entry(s, changes(entries, s) if s.late else ()) for s in page]

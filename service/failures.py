@@ -1,9 +1,13 @@
-"""How a failure is told, so that a person can mend its cause and sees nobody's data."""
+"""The text of an error: enough to mend its cause, and nobody's data."""
 
 import traceback
 from collections.abc import Iterator
 
 import psycopg
+
+from service.sanitize import cut
+
+_LONGEST = 16_384
 
 
 def described(error: BaseException) -> str:
@@ -12,14 +16,20 @@ def described(error: BaseException) -> str:
     Of what PostgreSQL said it has the primary message and the SQLSTATE: the rest quotes rows. From
     then on the error itself says no more either.
     """
-    for one in _all(error, set()):
+    for one in chained(error):
         if isinstance(one, psycopg.Error):
             _reduce(one)
-    return "".join(traceback.format_exception(error)).replace("\0", "")
+    text = "".join(traceback.format_exception(error)).replace("\0", "")
+    # its end says what happened
+    return cut(text, _LONGEST, tail=_LONGEST * 3 // 4)
+
+
+def chained(error: BaseException) -> Iterator[BaseException]:
+    """The error, and every other that its traceback shows: causes, contexts, members of groups."""
+    return _all(error, set())
 
 
 def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """The error, and what a traceback tells with it."""
     if error is None or id(error) in seen:
         return
     seen.add(id(error))

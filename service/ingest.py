@@ -85,7 +85,9 @@ class Verifier:
                 "malformed-signature", "webhook-signature is malformed: no 'v1,' and base64."
             )
         text = body.decode("utf-8", "surrogateescape")
-        refusal = refused("unknown-signature", "No signature of it fits this book's secrets.")
+        refusal = refused(
+            "unknown-signature", "None of its signatures matches a secret of this book."
+        )
         for name, secret in self._secrets:
             for entry in entries[:_MOST_SIGNATURES]:
                 signed = {name: headers[name] for name in SIGNED_HEADERS} | {

@@ -12,6 +12,8 @@ from service.migrations import migrate
 from service.postgres import Connection
 from service.settings import SettingsError, load
 
+_ID_LENGTH = 8
+
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 app = typer.Typer(help="API keys: each opens one book, for some scopes.", no_args_is_help=True)
@@ -51,19 +53,26 @@ def listed(book: SomeBook = None, config: Config = None, data_dir: DataDir = Non
 
 @app.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The id, as `daybook keys list` shows it.")],
+    key: Annotated[
+        str, typer.Argument(metavar="ID", help="The id, as `keys list` shows it; or the key.")
+    ],
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
     """Close a key for ever, within seconds. Exit 1 if no open key has this id."""
-    if not ask(load(config, data_dir=data_dir), lambda c: keys.revoke(c, key_id)):
-        ERR.print(f"No open key has the id {key_id}.")
+    identity = keys.id_of(key) or key
+    # what is not an id may be the better part of a key: it is not repeated
+    shown = identity if len(identity) <= _ID_LENGTH else "that was given"
+    if not ask(load(config, data_dir=data_dir), lambda c: keys.revoke(c, identity)):
+        ERR.print(f"No open key has the id {shown}.")
         raise typer.Exit(1)
-    OUT.print(f"Revoked {key_id}.")
+    OUT.print(f"Revoked {shown}.")
 
 
 def _scopes(given: str) -> list[Scope]:
     names = {name.strip() for name in given.split(",")}
     if unknown := sorted(names - set(SCOPES)):
-        raise SettingsError(f"--scope: {unknown[0]!r} is none of {', '.join(SCOPES)}.")
+        raise SettingsError(
+            f"--scope: {unknown[0]!r} is not a scope. Use some of {', '.join(SCOPES)}."
+        )
     return [scope for scope in SCOPES if scope in names]

@@ -1,5 +1,6 @@
 """API keys. Each opens one book, for what its scopes say; it is shown once, its hash is kept."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +13,11 @@ from service.postgres import Connection
 from service.sql import text
 
 PREFIX = "dbk_"
+
+_ID_BYTES = 4
+_SECRET_BYTES = 24
+# a book's name, and the secret, may hold underscores themselves: the lengths tell them apart
+_FORM = re.compile(rf"{PREFIX}(?P<book>.+)_(?P<id>[0-9a-f]{{8}})_[A-Za-z0-9_-]{{32}}")
 
 Scope = Literal["read", "audit", "admin"]
 """What a key is for; none includes another.
@@ -46,8 +52,8 @@ async def create(
     conn: Connection, book: str, scopes: Sequence[Scope] = ("read",), label: str | None = None
 ) -> str:
     """Make a key of a book; returns it, for the only time."""
-    identity = secrets.token_hex(4)
-    key = f"{PREFIX}{book}_{identity}_{secrets.token_urlsafe(24)}"
+    identity = secrets.token_hex(_ID_BYTES)
+    key = f"{PREFIX}{book}_{identity}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     params = {
         "book": book, "id": identity, "sha256": digest(key), "scopes": list(scopes), "label": label,
     }  # fmt: skip
@@ -65,6 +71,12 @@ async def revoke(conn: Connection, identity: str) -> bool:
     """Close a key for ever; returns whether there was an open one of this id."""
     found = await conn.execute(text("keys/revoke"), {"id": identity})
     return await found.fetchone() is not None
+
+
+def id_of(key: str) -> str | None:
+    """The id of a whole key; None if the text is not one."""
+    found = _FORM.fullmatch(key.strip())
+    return found["id"] if found else None
 
 
 async def caller(conn: Connection, sha256: bytes) -> Caller | None:

@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from service import migrations, roles
 from service.cli import OUT, Config, DataDir, ask
+from service.setting_kinds import database_url_fault
 from service.settings import Settings, SettingsError, load
 
 
@@ -30,12 +31,14 @@ def migrate(
     if owner is None:
         applied = ask(settings, migrations.migrate)
     else:
+        if fault := database_url_fault(owner):
+            raise SettingsError(f"--owner: {fault}")
         role, password = _service_role(settings)
         try:
             applied = asyncio.run(roles.set_up(owner, role, password))
         except roles.RoleError as error:
             raise SettingsError(str(error)) from None
-        OUT.print(f"{role} may append events, and alter none.", markup=False)
+        OUT.print(f"{role} may append events, and alter none.")
     OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
 
 

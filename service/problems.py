@@ -121,6 +121,7 @@ REFUSALS = {
     "stale-timestamp": "signature-refused",
     "malformed-signature": "signature-refused",
     "unknown-signature": "signature-refused",
+    "other-book": "signature-refused",
     "unknown-book": "unknown-book",
     "method-not-allowed": "method-not-allowed",
     "request-timeout": "request-timeout",
@@ -243,5 +244,5 @@ def on_unbuilt(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
 
 
 def on_unstorable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
-    """What no column can hold cannot be asked for: a NUL, a number without end."""
+    """Rejects values PostgreSQL cannot store, such as NUL characters or out-of-range numbers."""
     return answer(Problem("invalid-parameter", "A value holds what nothing recorded can hold."))

@@ -100,9 +100,9 @@ def show_parked(
     for row in rows:
         if row["stream"] == stream:
             where = f"{stream} at position {row['position']}, since {row['parked_at']:%c}"
-            OUT.print(f"{where}\n{row['error']}", markup=False, soft_wrap=True)
+            OUT.print(f"{where}\n{row['error']}", soft_wrap=True)
             return
-    ERR.print(f"{stream} is not set aside.", markup=False)
+    ERR.print(f"{stream} is not set aside.")
     raise typer.Exit(1)
 
 
@@ -130,7 +130,7 @@ def retry_parked(
     for stream, error in ask(settings, tried).items():
         said = "is up to date" if error is None else f"failed again: {error.splitlines()[-1]}"
         failed += error is not None
-        OUT.print(f"{stream} {said}", markup=False, soft_wrap=True)
+        OUT.print(f"{stream} {said}", soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 

@@ -5,15 +5,33 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from service.answers import AccessAnswer, History
 from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
+from service.sanitize import escaped
 from service.serve import Trial
 from service.settings import Settings
+
+
+class Screen(Console):
+    """A console that shows every text as it is: no markup, and nothing that drives a terminal."""
+
+    def __init__(self, *, width: int | None = None, stderr: bool = False, **more: Any) -> None:  # noqa: ANN401
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+        super().__init__(width=width, stderr=stderr, **plain, **more)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as the library's own
+        """What becomes of every text that is printed, in a table too."""
+        return super().render_str(escaped(text, "\n"), **options)
+
+
+def table(*headers: str) -> Table:
+    """A table that cuts nothing off in a narrow terminal: what is there may have to be copied."""
+    return Table(*(Column(header, overflow="fold") for header in headers))
 
 
 def origin(host: str, port: int) -> str:
@@ -21,7 +39,7 @@ def origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serving(out: Console, where: str, settings: Settings, trial: Trial | None) -> None:
+def serving(out: Screen, where: str, settings: Settings, trial: Trial | None) -> None:
     """Where the doors are, and what to try them with."""
     for name, book in settings.books.items():
         line = f"book {name}, {book.mode} mode: webhooks to {where}/webhooks/{name}"
@@ -37,14 +55,14 @@ def serving(out: Console, where: str, settings: Settings, trial: Trial | None) -
         out.print(f"An API key: daybook keys create --book {names}", soft_wrap=True)
 
 
-def access(out: Console, answer: AccessAnswer) -> None:
+def access(out: Screen, answer: AccessAnswer) -> None:
     """The answer to the one question."""
     word = "entitled" if answer.entitled else "not entitled"
     until = f" until {moment(answer.until)}" if answer.until else ""
-    out.print(f"[bold]{answer.customer_id} is {word}{until}[/bold]")
-    table = Table("because of", "product", "status", "since", "until", "rule")
+    out.print(f"{answer.customer_id} is {word}{until}", style="bold", soft_wrap=True)
+    rows = table("because of", "product", "status", "since", "until", "rule")
     for b in answer.because:
-        table.add_row(
+        rows.add_row(
             b.subscription_id,
             b.product_id or "",
             b.status,
@@ -52,15 +70,15 @@ def access(out: Console, answer: AccessAnswer) -> None:
             moment(b.until),
             b.rule,
         )
-    out.print(table)
+    out.print(rows)
 
 
-def history(out: Console, answer: History) -> None:
+def history(out: Screen, answer: History) -> None:
     """The entries in the order of the world."""
-    table = Table("position", "occurred at", "type", "from → to", "verdict", "what it did")
+    rows = table("position", "occurred at", "type", "from → to", "verdict", "what it did")
     for e in answer.data:
         marks = [name for name in ("newer", "late", "revision", "undecided") if getattr(e, name)]
-        table.add_row(
+        rows.add_row(
             e.event_position,
             moment(e.occurred_at),
             e.type,
@@ -68,33 +86,33 @@ def history(out: Console, answer: History) -> None:
             "\n".join((e.verdict, *marks)),
             e.what,
         )
-    out.print(f"[bold]{answer.stream}[/bold]")
-    out.print(table)
+    out.print(answer.stream, style="bold", soft_wrap=True)
+    out.print(rows)
 
 
-def status(out: Console, books: Sequence[dict[str, Any]], aside: Sequence[dict[str, Any]]) -> None:
-    """Checkpoints beside the end of their books, and the streams that are set aside."""
-    table = Table("book", "events", "read models at", "lag in events")
+def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[str, Any]]) -> None:
+    """The checkpoint and the last event of each book, and the parked streams."""
+    rows = table("book", "events", "read models at", "lag in events")
     for row in books:
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
-        table.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
-    out.print(table)
-    if aside:
-        parked(out, aside)
-        out.print("Their rows are stale. After the cause is mended: daybook parked retry")
+        rows.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
+    out.print(rows)
+    if streams:
+        parked(out, streams)
+        out.print("Their rows are stale. Remove the cause, then run: daybook parked retry")
 
 
-def parked(out: Console, aside: Sequence[dict[str, Any]]) -> None:
-    """The streams that are set aside."""
-    table = Table("book", "stream set aside", "at position", "because of")
-    for row in aside:
-        reason = escape(row["error"].strip().splitlines()[-1])
-        table.add_row(row["book"], escape(row["stream"]), str(row["position"]), reason)
-    out.print(table if aside else "No stream is set aside.")
+def parked(out: Screen, streams: Sequence[dict[str, Any]]) -> None:
+    """The streams that a failure has parked."""
+    rows = table("book", "parked stream", "at position", "because of")
+    for row in streams:
+        reason = row["error"].strip().splitlines()[-1]
+        rows.add_row(row["book"], row["stream"], str(row["position"]), reason)
+    out.print(rows if streams else "No stream is parked.")
 
 
-def differences(out: Console, found: Sequence[Difference], verb: str) -> None:
+def differences(out: Screen, found: Sequence[Difference], verb: str) -> None:
     """What differs between two builds: how many rows, in which fields, and some examples."""
     for one in found:
         if not one.rows:
@@ -105,41 +123,41 @@ def differences(out: Console, found: Sequence[Difference], verb: str) -> None:
             (one.only_live, "are gone"), (one.only_fresh, "are new"),
         ) if n]  # fmt: skip
         said = "; ".join(([f"status {', '.join(steps)}"] if steps else []) + counts)
-        out.print(f"{one.rows} {one.projection} {verb}: {said}", markup=False, soft_wrap=True)
+        out.print(f"{one.rows} {one.projection} {verb}: {said}", soft_wrap=True)
         for key, fields in one.examples.items():
             shown = ", ".join(f"{name} {old!r} → {new!r}" for name, (old, new) in fields.items())
-            out.print(f"  {key}: {shown}", markup=False, soft_wrap=True)
+            out.print(f"  {key}: {shown}", soft_wrap=True)
     if not any(one.rows for one in found):
         out.print(f"No row differs: {', '.join(one.projection for one in found)}.", soft_wrap=True)
 
 
-def refusals(out: Console, counts: Sequence[tuple[str, RefusalCount]]) -> None:
+def refusals(out: Screen, counts: Sequence[tuple[str, RefusalCount]]) -> None:
     """A line for each door at which something was refused within the hour, or nothing."""
-    told: dict[str, list[str]] = {}
+    reasons_of: dict[str, list[str]] = {}
     for book, count in counts:
         if count.last_hour:
-            told.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
-    for book, reasons in told.items():
+            reasons_of.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
+    for book, reasons in reasons_of.items():
         door = f"book {book}" if book else "no book of that name"
         out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
 
 
-def unfenced(out: Console) -> None:
+def unfenced(out: Screen) -> None:
     """That privileges do not keep events as they are."""
     out.print(
-        "The service connects as a role that could alter events; only a trigger is in its way."
-        " See: daybook migrate --help",
+        "Warning: this database role can modify stored events; only a trigger prevents it."
+        " See daybook migrate --help.",
         soft_wrap=True,
     )
 
 
-def keys(out: Console, found: Sequence[Key]) -> None:
+def keys(out: Screen, found: Sequence[Key]) -> None:
     """Keys, without what opens anything."""
-    table = Table("id", "book", "label", "scopes", "created", "last used", "revoked")
+    rows = table("id", "book", "label", "scopes", "created", "last used", "revoked")
     for key in found:
         times = map(moment, (key.created_at, key.last_used_at, key.revoked_at))
-        table.add_row(key.id, key.book, escape(key.label or ""), ",".join(key.scopes), *times)
-    out.print(table)
+        rows.add_row(key.id, key.book, key.label or "", ",".join(key.scopes), *times)
+    out.print(rows)
 
 
 def moment(at: datetime | None) -> str:

@@ -5,17 +5,14 @@ Each value has an environment variable: ``DAYBOOK_`` and its name in capitals, a
 """
 
 import os
-import re
 import secrets
 import tomllib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,10 +20,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as SourceError
-from standardwebhooks import Webhook
 
 from domain.policy import Policy
+from service import setting_errors
 from service.ingest import fingerprint
+from service.sanitize import masked
+from service.setting_kinds import BookName, DatabaseUrl, Plain, PlainPath, Secrets
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
@@ -35,14 +34,15 @@ MADE_NAME = "trial-book"
 RESPONSE_DAYS = 10
 """How long a dispute may be answered, by the provider's guide; nothing in a webhook says it."""
 
-_KEY_BYTES = 24
-"""The fewest of a signing key, by the Standard Webhooks specification."""
-
-BookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-
 
 class SettingsError(Exception):
-    """The configuration is refused; the text names the file, the line and the reason."""
+    """The configuration is refused; the text names the file, the line and the reason.
+
+    Never a secret: whatever it is made of, those are masked.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(masked(text))
 
 
 class Access(BaseModel):
@@ -85,33 +85,16 @@ class Book(BaseModel):
 
     mode: Annotated[Literal["live", "test"], Field(description="live or test.")]
     secrets: Annotated[
-        list[SecretStr],
+        Secrets,
         Field(min_length=1, description="The endpoint's secret, and rotated ones behind it."),
     ]
     business_id: Annotated[
-        str | None, Field(description="Marks what is another business's as `foreign`.")
+        Plain | None, Field(description="Marks what is another business's as `foreign`.")
     ] = None
     access: Access = Access()
     dispute_response_days: Annotated[
         int, Field(ge=1, le=365, description="Days in which a dispute is to be answered.")
     ] = RESPONSE_DAYS
-
-    @field_validator("secrets")
-    @classmethod
-    def _usable(cls, given: list[SecretStr]) -> list[SecretStr]:
-        for secret in given:
-            prefix, _, value = secret.get_secret_value().rpartition("whsec_")
-            try:
-                key = b64decode(value + "=" * (-len(value) % 4), validate=True)
-                Webhook(value if "whsec_" in secret.get_secret_value() and not prefix else "")
-            except Exception:  # noqa: BLE001 - the library raises several kinds
-                # not which one, and not why in detail: an error must not lead to the secret
-                raise ValueError(
-                    "a secret is 'whsec_' and base64, as the dashboard shows it, and not empty"
-                ) from None
-            if len(key) < _KEY_BYTES:
-                raise ValueError(f"a secret has {_KEY_BYTES} bytes or more behind its base64")
-        return given
 
 
 class Settings(BaseSettings):
@@ -126,13 +109,14 @@ class Settings(BaseSettings):
     )
 
     database_url: Annotated[
-        SecretStr | None,
+        DatabaseUrl | None,
         Field(description="Your PostgreSQL, 15 or later; without, a private one is started."),
     ] = None
     data_dir: Annotated[
-        Path, Field(description="Where the private PostgreSQL and the made configuration live.")
+        PlainPath,
+        Field(description="Where the private PostgreSQL and the made configuration live."),
     ] = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
-    host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
+    host: Annotated[Plain, Field(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port; 0 takes any free one.")] = (
         8000
     )
@@ -147,16 +131,6 @@ class Settings(BaseSettings):
     ] = 0
     metrics: Annotated[bool, Field(description="Whether `/metrics` answers.")] = True
     books: dict[BookName, Book] = {}
-
-    @field_validator("database_url")
-    @classmethod
-    def _url(cls, given: SecretStr | None) -> SecretStr | None:
-        try:
-            conninfo_to_dict(given.get_secret_value() if given else "")
-        except ProgrammingError:
-            # its own text quotes the URL, and the URL may hold a password
-            raise ValueError("no URL of a PostgreSQL, as postgresql://user@host/name") from None
-        return given
 
     @classmethod
     def settings_customise_sources(
@@ -201,14 +175,15 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
     path = configured(config, given.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
+    names = {*Settings.model_fields, *Book.model_fields, *Access.model_fields}
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_explain(error, path, text)) from None
+        raise SettingsError(setting_errors.explain(error, path, text, names)) from None
     except SourceError:
         # its text and its cause quote the value, which may be a secret
-        names = ", ".join(n for n in sorted(os.environ) if n.startswith("DAYBOOK_BOOKS"))
-        raise SettingsError(f"{names}: cannot be read; lists are written as JSON.") from None
+        found = setting_errors.variables("DAYBOOK_BOOKS", names)
+        raise SettingsError(f"{found}: cannot be read; lists are written as JSON.") from None
 
 
 def make_trial_book(data_dir: Path) -> str:
@@ -243,12 +218,12 @@ def configured(config: Path | None, data_dir: Path | None) -> Path | None:
     named = config or os.environ.get("DAYBOOK_CONFIG")
     if named:
         path = Path(named)
-        if not path.is_file():
-            raise SettingsError(f"{path}: there is no such file")
+        if not _is_file(path):
+            raise SettingsError(f"{path}: there is no such file, or it cannot be reached")
         return path
     home = data_dir or os.environ.get("DAYBOOK_DATA_DIR") or default_data_dir()
     candidates = (Path(CONFIG_NAME), Path(home) / CONFIG_NAME)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_file(path)), None)
 
 
 def _read(path: Path) -> str:
@@ -257,39 +232,18 @@ def _read(path: Path) -> str:
         text = path.read_text("utf-8")
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        lines = len(text.splitlines())
-        said = str(error).replace("at end of document", f"at line {lines}, the end")
-        raise SettingsError(f"{path}: {said}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+        raise SettingsError(f"{path}: {setting_errors.explain_toml(error, text)}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        # bytes that are not UTF-8, a number or nesting without end
+        raise SettingsError(f"{path}: cannot be read as TOML in UTF-8") from None
     return text
 
 
-def _explain(error: ValidationError, path: Path | None, text: str) -> str:
-    said = []
-    for problem in error.errors(include_input=False, include_url=False):
-        keys = [str(part) for part in problem["loc"] if part != "[key]"]
-        line = _line_of(keys, text)
-        variable = "DAYBOOK_" + "__".join(keys).upper()
-        elsewhere = variable if variable in os.environ else "flags or environment"
-        where = f"{path}, line {line}" if line and variable not in os.environ else elsewhere
-        reason = problem["msg"].removeprefix("Value error, ")
-        said.append(f"{where}: {'.'.join(keys)}: {reason}")
-    return "\n".join(said)
-
-
-def _line_of(keys: list[str], text: str) -> int | None:
-    """The line that sets a value, or the header of the table that lacks it."""
-    table: list[str] = []
-    best: tuple[int, int] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            table = [part.strip().strip("\"'") for part in header[1].split(".")]
-            path = table
-        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-            path = table + [part.strip("\"'") for part in key[1].split(".")]
-        else:
-            continue
-        if path == keys[: len(path)] and (best is None or len(path) > best[0]):
-            best = (len(path), number)
-    return best[1] if best else None
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # in a directory that this account cannot reach; whoever needs that is told so then
+        return False

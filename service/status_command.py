@@ -7,7 +7,7 @@ from service.settings import load
 
 
 def status(config: Config = None, data_dir: DataDir = None) -> None:
-    """How far each book and its read models have come, and what was set aside or refused."""
+    """How far each book and its read models have come, what is parked, and what was refused."""
 
     async def show(conn: Connection) -> None:
         screens.status(OUT, await reads.checkpoints(conn), await reads.parked(conn))

@@ -6,7 +6,7 @@ response classes would cost a webhook more than its signature and its commit do.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -26,16 +26,19 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
+from service.other_books import OtherBooks
 from service.problems import Problem, refused, send_problem, send_raw
 from service.refusals import NO_BOOK, Refusals
-from service.repeating import Repeating
 from service.request_ids import identified
+from service.sanitize import cut
 from service.writer import Writer
 
 PATH = "/webhooks/"
 
 _BODY_SECONDS = 30
 """The provider gives a whole delivery 15 seconds."""
+
+_SHOWN = 64
 
 _WANTED = {name.encode(): name for name in (*SIGNED_HEADERS, *KEPT_HEADERS, "content-length")}
 _JSON = [(b"content-type", b"application/json")]
@@ -79,7 +82,7 @@ class Webhooks:
         self._doors = doors
         self._max_body_bytes = max_body_bytes
         self._refusals = refusals
-        self._repeating = Repeating()
+        self._other_books = OtherBooks(doors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
@@ -100,7 +103,7 @@ class Webhooks:
             return
         except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
             send = identified(scope, send)
-            _log.exception("defect")
+            _log.exception("unhandled exception")
             defect = Problem("internal-error", "The error is in this server's log.")
             self._note(book, defect, scope)
             await send_problem(send, defect)
@@ -108,12 +111,9 @@ class Webhooks:
         await send_raw(send, 200, _JSON, content)
 
     def _say(self, book: str, problem: Problem) -> None:
-        log = partial(_log.warning, "webhook refused", book=book, reason=problem.detail)
-        if problem.kind.retry_after is None:
-            log()
-        else:
-            # an outage, which refuses whatever comes
-            self._repeating.say((book, problem.kind.name), log)
+        # a book that there is not is no kind of its own, or a stranger would make kinds without end
+        known = {"book": book} if book in self._doors else {}
+        _log.warning("webhook refused", **known, reason=problem.reason, detail=problem.detail)
 
     def _note(self, book: str, problem: Problem, scope: Scope) -> None:
         self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
@@ -121,12 +121,17 @@ class Webhooks:
     async def _record(self, book: str, scope: Scope, receive: Receive) -> bytes:
         door = self._doors.get(book)
         if door is None:
-            raise Problem("unknown-book", f"No book is called {book!r}.")
+            raise Problem("unknown-book", f"No book is called {cut(book, _SHOWN)!r}.")
         if scope["method"] != "POST":  # type: ignore[typeddict-item]
             raise Problem("method-not-allowed", "Webhooks are sent with POST.")
         headers = _headers(scope["headers"])
         body = await self._body(headers, receive)
-        receipt = await door.writer.record(door.verifier.verify(headers, body))
+        try:
+            delivery = door.verifier.verify(headers, body)
+        except Problem as problem:
+            verify = methodcaller("verify", headers, body)
+            raise self._other_books.refusal(book, problem, verify) from None
+        receipt = await door.writer.record(delivery)
         return msgspec.json.encode(Acknowledgement(str(receipt.position), receipt.duplicate))
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:

@@ -75,4 +75,4 @@ def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory)
     service.await_position(live, len(contents))
     yield Doors(service, live, test)
     assert service.stop() == 0
-    assert "defect" not in (here / "serve.err").read_text()
+    assert "unhandled exception" not in (here / "serve.err").read_text()

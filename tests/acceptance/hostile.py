@@ -70,7 +70,7 @@ class Hostile:
     def check_log(self) -> None:
         """No defect, and nothing secret, in the log of the whole run."""
         log = self._log.read_bytes()
-        assert b"defect" not in log
+        assert b"unhandled exception" not in log
         assert b"Traceback" not in log
         assert b"webhook refused" in log
         self._betrays_nothing(log)

@@ -1,5 +1,6 @@
 """Who may ask what: a stranger learns nothing, a key opens its own book, a scope its own part."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,3 +132,16 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(
     assert ask(other).status_code == 200
     assert ask("dbk_live_none").status_code == 401
     assert service.deliver("live", SECRET, b"1").status_code == 200
+
+
+def test_a_whole_key_that_is_pasted_is_revoked_and_never_repeated(database_url: str) -> None:
+    env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_BOOKS__A_B__MODE": "test"}
+    env["DAYBOOK_BOOKS__A_B__SECRETS"] = f'["{SECRET}"]'
+    key = command("keys", "create", "--book", "a_b", env=env).strip()
+    identity = key.removeprefix("dbk_a_b_")[:8]
+    assert command("keys", "revoke", key, env=env) == f"Revoked {identity}.\n"
+    for pasted in (key, key[:-3]):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            command("keys", "revoke", pasted, env=env)
+        assert refused.value.returncode == 1
+        assert key[-32:-3] not in refused.value.stderr + refused.value.stdout

@@ -44,15 +44,17 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
         key = command("keys", "create", "--book", "live", "--scope", "admin", cwd=scratch, env=env)
         assert until_told(service, key.strip()) == {"unavailable": 2 * MANY}
     assert service.stop() == 0
-    for event in ("webhook refused", "append failed"):
-        first, *rest = logged(scratch, event)
-        assert "again" not in first
-        assert len(rest) < MANY
+    lines = logged(scratch)
+    refusals = [line for line in lines if line.get("reason") == "unavailable"]
+    # one line of an outage in each process, whatever notices it, and what was counted at its end
+    assert len(refusals) <= 4
+    assert len(lines) < MANY, lines
+    assert sum(line.get("again", 1) for line in lines) > 2 * MANY
 
 
-def logged(scratch: Path, event: str) -> list[dict[str, Any]]:
+def logged(scratch: Path) -> list[dict[str, Any]]:
     lines = map(msgspec.json.decode, (scratch / "serve.err").read_bytes().splitlines())
-    return [line for line in lines if line["event"] == event]
+    return [line for line in lines if line["level"] in {"warning", "error"}]
 
 
 def until_told(service: Service, key: str) -> dict[str, int]:

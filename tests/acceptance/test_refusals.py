@@ -53,8 +53,8 @@ def test_each_is_listed_and_counted_for_its_own_book_only(refused: Doors) -> Non
     assert stale["headers"] == [*missing["headers"], "webhook-signature"]
     assert unknown["remote"] == "127.0.0.1"
     refused.service.deliver("test", SECRET, b"1")
-    other = told(refused, refused.test, {"unknown-signature"})
-    assert {one["reason"] for one in other["data"]} == {"unknown-signature"}
+    other = told(refused, refused.test, {"other-book"})
+    assert {one["reason"] for one in other["data"]} == {"other-book"}
 
 
 def test_status_tells_of_the_last_hour(refused: Doors) -> None:
@@ -74,3 +74,26 @@ def test_what_is_accepted_is_not_among_them(doors: Doors) -> None:
     assert doors.service.deliver("test", OTHER_SECRET, b"fine").status_code == 200
     time.sleep(1.2)
     assert doors.get("refusals", doors.test).json()["counts"] == before
+
+
+def test_a_strangers_flood_is_two_lines_and_harmless(doors: Doors) -> None:
+    log = doors.service._cwd / "serve.err"
+    before = len(log.read_bytes())
+    for number in range(200):
+        name = f"%1b%5d0;owned%07{number}" + "x" * 4_000
+        answer = doors.service.client.post(f"/webhooks/{name}", content=b"1")
+        assert answer.status_code == 404
+        assert len(answer.content) < 1_000
+    written = log.read_bytes()[before:]
+    assert len(written) < 4_000
+    assert b"\x1b" not in written
+    assert b"\x07" not in written
+
+
+def test_whoever_signs_with_another_books_secret_is_told(doors: Doors) -> None:
+    answer = doors.service.deliver("test", SECRET, b"1")
+    assert answer.status_code == 401
+    assert "fits book 'live'" in answer.json()["detail"]
+    assert "other-book" in {c["reason"] for c in told(doors, doors.test, {"other-book"})["counts"]}
+    stranger = "whsec_" + "A" * 32
+    assert "live" not in doors.service.deliver("test", stranger, b"1").json()["detail"]

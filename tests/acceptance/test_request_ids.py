@@ -66,5 +66,5 @@ def test_an_error_of_ours_tells_its_id(service: Service, scratch: Path, url: str
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     (line,) = logged(scratch, answer.json()["request_id"])
-    assert line["event"] == "defect"
+    assert line["event"] == "unhandled exception"
     assert "UndefinedColumn" in line["exception"]

@@ -12,6 +12,7 @@ from service.allowance import Allowance, Headers
 from service.keyring import Keyring
 from service.postgres import Connection, Pool, pool
 from service.problems import Problem
+from service.store import open_books
 
 
 @pytest.fixture
@@ -58,6 +59,18 @@ async def test_a_key_is_looked_up_once_and_revoked_within_seconds(
     assert ring._known == {}
 
 
+@pytest.mark.parametrize("book", ["test", "a_b", "a_0a1b2c3d_x", "a-b"])
+async def test_the_id_of_a_key_is_found_whatever_its_book_is_called(
+    conn: Connection, book: str
+) -> None:
+    await open_books(conn, {book: None})
+    key = await keys.create(conn, book)
+    (known,) = await keys.listed(conn, book)
+    assert keys.id_of(f" {key}\n") == known.id
+    assert keys.id_of(known.id) is None
+    assert keys.id_of(key[:-1]) is None
+
+
 async def test_last_use_is_written_beside_the_requests(conn: Connection, connections: Pool) -> None:
     key, idle = await keys.create(conn, "test"), await keys.create(conn, "test")
     ring, before = Keyring(), datetime.now(UTC)
@@ -65,7 +78,7 @@ async def test_last_use_is_written_beside_the_requests(conn: Connection, connect
         await ring.caller(connections, key)
     await ring.flush(connections)
     used = {k.id: k.last_used_at for k in await keys.listed(conn, "test")}
-    at, never = (used[one.split("_")[2]] for one in (key, idle))
+    at, never = (used[keys.id_of(one) or ""] for one in (key, idle))
     assert never is None
     assert at is not None
     assert before <= at <= datetime.now(UTC)
