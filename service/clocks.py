@@ -7,6 +7,7 @@ from typing import Any
 from service import sql
 from service.parameters import invalid
 from service.past import Past
+from service.positions import Position
 from service.problems import Problem
 from service.reader import Reading
 from service.reads import of
@@ -24,8 +25,9 @@ async def past(conn: Reading, book: str, given: Mapping[str, Any], now: datetime
             ``behind`` for one that the read models do not reflect yet.
     """
     as_of, known_at = moment("as_of", given.get("as_of"), now), given.get("known_at")
-    if isinstance(known_at, int):
-        return Past(as_of, await _recorded_at(conn, book, known_at), known_at)
+    if isinstance(known_at, Position):
+        number = known_at.number
+        return Past(as_of, await _recorded_at(conn, book, number), number)
     known = moment("known_at", known_at, now)
     if as_of and known and as_of > known:
         reason = "as_of: lies after known_at; nothing was known then of what was still to come."

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
+from service.checkpoints import HistoryLostError
 from service.lease import Lease, LeaseTakenError
 from service.postgres import UNAVAILABLE, Connection, connect, is_away
 from service.projector import advance
+from service.repeating import Repeating
 
 _POLL_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
@@ -31,6 +34,7 @@ class Projector:
         self._wake = asyncio.Event()
         self._lease = Lease(f"projector of {book}", _LEASE_SECONDS)
         self._kept = float("-inf")
+        self._repeating = Repeating()
 
     def wake(self) -> None:
         """Say that there is something to project."""
@@ -41,6 +45,10 @@ class Projector:
         while True:
             try:
                 await self._follow()
+            except HistoryLostError as error:
+                self._repeating.say(
+                    "history lost", partial(_log.error, "history lost", reason=str(error))
+                )
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 if is_away(error):
                     _log.warning("projector waits", book=self._book, error=type(error).__name__)

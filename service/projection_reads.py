@@ -70,7 +70,7 @@ class ParkedPage(Struct, frozen=True):
 async def projections(conn: Connection, book: str, now: datetime) -> ProjectionPage:
     """How the read models of a book stand."""
     checkpoint = await reads.position(conn, book)
-    params = {"book": book, "version": VERSION, "checkpoint": checkpoint, "lease": REBUILD}
+    params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
     row = await (await conn.execute(text("read/standing"), params)).fetchone()
     assert row is not None  # noqa: S101 - the statement returns one
     built = set(row["live"] or ())
@@ -83,7 +83,7 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
             version=VERSION,
             state="building" if p.name not in built else "rebuilding" if running else "live",
             checkpoint=str(checkpoint),
-            lag_events=row["head"] - checkpoint,
+            lag_events=max(0, row["head"] - checkpoint.number),
             lag_seconds=round(lag, 3),
         )
         for p in PROJECTIONS

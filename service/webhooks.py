@@ -127,7 +127,7 @@ class Webhooks:
         headers = _headers(scope["headers"])
         body = await self._body(headers, receive)
         receipt = await door.writer.record(door.verifier.verify(headers, body))
-        return msgspec.json.encode(Acknowledgement(str(receipt.position), receipt.duplicate))
+        return msgspec.json.encode(Acknowledgement(str(receipt.place), receipt.duplicate))
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         announced = headers.get("content-length", "")

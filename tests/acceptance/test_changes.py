@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, command, number
 from tests.builders import at, body
 
 Message = dict[str, str]
@@ -81,7 +81,7 @@ def test_a_late_event_is_a_change_at_its_own_position(doors: Doors) -> None:
     for seconds, kind, status in ((0, "active", "active"), (9, "cancelled", "cancelled")):
         deliver(doors, body(f"subscription.{kind}", status, at(seconds), "sub_late"))
     late = deliver(doors, body("subscription.on_hold", "on_hold", at(5), "sub_late")).json()
-    doors.service.await_position(doors.live, int(late["position"]))
+    doors.service.await_position(doors.live, number(late["position"]))
     page = doors.get(f"changes?after={int(late['position']) - 1}").json()
     change = {k: page["data"][0][k] for k in ("from", "to", "status", "late")}
     assert change == {"from": "active", "to": "on_hold", "status": "cancelled", "late": True}

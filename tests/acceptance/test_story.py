@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from projections.catalog import BY_CATEGORY
-from tests.acceptance.service import Service, command, environment
+from tests.acceptance.service import Service, command, environment, number
 from tests.builders import body
 
 NOW = datetime.now(UTC)
@@ -35,7 +35,7 @@ def test_a_newcomer_sees_a_customers_life(service: Service) -> None:
         answer = service.deliver("test", secret, content)
         assert answer.status_code == 200
         assert answer.json()["duplicate"] is False
-        return int(answer.json()["position"])
+        return number(answer.json()["position"])
 
     told("subscription.active", "active", 40)
     told("subscription.renewed", "active", 40, payment_id="pay_1")

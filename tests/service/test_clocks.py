@@ -9,6 +9,7 @@ from domain.events import Entry
 from service.clocks import moment, past
 from service.parameter_kinds import CLOCKS
 from service.past import Past
+from service.positions import Position
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import advance
@@ -45,7 +46,8 @@ def test_what_is_no_time_is_refused(given: str) -> None:
 
 
 def test_digits_are_a_position() -> None:
-    assert KNOWN_AT.read("known_at", "12") == 12
+    assert KNOWN_AT.read("known_at", "12") == Position(12)
+    assert KNOWN_AT.read("known_at", "12-0a1b2c3d") == Position(12, bytes.fromhex("0a1b2c3d"))
     for given in ("1" * 19, "１２", "-1"):  # noqa: RUF001
         with pytest.raises(Problem, match=r"is no .*position"):
             KNOWN_AT.read("known_at", given)
