@@ -1,12 +1,9 @@
--- How the read models of a book stand to its end: behind it, of its history, ahead of the clock; and its business.
+-- Whether the read models of a book lack events, and show only events that it has; and its business.
 select h.business_id, h.position, c.position as checkpoint, h.position > c.position as behind,
     c.position = 0 or coalesce(c.link = case
         when c.position = h.position then h.link
         else (select e.link from store.event e where e.book = h.book and e.position = c.position)
-    end, false) as known,
-    case when h.position > 0 then
-        extract(epoch from h.recorded_at - clock_timestamp())::float8
-    end as ahead_seconds
+    end, false) as known
 from store.head h
 join read.checkpoint c on c.book = h.book and c.version = %(version)s
 where h.book = %(book)s

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import at, body
 
 # of each payment what it took, what its snapshot says, its refunds, and what is right
