@@ -48,7 +48,8 @@ async def access(
     rests on had happened by then. Where it decides otherwise ``at`` is ``now``: a clock that was
     once hours ahead ends nobody's access early.
     """
-    rows, checkpoint = await _rows(conn, book, customer_id)
+    # also from a history that a restore has ended: it locks nobody out who had paid
+    rows, checkpoint = await _rows(conn, book, customer_id, even_lost=True)
     stale = any(row["stale"] for row in rows)
     folds: Folds = {category: [] for category in _DECIDING}
     for row in rows:
@@ -94,11 +95,11 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
 
 
 async def _rows(
-    conn: Reading, book: str, customer_id: str
+    conn: Reading, book: str, customer_id: str, *, even_lost: bool = False
 ) -> tuple[list[dict[str, Any]], Position]:
     params = of(book, customer_id=customer_id)
     rows = await (await conn.execute(sql.over("read/access", **_VIEWS), params)).fetchall()
-    return rows, checkpoint_of(rows)
+    return rows, checkpoint_of(rows, even_lost=even_lost)
 
 
 def _keep_own(folds: Folds, customer_id: str) -> None:

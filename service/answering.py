@@ -87,6 +87,9 @@ def taking(
         stamp: the fields of its answer that say when it was made; the ETag does not cover them.
     """
     every = (MIN_POSITION, STALE)
+    if any(parameter.name == "cursor" for parameter in parameters):
+        # it names the position too; that there is none, and no page to come, is told
+        stamp = ("next_cursor", *stamp)
     return {
         "parameters": (*parameters, *every), "answer": answer, "scope": scope, "stamp": stamp,
     }  # fmt: skip
@@ -177,7 +180,7 @@ class Answer(Response[Any]):
         else:
             document = _named(self.content)
             names = request.route_handler.opt.get("stamp", _STAMP)
-            stamp = {name: document[name] for name in names if name in document}
+            stamp = {n: document[n] for n in names if document.get(n) is not None}
             told = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
             self.content = _joined(told, _ENCODER.encode(stamp))
             if "position" in stamp:

@@ -165,7 +165,7 @@ async def get_event_body(event_position: str, request: Asking) -> Answer:
     async with asking(request) as (conn, _):
         place = await placed(conn, request.user.book, event_position)
         content = await event_reads.body(conn, request.user.book, place)
-        checkpoint = await reads.position(conn, request.user.book)
+        checkpoint = await reads.position(conn, request.user.book, even_lost=True)
     # whatever the sender called it, a browser must not take it for a page
     headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
     headers[POSITION] = str(checkpoint)

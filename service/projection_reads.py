@@ -69,7 +69,7 @@ class ParkedPage(Struct, frozen=True):
 
 async def projections(conn: Connection, book: str, now: datetime) -> ProjectionPage:
     """How the read models of a book stand."""
-    checkpoint = await reads.position(conn, book)
+    checkpoint = await reads.position(conn, book, even_lost=True)
     params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
     row = await (await conn.execute(text("read/standing"), params)).fetchone()
     assert row is not None  # noqa: S101 - the statement returns one
@@ -121,7 +121,7 @@ async def list_parked(request: Asking) -> ParkedPage:
     """What an operator mends."""
     async with asking(request) as (conn, given):
         rows = await reads.parked(conn, request.user.book)
-        checkpoint = await reads.position(conn, request.user.book)
+        checkpoint = await reads.position(conn, request.user.book, even_lost=True)
     streams = [
         convert({**row, "event_position": str(row["position"])}, ParkedStream) for row in rows
     ]

@@ -109,6 +109,8 @@ async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
     if head is None:
         return False
     if not head["known"]:
+        # readers are told so too: what they join to the store would be other events' bodies
+        await conn.execute(sql.text("read/lose_checkpoint"), place)
         raise HistoryLostError(book, head["checkpoint"], head["position"])
     if not head["behind"]:
         return False

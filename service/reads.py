@@ -144,11 +144,10 @@ async def parked(conn: Reading, book: str | None = None) -> list[dict[str, Any]]
     return await found.fetchall()
 
 
-async def position(conn: Reading, book: str) -> Position:
+async def position(conn: Reading, book: str, *, even_lost: bool = False) -> Position:
     """How far the read models have come in a book."""
-    return checkpoint_of(
-        await (await conn.execute(sql.text("read/checkpoint"), of(book))).fetchall()
-    )
+    found = await conn.execute(sql.text("read/checkpoint"), of(book))
+    return checkpoint_of(await found.fetchall(), even_lost=even_lost)
 
 
 def of(book: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -156,14 +155,21 @@ def of(book: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"book": book, "version": VERSION, **params}
 
 
-def checkpoint_of(rows: list[dict[str, Any]]) -> Position:
+def checkpoint_of(rows: list[dict[str, Any]], *, even_lost: bool = False) -> Position:
     """The position that the rows of an answer reflect.
 
     Raises:
-        Problem: ``not-ready`` while the read models are being built for the first time.
+        Problem: ``not-ready`` while the read models are being built for the first time, and, but
+            for ``even_lost``, while they show a history that the store does not have.
     """
     if not rows:
         raise Problem("not-ready", "The read models of this book are being built.")
+    if rows[0]["lost"] and not even_lost:
+        raise Problem(
+            "not-ready",
+            "The database was restored, and the read models show what it no longer has:"
+            " `daybook rebuild` makes them anew.",
+        )
     return position_of(rows[0]["checkpoint"], rows[0]["checkpoint_link"])
 
 

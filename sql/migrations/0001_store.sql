@@ -116,6 +116,8 @@ create table read.checkpoint (
     -- of the event there: whether the store still has the history that the rows show
     link        bytea not null default decode(repeat('00', 32), 'hex'),
     recorded_at timestamptz,
+    -- the store was restored without the read models, and has another history than they show
+    lost        boolean not null default false,
     primary key (book, version)
 );
 

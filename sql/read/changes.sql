@@ -1,5 +1,5 @@
 -- What changed in a stretch of positions, how far the read models have come, and where the book ends.
-select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     h.position as head, substr(h.link, 1, 4) as head_link,
     (select substr(e.link, 1, 4) from store.event e
         where e.book = %(book)s and e.position = %(after)s) as after_link,

@@ -1,5 +1,5 @@
 -- A page of rows in one of their orders, with the events that supply their snapshots.
-select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.key, r.sorted, r.memo, e.body,
     k.stream is not null as stale
 from read.checkpoint c

@@ -1,5 +1,5 @@
 -- What carries an identifier, or an address or a name that begins so; each arm looks into one index.
-select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.*
 from read.checkpoint c
 left join lateral (

@@ -4,4 +4,5 @@ select %(book)s, %(version)s, s.position, coalesce(e.link, decode(repeat('00', 3
 from (select %(position)s::bigint as position) s
 left join store.event e on e.book = %(book)s and e.position = s.position
 on conflict (book, version) do update
-set position = excluded.position, link = excluded.link, recorded_at = excluded.recorded_at
+set position = excluded.position, link = excluded.link, recorded_at = excluded.recorded_at,
+    lost = false

@@ -83,7 +83,7 @@ def test_a_stream_that_is_set_aside_is_stale(fresh: Fresh) -> None:
         conn.execute(
             "insert into read.parked (book, build, stream, position, error)"
             " values ('live', 'live', 'subscription-sub_aside', %s, 'because')",
-            (position,),
+            (number(position),),
         )
     assert fresh.get("subscriptions/sub_aside")[1]["stale"] is True
     assert fresh.get("customers/cus_aside/access")[1]["stale"] is True

@@ -118,7 +118,7 @@ def test_an_id_with_a_slash_can_be_asked_for(doors: Doors) -> None:
         one = doors.get(path.removeprefix("/v1/"))
         assert one.json()["subscription_id"] == "sub/1/history"
     (entry,) = doors.get("subscriptions/sub%2F1%2Fhistory/history").json()["data"]
-    assert entry["event_position"] == position
+    assert entry["event_position"] == str(number(position))
     access = doors.get("customers/cus%2F1%20%252F/access").json()
     assert (access["customer_id"], access["entitled"]) == ("cus/1 %2F", True)
     assert len(doors.get("customers/cus%2F1%20%252F/timeline").json()["data"]) == 1
@@ -163,7 +163,7 @@ def test_what_needs_attention_is_listed_and_counted(doors: Doors) -> None:
     assert [(e["stream"], e["verdict"]) for e in unknown] == [("subscription-sub_f", "unknown")]
     lates = doors.get("events?late=true&stream=subscription-sub_0").json()["data"]
     assert [(e["event_position"], e["from"], e["to"]) for e in lates] == [
-        (position, "active", "active")
+        (str(number(position)), "active", "active")
     ]
     counts = doors.get("events/counts").json()["data"]
     assert {"verdict": "unknown", "type": "subscription.frozen", "count": 1}.items() <= next(
@@ -312,13 +312,13 @@ def test_an_event_with_a_very_long_webhook_id_is_shown_as_any_other(doors: Doors
     doors.service.await_position(doors.live, number(position))
     found = doors.get(f"search?q={webhook_id}").json()["data"]
     assert [(hit["kind"], hit["id"], hit["matched"]) for hit in found] == [
-        ("event", position, "webhook_id")
+        ("event", str(number(position)), "webhook_id")
     ]
     assert doors.get(f"search?q={webhook_id[:-1]}").json()["data"] == []
     assert doors.get(f"events/{position}").json()["webhook_id"] == webhook_id
     (indexed,) = doors.get("events?customer_id=cus_long").json()["data"]
     assert indexed["webhook_id"] == webhook_id
     (entry,) = doors.get("payments/pay_long/history").json()["data"]
-    assert (entry["event_position"], entry["verdict"]) == (position, "applied")
+    assert (entry["event_position"], entry["verdict"]) == (str(number(position)), "applied")
     here = {"cwd": doors.service._cwd, "env": doors.service._env}
     command("verify", **here)  # type: ignore[arg-type]

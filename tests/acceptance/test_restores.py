@@ -197,7 +197,15 @@ def test_a_store_restored_without_its_read_models_is_not_projected_upon(
     for n in range(number(late)):
         assert deliver(book, subscription(f"sub_n{n}", "active")).is_success
     assert book.service.client.get("/readyz").status_code == 503
-    assert book.get("changes?after=0").status_code == 503
+    for path in (
+        "changes?after=0",
+        "subscriptions/sub_1",
+        "subscriptions",
+        "events/1",
+        "search?q=x",
+    ):
+        assert book.get(path).status_code == 503, path
+    assert book.get("projections").is_success
     assert book.get("customers/cus_1/access").json()["position"] == late
 
     command("rebuild", "payments", cwd=book.here, env=book.env)

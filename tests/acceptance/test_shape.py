@@ -190,17 +190,17 @@ def moment(told: str) -> datetime:
 
 def test_a_history_is_paged(doors: Doors) -> None:
     places = [
-        deliver(doors, body("subscription.updated", "active", at(n), "sub_h")).json()["position"]
-        for n in range(5)
+        number(deliver(doors, told).json()["position"])
+        for told in (body("subscription.updated", "active", at(n), "sub_h") for n in range(5))
     ]
-    doors.service.await_position(doors.live, number(places[-1]))
+    doors.service.await_position(doors.live, places[-1])
     path = "subscriptions/sub_h/history"
     for sort, expected in (("occurred_at", places), ("-occurred_at", places[::-1])):
-        seen: list[str] = []
+        seen: list[int] = []
         query = f"sort={sort}"
         while query:
             page = doors.get(f"{path}?limit=2&{query}").json()
-            seen += [e["event_position"] for e in page["data"]]
+            seen += [int(e["event_position"]) for e in page["data"]]
             query = page["next_cursor"] and f"cursor={page['next_cursor']}"
         assert seen == expected
 
