@@ -117,6 +117,8 @@ async def undo(conn: Connection) -> dict[str, int]:
     async with held(url_of(conn), REBUILD) as lease, conn.transaction():
         await lease.keep(conn)
         await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+        if strayed := await lost(conn):
+            raise NothingToGoBackToError(" ".join(map(str, strayed)))
         found = await conn.execute(sql.text("read/previous"), {"version": VERSION})
         back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
         if not back:

@@ -78,6 +78,8 @@ def status(out: Console, books: Sequence[dict[str, Any]], aside: Sequence[dict[s
     for row in books:
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
+        if row["lost"]:
+            lag = "restored: daybook rebuild"
         table.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
     out.print(table)
     if aside:

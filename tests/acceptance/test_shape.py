@@ -184,6 +184,25 @@ def test_events_of_a_time_range_are_those_recorded_in_it(doors: Doors) -> None:
     assert doors.get(f"events?recorded_at_gte={today + timedelta(2)}").json()["data"] == []
 
 
+def test_a_field_of_the_provider_called_position_is_told(doors: Doors) -> None:
+    """The tag is made of what the answer tells, whatever the provider calls its fields."""
+    told: dict[str, Any] = {"position": "x", "at": "1", "next_cursor": "y"}
+    tags, last = [], 0
+    for seconds, fields in enumerate((told, {**told, "at": "2"}, {**told, "next_cursor": "z"})):
+        content = body("subscription.updated", "active", at(seconds), "sub_p", **fields)
+        last = number(deliver(doors, content).json()["position"])
+        doors.service.await_position(doors.live, last)
+        answer = doors.get("subscriptions/sub_p?fields=position,at,next_cursor")
+        assert answer.headers["daybook-position"] == answer.json()["position"]
+        assert number(answer.json()["position"]) >= last
+        tags.append(answer.headers["etag"])
+    assert len(set(tags)) == len(tags)
+    # the exact bytes of an event are no answer with a position of their own
+    raw = doors.get(f"events/{last}/body")
+    assert b'"position":"x"' in raw.content
+    assert number(raw.headers["daybook-position"]) >= last
+
+
 def moment(told: str) -> datetime:
     return datetime.fromisoformat(told)
 
