@@ -209,5 +209,5 @@ def _knows(given: str | None, tag: str) -> bool:
 def _named(one: Any) -> dict[str, Any]:  # noqa: ANN401
     if isinstance(one, dict):
         return one
-    fields = structs.fields(one)
-    return {field.encode_name: getattr(one, field.name) for field in fields}
+    names = zip(one.__struct_encode_fields__, one.__struct_fields__, strict=True)
+    return {encoded: getattr(one, name) for encoded, name in names}

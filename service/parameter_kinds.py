@@ -219,7 +219,7 @@ CLOCKS = (
         description="Our time: only what had been recorded by then. A time or a day, as in `as_of`;"
         " or the `position` of an answer, and then exactly what that answer rested on: at a given"
         " time the answers may have been a little behind. Without `as_of` the moment asked about is"
-        " the time, or when the position was recorded.",
+        " the time, or when the position was recorded, and never one to come.",
         schema={"anyOf": [*_AS_OF, _POSITION]},
         read=lambda name, given: (
             after_place(given, name)
