@@ -29,7 +29,7 @@ def test_a_position_is_read_as_it_was_written(text: str) -> None:
      "1 -00000000", "1-00000000\n", "1--0000000", "1234567890123456789", "\u0661-00000000"],
 )  # fmt: skip
 def test_what_is_written_otherwise_is_no_position(text: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(text)):
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         parse(text)
 
 
