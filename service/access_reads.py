@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from domain.access import access as decide
 from domain.fold import Fold, decode
 from domain.policy import Policy
@@ -18,6 +20,7 @@ from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.answers import AccessAnswer
 from service.past import Past
+from service.positions import Position
 from service.reader import Reading
 from service.reads import checkpoint_of, of
 from service.streams import Target, streams_entries
@@ -36,17 +39,30 @@ Folds = dict[str, list[Fold[Any]]]
 
 
 async def access(
-    conn: Reading, book: str, customer_id: str, at: datetime, policy: Policy
+    conn: Reading, book: str, customer_id: str, now: datetime, policy: Policy
 ) -> AccessAnswer:
-    """Whether a customer is entitled at ``at``; an unknown customer is not."""
-    rows, checkpoint = await _rows(conn, book, customer_id)
+    """Whether a customer is entitled at ``now``; an unknown customer is not.
+
+    The answer's ``at`` is the later of ``now`` and the time at which its last event was recorded,
+    where that decides the same: the database's clock may be ahead of ours, and what the answer
+    rests on had happened by then. Where it decides otherwise ``at`` is ``now``: a clock that was
+    once hours ahead ends nobody's access early.
+    """
+    # also from a history that a restore has ended: it locks nobody out who had paid
+    rows, checkpoint = await _rows(conn, book, customer_id, even_lost=True)
     stale = any(row["stale"] for row in rows)
     folds: Folds = {category: [] for category in _DECIDING}
     for row in rows:
         if row["memo"] is not None:
             folds[row["category"]].append(decode(row["category"], row["memo"]))
     elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
-    return _answer(customer_id, folds, at, policy, checkpoint, elsewhere, stale=stale)
+    answer = _answer(customer_id, folds, now, policy, checkpoint, elsewhere, stale=stale)
+    recorded_at = rows[0]["recorded_at"]
+    if recorded_at is not None and recorded_at > now:
+        later = _answer(customer_id, folds, recorded_at, policy, checkpoint, elsewhere, stale=stale)
+        if structs.replace(later, at=now) == answer:
+            return later
+    return answer
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks
@@ -68,7 +84,7 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
     found = await (await conn.execute(statement, params)).fetchall()
     streams |= {row["stream"] for row in found if row["stream"]}
-    entries = await streams_entries(conn, target, sorted(streams), checkpoint)
+    entries = await streams_entries(conn, target, sorted(streams), checkpoint.number)
     folds: Folds = {category: [] for category in _DECIDING}
     for stream, told in entries.items():
         if (folded := asked.folded(told)) is not None:
@@ -78,10 +94,12 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     return _answer(customer_id, folds, asked.moment(now), policy, checkpoint, elsewhere)
 
 
-async def _rows(conn: Reading, book: str, customer_id: str) -> tuple[list[dict[str, Any]], int]:
+async def _rows(
+    conn: Reading, book: str, customer_id: str, *, even_lost: bool = False
+) -> tuple[list[dict[str, Any]], Position]:
     params = of(book, customer_id=customer_id)
     rows = await (await conn.execute(sql.over("read/access", **_VIEWS), params)).fetchall()
-    return rows, checkpoint_of(rows)
+    return rows, checkpoint_of(rows, even_lost=even_lost)
 
 
 def _keep_own(folds: Folds, customer_id: str) -> None:
@@ -101,7 +119,7 @@ def _answer(  # noqa: PLR0913, PLR0917 - what is decided, and what it rests on
     folds: Mapping[str, list[Fold[Any]]],
     at: datetime,
     policy: Policy,
-    checkpoint: int,
+    checkpoint: Position,
     elsewhere: Collection[str],
     *,
     stale: bool = False,

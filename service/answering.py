@@ -20,9 +20,11 @@ from service.answers import AccessAnswer, EventAnswer
 from service.keys import Caller
 from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
+from service.positions import Position
 from service.postgres import Connection
 from service.problems import Problem
 from service.reader import Reader, Reading
+from service.restores import locate, verify
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -32,15 +34,17 @@ Asking = Request[Caller, CallerAgain, State]
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""
 
-_STAMP = b'"position":"'
-"""What follows in an answer says when it was made, and is not what it tells."""
+_STAMP = ("position",)
+"""The fields of an answer that say when it was made, and are not what it tells."""
 
 D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0
+_MIN = "min_position"
 
 _ENCODER = msgspec.json.Encoder()
+_EMPTY = b"{}"
 
 
 @asynccontextmanager
@@ -69,7 +73,10 @@ async def quickly(request: Asking) -> AsyncIterator[tuple[Reading, dict[str, Any
 
 
 def taking(
-    *parameters: QueryParameter, answer: str | None = None, scope: str = "read"
+    *parameters: QueryParameter,
+    answer: str | None = None,
+    scope: str = "read",
+    stamp: tuple[str, ...] = _STAMP,
 ) -> dict[str, Any]:
     """What a route declares as its ``opt``.
 
@@ -77,28 +84,61 @@ def taking(
         parameters: those that it takes, and no others.
         answer: the name of the schema of its answer, where its annotation does not say it.
         scope: the one that its caller's key must have.
+        stamp: the fields of its answer that say when it was made; the ETag does not cover them.
     """
     every = (MIN_POSITION, STALE)
-    return {"parameters": (*parameters, *every), "answer": answer, "scope": scope}
+    if any(parameter.name == "cursor" for parameter in parameters):
+        # it names the position too; that there is none, and no page to come, is told
+        stamp = ("next_cursor", *stamp)
+    return {
+        "parameters": (*parameters, *every), "answer": answer, "scope": scope, "stamp": stamp,
+    }  # fmt: skip
 
 
 async def _given(request: Asking) -> dict[str, Any]:
     """The parameters, when the read models reflect the position that they may ask for."""
     given = asked(request, parameters_of(request.route_handler.opt))
-    await _reach(request, given["min_position"], stale=given["stale"] == "ok")
+    for name, value in given.items():
+        if isinstance(value, Position) and value.link is not None and name != _MIN:
+            async with _reading(request) as conn:
+                await verify(conn, request.user.book, value)
+    await _reach(request, given[_MIN], stale=given["stale"] == "ok")
     return given
 
 
-async def _reach(request: Asking, position: int | None, *, stale: bool) -> None:
-    """Wait until the read models reflect a position, as its webhook's answer gave it."""
+async def _reach(request: Asking, position: Position | None, *, stale: bool) -> None:
+    """Wait until the read models reflect a position, as its webhook's answer gave it.
+
+    The database is asked once: whether the position is of this history, and whether there is
+    anything to wait for. What was heard before may be of the history that a restore has ended.
+    """
     if position is None:
         return
+    tips, book = request.app.state.tips, request.user.book
+    seen = tips.seen(book)
+    async with _reading(request) as conn:
+        found = await locate(conn, book, position)
+    reflected = found["checkpoint"] or 0
+    if reflected >= position.number:
+        return
+    tips.correct(book, seen, reflected)
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            await request.app.state.tips.beyond(request.user.book, position - 1)
+            await tips.beyond(book, position.number - 1)
     except TimeoutError:
         if not stale:
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
+
+
+@asynccontextmanager
+async def _reading(request: Asking) -> AsyncIterator[Reading]:
+    """Where a short statement is sent before the question itself."""
+    reader: Reader = request.app.state.reader
+    if await reader.ready():
+        yield reader
+        return
+    async with request.app.state.pool.connection() as conn:
+        yield conn
 
 
 def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
@@ -126,25 +166,37 @@ def thinned_page(page: P, fields: Iterable[str] | None) -> P:
 
 
 class Answer(Response[Any]):
-    """An answer as bytes, or as one that ends with ``position``; 304 to whoever knows it.
+    """An answer as bytes or as a document with ``position``; 304 to whoever knows it.
 
     The ``ETag`` is weak: it covers what the answer tells, and neither the position that it
-    reflects nor the moment at which it was asked, which stand at its end.
+    reflects nor the moment at which it was asked, which its route names and which are sent last.
+    So after a restore of the database too, 304 means that what was told is told again.
     """
 
     def to_asgi_response(self, app: None, request: Asking, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
         """What is sent, as the framework asks for it."""
-        if not isinstance(self.content, bytes):
-            self.content = _ENCODER.encode(self.content)
-        told = self.content
-        if POSITION not in self.headers and _STAMP in told:
-            told, _, stamp = told.rpartition(_STAMP)
-            self.headers[POSITION] = stamp.partition(b'"')[0].decode()
+        if isinstance(self.content, bytes):
+            told = self.content
+        else:
+            document = _named(self.content)
+            names = request.route_handler.opt.get("stamp", _STAMP)
+            stamp = {n: document[n] for n in names if document.get(n) is not None}
+            told = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
+            self.content = _joined(told, _ENCODER.encode(stamp))
+            if "position" in stamp:
+                self.headers[POSITION] = stamp["position"]
         tag = f'W/"{blake2b(told, digest_size=12).hexdigest()}"'
         self.headers |= {"etag": tag, "vary": "accept, authorization"}
         if _knows(request.headers.get("if-none-match"), tag):
             self.content, self.status_code = b"", 304
         return super().to_asgi_response(app, request, **rest)
+
+
+def _joined(first: bytes, second: bytes) -> bytes:
+    """One JSON object of two."""
+    if _EMPTY in {first, second}:
+        return second if first == _EMPTY else first
+    return first[:-1] + b"," + second[1:]
 
 
 def _knows(given: str | None, tag: str) -> bool:
@@ -157,5 +209,5 @@ def _knows(given: str | None, tag: str) -> bool:
 def _named(one: Any) -> dict[str, Any]:  # noqa: ANN401
     if isinstance(one, dict):
         return one
-    fields = structs.fields(one)
-    return {field.encode_name: getattr(one, field.name) for field in fields}
+    names = zip(one.__struct_encode_fields__, one.__struct_fields__, strict=True)
+    return {encoded: getattr(one, name) for encoded, name in names}

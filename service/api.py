@@ -25,10 +25,10 @@ from service.csv_answers import CsvAnswers
 from service.disputes import list_due_disputes
 from service.metrics import METRIC_ROUTES
 from service.parameter_kinds import CLOCKS, FIELDS
-from service.parameters import place
 from service.projection_reads import list_parked, list_projections
 from service.refusal_reads import list_refusals
 from service.resources import RESOURCE_ROUTES, target_of
+from service.restores import placed
 from service.search import search
 from service.segments import Undivided
 
@@ -41,7 +41,7 @@ from service.segments import Undivided
     " `as_of` and `known_at`: was this customer entitled then, and what did we know. An answer's"
     " `at` as `as_of` and its `position` as `known_at` give that answer again.",
     tags=["customers"],
-    opt=taking(*CLOCKS, FIELDS),
+    opt=taking(*CLOCKS, FIELDS, stamp=("position", "at")),
 )
 async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     """The answer that decides at a login."""
@@ -79,7 +79,9 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
             kinds=given["kind"],
             since=given["occurred_at_gte"],
             until=given["occurred_at_lte"],
-            order=cursors.order(given, asked.TIMELINE_SORTS, int, request.scope["path"]),
+            order=await cursors.checked_order(
+                conn, request.user.book, given, asked.TIMELINE_SORTS, int, request.scope["path"]
+            ),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])
@@ -102,10 +104,12 @@ async def list_events(request: Asking) -> EventPage:
             conn,
             request.user.book,
             {parameter.name: given[parameter.name] for parameter in asked.EVENT_FILTERS},
-            given["after"],
+            given["after"].number,
             since=given["recorded_at_gte"],
             until=given["recorded_at_lte"],
-            order=cursors.order(given, asked.EVENT_SORTS, int, request.scope["path"]),
+            order=await cursors.checked_order(
+                conn, request.user.book, given, asked.EVENT_SORTS, int, request.scope["path"]
+            ),
             limit=given["limit"],
         )
     return thinned_page(page, given["fields"])
@@ -139,7 +143,8 @@ async def get_counts(request: Asking) -> Counts:
 async def get_event(event_position: str, request: Asking) -> EventAnswer:
     """Proof of what was received."""
     async with asking(request) as (conn, given):
-        event = await event_reads.event(conn, request.user.book, place(event_position))
+        place = await placed(conn, request.user.book, event_position)
+        event = await event_reads.event(conn, request.user.book, place)
     if "audit" not in request.user.scopes:
         event = replace(event, headers=None)
     return thinned(event, given["fields"])
@@ -158,8 +163,9 @@ async def get_event(event_position: str, request: Asking) -> EventAnswer:
 async def get_event_body(event_position: str, request: Asking) -> Answer:
     """What the signature was made over."""
     async with asking(request) as (conn, _):
-        content = await event_reads.body(conn, request.user.book, place(event_position))
-        checkpoint = await reads.position(conn, request.user.book)
+        place = await placed(conn, request.user.book, event_position)
+        content = await event_reads.body(conn, request.user.book, place)
+        checkpoint = await reads.position(conn, request.user.book, even_lost=True)
     # whatever the sender called it, a browser must not take it for a page
     headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
     headers[POSITION] = str(checkpoint)

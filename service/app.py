@@ -22,6 +22,7 @@ from service import api, openapi, webhooks
 from service.allowance import Allowance
 from service.auth import Gate
 from service.background import flush_every
+from service.checkpoints import lost
 from service.ingest import Verifier
 from service.keyring import Keyring
 from service.meters import PoolUse
@@ -81,9 +82,10 @@ async def readyz(state: State) -> dict[str, str]:
     if ended := [task.get_name() for task in state.tasks if task.done()]:
         raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
     async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
-        lacking = await missing(conn)
-    if lacking:
-        raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
+        if lacking := await missing(conn):
+            raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
+        if strayed := await lost(conn):
+            raise Problem("not-ready", " ".join(map(str, strayed)))
     if not state.built.is_set():
         raise Problem("not-ready", "The read models are being built.")
     return {"status": "ready"}

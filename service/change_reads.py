@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct, field
+from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.machine import START
@@ -14,9 +15,11 @@ from projections.events import EVENTS
 from service import sql
 from service.answers import shown
 from service.payers import with_payers
+from service.positions import BEGINNING, Position, position_of
 from service.postgres import Connection
 from service.problems import Problem
 from service.reads import checkpoint_of, of
+from service.restores import check
 
 _STRETCH = 5_000
 """How many positions one page looks through at the most, however rare what it looks for is."""
@@ -57,26 +60,46 @@ class Changes(Struct, frozen=True):
 
 
 async def changes(
-    conn: Connection, book: str, after: int, *, kinds: Sequence[str], limit: int
-) -> Changes:
+    conn: Connection, book: str, after: Position, *, kinds: Sequence[str], limit: int
+) -> tuple[Changes, list[Position]]:
     """The next changes after a position, of some kinds of resources, or of all.
 
+    Returns:
+        The page, and the position of each change on it.
+
     Raises:
-        Problem: ``invalid-parameter`` for a position that lies beyond the end of the book.
+        Problem: ``invalid-parameter`` for a number that lies beyond the end of the book;
+            ``book-was-restored`` for a position of another history; ``not-ready`` while the read
+            models show one.
     """
-    params = of(book, after=after, until=after + _STRETCH, kinds=list(kinds) or None, limit=limit)
+    number, until = after.number, after.number + _STRETCH
+    params = of(book, after=number, until=until, kinds=list(kinds) or None, limit=limit)
     statement = sql.fill("read/changes", view=sql.relation(EVENTS.view))
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
-    if after > rows[0]["head"]:
+    # as the rows, so that a restore between two statements is no gap
+    check(after, rows[0]["after_link"], rows[0])
+    if not rows[0]["known"]:
+        raise Problem("not-ready", "The read models show a history that a restore has ended.")
+    if number > rows[0]["head"]:
         raise Problem("invalid-parameter", f"after: {after} is beyond the end of this book.")
     found = [row for row in rows if row["position"] is not None]
-    reached = max(after, min(after + _STRETCH, checkpoint))
-    following = found[-1]["position"] if len(found) == limit else reached
+    places = [position_of(row["position"], row["link"]) for row in found]
+    following = places[-1] if len(found) == limit else _reached(after, rows[0], checkpoint)
     statuses = await _statuses(conn, book, (row["stream"] for row in found))
     named = await with_payers(conn, book, found)
     told = [_change(row, statuses.get(row["stream"])) for row in named]
-    return Changes(told, str(following), str(checkpoint))
+    return Changes(told, str(following), str(checkpoint)), places
+
+
+def _reached(after: Position, row: DictRow, checkpoint: Position) -> Position:
+    """Where a page ends that is not full: all up to there was looked through."""
+    if checkpoint.number <= after.number:
+        # ahead of the read models; the number that a person typed gets its link
+        beyond = row["after_link"]
+        return position_of(after.number, beyond) if beyond is not None else BEGINNING
+    until = after.number + _STRETCH
+    return position_of(until, row["until_link"]) if until < checkpoint.number else checkpoint
 
 
 async def _statuses(conn: Connection, book: str, streams: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,10 @@ from service.answering import Asking, CallerAgain, asking, taking, thinned_page
 from service.change_reads import Changes
 from service.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.parameters import after_place
+from service.positions import Position, parse
 from service.postgres import UNAVAILABLE, Pool
+from service.problems import Problem
+from service.restores import verify
 from service.tips import Tips
 
 _PAGE = 100
@@ -44,7 +47,7 @@ _KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY
 async def list_changes(request: Asking) -> Changes:
     """A page of changes; an empty one says where to go on too."""
     async with asking(request) as (conn, given):
-        page = await change_reads.changes(
+        page, _ = await change_reads.changes(
             conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
         )
     return thinned_page(page, given["fields"])
@@ -77,6 +80,7 @@ async def stream_changes(
         begin, kinds = given["after"], given["kind"]
         if last_event_id:
             begin = after_place(last_event_id, "Last-Event-ID")
+            await verify(conn, book, begin)
         if begin is None:
             begin = await reads.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
@@ -92,7 +96,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     pool: Pool,
     tips: Tips,
     again: CallerAgain,
-    position: int,
+    position: Position,
     kinds: Sequence[str],
     fields: Sequence[str] | None = None,
 ) -> AsyncIterator[bytes]:
@@ -101,41 +105,48 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     It ends when the service does, and when the key no longer opens: a client that comes back is
     told so.
     """
-    yield _message(retry=int(_RETRY_SECONDS * 1000), id=position)
+    # a bare number is no id: whoever comes back with one could not be told of a restore
+    begun = str(position) if position.link is not None else None
+    yield _message(retry=int(_RETRY_SECONDS * 1000), id=begun)
     while not tips.closed:
         try:
             async with tips.turns:
                 caller = await again()
                 if caller is None:
                     return
+                seen = tips.seen(caller.book)
                 async with pool.connection() as conn:
-                    page = await change_reads.changes(
+                    page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
                     )
         except UNAVAILABLE:
             yield _message(comment="the database is away")
             await asyncio.sleep(_RETRY_SECONDS)
             continue
+        except Problem:
+            # the database was restored: whoever comes back with the position is told so
+            return
         if page.data:
             shown = thinned_page(page, fields).data
             yield b"".join(
-                _message(id=change.event_position, data=msgspec.json.encode(one))
-                for change, one in zip(page.data, shown, strict=True)
+                _message(id=str(place), data=msgspec.json.encode(one))
+                for place, one in zip(places, shown, strict=True)
             )
-        position = int(page.next)
-        if position < int(page.position):
+        position, reflected = parse(page.next), parse(page.position)
+        if position.number < reflected.number:
             continue
+        tips.correct(caller.book, seen, reflected.number)
         try:
-            await asyncio.wait_for(tips.beyond(caller.book, position), _HEARTBEAT_SECONDS)
+            await asyncio.wait_for(tips.beyond(caller.book, position.number), _HEARTBEAT_SECONDS)
         except TimeoutError:
             # the place too: where nothing of these kinds happens, a reconnection must not go back
-            yield _message(comment="nothing new", id=position)
+            yield _message(comment="nothing new", id=str(position))
 
 
 def _message(
     *,
     data: bytes | None = None,
-    id: int | str | None = None,  # noqa: A002 - the field's name
+    id: str | None = None,  # noqa: A002 - the field's name
     retry: int | None = None,
     comment: str | None = None,
 ) -> bytes:

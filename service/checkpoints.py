@@ -10,6 +10,27 @@ from service import sql
 from service.postgres import Connection
 
 
+class HistoryLostError(Exception):
+    """The read models of a book show events that its store does not have."""
+
+    def __init__(self, book: str, checkpoint: int, head: int) -> None:
+        super().__init__(
+            f"The read models of book {book!r} stand at position {checkpoint} of a history that its"
+            f" store does not have; the store ends at {head}. The database was restored without"
+            " them. Run `daybook rebuild`."
+        )
+
+
+async def lost(conn: Connection) -> list[HistoryLostError]:
+    """One for each book whose read models show events that its store does not have."""
+    # not prepared: a plan made while the table was empty would scan the grown one
+    found = await conn.execute(sql.text("read/strays"), {"version": VERSION}, prepare=False)
+    return [
+        HistoryLostError(row["book"], row["checkpoint"], row["head"])
+        for row in await found.fetchall()
+    ]
+
+
 async def live_tables(conn: Connection) -> dict[str, str]:
     """The live table of each projection of this version; one not yet built is absent.
 

@@ -7,6 +7,7 @@ from typing import Any
 from service import sql
 from service.parameters import invalid
 from service.past import Past
+from service.positions import Position
 from service.problems import Problem
 from service.reader import Reading
 from service.reads import of
@@ -23,21 +24,28 @@ async def past(conn: Reading, book: str, given: Mapping[str, Any], now: datetime
             of a time that was then to come, or for a position beyond the end of the book;
             ``behind`` for one that the read models do not reflect yet.
     """
-    as_of, known_at = moment("as_of", given.get("as_of"), now), given.get("known_at")
-    if isinstance(known_at, int):
-        return Past(as_of, await _recorded_at(conn, book, known_at), known_at)
-    known = moment("known_at", known_at, now)
+    as_of, known_at = given.get("as_of"), given.get("known_at")
+    if as_of is None and known_at is None:
+        return Past()
+    latest = await _latest(conn, book, now)
+    as_of = moment("as_of", as_of, now, latest)
+    if isinstance(known_at, Position):
+        number = known_at.number
+        return Past(as_of, await _recorded_at(conn, book, number), number)
+    known = moment("known_at", known_at, latest if known_at == now.date() else now, latest)
     if as_of and known and as_of > known:
         reason = "as_of: lies after known_at; nothing was known then of what was still to come."
         raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
     return Past(as_of, known)
 
 
-def moment(name: str, given: date | None, now: datetime) -> datetime | None:
+def moment(
+    name: str, given: date | None, now: datetime, latest: datetime | None = None
+) -> datetime | None:
     """The moment that is meant: of a day its end in UTC, of the day that it is ``now``.
 
     Raises:
-        Problem: ``invalid-parameter`` for one in the future.
+        Problem: ``invalid-parameter`` for one in the future, later than ``latest`` too.
     """
     if given is None:
         return None
@@ -47,9 +55,19 @@ def moment(name: str, given: date | None, now: datetime) -> datetime | None:
         meant = now
     else:
         meant = datetime.combine(given, time.max, UTC)
-    if meant > now:
+    if meant > max(now, latest or now):
         raise invalid(f"{name}: {given} lies in the future.", name, str(given), ("now or earlier",))
     return meant
+
+
+async def _latest(conn: Reading, book: str, now: datetime) -> datetime:
+    """The later of our clock and the time of the last event that is reflected.
+
+    A database whose clock was once ahead has recorded events at a time that is still to come.
+    """
+    row = await (await conn.execute(sql.text("read/checkpoint"), of(book))).fetchone()
+    recorded_at = row["recorded_at"] if row else None
+    return max(now, recorded_at or now)
 
 
 async def _recorded_at(conn: Reading, book: str, position: int) -> datetime | None:

@@ -16,6 +16,9 @@ from msgspec import Struct
 from psycopg.sql import SQL, Composable, Placeholder
 
 from service.parameters import invalid, wrong
+from service.positions import LINK_BYTES, Position
+from service.reader import Reading
+from service.restores import verify
 
 _SHOWING = {"cursor", "sort", "after", "limit", "fields", "bom", "min_position", "stale"}
 """The parameters that choose no rows: the order stands in the cursor by itself, and ``after`` is a
@@ -25,12 +28,19 @@ K = TypeVar("K", str, int)
 
 
 class Cursor(Struct, Generic[K], frozen=True, array_like=True):
-    """The last row of a page: its list, its order, and the row's place in it."""
+    """The last row of a page: its list, its order, the row's place in it, and what it reflected."""
 
     of: bytes
     sort: str
     at: datetime
     key: K
+    number: int
+    link: bytes
+
+    @property
+    def position(self) -> Position:
+        """The position that the page reflected."""
+        return Position(self.number, self.link)
 
 
 class Order(Struct, Generic[K], frozen=True):
@@ -72,10 +82,34 @@ class Order(Struct, Generic[K], frozen=True):
         """The values that ``condition`` asks for."""
         return {"cursor_at": self.after.at, "cursor_key": self.after.key} if self.after else {}
 
-    def following(self, at: datetime, key: K) -> str:
-        """The cursor of the page after the row at this place, as callers get it."""
-        packed = msgspec.msgpack.encode(Cursor(self.of, self.sort, at, key))
+    def following(self, at: datetime, key: K, reflected: Position) -> str:
+        """The cursor of the page after the row at this place, as callers get it.
+
+        A cursor holds the position that its page reflected: after a restore of the database its
+        page belongs to a history that is no more.
+        """
+        link = reflected.link or b""
+        packed = msgspec.msgpack.encode(Cursor(self.of, self.sort, at, key, reflected.number, link))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and where to check
+    conn: Reading,
+    book: str,
+    given: Mapping[str, Any],
+    sorts: Sequence[str],
+    kind: type[K],
+    path: str,
+) -> Order[K]:
+    """The same as ``order``, of a page whose book was not restored meanwhile.
+
+    Raises:
+        Problem: as ``order``; ``book-was-restored``.
+    """
+    asked = order(given, sorts, kind, path)
+    if asked.after is not None:
+        await verify(conn, book, asked.after.position)
+    return asked
 
 
 def order(given: Mapping[str, Any], sorts: Sequence[str], kind: type[K], path: str) -> Order[K]:
@@ -120,7 +154,7 @@ def _read(given: str, kind: type[K]) -> Cursor[K]:
         raw = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
         cursor: Cursor[K] = msgspec.msgpack.decode(raw, type=Cursor[kind])  # type: ignore[valid-type]
         cursor.at.astimezone(UTC)
-        if "\0" in str(cursor.key):
+        if "\0" in str(cursor.key) or len(cursor.link) != LINK_BYTES:
             raise ValueError  # noqa: TRY301 - the same answer
     except (ValueError, OverflowError, msgspec.MsgspecError):
         raise wrong("cursor", given, "cursor that a page of ours gave") from None

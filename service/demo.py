@@ -19,6 +19,7 @@ from service import screens, serve
 from service.answers import AccessAnswer, History
 from service.children import beside
 from service.database import database
+from service.positions import parse
 from service.send import new_webhook_id, send
 from service.settings import Book, Settings, make_trial_book
 
@@ -112,7 +113,8 @@ def _send_story(out: screens.Screen, client: httpx.Client, secret: str) -> int:
             f"{sent.status} {telling.type:<36}{sent.text:<40}{telling.remark}",
             soft_wrap=True,
         )
-        last = max(last, int(msgspec.json.decode(sent.text)["position"]))
+        position = parse(msgspec.json.decode(sent.text)["position"])
+        last = max(last, position.number)
     return last
 
 
@@ -182,7 +184,8 @@ def _await_ready(client: httpx.Client) -> None:
 def _await_position(client: httpx.Client, position: int) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
-        if int(client.get(f"/v1/customers/{CUSTOMER}/access").json()["position"]) >= position:
+        reflected = client.get(f"/v1/customers/{CUSTOMER}/access").json()["position"]
+        if parse(reflected).number >= position:
             return
         time.sleep(0.02)
 

@@ -117,7 +117,9 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         row["refund_status"] = refund_status(row["refund_status"], refunded.get(row["payment_id"]))
     allowed = timedelta(days=response_days)
     last = found[-1] if more else None
-    following = order.following(last["opened_at"], last["dispute_id"]) if last else None
+    following = None
+    if last:
+        following = order.following(last["opened_at"], last["dispute_id"], checkpoint)
     return DueDisputes(
         data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in found],
         next_cursor=following,

@@ -40,7 +40,9 @@ async def list_due_disputes(request: Asking) -> DueDisputes:
             conn, book, given,
             response_days=response_days(request), now=datetime.now(UTC),
             limit=given["limit"],
-            order=cursors.order(given, ("created_at",), str, request.scope["path"]),
+            order=await cursors.checked_order(
+                conn, book, given, ("created_at",), str, request.scope["path"]
+            ),
         )  # fmt: skip
     return thinned_page(page, given["fields"])
 

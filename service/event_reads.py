@@ -53,7 +53,7 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
         Problem: ``not-found``, also where nothing had happened or was known.
     """
     checkpoint = await position(conn, target.book)
-    entries = await stream_entries(conn, target, stream, checkpoint)
+    entries = await stream_entries(conn, target, stream, checkpoint.number)
     steps = (asked or Past()).steps(entries)
     if not steps:
         moment = " as of that moment" if asked else ""
@@ -63,7 +63,8 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
     told = [history_entry(s, changes(entries, s) if s.late else ()) for s in page]
     following = None
     if order and len(page) < len(rest):
-        following = order.following(page[-1].entry.occurred_at, page[-1].entry.event.position)
+        last = page[-1].entry
+        following = order.following(last.occurred_at, last.event.position, checkpoint)
     return History(stream, told, following, str(checkpoint))
 
 
@@ -246,6 +247,8 @@ async def _page(
     full = [row for row in rows if row["position"] is not None]
     more, full = len(full) >= params["limit"], full[: params["limit"] - 1]
     last = full[-1] if more else None
-    following = order.following(last["occurred_at"], last["position"]) if last else None
+    following = None
+    if last:
+        following = order.following(last["occurred_at"], last["position"], checkpoint)
     told = await with_payers(conn, params["book"], full)
     return EventPage([indexed_event(row) for row in told], following, str(checkpoint))

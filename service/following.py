@@ -3,17 +3,24 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
+from service import sql
+from service.checkpoints import HistoryLostError
 from service.lease import Lease, LeaseTakenError
 from service.postgres import UNAVAILABLE, Connection, connect, is_away
 from service.projector import advance
+from service.repeating import Repeating
 
 _POLL_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
 _LEASE_SECONDS = 3.0
 _BEAT_SECONDS = 1.0
+_CLOCK_SECONDS = 5.0
+_AHEAD_SECONDS = 1.0
+_WARNED_SECONDS = 600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +38,8 @@ class Projector:
         self._wake = asyncio.Event()
         self._lease = Lease(f"projector of {book}", _LEASE_SECONDS)
         self._kept = float("-inf")
+        self._clock_due = float("-inf")
+        self._repeating = Repeating()
 
     def wake(self) -> None:
         """Say that there is something to project."""
@@ -41,6 +50,10 @@ class Projector:
         while True:
             try:
                 await self._follow()
+            except HistoryLostError as error:
+                self._repeating.say(
+                    "history lost", partial(_log.error, "history lost", reason=str(error))
+                )
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 if is_away(error):
                     _log.warning("projector waits", book=self._book, error=type(error).__name__)
@@ -55,11 +68,26 @@ class Projector:
                     self._wake.clear()
                     while await self._holds(conn) and await advance(conn, self._book):
                         pass
+                    await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
                 with suppress(*UNAVAILABLE):
                     await self._lease.give_up(conn)
+
+    async def _watch_clock(self, conn: Connection) -> None:
+        """Warn, seldom, of events whose time lies in the future: a clock was ahead once.
+
+        Times in a book never fall, so every later event has that time too, until it has come.
+        """
+        if time.monotonic() < self._clock_due:
+            return
+        self._clock_due = time.monotonic() + _CLOCK_SECONDS
+        found = await conn.execute(sql.text("read/ahead"), {"book": self._book})
+        row = await found.fetchone()
+        if row is not None and row["seconds"] > _AHEAD_SECONDS:
+            self._clock_due = time.monotonic() + _WARNED_SECONDS
+            _log.warning("head ahead of clock", book=self._book, seconds=round(row["seconds"], 1))
 
     async def _holds(self, conn: Connection) -> bool:
         if time.monotonic() - self._kept < _BEAT_SECONDS:

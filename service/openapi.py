@@ -51,6 +51,8 @@ _PROBLEM: Schema = {
         "parameter": _TEXT,
         "given": _TEXT,
         "allowed": {"type": "array", "items": _TEXT},
+        "go_on_from": _TEXT,
+        "head": _TEXT,
         "request_id": _TEXT,
     },
     "required": ["type", "title", "status", "detail"],
@@ -168,7 +170,7 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     if operation.get("security"):
         told["headers"] = _HEADERS
         responses["304"] = {"description": "Still as `If-None-Match` knows it."}
-        refused = {400, *_ANYWHERE}
+        refused = {400, 409, *_ANYWHERE}
     if any(parameter["in"] == "path" for parameter in asked):
         refused |= {400, 404}
     if operation["operationId"] == "receive_webhook":

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time
 
 from service.parameters import (
-    LONGEST_POSITION,
     MOST,
     QueryParameter,
     after_place,
@@ -13,13 +12,14 @@ from service.parameters import (
     several,
     wrong,
 )
+from service.positions import BEGINNING, PATTERN, Position
 
 _MOST_MINOR = 2**53
 _FIELD = "[a-z][a-z0-9_]*"
 _TIME = "time with a zone, as 2026-03-14T10:00:00Z"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME_OR_DAY = f"{_TIME}, or day, as 2026-03-14"
-_POSITION = {"type": "string", "pattern": f"^[0-9]{{1,{LONGEST_POSITION}}}$"}
+_POSITION = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 
 def text(
@@ -82,7 +82,7 @@ def minor(name: str, description: str) -> QueryParameter:
     )
 
 
-def position(name: str, description: str, default: int | None = 0) -> QueryParameter:
+def position(name: str, description: str, default: Position | None = BEGINNING) -> QueryParameter:
     """A place in the book; before all where none is given, or by another ``default``."""
     return QueryParameter(
         name=name,
@@ -219,11 +219,11 @@ CLOCKS = (
         description="Our time: only what had been recorded by then. A time or a day, as in `as_of`;"
         " or the `position` of an answer, and then exactly what that answer rested on: at a given"
         " time the answers may have been a little behind. Without `as_of` the moment asked about is"
-        " the time, or when the position was recorded.",
+        " the time, or when the position was recorded, and never one to come.",
         schema={"anyOf": [*_AS_OF, _POSITION]},
         read=lambda name, given: (
             after_place(given, name)
-            if given.isdecimal()
+            if re.fullmatch(PATTERN, given)
             else _moment_or_date(name, given, f"{_TIME}, or day, as 2026-03-14, or position")
         ),
     ),

@@ -3,20 +3,17 @@
 A wrong one is refused by name, with what came and what is allowed; so is one that is not known.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from litestar import Request
 from msgspec import Struct
 
+from service.positions import Position, parse
 from service.problems import Problem
 
 MOST = 100
 """The longest page."""
-
-LONGEST_POSITION = 18
-"""In digits."""
 
 
 class QueryParameter(Struct, frozen=True, kw_only=True):
@@ -110,24 +107,13 @@ def wrong(name: str, given: str, allowed: str) -> Problem:
     return invalid(f"{name}: {given!r} is no {allowed}.", name, given, (allowed,))
 
 
-def place(position: str) -> int:
-    """A position, from its opaque form.
-
-    Raises:
-        Problem: ``not-found`` for what no position looks like.
-    """
-    if not re.fullmatch(r"[0-9]+", position) or len(position) > LONGEST_POSITION:
-        raise Problem("not-found", f"This book has no event at position {position}.")
-    return int(position)
-
-
-def after_place(given: str | None, name: str = "after") -> int:
-    """The position after which a page begins; 0, before all, where none is given.
+def after_place(given: str, name: str = "after") -> Position:
+    """The position after which a page begins.
 
     Raises:
         Problem: ``invalid-parameter``.
     """
     try:
-        return place(given) if given is not None else 0
-    except Problem:
-        raise wrong(name, given or "", "position") from None
+        return parse(given)
+    except ValueError:
+        raise wrong(name, given, "position") from None

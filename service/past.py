@@ -36,8 +36,11 @@ class Past(Struct, frozen=True):
         return (self.as_of, self.known_at, self.until) != (None, None, None)
 
     def moment(self, now: datetime) -> datetime:
-        """The moment in the world that is asked about."""
-        return self.as_of or self.known_at or now
+        """The moment in the world that is asked about: unless it is named, none in the future.
+
+        Where a clock was once ahead, what we know may bear a time that is still to come.
+        """
+        return self.as_of or min(self.known_at or now, now)
 
     def steps(self, entries: Iterable[Entry]) -> list[Step]:
         """What had happened, as all that was known explains it.

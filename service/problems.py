@@ -75,6 +75,15 @@ KINDS = {
             "The body of the webhook was not here in time; nothing was stored. Send it again.",
         ),
         Kind(
+            "book-was-restored", 409, "The position belongs to a history that was lost",
+            "The database was restored to an earlier moment: what came after it was lost, and the"
+            " same numbers name other events now. What you keep from this book may show events"
+            " that it no longer has. `go_on_from` is the last position that is certainly in both"
+            " histories: read the changes again after it, or try an older position that you kept;"
+            " where that is accepted, it serves as well. `head` is where the book ends now: go on"
+            " after it if you read the lists again instead.",
+        ),
+        Kind(
             "body-too-large", 413, "The body is over the limit",
             "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
         ),

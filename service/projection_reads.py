@@ -69,8 +69,8 @@ class ParkedPage(Struct, frozen=True):
 
 async def projections(conn: Connection, book: str, now: datetime) -> ProjectionPage:
     """How the read models of a book stand."""
-    checkpoint = await reads.position(conn, book)
-    params = {"book": book, "version": VERSION, "checkpoint": checkpoint, "lease": REBUILD}
+    checkpoint = await reads.position(conn, book, even_lost=True)
+    params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
     row = await (await conn.execute(text("read/standing"), params)).fetchone()
     assert row is not None  # noqa: S101 - the statement returns one
     built = set(row["live"] or ())
@@ -83,7 +83,7 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
             version=VERSION,
             state="building" if p.name not in built else "rebuilding" if running else "live",
             checkpoint=str(checkpoint),
-            lag_events=row["head"] - checkpoint,
+            lag_events=max(0, row["head"] - checkpoint.number),
             lag_seconds=round(lag, 3),
         )
         for p in PROJECTIONS
@@ -121,7 +121,7 @@ async def list_parked(request: Asking) -> ParkedPage:
     """What an operator mends."""
     async with asking(request) as (conn, given):
         rows = await reads.parked(conn, request.user.book)
-        checkpoint = await reads.position(conn, request.user.book)
+        checkpoint = await reads.position(conn, request.user.book, even_lost=True)
     streams = [
         convert({**row, "event_position": str(row["position"])}, ParkedStream) for row in rows
     ]

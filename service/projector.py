@@ -17,7 +17,7 @@ from projections.events import EVENTS, placed
 from projections.projection import VERSION
 from projections.search_terms import SEARCH_TERMS
 from service import batch, sql
-from service.checkpoints import tables_of
+from service.checkpoints import HistoryLostError, tables_of
 from service.failures import described
 from service.notices import PROJECTED, notify
 from service.postgres import Connection, is_away
@@ -86,9 +86,14 @@ async def advance(conn: Connection, book: str) -> bool:
 
     Holding the checkpoint's lock, no other process writes the same rows. A backlog is worked off
     several batches at a time; where one of them fails, it is tried again event by event.
+
+    Raises:
+        HistoryLostError: if the read models show events that the store does not have.
     """
     try:
         return await _advance(conn, book, _project_ahead)
+    except HistoryLostError:
+        raise
     except Exception as error:
         if is_away(error):
             raise
@@ -98,8 +103,16 @@ async def advance(conn: Connection, book: str) -> bool:
 
 async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
     place = {"book": book, "version": VERSION}
-    head = await (await conn.execute(sql.text("read/behind"), place)).fetchone()
-    if head is None or not head["behind"]:
+    # not prepared: a plan made while the table was empty would scan the grown one
+    found = await conn.execute(sql.text("read/behind"), place, prepare=False)
+    head = await found.fetchone()
+    if head is None:
+        return False
+    if not head["known"]:
+        # readers are told so too: what they join to the store would be other events' bodies
+        await conn.execute(sql.text("read/lose_checkpoint"), place)
+        raise HistoryLostError(book, head["checkpoint"], head["position"])
+    if not head["behind"]:
         return False
     async with conn.transaction():
         async with conn.pipeline():
@@ -115,7 +128,7 @@ async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
             return False
         moved = {**place, "position": position, "expected": row["position"]}
         async with conn.pipeline():
-            found = await conn.execute(sql.text("read/move_checkpoint"), moved)
+            found = await conn.execute(sql.text("read/move_checkpoint"), moved, prepare=False)
             await notify(conn, PROJECTED, book, position)
             if await found.fetchone() is None:
                 raise RuntimeError(f"the checkpoint of {book} moved under its lock")

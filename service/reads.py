@@ -17,6 +17,7 @@ from service.answers import Page
 from service.cursors import Order
 from service.documents import document
 from service.past import Past
+from service.positions import Position, position_of
 from service.problems import Problem
 from service.reader import Reading
 from service.relations import refund_status, refund_statuses, related
@@ -64,7 +65,7 @@ async def resource_past(  # noqa: PLR0913 - the question, and what its answer is
     category = _category(projection)
     checkpoint = await position(conn, target.book)
     stream = f"{category}-{identity}"
-    entries = await stream_entries(conn, target, stream, checkpoint)
+    entries = await stream_entries(conn, target, stream, checkpoint.number)
     folded = asked.folded(entries)
     if folded is None:
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")
@@ -105,9 +106,10 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     more, full = len(full) > limit, full[:limit]
     told = [document(projection, row, response_days) for row in full]
     await _know_refunds(conn, book, projection, told)
+    last = full[-1] if more else None
     return Page(
         data=told,
-        next_cursor=order.following(full[-1]["sorted"], full[-1]["key"]) if more else None,
+        next_cursor=order.following(last["sorted"], last["key"], checkpoint) if last else None,
         position=str(checkpoint),
     )
 
@@ -142,11 +144,10 @@ async def parked(conn: Reading, book: str | None = None) -> list[dict[str, Any]]
     return await found.fetchall()
 
 
-async def position(conn: Reading, book: str) -> int:
+async def position(conn: Reading, book: str, *, even_lost: bool = False) -> Position:
     """How far the read models have come in a book."""
-    return checkpoint_of(
-        await (await conn.execute(sql.text("read/checkpoint"), of(book))).fetchall()
-    )
+    found = await conn.execute(sql.text("read/checkpoint"), of(book))
+    return checkpoint_of(await found.fetchall(), even_lost=even_lost)
 
 
 def of(book: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -154,15 +155,22 @@ def of(book: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"book": book, "version": VERSION, **params}
 
 
-def checkpoint_of(rows: list[dict[str, Any]]) -> int:
+def checkpoint_of(rows: list[dict[str, Any]], *, even_lost: bool = False) -> Position:
     """The position that the rows of an answer reflect.
 
     Raises:
-        Problem: ``not-ready`` while the read models are being built for the first time.
+        Problem: ``not-ready`` while the read models are being built for the first time, and, but
+            for ``even_lost``, while they show a history that the store does not have.
     """
     if not rows:
         raise Problem("not-ready", "The read models of this book are being built.")
-    return int(rows[0]["checkpoint"])
+    if rows[0]["lost"] and not even_lost:
+        raise Problem(
+            "not-ready",
+            "The database was restored, and the read models show what it no longer has:"
+            " `daybook rebuild` makes them anew.",
+        )
+    return position_of(rows[0]["checkpoint"], rows[0]["checkpoint_link"])
 
 
 def _holds(projection: Projection[Any], name: str) -> Composed:

@@ -23,7 +23,7 @@ from service.builds import (
     missing,
     show,
 )
-from service.checkpoints import checkpoint, live_tables, set_checkpoint
+from service.checkpoints import checkpoint, live_tables, lost, set_checkpoint
 from service.compare import Difference, compare
 from service.filling import Build, Progress, fill
 from service.lease import REBUILD, held
@@ -55,7 +55,7 @@ async def rebuild(
     Args:
         conn: a connection of its own.
         chosen: which projections. All of them are, where read models of this version were never
-            built.
+            built, or show events that the store does not have.
         progress: told how far it has come.
         processes: how many decode and fold; one a processor without.
 
@@ -66,12 +66,16 @@ async def rebuild(
         LeaseTakenError: if another rebuild is running.
         StreamsSetAsideError: if only some are chosen, and a stream cannot be folded.
     """
-    if await missing(conn):
+    if await missing(conn) or await lost(conn):
         chosen = PROJECTIONS
     async with _built(conn, chosen, progress, processes) as build:
         async with conn.transaction():
+            strayed = await lost(conn)
             await _catch_up_locked(conn, build)
             await _switch(conn, build)
+            if strayed:
+                # what was live shows events that the store does not have: no way leads back
+                await conn.execute(sql.text("read/forget_previous"), {"version": VERSION})
         if build.whole:
             await drop_old(conn)
         return build.positions
@@ -113,6 +117,8 @@ async def undo(conn: Connection) -> dict[str, int]:
     async with held(url_of(conn), REBUILD) as lease, conn.transaction():
         await lease.keep(conn)
         await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+        if strayed := await lost(conn):
+            raise NothingToGoBackToError(" ".join(map(str, strayed)))
         found = await conn.execute(sql.text("read/previous"), {"version": VERSION})
         back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
         if not back:
@@ -155,7 +161,8 @@ async def _built(
             build = Build(lease, await fresh(conn, chosen), {})
             await fill(conn, build, directory, told, processes)
             for name, book in (await books(conn)).items():
-                await _catch_up(conn, build, name, book, await checkpoint(conn, name) or 0)
+                until = min(await checkpoint(conn, name) or 0, book.position)
+                await _catch_up(conn, build, name, book, until)
             yield build
             await lease.keep(conn)
         finally:
@@ -186,6 +193,8 @@ async def _catch_up_locked(conn: Connection, build: Build) -> None:
         stands = await checkpoint(conn, name, lock=True)
         # where none are live, to the end; a partial build of a book that they never saw, nowhere
         until = stands if stands is not None else book.position if build.whole else 0
+        # beyond the end, where the store was restored without the read models
+        until = min(until, book.position)
         await _catch_up(conn, build, name, book, until)
 
 

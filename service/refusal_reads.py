@@ -9,11 +9,12 @@ from service import cursors
 from service.answering import Asking, asking, taking, thinned_page
 from service.cursors import Cursor
 from service.parameter_kinds import PAGE
+from service.positions import BEGINNING
 from service.postgres import Connection
 from service.sql import text
 
 _SORT = "-at"
-_FIRST = Cursor(b"", _SORT, datetime.max.replace(tzinfo=UTC), 0)
+_FIRST = Cursor(b"", _SORT, datetime.max.replace(tzinfo=UTC), 0, 0, b"")
 
 
 class RefusalCount(Struct, frozen=True):
@@ -68,7 +69,7 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     return RefusalPage(
         [count for _, count in await counts(conn, book)],
         [convert(row, RefusalAnswer) for row in rows],
-        order.following(rows[-1]["at"], rows[-1]["id"]) if more else None,
+        order.following(rows[-1]["at"], rows[-1]["id"], BEGINNING) if more else None,
     )
 
 

@@ -54,7 +54,9 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 request.user.book,
                 projection,
                 filters={name: given[name] for name in filters},
-                order=cursors.order(given, sorts, str, request.scope["path"]),
+                order=await cursors.checked_order(
+                    conn, request.user.book, given, sorts, str, request.scope["path"]
+                ),
                 limit=given["limit"],
                 response_days=response_days(request),
             )
@@ -112,7 +114,9 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
                 target,
                 f"{category}-{request.path_params[projection.key]}",
                 await past(conn, request.user.book, given, datetime.now(UTC)),
-                order=cursors.order(given, asked.HISTORY_SORTS, int, request.scope["path"]),
+                order=await cursors.checked_order(
+                    conn, request.user.book, given, asked.HISTORY_SORTS, int, request.scope["path"]
+                ),
                 limit=given["limit"],
             )
         return thinned_page(page, given["fields"])

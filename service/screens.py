@@ -96,6 +96,8 @@ def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[
     for row in books:
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
+        if row["lost"]:
+            lag = "restored: daybook rebuild"
         rows.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
     out.print(rows)
     if streams:

@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from domain.events import Event
 from service import copying
+from service.positions import Position, position_of
 from service.postgres import Connection
 from service.reader import Reading
 from service.sql import text
@@ -60,7 +61,13 @@ class Receipt(Struct, frozen=True, gc=False):
     """Where a delivery is recorded, and whether it had been before."""
 
     position: int
+    link: bytes
     duplicate: bool
+
+    @property
+    def place(self) -> Position:
+        """The position as it leaves the service."""
+        return position_of(self.position, self.link)
 
 
 def link(  # noqa: PLR0913, PLR0917 - all that the link covers
@@ -141,6 +148,7 @@ class _Recorded(NamedTuple):
     """What tells whether a delivery repeats a recorded one; ordered by position."""
 
     position: int
+    link: bytes
     body_sha256: bytes
     sent_at: datetime
 
@@ -152,7 +160,7 @@ def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
     """The recorded deliveries of each webhook-id, in order."""
     known: _ById = defaultdict(list)
     for row in rows:
-        one = _Recorded(row["position"], row["body_sha256"], row["sent_at"])
+        one = _Recorded(row["position"], row["link"], row["body_sha256"], row["sent_at"])
         known[row["webhook_id"]].append(one)
     for tellings in known.values():
         tellings.sort()
@@ -180,12 +188,12 @@ def _number(
     for d in batch:
         tellings = known[d.webhook_id]
         if repeated := _repeated(tellings, d):
-            receipts.append(Receipt(repeated.position, duplicate=True))
+            receipts.append(Receipt(repeated.position, repeated.link, duplicate=True))
             continue
         position, revision = position + 1, len(tellings)
-        tellings.append(_Recorded(position, d.body_sha256, d.sent_at))
         last = link(last, book, position, revision, now, d)
-        receipts.append(Receipt(position, duplicate=False))
+        tellings.append(_Recorded(position, last, d.body_sha256, d.sent_at))
+        receipts.append(Receipt(position, last, duplicate=False))
         rows.append(b"".join((
             _COLUMNS, of_book, copying.int8(position), _SOURCE, copying.text(d.webhook_id),
             copying.int4(revision), copying.timestamptz(d.sent_at), recorded_at,

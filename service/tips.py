@@ -41,6 +41,19 @@ class Tips:
         finally:
             self._waiting -= 1
 
+    def seen(self, book: str) -> int:
+        """The position that the read models were last known to reflect."""
+        return self._positions.get(book, 0)
+
+    def correct(self, book: str, seen: int, found: int) -> None:
+        """Take back what was ``seen`` before the database was asked, if it ``found`` less.
+
+        A position falls only by a restore of the database. Not taken back, it would let everybody
+        go at once, again and again.
+        """
+        if found < seen == self.seen(book):
+            self._positions[book] = found
+
     def close(self) -> None:
         """Let everybody go; may be called by a signal's handler."""
         self.closed = True

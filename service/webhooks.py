@@ -132,7 +132,7 @@ class Webhooks:
             verify = methodcaller("verify", headers, body)
             raise self._other_books.refusal(book, problem, verify) from None
         receipt = await door.writer.record(delivery)
-        return msgspec.json.encode(Acknowledgement(str(receipt.position), receipt.duplicate))
+        return msgspec.json.encode(Acknowledgement(str(receipt.place), receipt.duplicate))
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         announced = headers.get("content-length", "")

@@ -5,17 +5,18 @@ Field names come from the provider where the provider has one, and mean the same
 
 WORDS = {
     # where and when
-    "position": "The place in the book that this answer reflects. Opaque; later is higher.",
-    "event_position": "The place in the book of the event, or of the latest event that concerns"
+    "position": "The place in the book that this answer reflects. Opaque: give it back as it is.",
+    "event_position": "The number of the event in the book, or of the latest event that concerns"
     " the resource.",
-    "latest_position": "The place in the book of the newest of them.",
+    "latest_position": "The number in the book of the newest of them.",
     "occurred_at": "When it happened in the world, as the provider says. UTC.",
     "sent_at": "When the provider sent it, as it signed. UTC, whole seconds.",
     "recorded_at": "When it was stored here. UTC.",
     "created_at": "When the provider created the resource, or else when its first event happened."
     " UTC.",
     "updated_at": "When the provider changed the resource last. UTC.",
-    "at": "The moment in the world that the answer is about. UTC.",
+    "at": "The moment in the world that the answer is about: the later of the clock and the time of"
+    " the last event, where that makes no difference. UTC.",
     # pages
     "data": "The entries of the page.",
     "next_cursor": "Give it as `cursor` to get the next page; null at the end.",
@@ -174,7 +175,7 @@ WORDS = {
     "stale": "Whether it rests on a stream that is set aside: what came since is not in it.",
     "version": "Of the read models.",
     "state": "`live`, `rebuilding` while another build is made beside it, or `building`.",
-    "checkpoint": "How far it has come in the book.",
+    "checkpoint": "How far it has come in the book; opaque.",
     "lag_events": "How many events it does not reflect.",
     "lag_seconds": "How long ago the oldest of them was recorded.",
     "rebuild": "The rebuild that is running; null without.",
@@ -198,6 +199,9 @@ WORDS = {
     "parameter": "The parameter that is wrong.",
     "given": "What came.",
     "allowed": "What may come.",
+    "go_on_from": "The last position that is certainly in both histories: read the changes again"
+    " after it.",
+    "head": "The position at which the book ends.",
     "request_id": "Of an error of ours: tell it to those who run this; its log has the error.",
     "meaning": "When it is answered, and what to do.",
     "retry_after": "After how many seconds to try again; null where that does not help.",

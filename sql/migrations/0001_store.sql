@@ -110,9 +110,14 @@ create table read.projection (
 
 -- How far the read models of a version have come in each book: all together, in one transaction.
 create table read.checkpoint (
-    book     text not null,
-    version  integer not null,
-    position bigint not null,
+    book        text not null,
+    version     integer not null,
+    position    bigint not null,
+    -- of the event there: whether the store still has the history that the rows show
+    link        bytea not null default decode(repeat('00', 32), 'hex'),
+    recorded_at timestamptz,
+    -- the store was restored without the read models, and has another history than they show
+    lost        boolean not null default false,
     primary key (book, version)
 );
 

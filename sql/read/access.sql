@@ -31,7 +31,8 @@ paid as materialized (
         limit 20
     )
 )
-select c.position as checkpoint, r.category, r.id, r.memo, k.stream is not null as stale
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    c.recorded_at, r.category, r.id, r.memo, k.stream is not null as stale
 from read.checkpoint c
 left join lateral (
     select 'subscription' as category, id, memo from mine

@@ -1,4 +1,5 @@
 -- Where the borrowed rows stand.
-insert into read.checkpoint (book, version, position)
-select book, %(version)s, position from read.checkpoint where version = %(older)s
+insert into read.checkpoint (book, version, position, link, recorded_at, lost)
+select book, %(version)s, position, link, recorded_at, lost
+from read.checkpoint where version = %(older)s
 on conflict (book, version) do nothing

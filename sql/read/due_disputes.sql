@@ -1,5 +1,6 @@
 -- Disputes of one status, the longest open first, with the payment, who made it, and what it was for.
-select c.position as checkpoint, r.*, p.payment_id, p.status as payment_status, p.total_amount,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.*, p.payment_id, p.status as payment_status, p.total_amount,
     p.currency as payment_currency, p.created_at as paid_at, p.refund_status, p.subscription_ids,
     e.body, k.customer_id, k.email, k.name
 from read.checkpoint c

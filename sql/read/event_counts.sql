@@ -1,5 +1,6 @@
 -- How many events of each type got a verdict that needs attention, and where the latest of them is.
-select c.position as checkpoint, r.verdict, r.type, r.count, r.latest
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.verdict, r.type, r.count, r.latest
 from read.checkpoint c
 left join (
     select verdict, type, count(*) as count, max(position) as latest

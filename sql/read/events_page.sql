@@ -1,5 +1,6 @@
 -- A page of the index of events, with what the store knows of each.
-select c.position as checkpoint, r.*
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.*
 from read.checkpoint c
 left join lateral (
     select p.*, e.webhook_id, e.sent_at, e.recorded_at

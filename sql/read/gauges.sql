@@ -1,7 +1,7 @@
 -- How every book stands: its end, and its read models beside it.
 select
     h.book, h.position as head, coalesce(c.position, 0) as checkpoint,
-    h.position - coalesce(c.position, 0) as lag_events,
+    greatest(0, h.position - coalesce(c.position, 0)) as lag_events,
     coalesce(greatest(0, (
         select extract(epoch from now() - e.recorded_at)::float8 from store.event e
         where e.book = h.book and e.position = coalesce(c.position, 0) + 1
@@ -10,7 +10,14 @@ select
         as parked_streams,
     case when h.position > 0 then
         greatest(0, extract(epoch from now() - h.recorded_at)::float8)
-    end as last_event_age_seconds
+    end as last_event_age_seconds,
+    case when h.position > 0 then
+        greatest(0, extract(epoch from h.recorded_at - clock_timestamp())::float8)
+    else 0 end as head_ahead_of_clock_seconds,
+    (c.position > 0 and not coalesce(c.link = case
+        when c.position = h.position then h.link
+        else (select e.link from store.event e where e.book = h.book and e.position = c.position)
+    end, false))::int as checkpoint_lost
 from store.head h
 left join read.checkpoint c on c.book = h.book and c.version = %(version)s
 order by h.book

@@ -1,5 +1,6 @@
 -- One row, with the event that supplies its snapshot, and the position that the answer reflects.
-select c.position as checkpoint, r.{key} as key, r.created_at, r.memo, e.body,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.{key} as key, r.created_at, r.memo, e.body,
     k.stream is not null as stale
 from read.checkpoint c
 left join {view} r on r.book = c.book and r.{key} = %(id)s

@@ -1,5 +1,6 @@
 -- A page of rows in one of their orders, with the events that supply their snapshots.
-select c.position as checkpoint, r.key, r.sorted, r.memo, e.body,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.key, r.sorted, r.memo, e.body,
     k.stream is not null as stale
 from read.checkpoint c
 left join lateral (

@@ -1,4 +1,7 @@
--- Move a checkpoint on; no row where it is not where the caller found it.
-update read.checkpoint set position = %(position)s
-where book = %(book)s and version = %(version)s and position = %(expected)s
-returning position
+-- Move a checkpoint on, with the link of the event there; no row where it is not where the caller found it.
+update read.checkpoint c
+set position = e.position, link = e.link, recorded_at = e.recorded_at
+from store.event e
+where c.book = %(book)s and c.version = %(version)s and c.position = %(expected)s
+    and e.book = %(book)s and e.position = %(position)s
+returning c.position

@@ -1,5 +1,6 @@
 -- What carries an identifier, or an address or a name that begins so; each arm looks into one index.
-select c.position as checkpoint, r.*
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    r.*
 from read.checkpoint c
 left join lateral (
     select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.acceptance.service import Service
+from tests.acceptance.service import Service, number
 from tests.builders import at, body
 
 Identity = tuple[str, bytes]
@@ -91,8 +91,8 @@ class Provider:
             self._count(str(answer.status_code))
             if answer.status_code == 200:
                 told = answer.json()
-                place = self.acknowledged.setdefault((identity, content), int(told["position"]))
-                assert place == int(told["position"]), "it is at two places"
+                place = self.acknowledged.setdefault((identity, content), number(told["position"]))
+                assert place == number(told["position"]), "it is at two places"
                 return
             assert answer.status_code != 503 or answer.headers["retry-after"]
             time.sleep(_RETRY_SECONDS)

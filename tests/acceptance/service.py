@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from service.ingest import signed_headers
+from service.positions import parse
 from service.send import new_webhook_id
 
 _WAIT_SECONDS = 60
@@ -35,6 +36,11 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("DAYBOOK_")}
     return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), **(extra or {})}
+
+
+def number(position: str) -> int:
+    """The number of a position, as the service gives it."""
+    return parse(position).number
 
 
 class Service:
@@ -106,7 +112,7 @@ class Service:
     def await_position(self, key: str, position: int) -> None:
         """Wait until the read models reflect a position."""
         self._await(
-            lambda: int(self.ask("customers/x/access", key)["position"]) >= position, "caught up"
+            lambda: number(self.ask("customers/x/access", key)["position"]) >= position, "caught up"
         )
 
     def _told(self) -> bool:

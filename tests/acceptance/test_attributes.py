@@ -6,12 +6,13 @@ from typing import Any
 
 from service.ingest import signed_headers
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import SECRET, at, body
 
 
 def tell(doors: Doors, content: bytes) -> int:
     """Deliver a webhook, and wait until it is projected."""
-    position = int(deliver(doors, content).json()["position"])
+    position = number(deliver(doors, content).json()["position"])
     doors.service.await_position(doors.live, position)
     return position
 
@@ -31,7 +32,7 @@ def test_what_names_nobody_concerns_the_customer_of_its_stream_or_payment(doors:
     for n, (kind, status, identity, who, payment_id) in enumerate(told):
         extra = {"payment_id": payment_id} if payment_id else {}
         places.append(deliver(doors, body(kind, status, at(n), identity, who, **extra)).json())
-    first, last = (int(places[n]["position"]) for n in (0, -1))
+    first, last = (number(places[n]["position"]) for n in (0, -1))
     doors.service.await_position(doors.live, last)
     hers = {"subscription-sub_n", "refund-ref_n", "dispute-dp_n", "payment-pay_n"}
 
@@ -97,7 +98,7 @@ def test_an_address_is_the_latest_that_was_told_and_none_is_forgotten(doors: Doo
         headers = signed_headers(SECRET, f"msg_{kind}_{sent}", sent, content)
         answer = doors.service.client.post("/webhooks/live", content=content, headers=headers)
         assert answer.status_code == 200, answer.text
-        doors.service.await_position(doors.live, int(answer.json()["position"]))
+        doors.service.await_position(doors.live, number(answer.json()["position"]))
 
     now = datetime.now(UTC)
     early = now - timedelta(seconds=200)

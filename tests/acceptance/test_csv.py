@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import at, body
 
 MANY = 230
@@ -31,7 +32,7 @@ def many(doors: Doors) -> Doors:
             "payment.succeeded", "succeeded", at(n), f"pay_{n}", total_amount=-n, currency="USD",
             customer={"customer_id": "cus_7", "email": "=cmd|'/c calc'!A0", "name": 'A "b",\nc'},
         )  # fmt: skip
-        position = int(deliver(doors, content).json()["position"])
+        position = number(deliver(doors, content).json()["position"])
     doors.service.await_position(doors.live, position)
     return doors
 
@@ -59,7 +60,7 @@ def test_a_negative_balance_is_a_number(many: Doors) -> None:
         balance_before="0", balance_after="-12.5", created_at=at(1), transaction_type="deducted",
     )  # fmt: skip
     position = deliver(many, content).json()["position"]
-    many.service.await_position(many.live, int(position))
+    many.service.await_position(many.live, number(position))
     (row,) = rows(ask(many, "credits"))
     assert row["balance"] == "-12.5"
 

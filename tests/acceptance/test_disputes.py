@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import at, body
 
 # what the fixture has: dp_1, opened at 9 seconds, of 400 cents, of a payment that nobody told of
@@ -24,7 +25,7 @@ def disputed(doors: Doors) -> Doors:
         body("dispute.opened", "opened", at(5), "dp_9", created_at=at(4)),
         body("dispute.challenged", "challenged", at(6), "dp_9", created_at=at(4)),
     ]  # fmt: skip
-    positions = [int(deliver(doors, content).json()["position"]) for content in contents]
+    positions = [number(deliver(doors, content).json()["position"]) for content in contents]
     doors.service.await_position(doors.live, positions[-1])
     return doors
 
@@ -117,7 +118,7 @@ def test_a_dispute_that_is_opened_again_may_be_answered_as_long_again(disputed: 
         body(f"dispute.{kind}", kind, at(n * day), "dp_6", created_at=at(0))
         for kind, n in (("opened", 0), ("challenged", 2), ("won", 4), ("opened", 20))
     ]
-    positions = [int(deliver(disputed, content).json()["position"]) for content in contents]
+    positions = [number(deliver(disputed, content).json()["position"]) for content in contents]
     disputed.service.await_position(disputed.live, positions[-1])
     deadline = (at(20 * day) + timedelta(days=7)).isoformat().replace("+00:00", "Z")
     assert disputed.get("disputes/dp_6").json()["respond_by"] == deadline

@@ -9,7 +9,7 @@ import pytest
 
 from service.ingest import signed_headers
 from tests.acceptance.doors import CONFIG, Doors, deliver
-from tests.acceptance.service import Service
+from tests.acceptance.service import Service, number
 from tests.builders import OTHER_SECRET, SECRET, body
 
 
@@ -28,7 +28,7 @@ def test_whatever_is_signed_is_stored_and_marked(
     answer = deliver(doors, content)
     assert (answer.status_code, answer.json()["duplicate"]) == (200, False)
     position = answer.json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     assert doors.get(f"events/{position}").json()["verdict"] == verdict
     raw = doors.get(f"events/{position}/body")
     assert raw.content == content
@@ -56,7 +56,7 @@ def test_a_body_told_again_after_another_one_is_an_event_of_its_own(doors: Doors
         content = body("subscription.updated", status, now, "sub_aba")
         headers = signed_headers(SECRET, "msg_aba", now + timedelta(seconds=seconds), content)
         answer = doors.service.client.post("/webhooks/live", content=content, headers=headers)
-        return int(answer.json()["position"]), answer.json()["duplicate"]
+        return number(answer.json()["position"]), answer.json()["duplicate"]
 
     first, _ = tell("active", -30)
     assert tell("active", -25) == (first, True)
@@ -74,7 +74,7 @@ def test_a_body_told_again_after_another_one_is_an_event_of_its_own(doors: Doors
     ]
     doors.service.await_position(doors.live, third)
     listed = doors.get(f"events?after={first - 1}&revision=true").json()["data"]
-    assert [int(one["event_position"]) for one in listed] == [second, third]
+    assert [number(one["event_position"]) for one in listed] == [second, third]
 
 
 @pytest.mark.parametrize(

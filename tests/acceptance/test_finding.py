@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.acceptance.service import command
+from tests.acceptance.service import command, number
 from tests.builders import at, body
 
 LONG = f"{'a' * 237}@example.com"  # 249 characters
@@ -22,7 +22,7 @@ def told(doors: Doors) -> Doors:
         customer = {"customer_id": identity, "email": email, "name": name}
         content = body("subscription.renewed", "active", at(n), f"sub_{identity}", customer)
         position = deliver(doors, content).json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     return doors
 
 

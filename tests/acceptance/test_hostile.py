@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.acceptance import raw
 from tests.acceptance.hostile import CONFIG, MARK, Headers, Hostile
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, command, number
 from tests.builders import OTHER_SECRET, SECRET
 from tests.conftest import fresh_database
 
@@ -148,7 +148,7 @@ def test_another_books_secret_signs_nothing_here(hostile: Hostile) -> None:
 def test_whatever_is_signed_is_kept_to_the_byte(hostile: Hostile, content: bytes) -> None:
     answer = hostile.post(content, hostile.sign(content))
     assert answer.status_code == 200
-    assert hostile.bodies()[int(answer.json()["position"]) - 1] == content
+    assert hostile.bodies()[number(answer.json()["position"]) - 1] == content
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ def test_a_strange_body_is_kept_and_read_by_nobody_in_vain(
     answer = hostile.post(content, hostile.sign(content))
     assert answer.status_code == 200
     position = answer.json()["position"]
-    assert hostile.bodies()[int(position) - 1] == content
-    hostile.service.await_position(hostile.key, int(position))
+    assert hostile.bodies()[number(position) - 1] == content
+    hostile.service.await_position(hostile.key, number(position))
     assert hostile.service.ask(f"events/{position}", hostile.key)["verdict"] in {
         "unreadable", "unknown",
     }  # fmt: skip

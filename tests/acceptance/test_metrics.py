@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import body
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,7 +97,7 @@ STORY = [
 @pytest.fixture(scope="module")
 def story(doors: Doors) -> Doors:
     for content in STORY:
-        position = int(deliver(doors, content).json()["position"])
+        position = number(deliver(doors, content).json()["position"])
         doors.service.await_position(doors.live, position)
     return doors
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from service.embedded import ACCOUNT
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, command, number
 from tests.builders import SECRET, at, body
 from tests.conftest import fresh_database
 
@@ -76,7 +76,8 @@ def test_everything_works_behind_it(pooler: str, scratch: Path) -> None:
     for n in range(60):
         content = body("subscription.renewed", "active", at(n), f"sub_{n % 7}")
         answer = service.deliver("live", SECRET, content)
-        assert answer.json() == {"position": str(n + 1), "duplicate": False}
+        assert answer.json()["duplicate"] is False
+        assert number(answer.json()["position"]) == n + 1
     service.await_position(key, 60)
     assert len(service.ask("subscriptions?min_position=60", key)["data"]) == 7
     since = service.ask("subscriptions/sub_0?min_position=60", key)["status_since"]

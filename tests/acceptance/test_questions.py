@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.acceptance.service import command
+from tests.acceptance.service import command, number
 from tests.builders import SECRET, at, body
 
 
@@ -111,14 +111,14 @@ def test_a_cursor_belongs_to_its_list_and_filters(doors: Doors) -> None:
 def test_an_id_with_a_slash_can_be_asked_for(doors: Doors) -> None:
     content = body("subscription.active", "active", at(3), "sub/1/history", "cus/1 %2F")
     position = deliver(doors, content).json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     (found,) = doors.get("search?q=sub/1/history").json()["data"]
     assert found["link"] == "/v1/subscriptions/sub%2F1%2Fhistory"
     for path in (found["link"], found["link"].replace("%2F", "%2f")):
         one = doors.get(path.removeprefix("/v1/"))
         assert one.json()["subscription_id"] == "sub/1/history"
     (entry,) = doors.get("subscriptions/sub%2F1%2Fhistory/history").json()["data"]
-    assert entry["event_position"] == position
+    assert entry["event_position"] == str(number(position))
     access = doors.get("customers/cus%2F1%20%252F/access").json()
     assert (access["customer_id"], access["entitled"]) == ("cus/1 %2F", True)
     assert len(doors.get("customers/cus%2F1%20%252F/timeline").json()["data"]) == 1
@@ -158,12 +158,12 @@ def test_what_needs_attention_is_listed_and_counted(doors: Doors) -> None:
     deliver(doors, body("subscription.frozen", "active", at(70), "sub_f", customer="cus_f"))
     late = body("subscription.updated", "active", at(30), "sub_0")
     position = deliver(doors, late).json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     unknown = doors.get("events?verdict=unknown,unexpected&type=subscription.frozen").json()["data"]
     assert [(e["stream"], e["verdict"]) for e in unknown] == [("subscription-sub_f", "unknown")]
     lates = doors.get("events?late=true&stream=subscription-sub_0").json()["data"]
     assert [(e["event_position"], e["from"], e["to"]) for e in lates] == [
-        (position, "active", "active")
+        (str(number(position)), "active", "active")
     ]
     counts = doors.get("events/counts").json()["data"]
     assert {"verdict": "unknown", "type": "subscription.frozen", "count": 1}.items() <= next(
@@ -188,7 +188,7 @@ def test_a_timeline_interleaves_everything_of_a_customer(doors: Doors) -> None:
         who = None if identity == "dp_t" else "cus_t"
         last = deliver(doors, body(kind, status, at(n), identity, who, payment_id="pay_t"))
     assert last
-    doors.service.await_position(doors.live, int(last.json()["position"]))
+    doors.service.await_position(doors.live, number(last.json()["position"]))
     seen: list[str] = []
     cursor = ""
     while True:
@@ -211,7 +211,7 @@ def test_both_clocks(doors: Doors) -> None:
     between = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     held = body("subscription.on_hold", "on_hold", at(50), "sub_c", customer="cus_c")
     last = deliver(doors, held).json()["position"]
-    doors.service.await_position(doors.live, int(last))
+    doors.service.await_position(doors.live, number(last))
 
     def entitled(query: str) -> bool:
         return bool(doors.get(f"customers/cus_c/access?{query}").json()["entitled"])
@@ -234,12 +234,12 @@ def test_both_clocks(doors: Doors) -> None:
 
 def test_an_answers_moment_and_position_give_it_again(doors: Doors) -> None:
     first = deliver(doors, body("subscription.active", "active", at(0), "sub_k", customer="cus_k"))
-    doors.service.await_position(doors.live, int(first.json()["position"]))
+    doors.service.await_position(doors.live, number(first.json()["position"]))
     access = doors.get("customers/cus_k/access").json()
     one = doors.get("subscriptions/sub_k").json()
     held = body("subscription.on_hold", "on_hold", at(50), "sub_k", customer="cus_k")
     last = deliver(doors, held).json()["position"]
-    doors.service.await_position(doors.live, int(last))
+    doors.service.await_position(doors.live, number(last))
 
     both = f"as_of={access['at']}&known_at={access['position']}"
     again = doors.get(f"customers/cus_k/access?{both}").json()
@@ -260,7 +260,7 @@ def test_an_answers_moment_and_position_give_it_again(doors: Doors) -> None:
 def test_a_day_is_asked_about_by_its_end(doors: Doors) -> None:
     told = body("subscription.active", "active", at(0), "sub_d", customer="cus_d")
     position = deliver(doors, told).json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     today = datetime.now(UTC).date()
     for query, status in (
         ("as_of=2026-05-02", 404), ("as_of=2026-05-03", 200), (f"as_of={today}", 200),
@@ -293,7 +293,7 @@ def test_relations_appear_in_either_order(doors: Doors) -> None:
     for content in (refund, payment, body("subscription.active", "active", at(0), "sub_r")):
         last = deliver(doors, content)
     assert last
-    doors.service.await_position(doors.live, int(last.json()["position"]))
+    doors.service.await_position(doors.live, number(last.json()["position"]))
     one = doors.get("payments/pay_r").json()
     assert one["subscription_ids"] == ["sub_r", "sub_s"]
     assert [r["refund_id"] for r in one["related"]["refunds"]] == ["ref_r"]
@@ -309,16 +309,16 @@ def test_an_event_with_a_very_long_webhook_id_is_shown_as_any_other(doors: Doors
     webhook_id = "msg_" + secrets.token_hex(3_500)
     content = body("payment.succeeded", "succeeded", at(5), "pay_long", customer="cus_long")
     position = doors.service.deliver("live", SECRET, content, webhook_id).json()["position"]
-    doors.service.await_position(doors.live, int(position))
+    doors.service.await_position(doors.live, number(position))
     found = doors.get(f"search?q={webhook_id}").json()["data"]
     assert [(hit["kind"], hit["id"], hit["matched"]) for hit in found] == [
-        ("event", position, "webhook_id")
+        ("event", str(number(position)), "webhook_id")
     ]
     assert doors.get(f"search?q={webhook_id[:-1]}").json()["data"] == []
     assert doors.get(f"events/{position}").json()["webhook_id"] == webhook_id
     (indexed,) = doors.get("events?customer_id=cus_long").json()["data"]
     assert indexed["webhook_id"] == webhook_id
     (entry,) = doors.get("payments/pay_long/history").json()["data"]
-    assert (entry["event_position"], entry["verdict"]) == (position, "applied")
+    assert (entry["event_position"], entry["verdict"]) == (str(number(position)), "applied")
     here = {"cwd": doors.service._cwd, "env": doors.service._env}
     command("verify", **here)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
+from tests.acceptance.service import number
 from tests.builders import at, body
 
 # of each payment what it took, what its snapshot says, its refunds, and what is right
@@ -30,18 +31,18 @@ def refunded(doors: Doors) -> Doors:
             body("payment.succeeded", "succeeded", at(1), name, total_amount=total,
                  currency="EUR", refund_status=said)
         ]  # fmt: skip
-        for number, refund in enumerate(refunds):
+        for nth, refund in enumerate(refunds):
             status = refund.get("status", "succeeded")
             fields = {"currency": "EUR", "amount": 0, **refund, "status": status}
-            identity = f"ref_{name}_{number}"
+            identity = f"ref_{name}_{nth}"
             contents.append(
                 body(f"refund.{status}", status, at(9), identity, payment_id=name,
                      **{k: v for k, v in fields.items() if k != "status"})
             )  # fmt: skip
         for content in contents:
-            position = int(deliver(doors, content).json()["position"])
+            position = number(deliver(doors, content).json()["position"])
     dispute = body("dispute.opened", "opened", at(9), "dp_5", payment_id="pay_part")
-    position = int(deliver(doors, dispute).json()["position"])
+    position = number(deliver(doors, dispute).json()["position"])
     doors.service.await_position(doors.live, position)
     return doors
 

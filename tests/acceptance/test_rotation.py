@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from service.ingest import fingerprint
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, command, number
 from tests.builders import OTHER_SECRET, SECRET
 from tests.conftest import fresh_database
 
@@ -48,7 +48,7 @@ def test_hangup_takes_over_new_secrets_and_refuses_wrong_ones(
     service.process.send_signal(signal.SIGHUP)
     until(service, SECRET, 401)
     last = service.deliver("live", OTHER_SECRET, b"2").json()["position"]
-    service.await_position(key, int(last))
+    service.await_position(key, number(last))
     assert service.ask("events/1", key)["verified_by"] == fingerprint(SECRET)
     assert service.ask(f"events/{last}", key)["verified_by"] == fingerprint(OTHER_SECRET)
     assert service.stop() == 0

@@ -45,7 +45,7 @@ def tolerant(doors: Doors) -> Doors:
     ]  # fmt: skip
     for number, content in enumerate(bodies, 1):
         answer = doors.service.deliver("test", OTHER_SECRET, content)
-        assert answer.json()["position"] == str(number)
+        assert answer.json()["position"].startswith(f"{number}-")
     doors.service.await_position(doors.test, len(bodies))
     for number, content in enumerate(bodies, 1):
         stored = doors.get(f"events/{number}/body", doors.test).content

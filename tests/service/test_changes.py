@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from service import change_reads, changes, keyring, keys
+from service import change_reads, changes, keyring, keys, reads
 from service.keyring import Keyring
+from service.positions import BEGINNING, Position, parse
 from service.postgres import Connection, Pool, pool
 from service.projector import advance
 from service.store import Delivery, append
@@ -35,11 +36,11 @@ async def test_what_is_rare_is_found_in_bounded_looks(
     monkeypatch.setattr(change_reads, "_STRETCH", 3)
     active = [body("subscription.active", "active", at(n), f"sub_{n}") for n in range(10)]
     await record(conn, *active, body("payment.failed", "failed", identity="pay_1"))
-    places, found, after = [], [], 0
-    while after < 11:
-        page = await change_reads.changes(conn, "test", after, kinds=["payment"], limit=5)
-        after = int(page.next)
-        places.append(after)
+    places, found, after = [], [], BEGINNING
+    while after.number < 11:
+        page, _ = await change_reads.changes(conn, "test", after, kinds=["payment"], limit=5)
+        after = parse(page.next)
+        places.append(after.number)
         found += [change.id for change in page.data]
     assert places == [3, 6, 9, 11]
     assert found == ["pay_1"]
@@ -47,7 +48,8 @@ async def test_what_is_rare_is_found_in_bounded_looks(
 
 async def test_what_belongs_to_no_resource_is_no_change(conn: Connection) -> None:
     await record(conn, b"no json", body("subscription.active", "active"))
-    page = await change_reads.changes(conn, "test", 0, kinds=[], limit=5)
+    page, places = await change_reads.changes(conn, "test", BEGINNING, kinds=[], limit=5)
+    assert str(places[0]) == page.next == page.position
     assert [(c.event_position, c.id) for c in page.data] == [("2", "x_1")]
 
 
@@ -60,10 +62,11 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
     watching = asyncio.create_task(tips.run(database_url, connections))
     key = await keys.create(conn, "test")
     again = partial(Keyring().caller, connections, key)
-    stream = changes._stream(connections, tips, again, 0, ["payment"])
+    stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])
     said = [await anext(stream) for _ in range(2)]
-    assert said[0] == b"id: 0\nretry: 2000\n\n"
-    assert said[1] == b": nothing new\nid: 1\n\n"
+    assert said[0] == b"id: 0-00000000\nretry: 2000\n\n"
+    place = await reads.position(conn, "test")
+    assert said[1] == f": nothing new\nid: {place}\n\n".encode()
     tips.close()
     assert [m async for m in stream if b"data" in m] == []
     watching.cancel()
@@ -79,8 +82,11 @@ async def test_a_silent_stream_ends_when_its_key_is_revoked(
     await record(conn, body("subscription.active", "active"))
     key = await keys.create(conn, "test")
     again = partial(Keyring().caller, connections, key)
-    stream = changes._stream(connections, Tips(), again, 1, [])
-    assert [await anext(stream) for _ in range(3)][1:] == [b": nothing new\nid: 1\n\n"] * 2
+    stream = changes._stream(connections, Tips(), again, Position(1), [])
+    place = await reads.position(conn, "test")
+    said = [await anext(stream) for _ in range(3)]
+    # a bare number that a person gave is no id: a restore could not be seen from it
+    assert said == [b"retry: 2000\n\n", *[f": nothing new\nid: {place}\n\n".encode()] * 2]
     await keys.revoke(conn, key.split("_")[2])
     with pytest.raises(StopAsyncIteration):
         await anext(stream)

@@ -9,6 +9,7 @@ from domain.events import Entry
 from service.clocks import moment, past
 from service.parameter_kinds import CLOCKS
 from service.past import Past
+from service.positions import Position
 from service.postgres import Connection
 from service.problems import Problem
 from service.projector import advance
@@ -45,7 +46,8 @@ def test_what_is_no_time_is_refused(given: str) -> None:
 
 
 def test_digits_are_a_position() -> None:
-    assert KNOWN_AT.read("known_at", "12") == 12
+    assert KNOWN_AT.read("known_at", "12") == Position(12)
+    assert KNOWN_AT.read("known_at", "12-0a1b2c3d") == Position(12, bytes.fromhex("0a1b2c3d"))
     for given in ("1" * 19, "１２", "-1"):  # noqa: RUF001
         with pytest.raises(Problem, match=r"is no .*position"):
             KNOWN_AT.read("known_at", given)
@@ -73,19 +75,19 @@ async def test_a_position_asks_about_the_time_at_which_it_was_recorded(conn: Con
     await advance(conn, "test")
     await append(conn, "test", [delivery(contents[2])])
     now = datetime.now(UTC)
-    asked = await past(conn, "test", {"known_at": 2}, now)
+    asked = await past(conn, "test", {"known_at": Position(2)}, now)
     assert asked.until == 2
     assert now - asked.moment(now) < timedelta(minutes=1)
     assert asked.moment(now) < now
     # the same answer again: at a moment after its position was recorded
-    both = await past(conn, "test", {"as_of": now, "known_at": 2}, now)
+    both = await past(conn, "test", {"as_of": now, "known_at": Position(2)}, now)
     assert both.moment(now) == now
-    first = await past(conn, "test", {"known_at": 0}, now)
+    first = await past(conn, "test", {"known_at": Position(0)}, now)
     assert (bool(first), first.moment(now)) == (True, now)
     with pytest.raises(Problem, match="Position 3 is not reflected yet") as behind:
-        await past(conn, "test", {"known_at": 3}, now)
+        await past(conn, "test", {"known_at": Position(3)}, now)
     assert behind.value.kind.name == "behind"
     with pytest.raises(Problem, match="known_at: 4 is beyond the end"):
-        await past(conn, "test", {"known_at": 4}, now)
+        await past(conn, "test", {"known_at": Position(4)}, now)
     with pytest.raises(Problem, match="lies after known_at"):
         await past(conn, "test", {"as_of": date(2026, 5, 2), "known_at": date(2026, 5, 1)}, now)

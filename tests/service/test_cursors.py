@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service import cursors
+from service.positions import BEGINNING
 from service.problems import Problem
 from tests.builders import NOON
 
@@ -18,7 +19,7 @@ def asked(**given: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def ended(path: str = LIST, **given: Any) -> str:  # noqa: ANN401
-    return cursors.order(asked(**given), SORTS, str, path).following(NOON, "pay_1")
+    return cursors.order(asked(**given), SORTS, str, path).following(NOON, "pay_1", BEGINNING)
 
 
 def test_the_next_page_begins_where_the_one_before_ended() -> None:
