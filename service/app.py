@@ -2,8 +2,7 @@
 
 import asyncio
 import gc
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from service.auth import Gate
 from service.background import flush_every
 from service.ingest import Verifier
 from service.keyring import Keyring
+from service.link import Link
 from service.meters import PoolUse
 from service.migrations import missing
 from service.notices import Notifier
@@ -42,7 +42,7 @@ from service.reader import Reader
 from service.refusals import Refusals
 from service.request_ids import RequestIds
 from service.segments import Divided
-from service.settings import Book, Settings, SettingsError
+from service.settings import Book, Settings
 from service.tips import Tips
 from service.traces import traced
 from service.versions import shown
@@ -89,15 +89,13 @@ async def readyz(state: State) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def build(
-    settings: Settings, url: str, again: Callable[[], Settings] | None, tips: Tips
-) -> ASGIApp:
+def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
-    recorded while the read models are still being built, which the projector process does. With
-    ``again``, SIGHUP reads the settings once more and takes over the secrets and the policies of
-    the books that are there. Closing ``tips`` ends the streams of changes.
+    recorded while the read models are still being built, which the projector process does. The
+    parent process hears its heartbeats by ``link``, and sends it new secrets and policies of the
+    books that are there. Closing ``tips`` ends the streams of changes.
     """
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
@@ -105,7 +103,7 @@ def build(
     refusals, keyring = Refusals(), Keyring()
     routes: list[Any] = [api.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
     if settings.metrics:
-        # not at the top: the library must not be imported before ``meters.shared``
+        # not at the top: the library must not be imported before ``shared_metrics``
         from service.scrape import get_metrics  # noqa: PLC0415
 
         routes.append(get_metrics)
@@ -130,15 +128,13 @@ def build(
                     flushing = flush_every(seconds, name, what.flush, connections)
                     tasks.append(asyncio.create_task(flushing, name=name))
                 app.state.tasks = tasks
-                if again is not None:
-                    loop = asyncio.get_running_loop()
-                    loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
                 _log.info("serving", books=list(doors))
                 # what is there now stays for good: looking through it again and again for cycles
                 # would hold every request up by some 60 ms each time
                 gc.collect()
                 gc.freeze()
-                yield
+                async with link.attached(partial(_reload, app.state)):
+                    yield
             app.state.reader.close()
         _log.info("stopped")
 
@@ -163,20 +159,12 @@ def build(
     return traced(door)
 
 
-def _reload(state: State, again: Callable[[], Settings]) -> None:
-    """Take over rotated secrets without a gap; a wrong configuration changes nothing."""
-    try:
-        books = again().books
-    except SettingsError as error:
-        _log.error("configuration refused, the old one stays", reason=str(error))
-        return
-    for name in books.keys() & state.doors.keys():
-        state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(books[name]))
-        state.policies[name] = books[name].access.policy
-        state.books[name] = books[name]
-    _log.info("configuration read again", books=sorted(books))
-    if others := sorted(books.keys() ^ state.doors.keys()):
-        _log.warning("books come and go with a restart only", books=others)
+def _reload(state: State, settings: Settings) -> None:
+    """Follow rotated secrets and changed policies, from one request to the next."""
+    for name, book in settings.books.items():
+        state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(book))
+        state.policies[name] = book.access.policy
+        state.books[name] = book
 
 
 def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -10,6 +11,7 @@ from service import notices
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
+from service.link import Link
 from service.postgres import connect, is_away
 from service.prepare import prepare
 from service.rebuild import open_checkpoints, rebuild
@@ -19,16 +21,18 @@ from service.versions import shown
 _log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, url: str) -> None:
+def run(link: Link, settings: Settings, url: str) -> None:
     """Follow until SIGTERM, or until whoever started us is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_until_stopped(settings, url))
+    asyncio.run(_until_stopped(link, settings, url))
 
 
-async def _until_stopped(settings: Settings, url: str) -> None:
+async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
     task = asyncio.create_task(follow(settings, url))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await asyncio.gather(task, return_exceptions=True)
+    # what ends it but the signal goes on, into the log
+    async with link.attached():
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def follow(settings: Settings, url: str) -> None:

@@ -5,37 +5,22 @@ survive a worker that ends, and begin anew with the service.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from service.postgres import Pool
 from service.reader import Reader
+from service.shared_metrics import VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prometheus_client import CollectorRegistry
 
     from service.store import Receipt
 
-_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
-@contextmanager
-def shared() -> Iterator[None]:
-    """Let this process, and those that it starts in the block, count together.
-
-    To be entered before the first of them counts: the library asks once, as it is imported.
-    """
-    with TemporaryDirectory(prefix="daybook-meters-") as path:
-        os.environ[_DIRECTORY] = path
-        try:
-            yield
-        finally:
-            del os.environ[_DIRECTORY]
 
 
 class _Meters:
@@ -88,7 +73,7 @@ class _Meters:
                 ("seconds", "How long they were under way, in all."),
             )
         )
-        if _DIRECTORY in os.environ:
+        if VARIABLE in os.environ:
             self.registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
 

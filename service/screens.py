@@ -12,8 +12,8 @@ from service.answers import AccessAnswer, History
 from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
-from service.serve import Trial
 from service.settings import Settings
+from service.trial import Trial
 
 
 def origin(host: str, port: int) -> str:
