@@ -17,7 +17,7 @@ from msgspec import structs
 from psycopg import DataError
 from psycopg.errors import UndefinedTable
 
-from service import api, openapi, webhooks
+from service import api, openapi, scoreboard, webhooks
 from service.allowance import Allowance
 from service.auth import Gate
 from service.background import flush_every
@@ -80,6 +80,8 @@ async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and everything runs."""
     if ended := [task.get_name() for task in state.tasks if task.done()]:
         raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
+    if "projector" in scoreboard.down():
+        raise Problem("not-ready", "The projector is down: the parent process's log says why.")
     async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
         lacking = await missing(conn)
     if lacking:

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.datastructures import State
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from psycopg.errors import UndefinedTable
@@ -19,7 +19,7 @@ from domain.catalog import AGGREGATES
 from domain.events import ATTENTION
 from projections.events import EVENTS
 from projections.projection import VERSION
-from service import meters, sql
+from service import meters, scoreboard, sql
 from service.lease import REBUILD
 from service.postgres import UNAVAILABLE, Connection, Pool
 
@@ -41,7 +41,7 @@ _GAUGES = {
 async def get_metrics(state: State) -> Response[bytes]:
     """All metrics, in the text format; while the database is away, those that do not need it."""
     told = CollectorRegistry()
-    told.register(_Found(await _asked(state.pool)))
+    told.register(_Found([*await _asked(state.pool), *_processes()]))
     content = generate_latest(meters.counted()) + generate_latest(told)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
@@ -80,6 +80,17 @@ async def _counts(conn: Connection, statement: str, books: list[str]) -> list[di
     counting = sql.fill(statement, view=sql.relation(EVENTS.view))
     found = await conn.execute(counting, {"books": books})
     return await found.fetchall()
+
+
+def _processes() -> Iterable[Metric]:
+    up = GaugeMetricFamily("daybook_process_up", "Whether the process runs.", labels=["process"])
+    restarts = CounterMetricFamily(
+        "daybook_process_restarts", "How often it ended and was restarted.", labels=["process"]
+    )
+    for one in scoreboard.processes():
+        up.add_metric([one.name], not one.down_seconds)
+        restarts.add_metric([one.name], one.restarts)
+    return up, restarts
 
 
 def _up(*, up: bool) -> Metric:
