@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from service import logs
+from service import logs, meters
 from service.orphans import GRACE_SECONDS, end_with_parent
 
 _WATCH_SECONDS = 0.25
@@ -76,6 +76,7 @@ class Children:
             for name, child in list(self._running.items()):
                 if not child.is_alive():
                     _log.error("a process ended, and is started again", process=name)
+                    meters.process_restarted(name)
                     self._ended.wait(_RESTART_SECONDS)
                     with self._turn:
                         if not self._ended.is_set():

@@ -28,6 +28,7 @@ from service.settings import (
     load,
     make_trial_book,
 )
+from service.supervision import exit_if_given_up
 from service.tips import Tips
 
 TRIAL_BOOK = "test"
@@ -131,6 +132,7 @@ def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], S
         served.children = children
         with _unfazed():
             served.run(sockets=[sock])
+    exit_if_given_up()
     return served.started
 
 
@@ -144,6 +146,7 @@ def work(settings: Settings, url: str, sock: socket.socket, again: Callable[[], 
     served = server(settings, url, again)
     with _unfazed():
         served.run(sockets=[sock])
+    exit_if_given_up()
 
 
 @contextmanager
