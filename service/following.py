@@ -4,18 +4,20 @@ import asyncio
 import time
 from contextlib import suppress
 
-import structlog
+import psycopg
 
 from service.lease import Lease, LeaseTakenError
-from service.postgres import UNAVAILABLE, Connection, connect, is_away
+from service.postgres import Connection, connect
 from service.projector import advance
 
 _POLL_SECONDS = 0.5
-_RETRY_SECONDS = 1.0
 _LEASE_SECONDS = 3.0
 _BEAT_SECONDS = 1.0
 
-_log = structlog.get_logger(__name__)
+
+def lease_name(book: str) -> str:
+    """The name of the lease of a book's projector."""
+    return f"projector of {book}"
 
 
 class Projector:
@@ -29,7 +31,7 @@ class Projector:
         self._url = url
         self._book = book
         self._wake = asyncio.Event()
-        self._lease = Lease(f"projector of {book}", _LEASE_SECONDS)
+        self._lease = Lease(lease_name(book), _LEASE_SECONDS)
         self._kept = float("-inf")
 
     def wake(self) -> None:
@@ -37,18 +39,11 @@ class Projector:
         self._wake.set()
 
     async def run(self) -> None:
-        """Project until cancelled; a lost database is tried again."""
-        while True:
-            try:
-                await self._follow()
-            except Exception as error:  # noqa: BLE001 - logged, and tried again
-                if is_away(error):
-                    _log.warning("projector waits", book=self._book, error=type(error).__name__)
-                else:
-                    _log.exception("projector failed", book=self._book)
-            await asyncio.sleep(_RETRY_SECONDS)
+        """Project until cancelled.
 
-    async def _follow(self) -> None:
+        Raises:
+            psycopg.Error: when the connection is lost.
+        """
         async with await connect(self._url) as conn:
             try:
                 while True:
@@ -58,7 +53,8 @@ class Projector:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
-                with suppress(*UNAVAILABLE):
+                self._kept = float("-inf")
+                with suppress(psycopg.Error):
                     await self._lease.give_up(conn)
 
     async def _holds(self, conn: Connection) -> bool:

@@ -11,6 +11,7 @@ import uvicorn
 from service.app import build
 from service.link import Link
 from service.settings import Settings
+from service.supervision import exit_if_given_up
 from service.tips import Tips
 
 _GRACE_SECONDS = 20
@@ -36,6 +37,7 @@ def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
     server = _Server(uvicorn.Config(build(settings, url, link, tips), **options()))
     server.tips = tips
     server.run(sockets=[sock])
+    exit_if_given_up()
     if not server.started:
         sys.exit(_NOT_STARTED)
 

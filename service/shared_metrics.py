@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+from service.instruments import DIRECTORY
 
 _PREFIX = "daybook-meters-"
 
@@ -31,10 +31,10 @@ def shared_metrics() -> Iterator[None]:
     lock = _locked(fresh)
     try:
         fresh.rename(path)
-        os.environ[VARIABLE] = str(path)
+        os.environ[DIRECTORY] = str(path)
         yield
     finally:
-        os.environ.pop(VARIABLE, None)
+        os.environ.pop(DIRECTORY, None)
         shutil.rmtree(path, ignore_errors=True)
         if lock is not None:
             os.close(lock)

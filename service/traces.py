@@ -10,8 +10,8 @@ from typing import cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.request_durations import route_of
 from service.settings import SettingsError
-from service.webhooks import PATH
 
 _WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _NEEDED = (
@@ -86,13 +86,6 @@ def _method(scope: Scope) -> str:
     return str(scope.get("method", ""))
 
 
-def _route(scope: Scope) -> str:
-    # no route is known of what was refused before there was one
-    if scope["path"].startswith(PATH):
-        return f"{PATH}{{book}}"
-    return scope.get("path_template", "")
-
-
 class _Named:
     """Names the span of a request, once its route is known."""
 
@@ -106,7 +99,7 @@ class _Named:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = _route(scope)
+                route = route_of(scope)
                 span.update_name(f"{_method(scope)} {route}".rstrip())
                 span.set_attribute("http.route", route)
             await send(message)
