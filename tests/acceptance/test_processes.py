@@ -54,11 +54,6 @@ def answers(service: Service) -> bool:
         return via.get("/readyz").is_success
 
 
-def readiness(service: Service) -> str:
-    with anew(service) as via:
-        return via.get("/readyz").text
-
-
 def meters(temporary: Path) -> list[Path]:
     return list(temporary.glob("daybook-*"))
 
@@ -97,7 +92,7 @@ def test_it_recovers_from_used_up_descriptors_and_a_missing_directory(
     kill_postgres(scratch)
     until(lambda: bool(logged(service, "child process not started; retrying")))
     until(lambda: bool(logged(service, "supervisor failed; retrying")))
-    until(lambda: "Processes are down: projector" in readiness(service))
+    until_shown(service, 'daybook_process_up{process="projector"} 0.0')
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     until(lambda: answers(service))
     assert pid_of(service, "projector") not in {projector, 0}
