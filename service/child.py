@@ -176,4 +176,3 @@ def _run(name: str, job: Job, settings: Settings, link: Link) -> None:
     except Exception as error:  # noqa: BLE001 - said in the log, and by the exit code
         _log.error("child process failed", process=name, exc_info=error)
         sys.exit(1)
-    link.exit()

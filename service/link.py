@@ -1,27 +1,17 @@
-"""A child process's link to its parent: heartbeats, new settings, and a plea to be replaced."""
+"""A child process's link to its parent: heartbeats one way, new settings the other."""
 
 import asyncio
 import faulthandler
-import os
 import signal
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
-import structlog
-
-from service.orphans import GRACE_SECONDS
 from service.scoreboard import Scoreboard
 from service.settings import Settings
 
-REPLACE = 75
-"""The exit code of a process that asked to be replaced: the C library's EX_TEMPFAIL."""
-
 _BEAT_SECONDS = 1.0
-
-_log = structlog.get_logger(__name__)
 
 Message = tuple[int, Settings]
 """Settings to follow, and their generation."""
@@ -34,7 +24,6 @@ class Link:
         self.scoreboard = scoreboard
         self._number = number
         self._connection = connection
-        self.exit_code = 0
 
     def dump_stacks(self) -> None:
         """Answer SIGUSR1 with the stack of every thread, even while Python code blocks."""
@@ -54,25 +43,6 @@ class Link:
             yield
         finally:
             beating.cancel()
-
-    def replace(self, reason: str) -> None:
-        """End this process in good order, so that the parent starts another.
-
-        What has begun is finished as on SIGTERM. Calling it again does nothing.
-        """
-        if self.exit_code == REPLACE:
-            return
-        self.exit_code = REPLACE
-        _log.error("process asks to be replaced", reason=reason)
-        # what is hopeless may not end in good order either
-        timer = threading.Timer(GRACE_SECONDS, os._exit, (REPLACE,))
-        timer.daemon = True
-        timer.start()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def exit(self) -> None:
-        """Leave with the exit code that the parent should see."""
-        sys.exit(self.exit_code)
 
     async def _beat(self) -> None:
         while True:

@@ -141,9 +141,9 @@ def answered(meters: Instruments, route: str, method: str, status: int, seconds:
 
 
 @_guarded
-def notice_ignored(meters: Instruments, channel: str) -> None:
-    """Count a notice that is malformed."""
-    meters.notices.labels(channel.removeprefix("daybook_")).inc()
+def notices_ignored(meters: Instruments, channel: str, number: int) -> None:
+    """Count notices that are malformed."""
+    meters.notices.labels(channel.removeprefix("daybook_")).inc(number)
 
 
 @_guarded

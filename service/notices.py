@@ -74,11 +74,13 @@ async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
         if pooled(conn):
             await asyncio.Event().wait()
         await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
+        # there from the start, so that a first increase is seen as one
+        meters.notices_ignored(channel, 0)
         repeating = Repeating()
         async for notice in conn.notifies():
             parsed = _parsed(notice.payload)
             if parsed is None:
-                meters.notice_ignored(channel)
+                meters.notices_ignored(channel, 1)
                 repeating.say(channel, partial(_log.warning, "notice ignored", channel=channel))
             else:
                 yield parsed

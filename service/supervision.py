@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from service import meters
+from service.orphans import GRACE_SECONDS
 from service.postgres import is_away
 from service.repeating import Repeating
 
@@ -169,6 +170,10 @@ def end_process() -> None:
     """End this process as SIGTERM does: requests that are under way are answered first."""
     if not _given_up.is_set():
         _given_up.set()
+        # what is hopeless may not drain either
+        timer = threading.Timer(GRACE_SECONDS, os._exit, (EXIT_CODE,))
+        timer.daemon = True
+        timer.start()
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -51,7 +51,11 @@ async def trial(settings: Settings, url: str) -> Trial | None:
     if book is None or len(settings.books) > 1 or not made.exists():
         return None
     secret = book.secrets[0].get_secret_value()
-    mark, _, key = made.read_text().strip().partition(" ")
+    try:
+        mark, _, key = made.read_text().strip().partition(" ")
+    except (OSError, UnicodeDecodeError):
+        # a hint of ours, which is no reason not to serve
+        return None
     if mark != fingerprint(secret):
         # somebody has put a secret of their own in its place: not one to print
         return None

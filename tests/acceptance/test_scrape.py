@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def test_names_are_as_prometheus_wants_them(doors: Doors) -> None:
     doors.service.deliver("live", SECRET, b"1", via=doors.service.client)
     doors.service.client.post("/webhooks/live", content=b"1")
     found = families(doors.service)
-    assert len(found) > 25
+    assert len(found) >= 25
     for family in found:
         name = family.name
         assert re.fullmatch(r"daybook(_[a-z]+)+", name), name
@@ -159,7 +159,8 @@ def test_requests_are_timed_by_route_method_and_status(doors: Doors) -> None:
         name = "daybook_http_request_duration_seconds_count"
         return scraped(doors.service).get((name, frozenset(labels.items())), 0)
 
-    requests = [
+    client = doors.service.client
+    requests: list[tuple[str, str, str, Callable[[], object]]] = [
         (
             "/webhooks/{book}",
             "POST",
@@ -167,16 +168,39 @@ def test_requests_are_timed_by_route_method_and_status(doors: Doors) -> None:
             lambda: doors.service.deliver("live", SECRET, b"timed"),
         ),
         ("/webhooks/{book}", "POST", "4xx", lambda: client.post("/webhooks/live")),
-        ("/v1/customers/{id:str}/access", "GET", "2xx", lambda: doors.get("customers/x/access")),
-        ("/v1/subscriptions/{id:str}", "GET", "4xx", lambda: doors.get("subscriptions/a%2Fb")),
+        (
+            "/v1/customers/{customer_id}/access",
+            "GET",
+            "2xx",
+            lambda: doors.get("customers/x/access"),
+        ),
+        (
+            "/v1/subscriptions/{subscription_id}",
+            "GET",
+            "4xx",
+            lambda: doors.get("subscriptions/a%2Fb"),
+        ),
         ("", "GET", "4xx", lambda: client.get("/v1/customers/x/access")),
-        ("", "other", "4xx", lambda: client.request("BREW", "/v1/customers/x/access")),
+        ("", "other", "4xx", lambda: client.request("PROPFIND", "/v1/customers/x/access")),
     ]
     before = [counted(route, method, status) for route, method, status, _ in requests]
     for _, _, _, request in requests:
         request()
     after = [counted(route, method, status) for route, method, status, _ in requests]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1] * len(requests)
+
+
+def test_the_readme_names_every_metric(doors: Doors) -> None:
+    table = (Path(__file__).parents[2] / "README.md").read_text().split("| `daybook_…` |")[1]
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \|", table.split("\n\n")[0], re.MULTILINE)
+    told = {f"daybook_{name}" for row in rows for name in re.findall(r"`(\w+)`", row)}
+    found = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in families(doors.service)
+    }
+    assert found <= told
+    # not before something happens
+    assert told - found <= {"daybook_process_restarts_total", "daybook_unread_events"}
 
 
 def test_it_says_what_runs(doors: Doors) -> None:

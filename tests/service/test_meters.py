@@ -23,7 +23,7 @@ def count(name):
     meters.appended(name, [Receipt(1, False)], 0.1)
     meters.task_running(name, up=True)
     meters.task_restarted(name)
-    meters.notice_ignored(name)
+    meters.notices_ignored(name, 1)
 
 def exhaust():
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
@@ -41,7 +41,7 @@ FAULTS = {
     "no directory later": """
     count("a")
     shutil.rmtree(directory)
-    for n in range(20_000):
+    for n in range(6_000):
         count(f"b{n}") if n % 100 == 0 else meters.refused(f"b{n}", "x" * 100)
     meters.exposition()
 """,
@@ -52,7 +52,7 @@ FAULTS = {
     "no descriptors later": """
     count("a")
     exhaust()
-    for n in range(20_000):
+    for n in range(6_000):
         meters.refused(f"b{n}", "x" * 100)
     meters.exposition()
 """,

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from service import scoreboard
 from service.backoff import Backoff
 from service.child import Job
-from service.link import REPLACE
 from service.settings import Settings
+from service.supervision import EXIT_CODE
 from service.supervisor import Supervisor, supervising
 from tests.service import jobs
 
@@ -81,7 +81,7 @@ def test_who_is_killed_or_asks_for_it_is_replaced_and_follows_the_settings_of_no
     ended = events(lines, "child process exited; restarting")
     assert [(one["process"], one["exit_code"], one["pause"]) for one in ended] == [
         ("worker 0", "SIGKILL", 1),
-        ("worker 0", REPLACE, 2),
+        ("worker 0", EXIT_CODE, 2),
     ]
 
 
