@@ -2,15 +2,13 @@
 
 import asyncio
 import gc
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
@@ -22,11 +20,11 @@ from service import api, openapi, webhooks
 from service.allowance import Allowance
 from service.auth import Gate
 from service.background import flush_every
-from service.checkpoints import lost
+from service.health import healthz, readyz
 from service.ingest import Verifier
 from service.keyring import Keyring
+from service.link import Link
 from service.meters import PoolUse
-from service.migrations import missing
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
@@ -41,9 +39,11 @@ from service.problems import (
 )
 from service.reader import Reader
 from service.refusals import Refusals
+from service.request_durations import RequestDurations
 from service.request_ids import RequestIds
 from service.segments import Divided
-from service.settings import Book, Settings, SettingsError
+from service.settings import Book, Settings
+from service.supervision import Supervisor
 from service.tips import Tips
 from service.traces import traced
 from service.versions import shown
@@ -51,55 +51,17 @@ from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
 _ASK_SECONDS = 0.1
-_VERSION = version("daybook")
-_PROBE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
-@get(
-    "/healthz",
-    operation_id="get_health",
-    summary="Whether the process lives",
-    description="Answers as long as the process does; says nothing of the database.",
-    tags=["operation"],
-)
-async def healthz() -> dict[str, str]:
-    """Answers as long as the process does; says nothing of the database."""
-    return {"status": "ok", "version": _VERSION}
-
-
-@get(
-    "/readyz",
-    operation_id="get_readiness",
-    summary="Whether it can serve",
-    description="Ready when the database and its schema are there, every read model is built, and"
-    " everything runs.",
-    tags=["operation"],
-)
-async def readyz(state: State) -> dict[str, str]:
-    """Ready when the database and its schema are there, all is built, and everything runs."""
-    if ended := [task.get_name() for task in state.tasks if task.done()]:
-        raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
-    async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
-        if lacking := await missing(conn):
-            raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
-        if strayed := await lost(conn):
-            raise Problem("not-ready", " ".join(map(str, strayed)))
-    if not state.built.is_set():
-        raise Problem("not-ready", "The read models are being built.")
-    return {"status": "ready"}
-
-
-def build(
-    settings: Settings, url: str, again: Callable[[], Settings] | None, tips: Tips
-) -> ASGIApp:
+def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     """The service over the database at ``url``; it connects when it is started.
 
     It starts while the database is away, answers 503, and recovers when it is there; webhooks are
-    recorded while the read models are still being built, which the projector process does. With
-    ``again``, SIGHUP reads the settings once more and takes over the secrets and the policies of
-    the books that are there. Closing ``tips`` ends the streams of changes.
+    recorded while the read models are still being built, which the projector process does. The
+    parent process hears its heartbeats by ``link``, and sends it new secrets and policies of the
+    books that are there. Closing ``tips`` ends the streams of changes.
     """
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
@@ -107,7 +69,7 @@ def build(
     refusals, keyring = Refusals(), Keyring()
     routes: list[Any] = [api.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
     if settings.metrics:
-        # not at the top: the library must not be imported before ``meters.shared``
+        # not at the top: the library must not be imported before ``shared_metrics``
         from service.scrape import get_metrics  # noqa: PLC0415
 
         routes.append(get_metrics)
@@ -122,25 +84,25 @@ def build(
         async with pool(url) as connections:
             app.state.pool = connections
             app.state.reader = Reader(url)
-            async with _running(app.state, settings, url, notifier) as tasks:
+            app.state.supervisor = supervisor = Supervisor()
+            try:
+                _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
                     (1.0, refusals),
                     (5.0, PoolUse(app.state.reader)),
                     (30.0, keyring),
                 ):
-                    name = type(what).__name__.lower()
-                    flushing = flush_every(seconds, name, what.flush, connections)
-                    tasks.append(asyncio.create_task(flushing, name=name))
-                app.state.tasks = tasks
-                if again is not None:
-                    loop = asyncio.get_running_loop()
-                    loop.add_signal_handler(signal.SIGHUP, _reload, app.state, again)
+                    run = partial(flush_every, seconds, what.flush, connections)
+                    supervisor.start(type(what).__name__.lower(), run, needed=False)
                 _log.info("serving", books=list(doors))
                 # what is there now stays for good: looking through it again and again for cycles
                 # would hold every request up by some 60 ms each time
                 gc.collect()
                 gc.freeze()
-                yield
+                async with link.attached(partial(_reload, app.state)):
+                    yield
+            finally:
+                await supervisor.stop()
             app.state.reader.close()
         _log.info("stopped")
 
@@ -162,23 +124,15 @@ def build(
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
     door = Webhooks(RequestIds(Divided(gate)), doors, settings.max_body_bytes, refusals)
-    return traced(door)
+    return traced(RequestDurations(door) if settings.metrics else door)
 
 
-def _reload(state: State, again: Callable[[], Settings]) -> None:
-    """Take over rotated secrets without a gap; a wrong configuration changes nothing."""
-    try:
-        books = again().books
-    except SettingsError as error:
-        _log.error("configuration refused, the old one stays", reason=str(error))
-        return
-    for name in books.keys() & state.doors.keys():
-        state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(books[name]))
-        state.policies[name] = books[name].access.policy
-        state.books[name] = books[name]
-    _log.info("configuration read again", books=sorted(books))
-    if others := sorted(books.keys() ^ state.doors.keys()):
-        _log.warning("adding or removing a book requires a restart", books=others)
+def _reload(state: State, settings: Settings) -> None:
+    """Follow rotated secrets and changed policies, from one request to the next."""
+    for name, book in settings.books.items():
+        state.doors[name] = structs.replace(state.doors[name], verifier=_verifier(book))
+        state.policies[name] = book.access.policy
+        state.books[name] = book
 
 
 def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:
@@ -189,33 +143,29 @@ def _verifier(book: Book) -> Verifier:
     return Verifier([secret.get_secret_value() for secret in book.secrets])
 
 
-@asynccontextmanager
-async def _running(
-    state: State, settings: Settings, url: str, notifier: Notifier
-) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """The writers run beside the requests, and end after the last of them."""
-    preparing = asyncio.create_task(_await_built(state, settings, url))
-    tasks = [asyncio.create_task(notifier.run(), name="notifier")]
-    tasks.append(asyncio.create_task(state.tips.run(url, state.pool), name="tips"))
+def _start(
+    supervisor: Supervisor, state: State, settings: Settings, url: str, notifier: Notifier
+) -> None:
+    """Start what runs beside the requests; it ends after the last of them."""
+    built = partial(_await_built, state, settings, url)
+    supervisor.start("read models", built, once=True)
+    # without the notices processes poll
+    supervisor.start("notifier", notifier.run, needed=False)
+    listen = partial(state.tips.listen, url, state.doors.keys())
+    supervisor.start("listener", listen, needed=False)
+    supervisor.start("checkpoints", partial(state.tips.poll, state.pool))
     for name, door in state.doors.items():
-        tasks.append(asyncio.create_task(door.writer.run(), name=f"writer of {name}"))
-    try:
-        yield tasks
-    finally:
-        for task in (preparing, *tasks):
-            task.cancel()
-        await asyncio.gather(preparing, *tasks, return_exceptions=True)
+        supervisor.start(f"writer of {name}", door.writer.run)
 
 
 async def _await_built(state: State, settings: Settings, url: str) -> None:
     """Prepare the store, and learn when the projector process has built the read models."""
     await prepare(url, settings.books)
-    while not state.built.is_set():
-        with suppress(*UNAVAILABLE):
-            async with state.pool.connection() as conn:
-                if await shown(conn):
-                    state.built.set()
-                    return
+    while True:
+        async with state.pool.connection() as conn:
+            if await shown(conn):
+                state.built.set()
+                return
         await asyncio.sleep(_ASK_SECONDS)
 
 

@@ -34,6 +34,7 @@ from service.setting_words import epilog, flag
 from service.settings import SettingsError, load
 from service.simulate import line, simulate
 from service.status_command import status
+from service.trial import trial_now, with_books
 
 app = typer.Typer(
     name="daybook",
@@ -89,17 +90,21 @@ def serve_command(
 
     SIGHUP reads the configuration again: rotated secrets are taken over without a restart.
     """
+    signals = serve.Signals()
+    signals.catch(signal.SIGHUP)
+    serve.name_process("serve")
     flags = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings = load(config, **flags)
     if settings.database_url is None or not settings.books:
         check_data_dir(settings.data_dir)
-    settings = serve.with_books(settings, config, **flags)
+    settings = with_books(settings, config, **flags)
     sock = serve.listen(settings.host, settings.port)
-    with database(settings, watch=True) as url:
-        trial = serve.trial_now(settings, url)
-        screens.serving(OUT, screens.origin(settings.host, sock.getsockname()[1]), settings, trial)
-        if not serve.run(settings, url, sock, partial(load, config, **flags)):
-            raise typer.Exit(1)
+    with database(settings, watch=True) as url, serve.serving(settings, url, sock) as supervisor:
+        where = screens.origin(settings.host, sock.getsockname()[1])
+        screens.serving(OUT, where, settings, trial_now(settings, url))
+        code = serve.run(supervisor, settings, partial(load, config, **flags), signals)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

@@ -5,15 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
-from service.embedded import Embedded, EmbeddedError, embedded
+from service.backoff import repeat
+from service.embedded import embedded
 from service.roles import SERVICE, set_up
 from service.settings import Settings
 
 _WATCH_SECONDS = 1.0
-
-_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -35,7 +32,8 @@ def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
     with embedded(settings.data_dir) as server:
         asyncio.run(set_up(server.url, SERVICE))
         ended = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(server, ended), daemon=True)
+        args = ("private PostgreSQL", server.ensure_running, _WATCH_SECONDS, ended)
+        watcher = threading.Thread(target=repeat, args=args, daemon=True)
         if watch:
             watcher.start()
         try:
@@ -44,11 +42,3 @@ def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
             ended.set()
             if watch:
                 watcher.join()
-
-
-def _watch(server: Embedded, ended: threading.Event) -> None:
-    while not ended.wait(_WATCH_SECONDS):
-        try:
-            server.ensure_running()
-        except EmbeddedError as error:
-            _log.error("the private PostgreSQL does not start", reason=str(error))

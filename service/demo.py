@@ -1,8 +1,8 @@
 """One customer's story, told by signed webhooks: what Daybook is for, in a minute."""
 
 import shutil
+import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ from pydantic import SecretStr
 
 from service import screens, serve
 from service.answers import AccessAnswer, History
-from service.children import beside
 from service.database import database
 from service.positions import parse
 from service.send import new_webhook_id, send
 from service.settings import Book, Settings, make_trial_book
+from service.trial import TRIAL_BOOK, Trial, trial_now
 
 CUSTOMER = "cus_demo_ada"
 SUBSCRIPTION = "sub_demo_1"
@@ -58,25 +58,19 @@ STORY = (
 
 def run(out: screens.Screen, *, port: int, once: bool) -> None:
     """Serve from a scratch data directory, tell the story, show the answers; then serve on."""
+    serve.name_process("demo")
     with _scratch() as data_dir:
         settings = _settings(data_dir, port)
         sock = serve.listen(settings.host, settings.port)
         where = screens.origin(settings.host, sock.getsockname()[1])
-        with database(settings, watch=True) as url:
-            trial = serve.trial_now(settings, url)
-            server = serve.server(settings, url)
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-            with beside(serve.projecting(settings, url)):
-                thread.start()
-                try:
-                    _tell(out, where, trial)
-                    if not once:
-                        _serve_on(out, where, settings, trial, thread)
-                except KeyboardInterrupt:
-                    out.print("Stopping; the scratch database is thrown away.")
-                finally:
-                    server.should_exit = True
-                    thread.join()
+        with database(settings, watch=True) as url, serve.serving(settings, url, sock):
+            trial = trial_now(settings, url)
+            try:
+                _tell(out, where, trial)
+                if not once:
+                    _serve_on(out, where, settings, trial)
+            except KeyboardInterrupt:
+                out.print("Stopping; the scratch database is thrown away.")
 
 
 def _settings(data_dir: Path, port: int) -> Settings:
@@ -84,11 +78,11 @@ def _settings(data_dir: Path, port: int) -> Settings:
     secret = make_trial_book(data_dir)
     book = Book(mode="test", secrets=[SecretStr(secret)])
     return Settings.model_construct(
-        data_dir=data_dir, port=port, database_url=None, books={serve.TRIAL_BOOK: book}
+        data_dir=data_dir, port=port, database_url=None, books={TRIAL_BOOK: book}
     )
 
 
-def _tell(out: screens.Screen, where: str, trial: serve.Trial | None) -> None:
+def _tell(out: screens.Screen, where: str, trial: Trial | None) -> None:
     assert trial is not None  # noqa: S101 - the demo's configuration is one that serve made
     with httpx.Client(base_url=where, timeout=15) as client:
         _await_ready(client)
@@ -108,7 +102,7 @@ def _send_story(out: screens.Screen, client: httpx.Client, secret: str) -> int:
     for number, telling in enumerate(STORY):
         if not telling.again:
             webhook_id, content = new_webhook_id(), body(telling, now, number)
-        sent = send(client, f"/webhooks/{serve.TRIAL_BOOK}", secret, content, webhook_id)
+        sent = send(client, f"/webhooks/{TRIAL_BOOK}", secret, content, webhook_id)
         out.print(
             f"{sent.status} {telling.type:<36}{sent.text:<40}{telling.remark}",
             soft_wrap=True,
@@ -190,13 +184,7 @@ def _await_position(client: httpx.Client, position: int) -> None:
         time.sleep(0.02)
 
 
-def _serve_on(
-    out: screens.Screen,
-    where: str,
-    settings: Settings,
-    trial: serve.Trial | None,
-    thread: threading.Thread,
-) -> None:
+def _serve_on(out: screens.Screen, where: str, settings: Settings, trial: Trial | None) -> None:
     screens.serving(out, where, settings, trial)
     out.print("Serving until Ctrl-C. Try:")
     auth = f"-H 'Authorization: Bearer {trial.api_key}'" if trial else ""
@@ -208,7 +196,8 @@ def _serve_on(
         "events/1/body",
     ):
         out.print(f"  curl {auth} '{where}/v1/{path}'", soft_wrap=True)
-    thread.join()
+    while True:
+        signal.pause()
 
 
 @contextmanager

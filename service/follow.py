@@ -3,6 +3,8 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -10,37 +12,47 @@ from service import notices
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
-from service.postgres import connect, is_away
+from service.link import Link
+from service.postgres import connect
 from service.prepare import prepare
 from service.rebuild import open_checkpoints, rebuild
 from service.settings import Settings
+from service.supervision import Supervisor, exit_if_given_up
 from service.versions import shown
+
+_LEASE_PAUSE_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, url: str) -> None:
+def run(link: Link, settings: Settings, url: str) -> None:
     """Follow until SIGTERM, or until whoever started us is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(_until_stopped(settings, url))
+    asyncio.run(_until_stopped(link, settings, url))
+    exit_if_given_up()
 
 
-async def _until_stopped(settings: Settings, url: str) -> None:
+async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
     task = asyncio.create_task(follow(settings, url))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await asyncio.gather(task, return_exceptions=True)
+    # any other end of it goes on, into the log
+    async with link.attached():
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def follow(settings: Settings, url: str) -> None:
     """Project every book of the settings until cancelled."""
-    if await prepare(url, settings.books):
-        _log.warning("only a trigger fences the events; see: daybook migrate --owner")
-    await _build(url)
-    projectors = {book: Projector(url, book) for book in settings.books}
-    async with asyncio.TaskGroup() as tasks:
-        for projector in projectors.values():
-            tasks.create_task(projector.run())
-        tasks.create_task(_wake(url, projectors))
+    supervisor = Supervisor()
+    try:
+        await supervisor.start("read models", partial(_build, settings, url), once=True)
+        projectors = {book: Projector(url, book) for book in settings.books}
+        for book, projector in projectors.items():
+            supervisor.start(f"projector of {book}", projector.run)
+        # without it they poll
+        supervisor.start("wake-ups", partial(_wake, url, projectors), needed=False)
+        await asyncio.Event().wait()
+    finally:
+        await supervisor.stop()
 
 
 async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
@@ -49,10 +61,11 @@ async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
             projectors[book].wake()
 
 
-async def _build(url: str) -> None:
+async def _build(settings: Settings, url: str) -> None:
     """Build the read models that were never built; another process may be at it."""
-    built = False
-    while not built:
+    if await prepare(url, settings.books):
+        _log.warning("only a trigger fences the events; see: daybook migrate --owner")
+    while True:
         try:
             async with await connect(url) as conn:
                 if await missing(conn):
@@ -60,12 +73,6 @@ async def _build(url: str) -> None:
                         _log.info("the rows of the version before are shown meanwhile")
                     await rebuild(conn)
                 await open_checkpoints(conn)
-                built = True
+                return
         except LeaseTakenError:
-            await asyncio.sleep(0.5)
-        except Exception as error:  # noqa: BLE001 - whatever it is, webhooks are taken meanwhile
-            if is_away(error):
-                _log.warning("waiting for the database", error=type(error).__name__)
-            else:
-                _log.exception("cannot build the read models")
-            await asyncio.sleep(1)
+            await asyncio.sleep(_LEASE_PAUSE_SECONDS)

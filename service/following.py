@@ -5,17 +5,17 @@ import time
 from contextlib import suppress
 from functools import partial
 
+import psycopg
 import structlog
 
 from service import sql
 from service.checkpoints import HistoryLostError
 from service.lease import Lease, LeaseTakenError
-from service.postgres import UNAVAILABLE, Connection, connect, is_away
+from service.postgres import Connection, connect
 from service.projector import advance
 from service.repeating import Repeating
 
 _POLL_SECONDS = 0.5
-_RETRY_SECONDS = 1.0
 _LEASE_SECONDS = 3.0
 _BEAT_SECONDS = 1.0
 _CLOCK_SECONDS = 5.0
@@ -23,6 +23,11 @@ _AHEAD_SECONDS = 1.0
 _WARNED_SECONDS = 600.0
 
 _log = structlog.get_logger(__name__)
+
+
+def lease_name(book: str) -> str:
+    """The name of the lease of a book's projector."""
+    return f"projector of {book}"
 
 
 class Projector:
@@ -36,7 +41,7 @@ class Projector:
         self._url = url
         self._book = book
         self._wake = asyncio.Event()
-        self._lease = Lease(f"projector of {book}", _LEASE_SECONDS)
+        self._lease = Lease(lease_name(book), _LEASE_SECONDS)
         self._kept = float("-inf")
         self._clock_due = float("-inf")
         self._repeating = Repeating()
@@ -46,34 +51,31 @@ class Projector:
         self._wake.set()
 
     async def run(self) -> None:
-        """Project until cancelled; a lost database is tried again."""
-        while True:
-            try:
-                await self._follow()
-            except HistoryLostError as error:
-                self._repeating.say(
-                    "history lost", partial(_log.error, "history lost", reason=str(error))
-                )
-            except Exception as error:  # noqa: BLE001 - logged, and tried again
-                if is_away(error):
-                    _log.warning("projector waits", book=self._book, error=type(error).__name__)
-                else:
-                    _log.exception("projector failed", book=self._book)
-            await asyncio.sleep(_RETRY_SECONDS)
+        """Project until cancelled; while its history is lost, say so and project nothing.
 
-    async def _follow(self) -> None:
+        Raises:
+            psycopg.Error: when the connection is lost.
+        """
         async with await connect(self._url) as conn:
             try:
                 while True:
                     self._wake.clear()
-                    while await self._holds(conn) and await advance(conn, self._book):
-                        pass
+                    await self._advance(conn)
                     await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
-                with suppress(*UNAVAILABLE):
+                self._kept = float("-inf")
+                with suppress(psycopg.Error):
                     await self._lease.give_up(conn)
+
+    async def _advance(self, conn: Connection) -> None:
+        try:
+            while await self._holds(conn) and await advance(conn, self._book):
+                pass
+        except HistoryLostError as error:
+            log = partial(_log.error, "history lost", book=self._book, reason=str(error))
+            self._repeating.say("history lost", log)
 
     async def _watch_clock(self, conn: Connection) -> None:
         """Warn, seldom, of events whose time lies in the future: a clock was ahead once.

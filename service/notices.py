@@ -4,14 +4,16 @@ Whoever waits for one polls as well: behind a pooler in transaction mode none ar
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from functools import partial
 
 import structlog
 from psycopg.sql import Identifier
 
-from service import sql
-from service.postgres import UNAVAILABLE, Connection, connect, pooled
+from service import meters, sql
+from service.postgres import Connection, connect, pooled
+from service.repeating import Repeating
 
 APPENDED = "daybook_appended"
 """A book has grown."""
@@ -20,7 +22,7 @@ PROJECTED = "daybook_projected"
 """The read models of a book have come further."""
 
 _PAUSE_SECONDS = 0.01
-_RETRY_SECONDS = 1.0
+_PAYLOAD = re.compile(r"([0-9]{1,18}) (.+)")
 
 _log = structlog.get_logger(__name__)
 
@@ -45,12 +47,9 @@ class Notifier:
         self._wake.set()
 
     async def run(self) -> None:
-        """Tell until cancelled. What cannot be told is forgotten: the others poll."""
-        while True:
-            with suppress(*UNAVAILABLE):
-                async with await connect(self._url) as conn:
-                    await self._tell(conn)
-            await asyncio.sleep(_RETRY_SECONDS)
+        """Notify until cancelled. What could not be sent is forgotten: the others poll."""
+        async with await connect(self._url) as conn:
+            await self._tell(conn)
 
     async def _tell(self, conn: Connection) -> None:
         while True:
@@ -64,19 +63,29 @@ class Notifier:
 
 
 async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
-    """The books that notices on ``channel`` name, and how far they have come, for ever.
+    """The books that notices on ``channel`` name, and how far they have come.
 
-    A lost connection is made anew.
+    Anybody who may connect can send a notice: one that is malformed is counted and ignored.
+
+    Raises:
+        psycopg.Error: when the connection is lost, or the server is a standby.
     """
-    while True:
-        try:
-            async with await connect(url) as conn:
-                if pooled(conn):
-                    await asyncio.Event().wait()
-                await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
-                async for notice in conn.notifies():
-                    position, _, book = notice.payload.partition(" ")
-                    yield book, int(position)
-        except UNAVAILABLE as error:
-            _log.warning("hears no notices", error=type(error).__name__)
-        await asyncio.sleep(_RETRY_SECONDS)
+    async with await connect(url) as conn:
+        if pooled(conn):
+            await asyncio.Event().wait()
+        await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))
+        # there from the start, so that a first increase is seen as one
+        meters.notices_ignored(channel, 0)
+        repeating = Repeating()
+        async for notice in conn.notifies():
+            parsed = _parsed(notice.payload)
+            if parsed is None:
+                meters.notices_ignored(channel, 1)
+                repeating.say(channel, partial(_log.warning, "notice ignored", channel=channel))
+            else:
+                yield parsed
+
+
+def _parsed(payload: str) -> tuple[str, int] | None:
+    match = _PAYLOAD.fullmatch(payload)
+    return (match[2], int(match[1])) if match else None

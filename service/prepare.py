@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from psycopg.errors import InsufficientPrivilege
 
 from service.migrations import migrate
-from service.postgres import connect, is_away
+from service.postgres import connect
+from service.repeating import Repeating
 from service.roles import alters
 from service.settings import Book
 from service.store import open_books
@@ -18,22 +20,22 @@ _log = structlog.get_logger(__name__)
 
 
 async def prepare(url: str, books: Mapping[str, Book]) -> bool:
-    """Prepare, trying again until it is done; several processes may do it at once.
+    """Prepare; wait for a person where that needs more rights. Several processes may do it at once.
 
     Returns:
         Whether the role of ``url`` could alter events, if no trigger were there.
+
+    Raises:
+        psycopg.Error: for instance while the database is away.
     """
+    repeating = Repeating()
     while True:
         try:
             return await _prepare(url, books)
         except InsufficientPrivilege as error:
-            _log.error("run: daybook migrate --owner URL", reason=error.diag.message_primary)
-            await asyncio.sleep(_RETRY_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the process stays and tries
-            if is_away(error):
-                _log.warning("waiting for the database", error=type(error).__name__)
-            else:
-                _log.exception("cannot prepare the database")
+            reason = error.diag.message_primary
+            log = partial(_log.error, "run: daybook migrate --owner URL", reason=reason)
+            repeating.say(reason, log)
             await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -3,23 +3,25 @@
 What the database knows is asked as it is scraped, so every worker answers the same.
 """
 
+import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from litestar import Response, get
 from litestar.datastructures import State
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from psycopg.errors import UndefinedTable
 
 from domain.catalog import AGGREGATES
 from domain.events import ATTENTION
+from projections import projection
 from projections.events import EVENTS
-from projections.projection import VERSION
-from service import meters, sql
+from service import meters, scoreboard, sql
+from service.health import VERSION, without_projector
 from service.lease import REBUILD
 from service.postgres import UNAVAILABLE, Connection, Pool
 
@@ -28,8 +30,8 @@ _WAIT_SECONDS = 2.0
 _TYPES = frozenset(kind for one in AGGREGATES for kind in one.lifecycle.events)
 
 _GAUGES = {
-    "head": "Position of the latest event.",
-    "checkpoint": "Position that the read models reflect.",
+    "head_position": "Position of the latest event.",
+    "checkpoint_position": "Position that the read models reflect.",
     "lag_events": "Events that the read models do not reflect.",
     "lag_seconds": "How long ago the oldest of them was recorded.",
     "parked_streams": "Streams that are set aside.",
@@ -42,15 +44,17 @@ _GAUGES = {
 @get("/metrics", include_in_schema=False)
 async def get_metrics(state: State) -> Response[bytes]:
     """All metrics, in the text format; while the database is away, those that do not need it."""
-    told = CollectorRegistry()
-    told.register(_Found(await _asked(state.pool)))
-    content = generate_latest(meters.counted()) + generate_latest(told)
+    standing = CollectorRegistry()
+    standing.register(
+        _Found([_BUILD, *_processes(), *await _asked(state.pool, state.doors.keys())])
+    )
+    content = meters.exposition() + generate_latest(standing)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
 
 
 class _Found(Collector):
-    """What was found, as the library collects it."""
+    """Metrics that were read from the database, as the library collects them."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
@@ -59,20 +63,27 @@ class _Found(Collector):
         return self._metrics
 
 
-async def _asked(pool: Pool) -> list[Metric]:
+async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
         async with pool.connection(timeout=_WAIT_SECONDS) as conn:
-            found = await conn.execute(sql.text("read/gauges"), {"version": VERSION})
+            found = await conn.execute(sql.text("read/gauges"), {"version": projection.VERSION})
             rows = await found.fetchall()
             found = await conn.execute(sql.text("read/rebuild_progress"), {"lease": REBUILD})
             rebuild = await found.fetchone()
-            books = [row["book"] for row in rows if row["checkpoint"]]
+            books = [row["book"] for row in rows if row["checkpoint_position"]]
             counts = await _counts(conn, "read/verdict_counts", books)
             unread = await _counts(conn, "read/unread_counts", books)
+            vacant = await without_projector(conn, served)
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]
     events = (_verdicts(rows, counts), _unread(unread))
-    return [_up(up=True), *_standing(rows), *events, *_rebuild(rebuild)]
+    return [
+        _up(up=True),
+        *_standing(rows),
+        *events,
+        *_rebuild(rebuild),
+        _projectors(served, vacant),
+    ]
 
 
 async def _counts(conn: Connection, statement: str, books: list[str]) -> list[dict[str, Any]]:
@@ -82,6 +93,17 @@ async def _counts(conn: Connection, statement: str, books: list[str]) -> list[di
     counting = sql.fill(statement, view=sql.relation(EVENTS.view))
     found = await conn.execute(counting, {"books": books})
     return await found.fetchall()
+
+
+def _processes() -> Iterable[Metric]:
+    up = GaugeMetricFamily("daybook_process_up", "Whether the process runs.", labels=["process"])
+    restarts = CounterMetricFamily(
+        "daybook_process_restarts", "Restarts of a process that had ended.", labels=["process"]
+    )
+    for one in scoreboard.processes():
+        up.add_metric([one.name], not one.down_seconds)
+        restarts.add_metric([one.name], one.restarts)
+    return up, restarts
 
 
 def _up(*, up: bool) -> Metric:
@@ -123,10 +145,29 @@ def _unread(counts: Iterable[dict[str, Any]]) -> Metric:
 
 
 def _rebuild(rebuild: dict[str, Any] | None) -> Iterable[Metric]:
-    told = rebuild or {"done": 0, "total": 0}
+    done, total = (rebuild["done"], rebuild["total"]) if rebuild else (0, 0)
     for name, value, said in (
         ("running", rebuild is not None, "Whether a rebuild is running."),
-        ("done", told["done"], "How much of what it does now is done."),
-        ("total", told["total"], "How much that is in all."),
+        ("progress_ratio", done / total if total else 0.0, "How much of its present step is done."),
     ):
         yield GaugeMetricFamily(f"daybook_rebuild_{name}", said, value=value)
+
+
+def _projectors(books: Iterable[str], vacant: Collection[str]) -> Metric:
+    said = "Whether a projector has followed the book within the last ten seconds, on any host."
+    gauge = GaugeMetricFamily("daybook_projector_up", said, labels=["book"])
+    for book in sorted(books):
+        gauge.add_metric([book], book not in vacant)
+    return gauge
+
+
+def _build() -> Metric:
+    said = "The version that runs: of the package, of Python, and of the read models."
+    info = GaugeMetricFamily(
+        "daybook_build_info", said, labels=["version", "python", "projections"]
+    )
+    info.add_metric([VERSION, platform.python_version(), str(projection.VERSION)], 1)
+    return info
+
+
+_BUILD = _build()

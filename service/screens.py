@@ -13,8 +13,8 @@ from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
 from service.sanitize import escaped
-from service.serve import Trial
 from service.settings import Settings
+from service.trial import Trial
 
 
 class Screen(Console):

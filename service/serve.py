@@ -1,59 +1,49 @@
-"""Running the service: the socket, the server, and what to try with it."""
+"""Running the service: the process that is started holds the socket, and supervises the others.
 
-import asyncio
+It answers nothing itself: workers, each with an HTTP server of its own, and the projector are its
+children, so that any of them can be replaced.
+"""
+
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import Any, get_args
+from contextlib import ExitStack, contextmanager
+from queue import Empty, SimpleQueue
 
-import uvicorn
-from msgspec import Struct
+import structlog
+from setproctitle import setproctitle
 
-from service import follow, keys, meters
-from service.app import build
-from service.children import Children, Job, beside
-from service.ingest import fingerprint
-from service.migrations import migrate
-from service.postgres import UNAVAILABLE, connect
-from service.settings import (
-    CONFIG_NAME,
-    MADE_NAME,
-    Settings,
-    SettingsError,
-    configured,
-    load,
-    make_trial_book,
-)
-from service.tips import Tips
+from service.child import Job
+from service.orphans import GRACE_SECONDS
+from service.settings import Settings, SettingsError
+from service.shared_metrics import shared_metrics
+from service.supervisor import Supervisor, supervising
 
-TRIAL_BOOK = "test"
+_LOOK_SECONDS = 0.05
 
-_GRACE_SECONDS = 20
+_log = structlog.get_logger(__name__)
 
 
-class Trial(Struct, frozen=True):
-    """What is needed to try a book that ``serve`` made itself."""
+class Signals:
+    """Signals in the order of their arrival, for the main thread to take one by one."""
 
-    secret: str
-    api_key: str
+    def __init__(self) -> None:
+        # the one queue whose put may interrupt its own get, as a signal's handler does
+        self._queue: SimpleQueue[int] = SimpleQueue()
 
+    def catch(self, *numbers: signal.Signals) -> None:
+        """From now on these are put into the queue, and do nothing else."""
+        for number in numbers:
+            signal.signal(number, lambda received, _: self._queue.put(received))
 
-def with_books(settings: Settings, config: Path | None, **flags: object) -> Settings:
-    """The settings, with a book made for trying where there is no configuration at all.
-
-    Raises:
-        SettingsError: if there is one, and it names no book.
-    """
-    if settings.books:
-        return settings
-    if found := configured(config, settings.data_dir):
-        raise SettingsError(f"{found}: no book is configured; the README shows how.")
-    make_trial_book(settings.data_dir)
-    return load(settings.data_dir / CONFIG_NAME, **flags)
+    def next(self, seconds: float | None = None) -> int | None:
+        """The next one; None if none has come in so many seconds."""
+        try:
+            return self._queue.get(timeout=seconds)
+        except Empty:
+            return None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -72,113 +62,92 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-class _Server(uvicorn.Server):
-    """Tells the other processes to end as soon as it is told to, so that all drain together."""
-
-    children: Children | None = None
-    tips: Tips
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.children is not None:
-            self.children.end()
-        # streams have no end of their own, and nothing drains before they do
-        self.tips.close()
-        super().handle_exit(sig, frame)
-
-
-def server(settings: Settings, url: str, again: Callable[[], Settings] | None = None) -> _Server:
-    """The HTTP server over the database at ``url``, not yet running."""
-    tips = Tips()
-    made = _Server(uvicorn.Config(build(settings, url, again, tips), **options()))
-    made.tips = tips
-    return made
-
-
-def options() -> dict[str, Any]:
-    """How the HTTP server is set up."""
-    return {
-        "loop": "uvloop",
-        "http": "httptools",
-        "lifespan": "on",
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "proxy_headers": False,
-        "timeout_graceful_shutdown": _GRACE_SECONDS,
-    }
-
-
-def run(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> bool:
-    """Serve until SIGINT or SIGTERM, on SIGHUP with the settings ``again``.
-
-    This process is the first worker; the projector and the other workers run beside it.
+@contextmanager
+def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[Supervisor]:
+    """Run the workers and the projector until the block is left.
 
     Args:
         settings: say how many workers.
         url: of the database.
         sock: listens; all workers accept from it.
-        again: reads the settings; a module's function, or a partial of one.
+
+    Raises:
+        SettingsError: if the environment asks for traces that no worker could send.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(sock)
+        if any(name.startswith("OTEL_") for name in os.environ):
+            # not at the top: it knows the framework, which this process need not
+            from service import traces  # noqa: PLC0415
+
+            traces.check()
+        stack.enter_context(shared_metrics())
+        yield stack.enter_context(supervising(_jobs(settings, url, sock), settings))
+
+
+def run(
+    supervisor: Supervisor, settings: Settings, load: Callable[[], Settings], signals: Signals
+) -> int:
+    """Supervise until SIGINT or SIGTERM; on SIGHUP have all workers follow the settings of now.
+
+    Args:
+        supervisor: of the running processes.
+        settings: that they follow.
+        load: reads the settings.
+        signals: SIGHUP is caught already.
 
     Returns:
-        Whether it had started.
+        The exit status: not 0 where a second signal cut off what was being finished.
     """
-    jobs = projecting(settings, url)
-    for number in range(2, settings.workers + 1):
-        jobs[f"worker {number}"] = Job(work, (settings, url, sock, again))
-    with closing(sock), meters.shared(), beside(jobs) as children:
-        # built before SIGTERM is held off: meanwhile it must still end the process
-        served = server(settings, url, again)
-        served.children = children
-        with _unfazed():
-            served.run(sockets=[sock])
-    return served.started
+    signals.catch(signal.SIGINT, signal.SIGTERM)
+    while signals.next() == signal.SIGHUP:
+        settings = _reload(supervisor, settings, load)
+    supervisor.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    while not supervisor.await_end(0) and time.monotonic() < deadline:
+        second = signals.next(_LOOK_SECONDS)
+        if second is not None and second != signal.SIGHUP:
+            supervisor.kill()
+            return 128 + second
+    return 0
 
 
-def projecting(settings: Settings, url: str) -> dict[str, Job]:
-    """The job of the projector process."""
-    return {"projector": Job(follow.run, (settings, url))}
-
-
-def work(settings: Settings, url: str, sock: socket.socket, again: Callable[[], Settings]) -> None:
-    """A further worker."""
-    served = server(settings, url, again)
-    with _unfazed():
-        served.run(sockets=[sock])
-
-
-@contextmanager
-def _unfazed() -> Iterator[None]:
-    """The server raises the signal that ended it once more; by then we are on our way out."""
-    before = {n: signal.signal(n, lambda *_: None) for n in (signal.SIGINT, signal.SIGTERM)}
+def _reload(supervisor: Supervisor, settings: Settings, load: Callable[[], Settings]) -> Settings:
+    """Follow rotated secrets and changed policies; a wrong configuration changes nothing."""
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        books = load().books
+    except SettingsError as error:
+        _log.error("configuration refused; the last good one stays", reason=str(error))
+        return settings
+    if others := sorted(books.keys() ^ settings.books.keys()):
+        _log.warning("adding or removing a book requires a restart", books=others)
+    kept = {name: books.get(name, book) for name, book in settings.books.items()}
+    settings = settings.model_copy(update={"books": kept})
+    supervisor.reload(settings)
+    return settings
 
 
-async def trial(settings: Settings, url: str) -> Trial | None:
-    """The trial book's secret and a key, while the book is as ``serve`` made it."""
-    book = settings.books.get(TRIAL_BOOK)
-    made = settings.data_dir / MADE_NAME
-    if book is None or len(settings.books) > 1 or not made.exists():
-        return None
-    secret = book.secrets[0].get_secret_value()
-    mark, _, key = made.read_text().strip().partition(" ")
-    if mark != fingerprint(secret):
-        # somebody has put a secret of their own in its place: not one to print
-        return None
-    async with await connect(url) as conn:
-        await migrate(conn)
-        if not key or await keys.caller(conn, keys.digest(key)) is None:
-            key = await keys.create(conn, TRIAL_BOOK, get_args(keys.Scope))
-            made.write_text(f"{mark} {key}\n")
-    return Trial(secret, key)
+def _jobs(settings: Settings, url: str, sock: socket.socket) -> dict[str, Job]:
+    workers = {
+        f"worker {number}": Job(_work, (url, sock), reloads=True)
+        for number in range(1, settings.workers + 1)
+    }
+    return {**workers, "projector": Job(_project, (url,))}
 
 
-def trial_now(settings: Settings, url: str) -> Trial | None:
-    """``trial``, from outside an event loop; None while the database is away."""
-    try:
-        return asyncio.run(trial(settings, url))
-    except UNAVAILABLE:
-        return None
+def _work(*args: object) -> None:
+    # not at the top, as above
+    from service.server import work  # noqa: PLC0415
+
+    work(*args)  # type: ignore[arg-type]
+
+
+def _project(*args: object) -> None:
+    from service.follow import run as project  # noqa: PLC0415
+
+    project(*args)  # type: ignore[arg-type]
+
+
+def name_process(name: str) -> None:
+    """Set the title by which ``ps`` and ``top`` tell the processes of a service."""
+    setproctitle(f"daybook: {name}")

@@ -5,10 +5,11 @@ connection.
 """
 
 import asyncio
+from collections.abc import Container
 from contextlib import suppress
 
 from service import notices, reads
-from service.postgres import UNAVAILABLE, Pool
+from service.postgres import Pool
 
 _POLL_SECONDS = 1.0
 _TURNS = 2
@@ -60,26 +61,21 @@ class Tips:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._tell)
 
-    async def run(self, url: str, pool: Pool) -> None:
-        """Watch until cancelled; while the database is away, nothing moves."""
-        self._loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear(url))
-            tasks.create_task(self._look(pool))
-
-    async def _hear(self, url: str) -> None:
+    async def listen(self, url: str, books: Container[str]) -> None:
+        """Take over what notices say of these books, until cancelled."""
         async for book, position in notices.heard(url, notices.PROJECTED):
             # it has committed: no need to look
-            if position > self._positions.get(book, 0):
+            if book in books and position > self._positions.get(book, 0):
                 self._positions[book] = position
                 self._tell()
 
-    async def _look(self, pool: Pool) -> None:
+    async def poll(self, pool: Pool) -> None:
+        """Look at the database while somebody waits, until cancelled."""
+        self._loop = asyncio.get_running_loop()
         while True:
             self._hint.clear()
             if self._waiting:
-                with suppress(*UNAVAILABLE):
-                    await self._ask(pool)
+                await self._ask(pool)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
 

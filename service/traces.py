@@ -5,14 +5,20 @@ since those are personal data or lead to them.
 """
 
 import os
+from importlib import import_module
 from typing import cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.request_durations import route_of
 from service.settings import SettingsError
-from service.webhooks import PATH
 
 _WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_NEEDED = (
+    "opentelemetry.sdk.trace.export",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.instrumentation.asgi",
+)
 _PRIVATE = (
     "http.url", "http.target", "url.full", "url.path", "url.query",
     "net.peer.ip", "net.peer.port", "client.address", "client.port",
@@ -25,15 +31,28 @@ def traced(app: ASGIApp) -> ASGIApp:
     Raises:
         SettingsError: if it is configured, and the extra ``otel`` is not installed.
     """
-    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    if off or not any(os.environ.get(name) for name in _WHERE):
-        return app
+    check()
+    return _tracing(app) if _wanted() else app
+
+
+def check() -> None:
+    """Look whether traces can be sent, where they are wanted.
+
+    Raises:
+        SettingsError: if they are, and the extra ``otel`` is not installed.
+    """
     try:
-        return _tracing(app)
+        for name in _NEEDED if _wanted() else ():
+            import_module(name)
     except ImportError as error:
         raise SettingsError(
             f"OTEL_* asks for traces, which need: pip install 'daybook[otel]'. {error}."
         ) from None
+
+
+def _wanted() -> bool:
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return not off and any(os.environ.get(name) for name in _WHERE)
 
 
 def _tracing(app: ASGIApp) -> ASGIApp:
@@ -67,13 +86,6 @@ def _method(scope: Scope) -> str:
     return str(scope.get("method", ""))
 
 
-def _route(scope: Scope) -> str:
-    # no route is known of what was refused before there was one
-    if scope["path"].startswith(PATH):
-        return f"{PATH}{{book}}"
-    return scope.get("path_template", "")
-
-
 class _Named:
     """Names the span of a request, once its route is known."""
 
@@ -87,7 +99,7 @@ class _Named:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = _route(scope)
+                route = route_of(scope)
                 span.update_name(f"{_method(scope)} {route}".rstrip())
                 span.set_attribute("http.route", route)
             await send(message)

@@ -37,6 +37,7 @@ class Writer:
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._conn: Connection | None = None
+        self._stopped = False
         self._repeating = Repeating()
 
     async def record(self, delivery: Delivery) -> Receipt:
@@ -45,6 +46,8 @@ class Writer:
         Raises:
             Problem: ``busy`` or ``unavailable``; the sender will try again.
         """
+        if self._stopped:
+            raise _not_recorded()
         if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
             raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
@@ -55,6 +58,7 @@ class Writer:
 
     async def run(self) -> None:
         """Write until cancelled; whoever still waits then is told to send again."""
+        self._stopped = False
         try:
             while True:
                 await self._wake.wait()
@@ -62,7 +66,11 @@ class Writer:
                 while self._waiting:
                     await self._write(self._next_batch())
         finally:
+            # whoever comes before it runs again is not left waiting either
+            self._stopped = True
             _fail(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
             await self._disconnect()
 
     def _next_batch(self) -> list[Waiting]:
@@ -96,9 +104,16 @@ class Writer:
         for (_, future), receipt in zip(batch, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
-        self._on_append(max(receipt.position for receipt in receipts))
-        meters.appended(self._book, receipts, perf_counter() - began)
+        self._account(receipts, perf_counter() - began)
         return True
+
+    def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
+        """What follows a commit: hints and figures, whose failure concerns no sender."""
+        meters.appended(self._book, receipts, seconds)
+        try:
+            self._on_append(max(receipt.position for receipt in receipts))
+        except Exception:  # noqa: BLE001 - what was recorded was recorded
+            _log.exception("append not announced", book=self._book)
 
     def _say(self, error: Exception) -> None:
         # neither text nor detail of the error: they can quote the row
@@ -135,6 +150,8 @@ class Writer:
 def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:
     for _, future in waiting:
         if not future.done():
-            future.set_exception(
-                Problem("unavailable", "The webhook could not be recorded; send it again.")
-            )
+            future.set_exception(_not_recorded())
+
+
+def _not_recorded() -> Problem:
+    return Problem("unavailable", "The webhook could not be recorded; send it again.")

@@ -1,6 +1,6 @@
 -- How every book stands: its end, and its read models beside it.
 select
-    h.book, h.position as head, coalesce(c.position, 0) as checkpoint,
+    h.book, h.position as head_position, coalesce(c.position, 0) as checkpoint_position,
     greatest(0, h.position - coalesce(c.position, 0)) as lag_events,
     coalesce(greatest(0, (
         select extract(epoch from now() - e.recorded_at)::float8 from store.event e

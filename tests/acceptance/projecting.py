@@ -9,11 +9,12 @@ import sys
 from service.following import Projector
 from service.postgres import connect
 from service.rebuild import rebuild
+from service.supervision import Supervisor
 
 
 async def follow(url: str) -> None:
     """Project the book ``test`` until killed."""
-    await Projector(url, "test").run()
+    await Supervisor().start("projector", Projector(url, "test").run)
 
 
 async def rebuild_all(url: str) -> None:

@@ -86,6 +86,10 @@ class Service:
         self.process.send_signal(number)
         return self.process.wait(_WAIT_SECONDS)
 
+    def log(self) -> str:
+        """All that it logged, whole lines only."""
+        return (self._cwd / "serve.err").read_text().rpartition("\n")[0]
+
     def stop(self) -> int:
         """Stop it as a supervisor does; its exit status."""
         self.client.close()

@@ -1,15 +1,20 @@
 """What Prometheus reads: every worker answers for all of them, and says nothing of a person."""
 
-from collections.abc import Iterator
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.embedded import embedded
-from tests.acceptance.doors import CONFIG
+from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command
 from tests.builders import SECRET, at, body
 from tests.conftest import as_owner, fresh_database
@@ -39,6 +44,11 @@ def scraped(service: Service) -> Samples:
     }
 
 
+def families(service: Service) -> list[Metric]:
+    answer = httpx.get(f"{service.client.base_url}/metrics", timeout=30)
+    return [*text_string_to_metric_families(answer.text)]
+
+
 def value(samples: Samples, name: str, **labels: str) -> float:
     return samples[f"daybook_{name}", frozenset(labels.items())]
 
@@ -64,6 +74,8 @@ def test_every_worker_tells_of_all(serving: tuple[Service, str], scratch: Path) 
         conn.execute(
             "insert into read.lease (name, owner, expires_at, done, total)"
             " values ('rebuild', 'somebody', now() + interval '1 minute', 3, 7)"
+            " on conflict (name) do update set owner = excluded.owner, done = 3, total = 7,"
+            " expires_at = excluded.expires_at"
         )
         # a book that nobody projects
         conn.execute(
@@ -85,24 +97,119 @@ def test_every_worker_tells_of_all(serving: tuple[Service, str], scratch: Path) 
         }
         assert value(told, "append_batch_size_sum", book="live") == 13
         batches = value(told, "append_batch_size_count", book="live")
-        assert value(told, "append_seconds_count", book="live") == batches
+        assert value(told, "append_duration_seconds_count", book="live") == batches
         assert value(told, "database_up") == 1
-        assert value(told, "head", book="live") == 11
-        assert value(told, "checkpoint", book="live") == 11
+        assert value(told, "head_position", book="live") == 11
+        assert value(told, "checkpoint_position", book="live") == 11
         assert value(told, "lag_events", book="live") == 0
         assert value(told, "lag_events", book="other") == 5
         assert value(told, "last_event_age_seconds", book="other") >= 3600
-        assert value(told, "head", book="test") == 0
+        assert value(told, "head_position", book="test") == 0
         assert value(told, "parked_streams", book="live") == 1
         assert value(told, "events", book="live", verdict="unreadable") == 1
         assert value(told, "events", book="live", verdict="unexpected") == 0
         assert value(told, "rebuild_running") == 1
-        assert value(told, "rebuild_done") == 3
-        assert value(told, "rebuild_total") == 7
+        assert value(told, "rebuild_progress_ratio") == 3 / 7
         names = {name for name, _ in told}
         assert "cus_secret" not in str(told)
         assert "daybook_pool_usage_seconds_total" in names
-        assert "daybook_questions_seconds_total" in names
+        assert "daybook_pipeline_usage_seconds_total" in names
+
+
+UNITS = {"seconds", "bytes", "ratio", "celsius", "volts", "meters", "grams", "joules", "amperes"}
+SCALED = re.compile(
+    r"(kilo|mega|giga|milli|micro|nano)\w*|minutes?|hours?|days?|weeks?|percent(age)?|ms|s|secs?|b"
+    r"|kb|mb|gb|kib|mib|gib|counter|gauge|histogram|summary|metric|pct|num|avg|req|resp|conn"
+)
+
+
+def test_names_are_as_prometheus_wants_them(doors: Doors) -> None:
+    doors.get("customers/x/access")
+    doors.service.deliver("live", SECRET, b"1", via=doors.service.client)
+    doors.service.client.post("/webhooks/live", content=b"1")
+    found = families(doors.service)
+    assert len(found) >= 25
+    for family in found:
+        name = family.name
+        assert re.fullmatch(r"daybook(_[a-z]+)+", name), name
+        words = name.split("_")
+        assert not [word for word in words if SCALED.fullmatch(word)], name
+        # the unit stands last
+        assert not UNITS & set(words[:-1]), name
+        assert re.fullmatch(r"[A-Z].{15,}\.", family.documentation), name
+        assert family.type in {"counter", "gauge", "histogram"}, name
+        assert not name.endswith(("_total", "_sum", "_count", "_bucket", "_created")), name
+        if family.type == "counter":
+            assert {sample.name for sample in family.samples} <= {f"{name}_total"}, name
+    assert len({family.name for family in found}) == len(found)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_has_no_objection(doors: Doors) -> None:
+    text = httpx.get(f"{doors.service.client.base_url}/metrics", timeout=30).text
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_requests_are_timed_by_route_method_and_status(doors: Doors) -> None:
+    def counted(route: str, method: str, status: str) -> float:
+        labels = {"route": route, "method": method, "status": status}
+        name = "daybook_http_request_duration_seconds_count"
+        return scraped(doors.service).get((name, frozenset(labels.items())), 0)
+
+    client = doors.service.client
+    requests: list[tuple[str, str, str, Callable[[], object]]] = [
+        (
+            "/webhooks/{book}",
+            "POST",
+            "2xx",
+            lambda: doors.service.deliver("live", SECRET, b"timed"),
+        ),
+        ("/webhooks/{book}", "POST", "4xx", lambda: client.post("/webhooks/live")),
+        (
+            "/v1/customers/{customer_id}/access",
+            "GET",
+            "2xx",
+            lambda: doors.get("customers/x/access"),
+        ),
+        (
+            "/v1/subscriptions/{subscription_id}",
+            "GET",
+            "4xx",
+            lambda: doors.get("subscriptions/a%2Fb"),
+        ),
+        ("", "GET", "4xx", lambda: client.get("/v1/customers/x/access")),
+        ("", "other", "4xx", lambda: client.request("PROPFIND", "/v1/customers/x/access")),
+    ]
+    before = [counted(route, method, status) for route, method, status, _ in requests]
+    for _, _, _, request in requests:
+        request()
+    after = [counted(route, method, status) for route, method, status, _ in requests]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1] * len(requests)
+
+
+def test_the_readme_names_every_metric(doors: Doors) -> None:
+    table = (Path(__file__).parents[2] / "README.md").read_text().split("| `daybook_…` |")[1]
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \|", table.split("\n\n")[0], re.MULTILINE)
+    told = {f"daybook_{name}" for row in rows for name in re.findall(r"`(\w+)`", row)}
+    found = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in families(doors.service)
+    }
+    assert found <= told
+    # not before something happens
+    assert told - found <= {"daybook_process_restarts_total", "daybook_unread_events"}
+
+
+def test_it_says_what_runs(doors: Doors) -> None:
+    samples = scraped(doors.service)
+    [labels] = [dict(labels) for name, labels in samples if name == "daybook_build_info"]
+    assert labels["version"] == version("daybook")
+    assert labels["python"].startswith("3.")
+    up = {dict(labels)["task"] for name, labels in samples if name == "daybook_task_up"}
+    assert up >= {"writer of live", "projector of live", "notifier", "listener", "wake-ups"}
 
 
 def test_without_the_database_it_tells_what_needs_none(scratch: Path) -> None:

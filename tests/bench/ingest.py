@@ -57,12 +57,15 @@ def run() -> None:
     with server() as url, served(url) as (service, secret, projector):
         rows.append(("webhooks, the projector following", _measure(service, secret, 2)))
         _await_caught_up(url)
+        # its parent too: it would replace a projector that stands still
+        os.kill(service.process.pid, signal.SIGSTOP)
         os.kill(projector, signal.SIGSTOP)
         rows.append(("webhooks, the projector held", _measure(service, secret, 3)))
         rows.append(("the same, three of four duplicates", _measure(service, secret, 4, again=3)))
         asyncio.run(_fill(url, secret))
         rows.append((f"the same, with {_STORED:,} stored", _measure(service, secret, 5)))
         os.kill(projector, signal.SIGCONT)
+        os.kill(service.process.pid, signal.SIGCONT)
     for name, load in rows:
         assert set(load.statuses) == {200}, load.statuses
         figures = (load.percentile(0.5), load.percentile(0.99))
@@ -120,7 +123,7 @@ def served(url: str) -> Iterator[tuple[Service, str, int]]:
         (projector,) = (
             int(pid)
             for pid in children.read_text().split()
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"projector" in Path(f"/proc/{pid}/cmdline").read_bytes()
         )
         yield service, service.find(r"SECRET=(\S+)"), projector
     finally:

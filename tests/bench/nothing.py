@@ -11,7 +11,8 @@ from litestar import Litestar, Request, post
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
-from service.serve import listen, options
+from service.serve import listen
+from service.server import options
 
 FRAMEWORK, BARE = "/framework", "/bare"
 

@@ -54,12 +54,12 @@ async def test_what_belongs_to_no_resource_is_no_change(conn: Connection) -> Non
 
 
 async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
-    conn: Connection, connections: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
     await record(conn, body("subscription.active", "active"))
     tips = Tips()
-    watching = asyncio.create_task(tips.run(database_url, connections))
+    watching = asyncio.create_task(tips.poll(connections))
     key = await keys.create(conn, "test")
     again = partial(Keyring().caller, connections, key)
     stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])

@@ -7,7 +7,9 @@ from contextlib import suppress
 import psycopg
 import pytest
 
+from service import meters
 from service import writer as module
+from service.instruments import Instruments
 from service.postgres import Connection
 from service.problems import Problem
 from service.store import Delivery, Receipt, append, books
@@ -65,6 +67,50 @@ async def test_any_error_is_outlived(writer: Writer, monkeypatch: pytest.MonkeyP
         await writer.record(delivery(b"1"))
     monkeypatch.setattr(module, "append", append)
     assert (await writer.record(delivery(b"1"))).position == 1
+
+
+async def test_what_follows_a_commit_cannot_fail_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: int) -> None:
+        raise LookupError("no such listener")
+
+    def uncounted(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(Instruments, "__init__", uncounted)
+    meters._guard.cache_clear()
+    writer = Writer(database_url, "test", failing)
+    task = asyncio.create_task(writer.run())
+    async with asyncio.timeout(30):
+        assert [(await writer.record(delivery(body))).position for body in (b"1", b"2")] == [1, 2]
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    meters._guard.cache_clear()
+
+
+async def test_who_comes_while_it_is_down_is_told_so_and_it_can_run_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ending(*_: object) -> None:
+        raise MemoryError
+
+    writer = Writer(database_url, "test", lambda _: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "_write", ending)
+        given_up = asyncio.create_task(writer.record(delivery(b"1")))
+        await asyncio.sleep(0)
+        with pytest.raises(MemoryError):
+            await writer.run()
+    given_up.cancel()
+    with pytest.raises(Problem, match="send it again"):
+        await writer.record(delivery(b"2"))
+    task = asyncio.create_task(writer.run())
+    await asyncio.sleep(0)
+    assert (await writer.record(delivery(b"3"))).position == 1
+    task.cancel()
+    await asyncio.gather(task, given_up, return_exceptions=True)
 
 
 async def test_a_standby_is_left_for_the_new_primary(
