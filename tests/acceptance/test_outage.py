@@ -48,6 +48,11 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
         first, *rest = logged(scratch, event)
         assert "again" not in first
         assert len(rest) < MANY
+    # two processes, two outages, a line and then one every ten seconds; and no traceback
+    waiting = logged(scratch, "database unavailable; background tasks wait")
+    assert 2 <= len(waiting) <= 4 + 2 * sum("again" in line for line in waiting)
+    assert sum("again" not in line for line in waiting) <= 4
+    assert logged(scratch, "background task ended; restarting") == []
 
 
 def logged(scratch: Path, event: str) -> list[dict[str, Any]]:
