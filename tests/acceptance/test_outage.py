@@ -51,6 +51,7 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
     assert len(refusals) <= 4
     assert len(lines) < MANY, lines
     assert sum(line.get("again", 1) for line in lines) > 2 * MANY
+    assert [x for x in lines if x["event"] == "background task ended; restarting"] == []
 
 
 def logged(scratch: Path) -> list[dict[str, Any]]:
