@@ -3,16 +3,18 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
-from service import notices
+from service import notices, spill
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
 from service.postgres import connect, is_away
 from service.prepare import prepare
 from service.rebuild import open_checkpoints, rebuild
+from service.rebuild_errors import RebuildError
 from service.settings import Settings
 from service.versions import shown
 
@@ -51,6 +53,9 @@ async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
 
 async def _build(url: str) -> None:
     """Build the read models that were never built; another process may be at it."""
+    with suppress(OSError):
+        # what a rebuild of before left behind, if it was killed
+        spill.sweep()
     built = False
     while not built:
         try:
@@ -63,6 +68,9 @@ async def _build(url: str) -> None:
                 built = True
         except LeaseTakenError:
             await asyncio.sleep(0.5)
+        except RebuildError as error:
+            _log.error("cannot build the read models", reason=str(error))
+            await asyncio.sleep(1)
         except Exception as error:  # noqa: BLE001 - whatever it is, webhooks are taken meanwhile
             if is_away(error):
                 _log.warning("waiting for the database", error=type(error).__name__)
