@@ -121,3 +121,20 @@ async def test_an_old_table_that_is_still_read_is_dropped_later(
 async def exists(conn: Connection, table: str) -> bool:
     found = await conn.execute("select from pg_tables where tablename = %s", (table,))
     return bool(await found.fetchall())
+
+
+async def test_a_switch_waits_as_long_as_is_said_and_for_no_standby(conn: Connection) -> None:
+    assert (locks.SHORT_SECONDS, locks.LIMIT_SECONDS) == (0.1, 300)
+
+    async def ask() -> tuple[str, str]:
+        found = await conn.execute("show synchronous_commit")
+        commit = (await found.fetchall())[0]["synchronous_commit"]
+        await locks.LockBudget().apply(conn)
+        found = await conn.execute("show lock_timeout")
+        return commit, (await found.fetchall())[0]["lock_timeout"]
+
+    commit, timeout = await locks.patiently(conn, ask)
+    assert commit == "local"
+    assert 0 < int(timeout.removesuffix("ms")) <= 100
+    found = await conn.execute("show synchronous_commit")
+    assert (await found.fetchall())[0]["synchronous_commit"] == "on"
