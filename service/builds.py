@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
 from psycopg.sql import SQL, Composed, Identifier
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
 from service import sql
 from service.checkpoints import live_tables
+from service.locks import LockBudget, drop
 from service.postgres import Connection
+
+_log = structlog.get_logger(__name__)
 
 Generations = Mapping[Projection[Any], int]
 
@@ -53,20 +57,30 @@ def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
 
 
 async def show(conn: Connection, generations: Generations) -> None:
-    """Let readers see other tables from the end of this transaction on."""
+    """Let readers see other tables from the end of this transaction on.
+
+    The last thing in it, since readers wait for its end from here on.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: if a reader's transaction is in the way.
+    """
     for p, generation in generations.items():
-        view, table = sql.relation(p.view), sql.relation(p.table(generation))
-        await conn.execute(sql.fill("read/view", view=view, table=table))
         params = {"name": p.name, "version": VERSION, "generation": generation}
         await conn.execute(sql.text("read/switch"), params)
+    budget = LockBudget()
+    for p, generation in generations.items():
+        view, table = sql.relation(p.view), sql.relation(p.table(generation))
+        await budget.apply(conn)
+        await conn.execute(sql.fill("read/view", view=view, table=table))
 
 
 async def drop_leftovers(conn: Connection) -> None:
-    """Drop the tables that are neither live nor the ones before."""
+    """Drop the tables that are neither live nor the ones before; one in use stays for later."""
     for p in PROJECTIONS:
         params = {"name": p.name, "version": VERSION}
         row = await (await conn.execute(sql.text("read/kept_builds"), params)).fetchone()
         kept = {p.table(g) for g in (row or {}).values() if g is not None}
         found = await conn.execute(sql.text("read/builds"), {"prefix": f"{p.view}_g"})
         for table in {r["name"] for r in await found.fetchall()} - kept:
-            await conn.execute(sql.fill("read/drop", table=Identifier("read", table)))
+            if not await drop(conn, sql.fill("read/drop", table=sql.relation(table))):
+                _log.warning("old table in use", table=table)

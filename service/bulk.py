@@ -1,6 +1,6 @@
 """The passes of a rebuild, each over one part and in whatever process: sort, fold, merge, index.
 
-``sort`` reads some blocks of the store once, decodes them, and leaves the entries by book and by
+``sort`` reads a stretch of the store once, decodes them, and leaves the entries by book and by
 partition of their streams; ``fold_partition`` folds the streams of one partition, merges its
 customers and copies their rows. Memory is bounded by the size of a part, whatever the size of the
 store.
@@ -33,7 +33,7 @@ from projections.search_terms import rows as terms_of
 from service import copying, spill, sql
 from service.failures import described
 from service.postgres import connected
-from service.scan import scan
+from service.scan import Blocks, Positions, Tally, scan
 
 _CUSTOMERS = "customers"
 _SEEN = "seen"
@@ -51,10 +51,13 @@ class Part(Struct, frozen=True):
 
     Attributes:
         business_id: the business that the book names; events of another are foreign.
+        head: where the book ended; all events up to there must be found.
+        end: up to where they become rows.
         partitions: into how many parts the streams and the customers are cut.
     """
 
     business_id: str | None
+    head: int
     end: int
     partitions: int
 
@@ -81,22 +84,22 @@ class Parked(Struct, frozen=True):
     error: str
 
 
-def sort(plan: Plan, first: int, last: int) -> int:
-    """Read the events in the blocks from ``first`` to before ``last``; how many there were."""
+def sort(plan: Plan, stretch: Blocks | Positions) -> dict[str, Tally]:
+    """Read the events of a stretch of the store; which there were of each book."""
     sorted_ = {book: _Sorted(plan, book) for book in plan.books}
-    count = 0
     with connected(plan.url) as conn:
-        for book, event in scan(conn, first, last):
+        for book, event in scan(conn, stretch):
             of_book = sorted_.get(book)
             # one that was recorded since is left for catching up
-            if of_book is not None and event.position <= of_book.part.end:
-                count += 1
-                of_book.add(event)
+            if of_book is not None and event.position <= of_book.part.head:
+                of_book.tally.add(event.position)
+                if event.position <= of_book.part.end:
+                    of_book.add(event)
         for of_book in sorted_.values():
             _copy(conn, plan, of_book.rows.rows)
     for of_book in sorted_.values():
         of_book.leave()
-    return count
+    return {book: of_book.tally for book, of_book in sorted_.items()}
 
 
 class _Sorted:
@@ -104,6 +107,7 @@ class _Sorted:
 
     def __init__(self, plan: Plan, book: str) -> None:
         self.part = plan.books[book]
+        self.tally = Tally()
         self.rows = _Rows(plan, book)
         self._directory = plan.directory / book
         self._packed: list[dict[str, list[Packed[Any]]]] = [

@@ -4,20 +4,21 @@ A build begins with empty tables and ends with filled and indexed ones, which st
 stood when it began.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from projections.catalog import PROJECTIONS
-from service import bulk, scan, sql
+from service import bulk, scan, spill, sql
 from service.builds import Generations, index_statements
 from service.lease import Lease
 from service.postgres import Connection, url_of
+from service.rebuild_errors import MissingEventsError
+from service.scan import Tally
 from service.store import books
 from service.workers import Task, Workers, processors, working
 
-_BLOCKS = 2_000  # that a process reads and decodes at a time: some 10,000 events
 _PART = 40_000  # entries that a process folds at a time
 _FEW = 20_000  # so few that other processes are not worth their start
 
@@ -43,34 +44,61 @@ class Build(Struct):
         return len(self.generations) == len(PROJECTIONS)
 
 
-async def fill(
-    conn: Connection, build: Build, directory: Path, progress: Progress, processes: int | None
+async def fill(  # noqa: PLR0913, PLR0917 - one parameter a part of it
+    conn: Connection,
+    build: Build,
+    ends: Mapping[str, int],
+    directory: Path,
+    progress: Progress,
+    processes: int | None,
 ) -> None:
-    """Fill the fresh tables of a build with what is stored now, index and analyze them."""
-    ends = await books(conn)
-    total = sum(book.position for book in ends.values())
-    few = total <= _FEW and processes is None
+    """Fill the fresh tables of a build with what is stored, index and analyze them.
+
+    Args:
+        conn: of the rebuild.
+        build: whose tables are empty.
+        ends: the position up to which each book is filled; up to its head without.
+        directory: for what does not fit into memory.
+        progress: told how far it has come.
+        processes: how many work at it.
+
+    Raises:
+        MissingEventsError: if not all that was recorded could be read.
+    """
+    found = await books(conn)
+    heads = {name: book.position for name, book in found.items()}
+    few = sum(heads.values()) <= _FEW and processes is None
+    build.positions |= {name: min(head, ends.get(name, head)) for name, head in heads.items()}
     parts = {
-        name: bulk.Part(book.business_id, book.position, partitions=1 + book.position // _PART)
-        for name, book in ends.items()
+        name: bulk.Part(
+            book.business_id, heads[name], build.positions[name], 1 + heads[name] // _PART
+        )
+        for name, book in found.items()
     }
     plan = bulk.Plan(url_of(conn), build.tables, directory, parts)
-    for name, book in ends.items():
-        (directory / name).mkdir()
-        build.positions[name] = book.position
+    spill.divide(directory, heads)
     async with working(0 if few else processes or processors()) as workers:
-        await workers.run(await _reading(conn, plan), _counted(progress, "read", total))
+        await _read(conn, workers, plan, progress)
         await _fold(conn, build, workers, plan, progress)
         await _index(conn, build, workers, progress)
 
 
-async def _reading(conn: Connection, plan: bulk.Plan) -> list[Task[int]]:
-    # asked after the ends, so that all that is before them is in these blocks
-    last = await scan.blocks(conn)
-    return [
-        Task(bulk.sort, (plan, first, min(first + _BLOCKS, last)))
-        for first in range(0, last, _BLOCKS)
-    ]
+async def _read(conn: Connection, workers: Workers, plan: bulk.Plan, progress: Progress) -> None:
+    heads = {book: part.head for book, part in plan.books.items()}
+    tallies = {book: Tally() for book in heads}
+    count = _counted(progress, "read", sum(heads.values()))
+
+    def took(found: dict[str, Tally]) -> None:
+        for book, tally in found.items():
+            tallies[book].merge(tally)
+        count(sum(tally.count for tally in found.values()))
+
+    # asked after the heads, so that all that is before them is there
+    tasks = [Task(bulk.sort, (plan, one)) for one in await scan.stretches(conn, heads)]
+    await workers.run(tasks, took)
+    for book, head in heads.items():
+        if not tallies[book].is_whole(head):
+            raise MissingEventsError(book, head, tallies[book].count)
 
 
 async def _fold(

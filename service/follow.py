@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from service import notices
+from service import notices, spill
 from service.builds import missing
 from service.following import Projector
 from service.lease import LeaseTakenError
@@ -16,11 +16,13 @@ from service.link import Link
 from service.postgres import connect
 from service.prepare import prepare
 from service.rebuild import open_checkpoints, rebuild
+from service.rebuild_errors import RebuildError
 from service.settings import Settings
 from service.supervision import Supervisor, exit_if_given_up
 from service.versions import shown
 
 _LEASE_PAUSE_SECONDS = 0.5
+_REFUSED_PAUSE_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +67,9 @@ async def _build(settings: Settings, url: str) -> None:
     """Build the read models that were never built; another process may be at it."""
     if await prepare(url, settings.books):
         _log.warning("only a trigger fences the events; see: daybook migrate --owner")
+    with suppress(OSError):
+        # what a rebuild of before left behind, if it was killed
+        spill.sweep()
     while True:
         try:
             async with await connect(url) as conn:
@@ -76,3 +81,6 @@ async def _build(settings: Settings, url: str) -> None:
                 return
         except LeaseTakenError:
             await asyncio.sleep(_LEASE_PAUSE_SECONDS)
+        except RebuildError as error:
+            _log.error("cannot build the read models", reason=str(error))
+            await asyncio.sleep(_REFUSED_PAUSE_SECONDS)

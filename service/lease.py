@@ -46,7 +46,20 @@ class Lease:
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
         if await (await conn.execute(text("read/take_lease"), params)).fetchone() is None:
-            raise LeaseTakenError(f"Another {self.name} is running; one at a time.")
+            raise LeaseTakenError(await self._taken(conn))
+
+    async def _taken(self, conn: Connection) -> str:
+        found = await conn.execute(text("read/lease"), {"name": self.name})
+        row = await found.fetchone()
+        if row is None:
+            return f"Another {self.name} has just ended; run it again."
+        host, pid, _ = row["owner"].rsplit(":", 2)
+        doing = f", {row['doing']} {row['done']} of {row['total']}" if row["doing"] else ""
+        return (
+            f"Another {self.name} is running, one at a time: process {pid} on {host}, since"
+            f" {row['since']:%Y-%m-%d %H:%M:%S} UTC{doing}. If it was killed, its lease runs out in"
+            f" {self._ttl.total_seconds():.0f} s at most."
+        )
 
     async def give_up(self, conn: Connection) -> None:
         """Let the next one have it at once."""

@@ -7,13 +7,11 @@ the old rows until then and the new ones after it. Interrupted at any point, it 
 tables as they were; what it left behind is dropped by the next one.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from shutil import rmtree
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 from projections.catalog import BY_NAME, PROJECTIONS
-from projections.events import EVENTS
 from projections.projection import VERSION, Projection
 from service import spill, sql
 from service.builds import (
@@ -23,17 +21,19 @@ from service.builds import (
     missing,
     show,
 )
+from service.catch_up import catch_up, catch_up_locked, ends_of
 from service.checkpoints import checkpoint, live_tables, lost, set_checkpoint
 from service.compare import Difference, compare
 from service.filling import Build, Progress, fill
-from service.lease import REBUILD, held
-from service.postgres import Connection, url_of
-from service.projector import project
-from service.store import Book, books, events_after
-from service.streams import LIVE, Target
+from service.lease import REBUILD, Lease, LeaseTakenError, held
+from service.locks import patiently
+from service.postgres import UNAVAILABLE, Connection, url_of
+from service.rebuild_errors import RebuildError
+from service.store import books
+from service.streams import LIVE
 from service.versions import drop_old
 
-_BATCH = 1000
+T = TypeVar("T")
 
 
 class StreamsSetAsideError(Exception):
@@ -64,20 +64,26 @@ async def rebuild(
 
     Raises:
         LeaseTakenError: if another rebuild is running.
+        RebuildError: if not all events could be read, or readers were in the way too long.
         StreamsSetAsideError: if only some are chosen, and a stream cannot be folded.
     """
     if await missing(conn) or await lost(conn):
         chosen = PROJECTIONS
     async with _built(conn, chosen, progress, processes) as build:
-        async with conn.transaction():
+
+        async def switch() -> None:
             strayed = await lost(conn)
-            await _catch_up_locked(conn, build)
-            await _switch(conn, build)
+            live = await catch_up_locked(conn, build)
+            await _switch(conn, build, live)
             if strayed:
                 # what was live shows events that the store does not have: no way leads back
                 await conn.execute(sql.text("read/forget_previous"), {"version": VERSION})
+
+        await _under_locks(conn, build, switch)
         if build.whole:
-            await drop_old(conn)
+            # it is switched whatever becomes of them: the next one drops them
+            with suppress(*UNAVAILABLE):
+                await drop_old(conn)
         return build.positions
 
 
@@ -93,15 +99,24 @@ async def preview(
 
     Raises:
         LeaseTakenError: if a rebuild is running.
+        RebuildError: if not all events could be read, or there is nothing to compare with.
     """
-    async with _built(conn, chosen, progress, processes) as build, conn.transaction():
-        await _catch_up_locked(conn, build)
-        live = await live_tables(conn)
-        return [
-            await compare(conn, p, live[p.name], table)
-            for p, table in ((BY_NAME[name], table) for name, table in build.tables.items())
-            if p.name in live
-        ]
+    if never := {p.name for p in await missing(conn)} & {p.name for p in chosen}:
+        raise RebuildError(
+            f"Nothing was compared: never built were {', '.join(sorted(never))}."
+            " Build them with: daybook rebuild"
+        )
+    async with _built(conn, chosen, progress, processes, comparing=True) as build:
+
+        async def differences() -> list[Difference]:
+            await catch_up_locked(conn, build)
+            live = await live_tables(conn)
+            return [
+                await compare(conn, BY_NAME[name], live[name], table)
+                for name, table in build.tables.items()
+            ]
+
+        return await _under_locks(conn, build, differences)
 
 
 async def undo(conn: Connection) -> dict[str, int]:
@@ -113,25 +128,31 @@ async def undo(conn: Connection) -> dict[str, int]:
     Raises:
         LeaseTakenError: if a rebuild is running.
         NothingToGoBackToError: if there was no rebuild before.
+        RebuildError: if readers were in the way too long.
     """
-    async with held(url_of(conn), REBUILD) as lease, conn.transaction():
-        await lease.keep(conn)
-        await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
-        if strayed := await lost(conn):
-            raise NothingToGoBackToError(" ".join(map(str, strayed)))
-        found = await conn.execute(sql.text("read/previous"), {"version": VERSION})
-        back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
-        if not back:
-            raise NothingToGoBackToError("There are no tables from before the last rebuild.")
-        positions = {}
-        for name, book in (await books(conn)).items():
-            positions[name] = await checkpoint(conn, name, lock=True) or 0
-            for p, generation in back.items():
-                build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
-                await _catch_up(conn, build, name, book, positions[name])
-        await _retire(conn, back, positions)
-        await show(conn, back)
-        return positions
+    async with held(url_of(conn), REBUILD) as lease:
+        return await patiently(conn, lambda: _undo(conn, lease))
+
+
+async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
+    await lease.keep(conn)
+    await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
+    if strayed := await lost(conn):
+        raise NothingToGoBackToError(" ".join(map(str, strayed)))
+    found = await conn.execute(sql.text("read/previous"), {"version": VERSION})
+    back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
+    if not back:
+        raise NothingToGoBackToError("There are no tables from before the last rebuild.")
+    positions = {}
+    for name in await books(conn):
+        positions[name] = await checkpoint(conn, name, lock=True) or 0
+    for name, book in (await books(conn)).items():
+        for p, generation in back.items():
+            build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
+            await catch_up(conn, build, name, book, positions[name])
+    await _retire(conn, back, positions)
+    await show(conn, back)
+    return positions
 
 
 async def open_checkpoints(conn: Connection) -> None:
@@ -147,6 +168,8 @@ async def _built(
     chosen: Sequence[Projection[Any]],
     progress: Progress,
     processes: int | None,
+    *,
+    comparing: bool = False,
 ) -> AsyncIterator[Build]:
     """Fresh tables, nearly up to date; what is not shown at the end is dropped."""
     async with held(url_of(conn), REBUILD) as lease:
@@ -155,62 +178,54 @@ async def _built(
             lease.doing, lease.done, lease.total = doing, done, total
             progress(doing, done, total)
 
-        directory = spill.new_directory()
         try:
-            await drop_leftovers(conn)
-            build = Build(lease, await fresh(conn, chosen), {})
-            await fill(conn, build, directory, told, processes)
-            for name, book in (await books(conn)).items():
-                until = min(await checkpoint(conn, name) or 0, book.position)
-                await _catch_up(conn, build, name, book, until)
+            with spill.new_directory() as directory:
+                await drop_leftovers(conn)
+                build = Build(lease, await fresh(conn, chosen), {})
+                # beside live tables that stay, the rows must not be ahead of them
+                ends = await ends_of(conn, build) if comparing or not build.whole else {}
+                await fill(conn, build, ends, directory, told, processes)
             yield build
-            await lease.keep(conn)
         finally:
-            rmtree(directory, ignore_errors=True)
-            await conn.execute(sql.text("read/forget_parked"), {"build": lease.owner})
-        await drop_leftovers(conn)
+            with suppress(LeaseTakenError, *UNAVAILABLE):
+                await conn.execute(sql.text("read/forget_parked"), {"build": lease.owner})
+                await lease.keep(conn)
+                await drop_leftovers(conn)
 
 
-async def _catch_up(conn: Connection, build: Build, name: str, book: Book, until: int) -> None:
-    """Project what the live tables have and the fresh ones lack."""
-    index = None if EVENTS.name in build.tables else (await live_tables(conn))[EVENTS.name]
-    target = Target(name, book.business_id, build.tables, build.lease.owner, index)
-    position = build.positions.get(name, 0)
-    while position < until:
-        events = await events_after(conn, name, position, min(_BATCH, until - position))
-        async with conn.transaction():
-            await project(conn, target, events)
-        position = events[-1].position
-        build.positions[name] = position
+async def _under_locks(conn: Connection, build: Build, change: Callable[[], Awaitable[T]]) -> T:
+    """Make a change patiently; what was recorded meanwhile is caught up before each try."""
+
+    async def before() -> None:
+        for name, book in (await books(conn)).items():
+            until = await checkpoint(conn, name) or 0
+            await catch_up(conn, build, name, book, min(until, book.position))
+
+    async def tried() -> T:
+        reached = dict(build.positions)
+        try:
+            return await change()
+        except BaseException:
+            # what was caught up in the transaction is undone with it
+            build.positions = reached
+            raise
+
+    return await patiently(conn, tried, before)
 
 
-async def _catch_up_locked(conn: Connection, build: Build) -> None:
-    """Come to where the live tables are, which nobody moves until the transaction ends."""
-    await build.lease.keep(conn)
-    # in no book, one that is opened now included
-    await conn.execute(sql.text("read/lock_builds"), {"version": VERSION})
-    for name, book in (await books(conn)).items():
-        stands = await checkpoint(conn, name, lock=True)
-        # where none are live, to the end; a partial build of a book that they never saw, nowhere
-        until = stands if stands is not None else book.position if build.whole else 0
-        # beyond the end, where the store was restored without the read models
-        until = min(until, book.position)
-        await _catch_up(conn, build, name, book, until)
-
-
-async def _switch(conn: Connection, build: Build) -> None:
-    if not build.whole and (lost := await _set_aside(conn, build.lease.owner)):
+async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
+    if not build.whole and (failed := await _set_aside(conn, build.lease.owner)):
         raise StreamsSetAsideError(
-            f"Nothing was switched: {len(lost)} streams could not be folded,"
-            f" the first is {lost[0]}."
+            f"Nothing was switched: {len(failed)} streams could not be folded,"
+            f" the first is {failed[0]}."
         )
-    await _retire(conn, build.generations, build.positions)
-    await show(conn, build.generations)
+    await _retire(conn, build.generations, live)
     for name, position in build.positions.items():
         await set_checkpoint(conn, name, position)
     if build.whole:
         await conn.execute(sql.text("read/forget_parked"), {"build": LIVE})
         await conn.execute(sql.text("read/adopt_parked"), {"build": build.lease.owner})
+    await show(conn, build.generations)
 
 
 async def _retire(conn: Connection, replaced: Generations, positions: dict[str, int]) -> None:

@@ -1,9 +1,9 @@
 """``daybook rebuild``, ``verify`` and ``parked``: the read models, made again and looked after."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -14,9 +14,13 @@ from service import rebuild as rebuilding
 from service.cli import ERR, OUT, Config, DataDir, SomeBook, ask, progress, the_book
 from service.compare import Difference
 from service.filling import Progress
+from service.lease import LeaseTakenError
 from service.parked import retry
 from service.postgres import Connection
+from service.rebuild_errors import RebuildError, explanation
 from service.settings import Settings, SettingsError, load
+
+T = TypeVar("T")
 
 Names = Annotated[
     list[str] | None,
@@ -52,14 +56,14 @@ def rebuild(  # noqa: PLR0913 - one parameter a flag
     if undo:
         if projections or preview:
             raise SettingsError("--undo goes alone: it takes back the last rebuild as it was.")
-        for book, position in ask(settings, rebuilding.undo).items():
+        for book, position in _done(settings, rebuilding.undo).items():
             OUT.print(f"{book}: the tables before the last rebuild are back, at {position}.")
         return
     if preview:
         screens.differences(OUT, _previewed(settings, chosen, processes), "change")
         return
     with _bars() as told:
-        positions = ask(settings, lambda c: rebuilding.rebuild(c, chosen, told, processes))
+        positions = _done(settings, lambda c: rebuilding.rebuild(c, chosen, told, processes))
     names = ", ".join(p.name for p in chosen)
     for book, position in positions.items():
         OUT.print(f"{book}: {names} rebuilt and switched at position {position}.", soft_wrap=True)
@@ -73,7 +77,7 @@ def verify(
 ) -> None:
     """Fold everything again and compare it with the live read models, row by row.
 
-    Exit status 1 if anything differs; nothing is changed.
+    Exit status 1 if anything differs, 2 if that could not be found out; nothing is changed.
     """
     settings, chosen = load(config, data_dir=data_dir), _chosen(projections)
     found = _previewed(settings, chosen, processes)
@@ -147,7 +151,25 @@ def _previewed(
     settings: Settings, chosen: Sequence[Projection[Any]], processes: int | None
 ) -> list[Difference]:
     with _bars() as told:
-        return ask(settings, lambda c: rebuilding.preview(c, chosen, told, processes))
+        return _done(settings, lambda c: rebuilding.preview(c, chosen, told, processes))
+
+
+def _done(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """What comes of work on the database, which can be too much for it: exit 2, and a sentence."""
+
+    async def explained(conn: Connection) -> T:
+        try:
+            return await work(conn)
+        except Exception as error:
+            if said := explanation(error):
+                raise RebuildError(said) from error
+            raise
+
+    try:
+        return ask(settings, explained)
+    except (RebuildError, LeaseTakenError) as error:
+        ERR.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 @contextmanager

@@ -7,6 +7,8 @@ tables stay, for its own processes in a rolling deployment, until a third versio
 
 from typing import Any
 
+import structlog
+from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Composed, Identifier
 
 from projections.catalog import PROJECTIONS
@@ -14,44 +16,56 @@ from projections.projection import VERSION, Projection
 from service import sql
 from service.builds import missing
 from service.copying import types_of
+from service.locks import LockBudget, drop, limit_locks
 from service.postgres import Connection
+
+_ROWS_SECONDS = 5.0  # for a batch of the older version's projector
+
+_log = structlog.get_logger(__name__)
 
 
 async def shown(conn: Connection) -> bool:
     """Whether readers find rows, of this version or borrowed from the one before.
 
-    Several processes may ask at once; the first of them borrows.
+    Several processes may ask at once; the first of them borrows. Where somebody is in the way for
+    more than a moment, ask again.
     """
     if not await missing(conn):
         return True
-    async with conn.transaction():
-        older = await _older(conn)
-        if older is None:
-            return False
-        await conn.execute(sql.text("read/lock_builds"), {"version": older})
-        if not await missing(conn):
-            return True
-        for projection in PROJECTIONS:
-            await _borrow(conn, projection, older)
-        params = {"version": VERSION, "older": older}
-        await conn.execute(sql.text("read/borrow_checkpoints"), params)
+    try:
+        async with conn.transaction():
+            return await _borrowed(conn)
+    except LockNotAvailable:
+        return False
+
+
+async def _borrowed(conn: Connection) -> bool:
+    older = await _older(conn)
+    if older is None:
+        return False
+    await limit_locks(conn, _ROWS_SECONDS)
+    await conn.execute(sql.text("read/lock_builds"), {"version": older})
+    if not await missing(conn):
+        return True
+    params = {"version": VERSION, "older": older}
+    await conn.execute(sql.text("read/borrow_checkpoints"), params)
+    budget = LockBudget()
+    for projection in PROJECTIONS:
+        await _borrow(conn, projection, older, budget)
     return True
 
 
 async def drop_old(conn: Connection) -> None:
-    """Drop the versions before the last one before this."""
+    """Drop the versions before the last one before this; what is in use stays for later."""
     older = await _older(conn)
     if older is None:
         return
     found = await conn.execute(sql.text("read/old_relations"), {"version": older})
     for row in await found.fetchall():
-        await conn.execute(
-            sql.fill(
-                "read/drop_view" if row["is_view"] else "read/drop",
-                view=sql.relation(row["name"]),
-                table=sql.relation(row["name"]),
-            )
-        )
+        name, statement = row["name"], "read/drop_view" if row["is_view"] else "read/drop"
+        relation = sql.relation(name)
+        if not await drop(conn, sql.fill(statement, view=relation, table=relation)):
+            _log.warning("old table in use", table=name)
     await conn.execute(sql.text("read/forget_versions"), {"version": older})
 
 
@@ -61,7 +75,9 @@ async def _older(conn: Connection) -> int | None:
     return row["version"] if row else None
 
 
-async def _borrow(conn: Connection, projection: Projection[Any], older: int) -> None:
+async def _borrow(
+    conn: Connection, projection: Projection[Any], older: int, budget: LockBudget
+) -> None:
     view = f"{projection.name}_v{older}"
     found = await conn.execute(sql.text("read/columns"), {"name": view})
     has = {row["name"] for row in await found.fetchall()}
@@ -76,6 +92,7 @@ async def _borrow(conn: Connection, projection: Projection[Any], older: int) -> 
         columns=SQL(", ").join(columns),
         older=sql.relation(view),
     )
+    await budget.apply(conn)
     await conn.execute(statement)
 
 

@@ -145,6 +145,7 @@ create table read.parked (
 create table read.lease (
     name       text primary key,
     owner      text not null,
+    since      timestamptz not null default now(),
     expires_at timestamptz not null,
     -- how far its work has come, for people to look at
     doing      text,

@@ -1,2 +1,2 @@
--- Forget which builds were live before.
+-- Forget the builds that could be gone back to.
 update read.projection set previous = null where version = %(version)s

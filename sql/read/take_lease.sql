@@ -2,6 +2,7 @@
 insert into read.lease (name, owner, expires_at, doing, done, total)
 values (%(name)s, %(owner)s, now() + %(ttl)s, %(doing)s, %(done)s, %(total)s)
 on conflict (name) do update set
+    since = case when read.lease.owner = excluded.owner then read.lease.since else now() end,
     owner = excluded.owner, expires_at = excluded.expires_at,
     doing = excluded.doing, done = excluded.done, total = excluded.total
 where read.lease.owner = excluded.owner or read.lease.expires_at < now()
