@@ -25,7 +25,7 @@ from service.background import flush_every
 from service.ingest import Verifier
 from service.keyring import Keyring
 from service.meters import PoolUse
-from service.migrations import missing
+from service.migrations import SchemaError, missing
 from service.notices import Notifier
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
@@ -81,7 +81,10 @@ async def readyz(state: State) -> dict[str, str]:
     if ended := [task.get_name() for task in state.tasks if task.done()]:
         raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
     async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
-        lacking = await missing(conn)
+        try:
+            lacking = await missing(conn)
+        except SchemaError as error:
+            raise Problem("not-ready", str(error)) from None
     if lacking:
         raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
     if not state.built.is_set():

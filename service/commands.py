@@ -19,10 +19,12 @@ from service.database import database
 from service.embedded import EmbeddedError
 from service.lease import LeaseTakenError
 from service.migrate_command import migrate
-from service.postgres import Connection
+from service.migrations import SchemaError
+from service.postgres import Connection, UnsupportedServerError
 from service.problems import Problem
 from service.rebuild import NothingToGoBackToError, StreamsSetAsideError
 from service.resources import target_of
+from service.roles import RoleError
 from service.send import RefusedError, new_webhook_id, send
 from service.setting_words import epilog, flag
 from service.settings import SettingsError, load
@@ -192,6 +194,12 @@ def history(
     screens.history(OUT, ask(settings, told))
 
 
+_EXPLAINED = (
+    EmbeddedError, LeaseTakenError, NothingToGoBackToError, RoleError, SchemaError,
+    StreamsSetAsideError, UnsupportedServerError,
+)  # fmt: skip
+
+
 def main() -> None:
     """Run a command; an error that has an explanation is explained, not traced."""
     logs.set_up()
@@ -202,7 +210,7 @@ def main() -> None:
     except SettingsError as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(2) from None
-    except (EmbeddedError, LeaseTakenError, NothingToGoBackToError, StreamsSetAsideError) as error:
+    except _EXPLAINED as error:
         ERR.print(str(error), style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except RefusedError as refused:

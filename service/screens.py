@@ -12,6 +12,7 @@ from service.answers import AccessAnswer, History
 from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
+from service.roles import Access
 from service.serve import Trial
 from service.settings import Settings
 
@@ -124,13 +125,20 @@ def refusals(out: Console, counts: Sequence[tuple[str, RefusalCount]]) -> None:
         out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
 
 
-def unfenced(out: Console) -> None:
-    """That privileges do not keep events as they are."""
-    out.print(
-        "The service connects as a role that could alter events; only a trigger is in its way."
-        " See: daybook migrate --help",
-        soft_wrap=True,
-    )
+def database_access(out: Console, access: Access) -> None:
+    """Who is connected to the database, what it lacks, and whether it could alter events."""
+    lines = [f"Connected as {access.role} to {access.database}, PostgreSQL {access.version}."]
+    if access.lacking:
+        lines.append(
+            f"{access.role} lacks: {', '.join(access.lacking)}."
+            " Run `daybook migrate --owner URL`, which grants it."
+        )
+    if access.alters:
+        lines.append(
+            f"Warning: {access.role} could alter events; only a trigger prevents it."
+            " See: daybook migrate --help"
+        )
+    out.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def keys(out: Console, found: Sequence[Key]) -> None:
