@@ -44,16 +44,21 @@ def unprivileged() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def running(bin_dir: Path) -> Iterator[str]:
-    """The superuser's URL of a server in a directory of its own."""
+def running(bin_dir: Path, pgdata: Path | None = None) -> Iterator[str]:
+    """The superuser's URL of a server in ``pgdata``, or in a directory of its own."""
     account = unprivileged()
     path = Path(tempfile.mkdtemp(prefix="daybook-server-"))
     if account:
         os.chown(path, account.pw_uid, account.pw_gid)
 
+    data = pgdata or path / "data"
+    data.mkdir(mode=0o700)
+    if account:
+        os.chown(data, account.pw_uid, account.pw_gid)
+
     def run(name: str, *args: str) -> None:
         subprocess.run(
-            [bin_dir / name, "-D", path / "data", *args],
+            [bin_dir / name, "-D", data, *args],
             user=account and account.pw_uid,
             group=account and account.pw_gid,
             extra_groups=[] if account else None,
