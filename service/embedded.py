@@ -111,7 +111,7 @@ class Embedded:
             "--encoding=UTF8", "--locale=C", "--data-checksums",
         )  # fmt: skip
         if status != 0:
-            raise EmbeddedError(f"initdb failed: {output}")
+            raise EmbeddedError(f"initdb failed: {output}{_hint(output)}")
         fresh.rename(self._pgdata)
 
     def _is_running(self) -> bool:
@@ -153,6 +153,15 @@ class Embedded:
         env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         env["PGDATA"] = str(self._pgdata)
         return run_as(self._account, [self._bin / name, *args], output, env)
+
+
+def _hint(output: str) -> str:
+    if "look up effective user" not in output:
+        return ""
+    return (
+        f"PostgreSQL needs a name for user {os.geteuid()}: add it to /etc/passwd, run daybook as a"
+        " user that has one, or set DAYBOOK_DATABASE_URL to a PostgreSQL of yours."
+    )
 
 
 @contextmanager

@@ -245,6 +245,25 @@ def test_a_store_is_run_by_its_owner(data_dir: Path) -> None:
     assert {p.stat().st_uid for p in data_dir.iterdir()} == {54321}
 
 
+@as_root
+def test_a_user_without_a_name_is_told_what_to_do(data_dir: Path) -> None:
+    data_dir.chmod(0o777)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from service.embedded import EmbeddedError, embedded\n"
+        "try: embedded(Path(sys.argv[1])).__enter__()\n"
+        "except EmbeddedError as error: print(error)"
+    )
+    command = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code, data_dir / "new"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "Permission denied" in done.stderr:
+        pytest.skip("others cannot reach the interpreter")
+    assert "PostgreSQL needs a name for user 54321: add it to /etc/passwd" in done.stdout
+
+
 ACCOUNTS = [
     # what there is: the commands, and other accounts; and what becomes of it
     ("useradd", "postgres", "daybook", "system account created"),
