@@ -18,8 +18,11 @@ from psycopg_pool import PoolTimeout
 from service.embedded import EmbeddedError
 from service.failures import described
 from service.lease import LeaseTakenError
+from service.migrations import SchemaError
+from service.postgres import UnsupportedServerError
 from service.problems import Problem
 from service.rebuild import NothingToGoBackToError, StreamsSetAsideError
+from service.rebuild_errors import RebuildError
 from service.roles import RoleError
 from service.sanitize import clean
 from service.send import RefusedError
@@ -206,9 +209,12 @@ _PLAIN = (
     EmbeddedError,
     LeaseTakenError,
     NothingToGoBackToError,
+    RebuildError,
     RoleError,
+    SchemaError,
     SettingsError,
     StreamsSetAsideError,
+    UnsupportedServerError,
 )
 """Errors whose text is the sentence."""
 

@@ -10,7 +10,7 @@ from litestar.datastructures import State
 from service import scoreboard, sql
 from service.checkpoints import lost
 from service.following import lease_name
-from service.migrations import missing
+from service.migrations import SchemaError, missing
 from service.postgres import Connection
 from service.problems import Problem
 
@@ -44,7 +44,10 @@ async def healthz() -> dict[str, str]:
 async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and what is needed runs."""
     async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
-        lacking = await missing(conn)
+        try:
+            lacking = await missing(conn)
+        except SchemaError as error:
+            raise Problem("not-ready", str(error)) from None
         if lacking:
             raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
         if strayed := await lost(conn):

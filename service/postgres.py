@@ -11,6 +11,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+OLDEST_SERVER = 15
+"""The oldest major version of PostgreSQL that every statement runs on."""
+
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
@@ -46,6 +49,10 @@ _BULK = (
 )
 
 
+class UnsupportedServerError(Exception):
+    """The server is older than any that Daybook runs on; the text says which it is."""
+
+
 def is_away(error: BaseException) -> bool:
     """Whether the database is away, full or read-only: the same call may succeed later.
 
@@ -69,8 +76,16 @@ async def connect(url: str) -> Connection:
 
     Raises:
         psycopg.OperationalError: if the database cannot be reached.
+        UnsupportedServerError: if it is too old.
     """
     conn: Connection = await AsyncConnection.connect(url, **_OPTIONS)
+    if conn.info.server_version < OLDEST_SERVER * 10_000:
+        version = conn.info.parameter_status("server_version")
+        await conn.close()
+        raise UnsupportedServerError(
+            f"The database is PostgreSQL {version}; Daybook needs PostgreSQL {OLDEST_SERVER}"
+            " or later."
+        )
     await _suit(conn)
     return conn
 

@@ -7,10 +7,10 @@ from functools import partial
 import structlog
 from psycopg.errors import InsufficientPrivilege
 
-from service.migrations import migrate
-from service.postgres import connect
+from service.migrations import SchemaError, migrate
+from service.postgres import UnsupportedServerError, connect, is_away
 from service.repeating import Repeating
-from service.roles import alters
+from service.roles import RoleError, alters, lacking
 from service.settings import Book
 from service.store import open_books
 
@@ -32,11 +32,23 @@ async def prepare(url: str, books: Mapping[str, Book]) -> bool:
     while True:
         try:
             return await _prepare(url, books)
-        except InsufficientPrivilege as error:
-            reason = error.diag.message_primary
-            log = partial(_log.error, "run: daybook migrate --owner URL", reason=reason)
-            repeating.say(reason, log)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process stays and tries
+            _log_failure(repeating, error)
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _log_failure(repeating: Repeating, error: Exception) -> None:
+    # bound here: a line about how often is written when the error is no longer being handled
+    if isinstance(error, InsufficientPrivilege):
+        reason = error.diag.message_primary
+        log = partial(_log.error, "run: daybook migrate --owner URL", reason=reason)
+    elif isinstance(error, (RoleError, SchemaError, UnsupportedServerError)):
+        log = partial(_log.error, "cannot use the database", reason=str(error))
+    elif is_away(error):
+        log = partial(_log.warning, "waiting for the database", error=type(error).__name__)
+    else:
+        log = partial(_log.error, "cannot prepare the database", exc_info=error)
+    repeating.say((type(error), str(error)), log)
 
 
 async def _prepare(url: str, books: Mapping[str, Book]) -> bool:
@@ -46,4 +58,9 @@ async def _prepare(url: str, books: Mapping[str, Book]) -> bool:
             _log.info("migrated", migration=name)
         for name in await open_books(conn, businesses):
             _log.warning("the book names another business now; run: daybook rebuild", book=name)
+        if lacks := await lacking(conn):
+            raise RoleError(
+                f"The database role lacks: {', '.join(lacks)}."
+                " Run `daybook migrate --owner URL`, which grants what the service needs."
+            )
         return await alters(conn)

@@ -12,6 +12,7 @@ from service.answers import AccessAnswer, History
 from service.compare import Difference
 from service.keys import Key
 from service.refusal_reads import RefusalCount
+from service.roles import Access
 from service.sanitize import escaped
 from service.settings import Settings
 from service.trial import Trial
@@ -144,13 +145,24 @@ def refusals(out: Screen, counts: Sequence[tuple[str, RefusalCount]]) -> None:
         out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
 
 
-def unfenced(out: Screen) -> None:
-    """That privileges do not keep events as they are."""
+def database_access(out: Screen, access: Access) -> None:
+    """Who is connected to the database, what it lacks, and whether it could alter events."""
     out.print(
-        "Warning: this database role can modify stored events; only a trigger prevents it."
-        " See daybook migrate --help.",
+        f"Connected as {access.role} to {access.database}, PostgreSQL {access.version}.",
         soft_wrap=True,
     )
+    if access.lacking:
+        out.print(
+            f"{access.role} lacks: {', '.join(access.lacking)}."
+            " Run `daybook migrate --owner URL`, which grants it.",
+            soft_wrap=True,
+        )
+    if access.alters:
+        out.print(
+            f"Warning: {access.role} could alter events; only a trigger prevents it."
+            " See: daybook migrate --help",
+            soft_wrap=True,
+        )
 
 
 def keys(out: Screen, found: Sequence[Key]) -> None:

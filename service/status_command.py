@@ -12,7 +12,6 @@ def status(config: Config = None, data_dir: DataDir = None) -> None:
     async def show(conn: Connection) -> None:
         screens.status(OUT, await reads.checkpoints(conn), await reads.parked(conn))
         screens.refusals(OUT, await refusal_reads.counts(conn, book=None))
-        if await roles.alters(conn):
-            screens.unfenced(OUT)
+        screens.database_access(OUT, await roles.access(conn))
 
     ask(load(config, data_dir=data_dir), show)

@@ -1,7 +1,11 @@
-"""A real PostgreSQL for every test that touches SQL: one server a session, one database a test."""
+"""A real PostgreSQL for every test that touches SQL: one server a session, one database a test.
+
+With ``TEST_POSTGRES_BIN`` it is run by the binaries in that directory, of any supported version.
+"""
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +21,7 @@ from service.postgres import Connection, connect
 from service.rebuild import open_checkpoints, rebuild
 from service.roles import SERVICE, set_up
 from service.store import open_books
+from tests import servers
 
 settings.register_profile(
     "daybook",
@@ -31,6 +36,10 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a server of our own, with nothing in it."""
+    if other := os.environ.get("TEST_POSTGRES_BIN"):
+        with servers.running(Path(other)) as url:
+            yield url
+        return
     path = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
     try:
         with embedded(path) as server:

@@ -1,5 +1,4 @@
--- The event store, the API keys, and the books of the projections.
-create schema store;
+-- The event store, the API keys, and the books of the projections; the schema store is there already.
 
 -- Where a name of a book is found in an index of names: as short as can be, and quickly compared.
 -- Names that share a number are told apart by comparing them too.
@@ -95,6 +94,32 @@ $$;
 create trigger event_is_append_only
     before update or delete or truncate on store.event
     for each statement execute function store.refuse();
+
+-- What only goes forward: the end of a book, and a key that was closed.
+create function store.refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception '%', tg_argv[0] using errcode = 'integrity_constraint_violation';
+end
+$$;
+create trigger head_moves_forward
+    before update on store.head
+    for each row when (
+        new.book <> old.book
+        or new.position < old.position
+        or new.recorded_at < old.recorded_at
+        or (new.position = old.position and new.link <> old.link)
+    )
+    execute function store.refuse_change('the end of a book never moves back: store.head');
+create trigger head_stays
+    before delete or truncate on store.head
+    for each statement
+    execute function store.refuse_change('the end of a book is never removed: store.head');
+create trigger key_stays_revoked
+    before update on store.api_key
+    for each row when (
+        old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at
+    )
+    execute function store.refuse_change('a revoked key stays revoked: store.api_key');
 
 create schema read;
 

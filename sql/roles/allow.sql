@@ -1,11 +1,18 @@
--- All that the service's role may do. Of events it may append and read; it owns the read models.
+-- All that the service's role may do. Of events it may append and read; the read models are its own.
 revoke all on all tables in schema store from {role};
+revoke all
+    on read.projection, read.checkpoint, read.retired, read.parked, read.lease from {role};
+revoke all on schema store, read from {role};
 grant usage on schema store to {role};
-grant select, insert on store.event to {role};
 grant execute on function store.key(text, text) to {role};
-grant select, insert, update on store.head to {role};
-grant select, insert on store.api_key to {role};
-grant update (last_used_at, revoked_at) on store.api_key to {role};
-grant select, insert, update, delete on store.refusal, store.refusal_count to {role};
-grant select on public.daybook_migration to {role};
+grant select on store.migration to {role};
+grant select, insert on store.event to {role};
+grant select, insert (book, business_id), update (position, link, recorded_at, business_id)
+    on store.head to {role};
+grant select, insert (book, id, sha256, scopes, label), update (last_used_at, revoked_at)
+    on store.api_key to {role};
+grant select, insert, delete on store.refusal to {role};
+grant select, insert, update, delete on store.refusal_count to {role};
 grant usage, create on schema read to {role};
+grant select, insert, update, delete
+    on read.projection, read.checkpoint, read.retired, read.parked, read.lease to {role};

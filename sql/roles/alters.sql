@@ -1,7 +1,10 @@
 -- Whether a role, or else the one that asks, could alter events if no trigger were there.
 select has_table_privilege(r.oid, c.oid, 'update, delete, truncate, trigger')
     or has_any_column_privilege(r.oid, c.oid, 'update')
-    or pg_has_role(r.oid, c.relowner, 'member') as alters
+    or pg_has_role(r.oid, c.relowner, 'member')
+    or pg_has_role(r.oid, n.nspowner, 'member')
+    -- before PostgreSQL 16 it could grant the owner to itself
+    or r.rolcreaterole as alters
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 cross join pg_roles r

@@ -1,2 +1,2 @@
 -- Remember that a migration was applied.
-insert into public.daybook_migration (name) values (%(name)s)
+insert into store.migration (name, sha256) values (%(name)s, %(sha256)s)

@@ -1,5 +1,6 @@
--- Which migrations were applied.
-create table if not exists public.daybook_migration (
+-- Which migrations were applied, and what each said.
+create table if not exists store.migration (
     name       text primary key,
+    sha256     bytea not null,
     applied_at timestamptz not null default now()
 )

@@ -1,2 +1,2 @@
--- The migrations that were applied.
-select name from public.daybook_migration
+-- The migrations that were applied, each with the checksum of its text.
+select name, sha256 from store.migration

@@ -22,7 +22,7 @@ def test_it_waits_for_its_migrations(scratch: Path, postgres: str) -> None:
     service.await_ready()
     with psycopg.connect(owner) as conn:
         # as if a newer version had come, whose migration was forgotten
-        conn.execute("update public.daybook_migration set name = '0000_other'")
+        conn.execute("update store.migration set name = '0000_other'")
     assert told(service) == "Migrations are missing: 0001_store."
     assert service.stop() == 0
 

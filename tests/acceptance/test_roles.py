@@ -28,7 +28,12 @@ def test_two_urls_fence_the_events_by_privilege(scratch: Path, urls: tuple[str, 
     assert service.deliver("live", SECRET, b"1").status_code == 200
     assert service.stop() == 0
     command("rebuild", cwd=scratch, env=env)
-    assert "can modify" not in command("status", cwd=scratch, env=env)
+    status = command("status", cwd=scratch, env=env)
+    assert "Connected as daybook_other to " in status
+    assert "could alter" not in status
+    with psycopg.connect(owner, autocommit=True) as admin:
+        admin.execute("revoke insert on store.event from daybook_other")
+    assert "daybook_other lacks: insert on store.event." in command("status", cwd=scratch, env=env)
     assert "only a trigger" not in (scratch / "serve.err").read_text()
     with psycopg.connect(own) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("delete from store.event")

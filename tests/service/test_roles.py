@@ -1,21 +1,31 @@
 """The service's own role cannot alter history, whatever it is told to say."""
 
 import asyncio
+import re
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg.errors import InsufficientPrivilege
-from psycopg.sql import SQL, Identifier
+from psycopg.errors import InsufficientPrivilege, IntegrityConstraintViolation
+from psycopg.sql import SQL, Composed, Identifier
+from pydantic import SecretStr
 
-from service.migrations import migrate
-from service.postgres import Connection, connect
-from service.rebuild import open_checkpoints, rebuild
-from service.roles import SERVICE, RoleError, alters, set_up
+from service import keys, postgres
+from service.migrations import SchemaError, migrate
+from service.postgres import Connection, UnsupportedServerError, connect
+from service.prepare import prepare
+from service.projector import advance
+from service.rebuild import open_checkpoints, preview, rebuild
+from service.roles import SERVICE, RoleError, access, alters, lacking, set_up
+from service.settings import Book
 from service.store import append, open_books
-from tests.builders import body, delivery
+from tests import servers
+from tests.builders import SECRET, body, delivery
 from tests.conftest import as_owner, as_service, fresh_database
 from tests.service.test_store import rows_of
+
+README = Path(__file__).parents[2] / "README.md"
 
 TAMPERING: tuple[LiteralString, ...] = (
     "update store.event set body = ''",
@@ -67,22 +77,31 @@ TAMPERING: tuple[LiteralString, ...] = (
     "create function read.mine() returns void language c as 'libc', 'system'",
     "create extension pg_stat_statements",
     "do language plpgsql $$ begin delete from store.event; end $$",
-    "insert into public.daybook_migration (name) values ('9999_mine')",
+    "insert into store.migration (name, sha256) values ('9999_mine', '')",
+    "delete from store.head",
+    "truncate store.head",
+    "update store.head set book = 'other'",
+    "insert into store.head (book, position) values ('other', 5)",
+    "update store.api_key set sha256 = ''",
+    "update store.api_key set scopes = '{admin}'",
+    "insert into store.api_key (book, id, created_at) values ('test', 'x', '-infinity')",
+    "drop trigger head_moves_forward on store.head",
+    "drop trigger key_stays_revoked on store.api_key",
+    "create or replace function store.refuse_change() returns trigger language sql as 'select 1'",
+    "drop table read.checkpoint",
 )
 
 
-@pytest.mark.parametrize("statement", TAMPERING)
-async def test_its_role_cannot_alter_history_nor_its_own_privileges(
-    conn: Connection, statement: LiteralString
-) -> None:
+async def test_its_role_cannot_alter_history_nor_its_own_privileges(conn: Connection) -> None:
     await append(conn, "test", [delivery(b"1")])
     before = await rows_of(conn)
-    with pytest.raises(psycopg.Error) as refused:
-        await conn.execute(statement)
-    # refused as a matter of privilege, and not because the statement is a wrong one
-    assert refused.value.sqlstate in REFUSED, refused.value
-    assert await rows_of(conn) == before
-    assert not await alters(conn)
+    for statement in TAMPERING:
+        with pytest.raises(psycopg.Error) as refused:
+            await conn.execute(statement)
+        # refused as a matter of privilege, and not because the statement is a wrong one
+        assert refused.value.sqlstate in REFUSED, (statement, refused.value)
+        assert await rows_of(conn) == before
+        assert not await alters(conn)
 
 
 REFUSED = {"42501", "42809"}
@@ -162,3 +181,163 @@ def test_an_owner_who_is_no_superuser_can_do_it(postgres: str) -> None:
     with psycopg.connect(as_owner(url)) as admin:
         found = admin.execute("select rolpassword from pg_authid where rolname = 'hosted_service'")
         assert str((found.fetchone() or [""])[0]).startswith("SCRAM-SHA-256$")
+
+
+BACKWARDS: tuple[LiteralString, ...] = (
+    "update store.head set position = position - 1",
+    "update store.head set position = 0, link = decode(repeat('00', 32), 'hex')",
+    "update store.head set link = decode(repeat('01', 32), 'hex')",
+    "update store.head set recorded_at = recorded_at - interval '1 microsecond'",
+    "update store.api_key set revoked_at = null",
+    "update store.api_key set revoked_at = now() + interval '1 day'",
+)
+
+
+async def test_no_head_moves_back_and_no_key_comes_back(
+    conn: Connection, database_url: str
+) -> None:
+    await append(conn, "test", [delivery(b"1")])
+    await keys.create(conn, "test", ("read",), None)
+    (key,) = await keys.listed(conn, "test")
+    assert await keys.revoke(conn, key.id)
+    async with await connect(as_owner(database_url)) as owner:
+        # the service's role, and the owner too, where one role does all
+        for connection in (conn, owner):
+            for statement in BACKWARDS:
+                with pytest.raises(
+                    IntegrityConstraintViolation, match=r"never moves|stays revoked"
+                ):
+                    await connection.execute(statement)
+    assert (await keys.listed(conn, "test"))[0].revoked_at
+
+
+async def test_each_right_that_is_missing_is_named(database_url: str) -> None:
+    async with await connect(as_owner(database_url)) as owner:
+        assert await lacking(owner, SERVICE) == ()
+        for right in sorted(await rights_of(owner, SERVICE)):
+            async with owner.transaction(force_rollback=True):
+                await owner.execute(revoking(right))
+                assert await lacking(owner, SERVICE) == (right,)
+
+
+async def test_the_readme_names_the_rights_of_the_services_role(database_url: str) -> None:
+    named = set()
+    for tables, rights in re.findall(
+        r"^\| (`(?:store|read)\..+) \| (.+) \|$", README.read_text(), re.MULTILINE
+    ):
+        for table in re.findall(r"`([\w.]+)`", tables):
+            for privilege, columns in re.findall(r"`(\w+)(?: \((.+?)\))?`", rights):
+                chosen = [f"{privilege} ({c}) on {table}" for c in columns.split(", ") if c]
+                named |= set(chosen or [f"{privilege} on {table}"])
+    async with await connect(as_owner(database_url)) as owner:
+        held = {r for r in await rights_of(owner, SERVICE) if re.search(r" on (store|read)\.", r)}
+    assert named == held
+
+
+async def rights_of(conn: Connection, role: str) -> set[str]:
+    """What a role was granted on what a migration made, as ``roles.lacking`` would name it."""
+    cursor = await conn.execute(
+        "select lower(a.privilege_type) as privilege, null as column_name,"
+        "  n.nspname || '.' || c.relname as object, c.relacl as acl"
+        " from pg_class c join pg_namespace n on n.oid = c.relnamespace,"
+        "  aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee"
+        " where n.nspname in ('store', 'read') and r.rolname = %(role)s and c.relowner <> r.oid"
+        " union all"
+        " select lower(a.privilege_type), t.attname, n.nspname || '.' || c.relname, null"
+        " from pg_attribute t join pg_class c on c.oid = t.attrelid"
+        "  join pg_namespace n on n.oid = c.relnamespace,"
+        "  aclexplode(t.attacl) a join pg_roles r on r.oid = a.grantee"
+        " where n.nspname in ('store', 'read') and r.rolname = %(role)s"
+        " union all"
+        " select lower(a.privilege_type), null, 'schema ' || n.nspname, null"
+        " from pg_namespace n, aclexplode(n.nspacl) a join pg_roles r on r.oid = a.grantee"
+        " where r.rolname = %(role)s",
+        {"role": role},
+    )
+    return {
+        f"{row['privilege']} ({row['column_name']}) on {row['object']}"
+        if row["column_name"]
+        else f"{row['privilege']} on {row['object']}"
+        for row in await cursor.fetchall()
+    }
+
+
+def revoking(right: str) -> Composed:
+    """The statement that takes a right from the service's role."""
+    # names of ours, from the catalogue of a database of this test's own
+    literal: LiteralString = right
+    return SQL("revoke " + literal + " from {}").format(Identifier(SERVICE))
+
+
+@pytest.mark.parametrize("bin_dir", servers.installed().values(), ids=map(str, servers.installed()))
+async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
+    bin_dir: Path,
+) -> None:
+    """Both arrangements: one role that does all, and an owner with a role for the service."""
+    with servers.running(bin_dir) as url:
+        for number, owner_rights in enumerate(("nocreaterole", "createrole", "nocreaterole")):
+            owner, service = f"owner_{number}", f"service_{number}"
+            async with await connect(url) as admin:
+                await admin.execute(f"create role {owner} login {owner_rights}")
+                await admin.execute(f"create database {owner}")
+                await admin.execute(f"grant create on database {owner} to {owner}")
+                if number == 2:
+                    # made by the provider's console: the owner has no power over it
+                    await admin.execute(f"create role {service} login")
+            own = url.replace("postgres@/postgres", f"{owner}@/{owner}")
+            if number == 0:
+                await uses(own, alters=True)
+                continue
+            await set_up(own, service)
+            assert await set_up(own, service) == ()
+            await uses(own.replace(f"{owner}@", f"{service}@"), alters=False)
+
+
+async def uses(url: str, *, alters: bool) -> None:
+    """Everything that the service does with a database."""
+    assert await prepare(url, {"test": Book(mode="test", secrets=[SecretStr(SECRET)])}) is alters
+    async with await connect(url) as conn:
+        await rebuild(conn)
+        await open_checkpoints(conn)
+        await append(conn, "test", [delivery(body("subscription.active", "active"))])
+        while await advance(conn, "test"):
+            pass
+        assert not any(found.rows for found in await preview(conn))
+        role = await access(conn)
+        assert (role.alters, role.lacking) == (alters, ())
+
+
+async def test_an_older_server_is_refused_with_a_sentence(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "OLDEST_SERVER", 99)
+    with pytest.raises(UnsupportedServerError, match=r"is PostgreSQL \d+.*needs PostgreSQL 99"):
+        await connect(database_url)
+
+
+async def test_a_migration_that_was_edited_is_refused_with_a_sentence(
+    empty_database_url: str,
+) -> None:
+    async with await connect(empty_database_url) as conn:
+        await migrate(conn)
+        await conn.execute("update store.migration set sha256 = ''")
+        with pytest.raises(SchemaError, match="0001_store has another checksum"):
+            await migrate(conn)
+
+
+async def test_a_schema_without_a_record_of_migrations_is_refused_with_a_sentence(
+    empty_database_url: str,
+) -> None:
+    async with await connect(empty_database_url) as conn:
+        await migrate(conn)
+        await conn.execute("drop table store.migration")
+        with pytest.raises(SchemaError, match="unreleased version"):
+            await migrate(conn)
+
+
+async def test_nothing_of_ours_lies_in_public(conn: Connection) -> None:
+    cursor = await conn.execute(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace"
+        " union all select proname from pg_proc where pronamespace = 'public'::regnamespace"
+    )
+    assert await cursor.fetchall() == []

