@@ -16,6 +16,7 @@ from msgspec import Struct
 from service import follow, keys, meters
 from service.app import build
 from service.children import Children, Job, beside
+from service.http_protocol import IDLE_SECONDS, HttpProtocol
 from service.ingest import fingerprint
 from service.migrations import migrate
 from service.postgres import UNAVAILABLE, connect
@@ -98,12 +99,15 @@ def options() -> dict[str, Any]:
     """How the HTTP server is set up."""
     return {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": HttpProtocol,
+        # no route speaks it, and whoever asks for it is answered over HTTP
+        "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "log_config": None,
         "server_header": False,
         "proxy_headers": False,
+        "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
     }
 
