@@ -23,7 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.http_sending import SendingProtocol
+from service.http_sending import LINGER_SECONDS, SendingProtocol
 from service.problems import Problem
 from service.repeating import Repeating
 
@@ -109,7 +109,7 @@ class HttpProtocol(SendingProtocol):
             broken = Problem("bad-request", "The request is not valid HTTP/1.1.")
             self._refuse(self._problem or broken)
             return
-        if self.hung_up or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         if self._other_bytes > MAX_HEAD_BYTES:
             self._refuse(_too_large())
@@ -155,11 +155,17 @@ class HttpProtocol(SendingProtocol):
         self._in_head, self._begun, self._other_bytes = True, False, 0
         self.cancel_deadline()
         super().on_message_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            # answered before it was here: only now is the connection idle
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def shutdown(self) -> None:
         """End: at once where nothing is under way, soon where the rest of a request is awaited."""
         super().shutdown()
-        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+        if not self._in_head and not self.cycle.response_complete:
             self.loop.call_later(SHUTDOWN_SECONDS, self._cut)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -176,12 +182,12 @@ class HttpProtocol(SendingProtocol):
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
-        """Run the application; hang up where it answers before the whole body has come."""
+        """Run the application; hang up where it answers before a large body has come."""
         hangs_up = False
 
         async def sending(message: ASGISendEvent) -> None:
             nonlocal hangs_up
-            if message["type"] != "http.response.start" or not cycle.more_body:
+            if message["type"] != "http.response.start" or not cycle.more_body or _is_small(scope):
                 await send(message)
             else:
                 # the header `connection: close`, without the close
@@ -190,8 +196,11 @@ class HttpProtocol(SendingProtocol):
                 cycle.keep_alive = True
             if hangs_up and cycle.response_complete:
                 self.hang_up()
+            elif cycle.more_body and cycle.response_complete and not self.transport.is_closing():
+                self.cancel_deadline()
+                self.deadline = self.loop.call_later(LINGER_SECONDS, self.close)
 
-        await app(scope, receive, sending if cycle.more_body else send)  # type: ignore[arg-type]
+        await app(scope, receive, sending if cycle.more_body else send)
 
     @property
     def _is_idle(self) -> bool:
@@ -247,6 +256,12 @@ class HttpProtocol(SendingProtocol):
             running.message_event.set()
         self.send_problem(problem)
         self.hang_up()
+
+
+def _is_small(scope: Scope) -> bool:
+    """Whether the rest of a request is read through in a moment: the connection stays."""
+    lengths = [value for name, value in scope["headers"] if name == b"content-length"]  # type: ignore[typeddict-item]
+    return len(lengths) == 1 and int(lengths[0]) <= MAX_HEAD_BYTES
 
 
 def _too_large() -> Problem:

@@ -6,8 +6,7 @@ who takes nothing of an answer for a while is not served any longer.
 """
 
 import secrets
-from asyncio import AbstractEventLoop
-from asyncio.events import TimerHandle
+from asyncio import AbstractEventLoop, TimerHandle
 from typing import Any
 
 from uvicorn.config import Config

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ _HOST = b"host: x\r\n"
 _BIG = b"x" * (32 << 20)
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def application(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as ASGI is
     """`/whole` reads the body, `/big` answers much, the rest answers at once."""
     if scope["type"] == "lifespan":
         await receive()
@@ -112,6 +112,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.3)
     monkeypatch.setattr(http_sending, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 0.3)
     async with serving() as made:
         yield made
 
@@ -226,6 +227,22 @@ async def test_an_answer_before_the_body_arrives_and_is_the_last(server: Server)
     assert answers.count(b"HTTP/1.1") == 1
 
 
+async def test_an_answer_before_a_small_body_leaves_the_connection_open(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.server.config, "timeout_keep_alive", 0.5)
+    client = await server.connect()
+    for _ in range(2):
+        await client.send(b"POST / HTTP/1.1\r\n" + _HOST + b"content-length: 5\r\n\r\nx")
+        assert (await client.answer())[0] == 200
+        await client.send(b"yyyy")
+    assert await client.answers() == b""
+    client = await server.connect()
+    await client.send(b"POST / HTTP/1.1\r\n" + _HOST + b"content-length: 5\r\n\r\nx")
+    assert (await client.answer())[0] == 200
+    assert await client.answers() == b""
+
+
 async def test_who_takes_nothing_of_an_answer_is_dropped(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,9 +310,9 @@ async def test_an_end_does_not_wait_for_the_rest_of_a_request(
         assert b"/problems/shutting-down" in cut
 
 
-async def _until(true: Any) -> None:
+async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not true():
+        while not true():  # noqa: ASYNC110 - of another thread
             await asyncio.sleep(0.01)
 
 
