@@ -1,7 +1,7 @@
 """What a request may hold, at both doors: the limits of the README, and what is beyond them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
@@ -117,12 +117,15 @@ def test_as_many_fields_as_are_allowed_are_columns(doors: Doors) -> None:
 def test_a_key_has_so_many_streams(doors: Doors) -> None:
     headers = {"authorization": f"Bearer {doors.live}"}
     client = doors.service.client
+    reading: list[Iterator[bytes]] = []
     with ExitStack() as open_streams:
         for _ in range(MAX_OF_KEY):
             stream = client.stream("GET", "/v1/changes/stream", headers=headers)
             answer = open_streams.enter_context(stream)
-            assert next(answer.iter_raw())
-        refused = client.get("/v1/changes/stream", headers=headers)
+            # kept: one that is thrown away closes its stream
+            reading.append(answer.iter_raw())
+            assert next(reading[-1])
+        refused = client.get("/v1/changes/stream", headers=headers, timeout=5)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
         assert refused.json()["type"] == "/problems/too-many-streams"
         other = {"authorization": f"Bearer {doors.test}"}
@@ -146,8 +149,8 @@ def test_the_readme_names_each_limit() -> None:
     table = text[text.index("**Limits.**") :].partition("\n\n**")[0]
     for said in (
         "64 KiB", "10 seconds", "75 seconds", "60 seconds", "30 seconds", "64 MiB",
-        f"first {MAX_SIGNATURES}", f"{MAX_TARGET_BYTES >> 10} KiB", f"{MAX_SEGMENT_BYTES:,} bytes", "1,000",
-        f"{MOST_VALUES} values", f"{LONGEST_TEXT} characters", f"{MAX_OF_KEY} a key", 
-        "100 a worker", "8 MiB", "2 MiB",
+        f"first {MAX_SIGNATURES}", f"{MAX_TARGET_BYTES >> 10} KiB", f"{MAX_SEGMENT_BYTES:,} bytes",
+        f"{MOST_VALUES} values", f"{LONGEST_TEXT} characters", f"{MAX_OF_KEY} a key",
+        "100 a worker", "8 MiB", "2 MiB", "1,000",
     ):  # fmt: skip
         assert said in table, said
