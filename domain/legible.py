@@ -24,8 +24,10 @@ MARK = '"\\u0000"'
 """Stands for a value that cannot be read: a text that fits into no column, so nobody takes it."""
 
 _GZIP = b"\x1f\x8b"
-_LARGEST = 16 << 20
-"""Bytes that a compressed body may have when it is inflated."""
+_LARGEST = 2 << 20
+"""Bytes that a compressed body may have when it is inflated: twice what comes plain by default.
+
+A few kilobytes can hold gigabytes; what is larger is not read, and kept like all that cannot be."""
 
 _DEEPEST = 100
 """How deep values nest; the stack of every parser holds more."""

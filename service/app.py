@@ -26,6 +26,7 @@ from service.keyring import Keyring
 from service.link import Link
 from service.meters import PoolUse
 from service.notices import Notifier
+from service.open_streams import OpenStreams
 from service.postgres import UNAVAILABLE, pool
 from service.prepare import prepare
 from service.problem_pages import PROBLEM_ROUTES
@@ -40,6 +41,7 @@ from service.problems import (
 from service.reader import Reader
 from service.refusals import Refusals
 from service.request_durations import RequestDurations
+from service.request_heads import RequestHeads
 from service.request_ids import RequestIds
 from service.segments import Divided
 from service.settings import Book, Settings
@@ -81,6 +83,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
         app.state.books = dict(settings.books)
         app.state.built = asyncio.Event()
         app.state.tips = tips
+        app.state.streams = OpenStreams()
         async with pool(url) as connections:
             app.state.pool = connections
             app.state.reader = Reader(url)
@@ -123,7 +126,8 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     )
     (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    door = Webhooks(RequestIds(Divided(gate)), doors, settings.max_body_bytes, refusals)
+    rest = RequestIds(RequestHeads(Divided(gate)))
+    door = Webhooks(rest, doors, settings.max_body_bytes, refusals)
     return traced(RequestDurations(door) if settings.metrics else door)
 
 

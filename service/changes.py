@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,7 @@ from domain.catalog import BY_CATEGORY
 from service import change_reads, reads
 from service.answering import Asking, CallerAgain, asking, taking, thinned_page
 from service.change_reads import Changes
+from service.open_streams import OpenStreams
 from service.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.parameters import after_place
 from service.positions import Position, parse
@@ -60,7 +62,8 @@ async def list_changes(request: Asking) -> Changes:
     description="Each event's `id` is a position and its `data` a change, as in the list. It goes"
     " on after `Last-Event-ID`, or after `after`; without either it begins with what comes next."
     f" Every {_HEARTBEAT_SECONDS:.0f} seconds without a change there is a comment, so that a lost"
-    " connection is noticed. It ends when the key is revoked.",
+    " connection is noticed. It ends when the key is revoked, and when nothing of it is taken for"
+    " half a minute. A key may have 8 open in each worker.",
     tags=["changes"],
     media_type="text/event-stream",
     opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
@@ -85,11 +88,23 @@ async def stream_changes(
             begin = await reads.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
+    changes = _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"])
+    state.streams.check(request.user.id)
     return Stream(
-        _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"]),
+        _counted(state.streams, request.user.id, changes),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+async def _counted(
+    streams: OpenStreams, key_id: str, changes: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """A stream that counts for as long as it is read."""
+    # several may have found room at once: those beyond the limit end at once, and may come back
+    with suppress(Problem), streams.opened(key_id):
+        async for some in changes:
+            yield some
 
 
 async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask

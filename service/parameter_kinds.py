@@ -5,17 +5,21 @@ from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time
 
 from service.parameters import (
+    LONGEST_CURSOR,
+    LONGEST_TEXT,
     MOST,
+    MOST_VALUES,
     QueryParameter,
     after_place,
     one_of,
     several,
+    values,
     wrong,
 )
 from service.positions import BEGINNING, PATTERN, Position
 
 _MOST_MINOR = 2**53
-_FIELD = "[a-z][a-z0-9_]*"
+_FIELD = "[a-z][a-z0-9_]{0,99}"
 _TIME = "time with a zone, as 2026-03-14T10:00:00Z"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME_OR_DAY = f"{_TIME}, or day, as 2026-03-14"
@@ -23,15 +27,19 @@ _POSITION = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 
 def text(
-    name: str, description: str, means: Callable[[str], str] = lambda given: given
+    name: str,
+    description: str,
+    means: Callable[[str], str] = lambda given: given,
+    *,
+    longest: int = LONGEST_TEXT,
 ) -> QueryParameter:
-    """Any text but none; ``means`` makes the value of it."""
-    schema = {"type": "string", "minLength": 1}
+    """Any text but none, of up to ``longest`` characters; ``means`` makes the value of it."""
+    schema = {"type": "string", "minLength": 1, "maxLength": longest}
     return QueryParameter(
         name=name,
         description=description,
         schema=schema,
-        read=lambda name, given: means(_text(name, given)),
+        read=lambda name, given: means(_text(name, given, longest)),
     )
 
 
@@ -125,9 +133,9 @@ def _end(name: str, description: str, of_day: time) -> QueryParameter:
     )
 
 
-def _text(name: str, given: str) -> str:
-    if not given:
-        raise wrong(name, given, "text of one character or more")
+def _text(name: str, given: str, longest: int) -> str:
+    if not 1 <= len(given) <= longest:
+        raise wrong(name, given[:longest], f"text of 1 to {longest} characters")
     return given
 
 
@@ -144,7 +152,7 @@ def _count(name: str, given: str) -> int:
 
 
 def _names(name: str, given: str) -> list[str]:
-    names = given.split(",")
+    names = values(name, given)
     if not all(re.fullmatch(_FIELD, one) for one in names):
         raise wrong(name, given, "list of field names, separated by commas")
     return names
@@ -180,7 +188,12 @@ FIELDS = QueryParameter(
     name="fields",
     description="Thins the answer to these fields, separated by commas. One that a resource lacks"
     " is left out: the provider adds fields at any time.",
-    schema={"type": "array", "items": {"type": "string", "pattern": f"^{_FIELD}$"}, "minItems": 1},
+    schema={
+        "type": "array",
+        "items": {"type": "string", "pattern": f"^{_FIELD}$"},
+        "minItems": 1,
+        "maxItems": MOST_VALUES,
+    },
     read=_names,
     many=True,
 )
@@ -202,6 +215,7 @@ PAGE = (
         "cursor",
         "The `next_cursor` of the page before; none for the first. Opaque. It belongs to its list"
         " and filters, and is refused with others.",
+        longest=LONGEST_CURSOR,
     ),
     FIELDS,
 )

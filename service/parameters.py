@@ -15,6 +15,17 @@ from service.problems import Problem
 MOST = 100
 """The longest page."""
 
+LONGEST_TEXT = 500
+"""In characters: longer than every name that a filter could find."""
+
+LONGEST_CURSOR = 4000
+"""A cursor holds an identifier, in whatever script."""
+
+MOST_VALUES = 100
+"""Of one parameter, and of fields that are asked for."""
+
+MOST_PARAMETERS = 200
+
 
 class QueryParameter(Struct, frozen=True, kw_only=True):
     """One parameter of a question.
@@ -65,7 +76,10 @@ def allow(
         Problem: ``invalid-parameter`` for one that is not among ``names``, or came twice.
     """
     given: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    items = list(request.query_params.multi_items())
+    if len(items) > MOST_PARAMETERS:
+        raise invalid(f"There are more than {MOST_PARAMETERS} parameters.", "", "", names)
+    for name, value in items:
         if name not in names:
             known = ", ".join(names) or "none"
             reason = f"{name}: not known here; allowed are {known}."
@@ -94,7 +108,23 @@ def several(name: str, given: str | None, allowed: Collection[str]) -> list[str]
     Raises:
         Problem: ``invalid-parameter`` for one that is not among ``allowed``.
     """
-    return [one_of(name, value, allowed) for value in given.split(",")] if given is not None else []
+    return (
+        [one_of(name, value, allowed) for value in values(name, given or "")]
+        if given is not None
+        else []
+    )
+
+
+def values(name: str, given: str) -> list[str]:
+    """What stands between the commas.
+
+    Raises:
+        Problem: ``invalid-parameter`` for more than anybody needs.
+    """
+    if given.count(",") >= MOST_VALUES:
+        most = f"at most {MOST_VALUES} values"
+        raise invalid(f"{name}: it takes {most}.", name, f"{given[:LONGEST_TEXT]}…", (most,))
+    return given.split(",")
 
 
 def invalid(reason: str, name: str, given: str, allowed: Iterable[str]) -> Problem:

@@ -72,7 +72,7 @@ KINDS = {
         ),
         Kind(
             "request-timeout", 408, "The request did not come to its end in time",
-            "The body of the webhook was not here in time; nothing was stored. Send it again.",
+            "Its head or its body was not here in time; nothing was stored. Send it again.",
         ),
         Kind(
             "book-was-restored", 409, "The position belongs to a history that was lost",
@@ -88,6 +88,21 @@ KINDS = {
             "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
         ),
         Kind(
+            "target-too-long", 414, "The path or the query is too long",
+            "A path with its query has 8 KiB, and each part of a path 1,000 bytes.",
+        ),
+        Kind(
+            "too-many-streams", 429, "Too many streams are open",
+            "A key may have 8 streams of changes open in each worker, and all keys together 100."
+            " Close those that nobody reads, or share one among those who wait for the same book.",
+            retry_after=10,
+        ),
+        Kind(
+            "head-too-large", 431, "The request's head is too large",
+            "The request line and the headers together have 64 KiB; so has what a chunked body"
+            " holds beside its data.",
+        ),
+        Kind(
             "rate-limited", 429, "The API key has asked too often",
             "The header `Retry-After` says when to ask again. The limit is the configuration's.",
         ),
@@ -101,14 +116,21 @@ KINDS = {
             retry_after=2,
         ),
         Kind(
-            "busy", 503, "More webhooks are waiting than can be taken; try again",
-            "Nothing was stored. The provider sends the webhook again.",
+            "busy", 503, "More is waiting than can be taken; try again",
+            "Too many webhooks wait to be recorded, too many bytes of them to be verified, or too"
+            " many connections are open. Nothing was stored. The provider sends a webhook again.",
             retry_after=1,
         ),
         Kind(
             "behind", 503, "The read models do not reflect that position yet",
             "They did not come to `min_position` in time: ask again, or with `stale=ok` for the"
             " older answer. `GET /v1/projections` shows how far they are behind.",
+            retry_after=1,
+        ),
+        Kind(
+            "shutting-down", 503, "The service is ending; try again",
+            "The rest of the request did not come in the two seconds that an ending service gives"
+            " it. Nothing was stored. The provider sends a webhook again.",
             retry_after=1,
         ),
         Kind(
@@ -126,6 +148,8 @@ TYPE = "/problems/"
 REFUSALS = {
     "missing-header": "signature-refused",
     "repeated-header": "signature-refused",
+    "bad-request": "bad-request",
+    "target-too-long": "target-too-long",
     "bad-timestamp": "signature-refused",
     "stale-timestamp": "signature-refused",
     "malformed-signature": "signature-refused",
@@ -141,14 +165,13 @@ REFUSALS = {
 }
 """Every reason for which a webhook is refused, and the kind of problem that answers it."""
 
-_UNREAD = {408, 413}  # what is left of the body is not waited for
-
 _BY_STATUS = {
     400: "bad-request",
     401: "unauthorized",
     404: "not-found",
     405: "method-not-allowed",
     413: "body-too-large",
+    414: "target-too-long",
 }
 
 
@@ -206,8 +229,6 @@ async def send_problem(send: Send, problem: Problem) -> None:
     response = answer(problem)
     status = problem.kind.status
     headers = [(b"content-type", b"application/problem+json")]
-    if status in _UNREAD:
-        headers.append((b"connection", b"close"))
     headers += [(k.encode(), v.encode("latin-1")) for k, v in response.headers.items()]
     await send_raw(send, status, headers, response.content)
 

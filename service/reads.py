@@ -23,6 +23,9 @@ from service.reader import Reading
 from service.relations import refund_status, refund_statuses, related
 from service.streams import LIVE, Target, stream_entries
 
+MAX_PAGE_BYTES = 8 << 20
+"""Of the bodies that a page is made of; what comes after that is on the next page."""
+
 _ENDS = {"_gte": SQL(">="), "_lte": SQL("<=")}
 
 VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
@@ -86,7 +89,10 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     limit: int,
     response_days: int,
 ) -> Page:
-    """A page of resources of which all ``filters`` hold; None is no filter."""
+    """A page of resources of which all ``filters`` hold; None is no filter.
+
+    It ends before ``limit`` where the bodies that its rows are made of have ``MAX_PAGE_BYTES``.
+    """
     chosen = {name: value for name, value in filters.items() if value is not None}
     key, column = Identifier(projection.key), Identifier(order.column)
     conditions = [order.condition(column, key), *(_holds(projection, name) for name in chosen)]
@@ -99,11 +105,12 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
         direction=order.direction,
     )
     category = _category(projection)
-    params = of(book, limit=limit + 1, category=category, **chosen, **order.params)
+    asked = {"limit": limit + 1, "most_bytes": MAX_PAGE_BYTES, "category": category}
+    params = of(book, **asked, **chosen, **order.params)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     full = [row for row in rows if row["key"] is not None]
-    more, full = len(full) > limit, full[:limit]
+    more, full = len(rows) < rows[0]["found"] or len(full) > limit, full[:limit]
     told = [document(projection, row, response_days) for row in full]
     await _know_refunds(conn, book, projection, told)
     last = full[-1] if more else None

@@ -43,7 +43,8 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         operation_id=f"list_{name}",
         summary=f"A page of {name.replace('_', ' ')}, newest first",
         description="All filters that are given hold at once. Follow `next_cursor` until it is"
-        " null: no entry is missed or shown twice, however many are added meanwhile.",
+        " null: no entry is missed or shown twice, however many are added meanwhile. A page of"
+        " large entries ends before `limit`, where it holds 8 MiB of them.",
         tags=[name],
         opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
     )

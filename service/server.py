@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from service.app import build
+from service.http_protocol import IDLE_SECONDS, HttpProtocol
 from service.link import Link
 from service.settings import Settings
 from service.supervision import exit_if_given_up
@@ -46,11 +47,14 @@ def options() -> dict[str, Any]:
     """How the HTTP server is set up."""
     return {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": HttpProtocol,
+        # no route speaks it, and whoever asks for it is answered over HTTP
+        "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "log_config": None,
         "server_header": False,
         "proxy_headers": False,
+        "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
     }

@@ -22,15 +22,18 @@ from litestar.openapi.spec import (
     RequestBody,
     Schema,
 )
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import Struct
 
-from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Verifier
+from service.ingest import KEPT_HEADERS, SIGNED_HEADERS, Signed, Verifier, signed_by
 from service.other_books import OtherBooks
 from service.problems import Problem, refused, send_problem, send_raw
 from service.refusals import NO_BOOK, Refusals
+from service.request_heads import check_head
 from service.request_ids import identified
 from service.sanitize import cut
+from service.store import Delivery
+from service.unverified import Body, Unverified
 from service.writer import Writer
 
 PATH = "/webhooks/"
@@ -83,6 +86,7 @@ class Webhooks:
         self._max_body_bytes = max_body_bytes
         self._refusals = refusals
         self._other_books = OtherBooks(doors)
+        self._unverified = Unverified(max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
@@ -118,40 +122,43 @@ class Webhooks:
     def _note(self, book: str, problem: Problem, scope: Scope) -> None:
         self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
 
-    async def _record(self, book: str, scope: Scope, receive: Receive) -> bytes:
+    async def _record(self, book: str, scope: HTTPScope, receive: Receive) -> bytes:
+        check_head(scope)
         door = self._doors.get(book)
         if door is None:
             raise Problem("unknown-book", f"No book is called {cut(book, _SHOWN)!r}.")
-        if scope["method"] != "POST":  # type: ignore[typeddict-item]
+        if scope["method"] != "POST":
             raise Problem("method-not-allowed", "Webhooks are sent with POST.")
         headers = _headers(scope["headers"])
-        body = await self._body(headers, receive)
-        try:
-            delivery = door.verifier.verify(headers, body)
-        except Problem as problem:
-            verify = methodcaller("verify", headers, body)
-            raise self._other_books.refusal(book, problem, verify) from None
+        signed = signed_by(headers)
+        with self._unverified.body() as body:
+            await self._receive(body, headers, receive)
+            delivery = self._verified(book, signed, body.whole())
         receipt = await door.writer.record(delivery)
         return msgspec.json.encode(Acknowledgement(str(receipt.place), receipt.duplicate))
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    def _verified(self, book: str, signed: Signed, body: bytes) -> Delivery:
+        try:
+            return self._doors[book].verifier.verify(signed, body)
+        except Problem as problem:
+            verify = methodcaller("verify", signed, body)
+            raise self._other_books.refusal(book, problem, verify) from None
+
+    async def _receive(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._max_body_bytes:
             raise self._too_large()
-        parts: list[bytes] = []
-        size = 0
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 while True:
                     message: Any = await receive()
                     if message["type"] == "http.disconnect":
                         raise _GoneError
-                    parts.append(message["body"])
-                    size += len(message["body"])
-                    if size > self._max_body_bytes:
+                    body.add(message["body"])
+                    if body.size > self._max_body_bytes:
                         raise self._too_large()
                     if not message["more_body"]:
-                        return b"".join(parts)
+                        return
         except TimeoutError:
             late = f"The body was not here after {_BODY_SECONDS} seconds."
             raise Problem("request-timeout", late) from None

@@ -17,7 +17,7 @@ from tests.acceptance.provider import provider
 from tests.acceptance.service import Service, environment
 
 _ENDS_SECONDS = 30
-"""The grace of a supervisor; what is still open is given 20 seconds."""
+"""The grace of a supervisor; what is being answered is given 20 seconds."""
 
 
 def test_what_was_accepted_is_answered(scratch: Path) -> None:
@@ -88,10 +88,15 @@ def test_a_stop_during_the_start_is_obeyed(seconds: float, scratch: Path) -> Non
     assert process.wait(_ENDS_SECONDS) in {0, 128 + signal.SIGTERM}
 
 
-@pytest.mark.long
 def test_who_never_ends_its_request_does_not_hold_up_the_end(service: Service) -> None:
     with raw.connection(service) as hanging:
         hanging.sendall(raw.signed(service.find(r"SECRET=(\S+)"), "msg_1", b"{}")[:-1])
         raw.await_read(service)
         service.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        answered = raw.answer(hanging)
+        # once it was 20 seconds
+        assert time.monotonic() - began < 15
+        assert raw.status(answered) == 503
+        assert b"/problems/shutting-down" in answered
         assert service.process.wait(_ENDS_SECONDS) == 0

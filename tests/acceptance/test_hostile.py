@@ -4,6 +4,7 @@ import gzip
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -180,6 +181,30 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_closed(hostile: Hos
     assert (answer.status_code, answer.headers["connection"]) == (413, "close")
     chunks = chunked(hostile.sign(content), b"100001\r\n" + content + b"\r\n0\r\n\r\n")
     assert hostile.raw(chunks) == 413
+
+
+def test_large_bodies_without_a_signature_share_a_budget_and_keep_no_webhook_out(
+    hostile: Hostile,
+) -> None:
+    forged = hostile.sign(MARK) | {"webhook-signature": f"v1,{'A' * 43}="}
+    content = b"x" * (_LIMIT - 1)
+    half = raw.request({**forged, "content-length": str(_LIMIT)}, content, "live")
+    with ExitStack() as opened:
+        senders = [opened.enter_context(raw.connection(hostile.service)) for _ in range(80)]
+        for one in senders:
+            one.settimeout(1)
+            with suppress(TimeoutError, ConnectionError):
+                one.sendall(half)
+        raw.await_read(hostile.service)
+        small = b'{"small":true}'
+        assert hostile.post(small, hostile.sign(small)).status_code == 200
+        for one in senders:
+            one.settimeout(0.01)
+        statuses = [raw.status(raw.answer(one)) for one in senders]
+    assert set(statuses) == {0, 503}
+    assert 60 <= statuses.count(0) <= 70
+    large = b"y" * _LIMIT
+    assert hostile.post(large, hostile.sign(large)).status_code == 200
 
 
 def test_a_compressed_body_is_what_was_signed(hostile: Hostile) -> None:

@@ -20,7 +20,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from service.ingest import Verifier, signed_headers
+from service.ingest import Verifier, signed_by, signed_headers
 from service.postgres import connect
 from service.simulate import simulate
 from service.store import append
@@ -108,7 +108,9 @@ async def _fill(url: str, secret: str) -> None:
     made = _webhooks(secret, 6)
     async with await connect(url) as conn:
         for _ in range(_STORED // 500):
-            batch = [verifier.verify(h | _HEADERS, body) for h, body in islice(made, 500)]
+            batch = [
+                verifier.verify(signed_by(h | _HEADERS), body) for h, body in islice(made, 500)
+            ]
             await append(conn, "test", batch)
 
 

@@ -250,7 +250,7 @@ def test_a_time_that_no_clock_holds_is_unread(name: str, time: str) -> None:
 
 
 def test_a_compressed_body_is_inflated_only_so_far() -> None:
-    bomb = gzip.compress(b'{"type":"' + b"0" * (17 << 20) + b'"}')
+    bomb = gzip.compress(b'{"type":"' + b"0" * (3 << 20) + b'"}')
     assert read(event(bomb)).verdict == "unreadable"
     assert read(event(gzip.compress(WHOLE)[:-9])).verdict == "unreadable"
     assert read(event(b"\x1f\x8b" + WHOLE)).verdict == "unreadable"

@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from service.ingest import Verifier, fingerprint, signed_headers
+from service import ingest
+from service.ingest import Verifier, fingerprint, signed_by, signed_headers
 from service.problems import Problem
+from service.store import Delivery
 from tests.builders import OTHER_SECRET, SECRET
 
 VERIFIER = Verifier([SECRET, OTHER_SECRET])
+
+
+def verify(headers: dict[str, str], body: bytes) -> Delivery:
+    return VERIFIER.verify(signed_by(headers), body)
 
 
 def signed(body: bytes, secret: str = SECRET, seconds: float | None = None) -> dict[str, str]:
@@ -31,16 +37,14 @@ def signed(body: bytes, secret: str = SECRET, seconds: float | None = None) -> d
 @pytest.mark.parametrize("body", [b"{}", b"", b"\xff\xfe\x00", "é".encode(), b"x" * 1_000_000])
 def test_any_signed_body_is_a_delivery_to_the_byte(body: bytes) -> None:
     headers = signed(body) | {"content-type": "application/json", "authorization": "Basic eA=="}
-    delivery = VERIFIER.verify(headers, body)
+    delivery = verify(headers, body)
     assert (delivery.body, delivery.body_sha256) == (body, sha256(body).digest())
     assert delivery.headers == '{"content-type":"application/json"}'
     assert delivery.webhook_signature == headers["webhook-signature"]
 
 
 def test_which_secret_verified_it_is_kept_as_a_fingerprint() -> None:
-    assert VERIFIER.verify(signed(b"1", OTHER_SECRET), b"1").verified_by == fingerprint(
-        OTHER_SECRET
-    )
+    assert verify(signed(b"1", OTHER_SECRET), b"1").verified_by == fingerprint(OTHER_SECRET)
     assert OTHER_SECRET.removeprefix("whsec_") not in fingerprint(OTHER_SECRET)
 
 
@@ -48,7 +52,7 @@ def test_which_secret_verified_it_is_kept_as_a_fingerprint() -> None:
 def test_any_of_several_signatures_will_do(before: str) -> None:
     headers = signed(b"1")
     headers["webhook-signature"] = f"{before} {headers['webhook-signature']}"
-    assert VERIFIER.verify(headers, b"1").webhook_id == "msg_1"
+    assert verify(headers, b"1").webhook_id == "msg_1"
 
 
 def test_what_we_sign_the_library_verifies() -> None:
@@ -80,15 +84,15 @@ def test_what_we_sign_the_library_verifies() -> None:
 )
 def test_a_refusal_says_why(change: dict[str, str], reason: str) -> None:
     with pytest.raises(Problem, match=reason) as refused:
-        VERIFIER.verify(signed(b"1") | change, b"1")
+        verify(signed(b"1") | change, b"1")
     assert refused.value.kind.status == 401
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(-301, "too old"), (302, "too new")])
 def test_a_signature_holds_for_five_minutes(seconds: float, reason: str) -> None:
     with pytest.raises(Problem, match=reason):
-        VERIFIER.verify(signed(b"1", seconds=time.time() + seconds), b"1")
-    VERIFIER.verify(signed(b"1", seconds=time.time() + seconds * 0.98), b"1")
+        verify(signed(b"1", seconds=time.time() + seconds), b"1")
+    verify(signed(b"1", seconds=time.time() + seconds * 0.98), b"1")
 
 
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40)
@@ -100,4 +104,34 @@ def test_nothing_unsigned_is_accepted_or_fails_otherwise(
 ) -> None:
     headers = {"webhook-id": a, "webhook-timestamp": b, "webhook-signature": c}
     with pytest.raises(Problem):
-        VERIFIER.verify(headers, body)
+        verify(headers, body)
+
+
+def test_eight_signatures_cost_one_pass_over_the_body_for_each_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passes: list[bytes] = []
+
+    def counted(key: bytes, data: bytes) -> bytes:
+        passes.append(data)
+        return hmac.new(key, data, sha256).digest()
+
+    monkeypatch.setattr(ingest, "hmac_data", counted)
+    headers = signed(b"1")
+    right = headers["webhook-signature"]
+    wrong = "v1," + base64.b64encode(b"x" * 32).decode()
+    headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES)
+    with pytest.raises(Problem, match="No signature"):
+        verify(headers, b"1")
+    assert len(passes) == 2
+    headers["webhook-signature"] = " ".join([wrong] * (ingest.MAX_SIGNATURES - 1) + [right])
+    assert verify(headers, b"1").body == b"1"
+    headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES + [right])
+    with pytest.raises(Problem, match="No signature"):
+        verify(headers, b"1")
+
+
+def test_a_stamp_with_leading_zeros_is_the_number_that_was_signed() -> None:
+    headers = signed(b"1")
+    headers["webhook-timestamp"] = f"0{headers['webhook-timestamp']}"
+    assert verify(headers, b"1").sent_at.timestamp() == int(headers["webhook-timestamp"])

@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 
 from service import other_books as module
-from service.ingest import Verifier, signed_headers
+from service.ingest import Verifier, signed_by, signed_headers
 from service.other_books import OtherBooks
 from service.problems import Problem, refused
 from tests.builders import OTHER_SECRET, SECRET
@@ -24,7 +24,7 @@ UNKNOWN = refused("unknown-signature", "None matches.")
 
 def refusal(books: OtherBooks, problem: Problem, secret: str) -> Problem:
     headers = signed_headers(secret, "msg_1", datetime.now(UTC), b"1")
-    return books.refusal("live", problem, methodcaller("verify", headers, b"1"))
+    return books.refusal("live", problem, methodcaller("verify", signed_by(headers), b"1"))
 
 
 def test_the_book_whose_secret_signed_it_is_named() -> None:

@@ -1,0 +1,126 @@
+"""The sending half of a connection: answers are taken in time, and the last one arrives.
+
+Where a connection is closed while its client still sends, the reset would take the answer away from
+it; so the connection is half closed first, and what still comes is thrown away for a moment. And
+who takes nothing of an answer for a while is not served any longer.
+"""
+
+import secrets
+from asyncio import AbstractEventLoop, TimerHandle
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.problems import Problem, answer
+
+STALL_SECONDS = 30.0
+"""How long a client may take nothing of its answer."""
+
+LINGER_SECONDS = 2.0
+"""How long the rest of a request that was answered already is read and thrown away."""
+
+
+class SendingProtocol(HttpToolsProtocol):
+    """``hung_up`` says that whatever comes is ignored; ``deadline`` is of what is awaited."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.hung_up = False
+        self.idle_since = 0.0
+        self.deadline: TimerHandle | None = None
+        self._stall: TimerHandle | None = None
+        self._unsent = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timers."""
+        self.hung_up = True
+        self.cancel_deadline()
+        self._cancel_stall()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """A whole answer."""
+        self.idle_since = self.loop.time()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_sending()
+
+    def pause_writing(self) -> None:
+        """The client takes less than there is."""
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """It has taken enough of it."""
+        super().resume_writing()
+        self._cancel_stall()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection."""
+        self.close()
+
+    def send_problem(self, problem: Problem) -> None:
+        """Answer past the application; the connection is to be closed then."""
+        response = answer(problem)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(response.content)),
+            (b"connection", b"close"),
+            (b"x-request-id", secrets.token_hex(16).encode()),
+            *((k.encode(), v.encode("latin-1")) for k, v in response.headers.items()),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        status = STATUS_LINE[problem.kind.status]
+        self.transport.write(b"".join([status, *lines, b"\r\n", response.content]))
+
+    def hang_up(self) -> None:
+        """Send no more; read, and throw away, until the client has its answer and hangs up too."""
+        self.hung_up = True
+        self._unset_keepalive_if_required()
+        self.cancel_deadline()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.deadline = self.loop.call_later(LINGER_SECONDS, self.close)
+
+    def close(self) -> None:
+        """Close, when what was sent is taken, or is not taken in time."""
+        self.hung_up = True
+        if not self.transport.is_closing():
+            self.transport.close()
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        """Break the connection off unless some of what is to be sent is taken in time."""
+        self._cancel_stall()
+        self._unsent = self.transport.get_write_buffer_size()
+        if self._unsent:
+            self._stall = self.loop.call_later(STALL_SECONDS, self._check_sending)
+
+    def _check_sending(self) -> None:
+        self._stall = None
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._watch_sending()
+        else:
+            self.transport.abort()
+
+    def cancel_deadline(self) -> None:
+        """Await nothing any more."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _cancel_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
