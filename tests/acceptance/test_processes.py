@@ -95,7 +95,7 @@ def test_it_recovers_from_used_up_descriptors_and_a_missing_directory(
     until_shown(service, 'daybook_process_up{process="projector"} 0.0')
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     until(lambda: answers(service))
-    assert pid_of(service, "projector") not in {projector, 0}
+    until(lambda: pid_of(service, "projector") not in {projector, 0})
 
     failed = len(logged(service, "supervisor failed; retrying"))
     shutil.rmtree(temporary)
