@@ -50,10 +50,6 @@ class Projector:
         while True:
             try:
                 await self._follow()
-            except HistoryLostError as error:
-                self._repeating.say(
-                    "history lost", partial(_log.error, "history lost", reason=str(error))
-                )
             except Exception as error:  # noqa: BLE001 - logged, and tried again
                 if is_away(error):
                     _log.warning("projector waits", book=self._book, error=type(error).__name__)
@@ -66,7 +62,7 @@ class Projector:
             try:
                 while True:
                     self._wake.clear()
-                    while await self._holds(conn) and await advance(conn, self._book):
+                    while await self._holds(conn) and await self._advance(conn):
                         pass
                     await self._watch_clock(conn)
                     with suppress(TimeoutError):
@@ -74,6 +70,15 @@ class Projector:
             finally:
                 with suppress(*UNAVAILABLE):
                     await self._lease.give_up(conn)
+
+    async def _advance(self, conn: Connection) -> bool:
+        """Project the next events, unless a restore has made them those of another history."""
+        try:
+            return await advance(conn, self._book)
+        except HistoryLostError as error:
+            log = partial(_log.error, "history lost", book=self._book, reason=str(error))
+            self._repeating.say("history lost", log)
+            return False
 
     async def _watch_clock(self, conn: Connection) -> None:
         """Warn, seldom, of events whose time lies in the future: a clock was ahead once.
