@@ -60,7 +60,8 @@ class Projector:
             try:
                 while True:
                     self._wake.clear()
-                    await self._advance(conn)
+                    while await self._holds(conn) and await self._advance(conn):
+                        pass
                     await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
@@ -69,13 +70,14 @@ class Projector:
                 with suppress(psycopg.Error):
                     await self._lease.give_up(conn)
 
-    async def _advance(self, conn: Connection) -> None:
+    async def _advance(self, conn: Connection) -> bool:
+        """Project the next events, unless a restore has made them those of another history."""
         try:
-            while await self._holds(conn) and await advance(conn, self._book):
-                pass
+            return await advance(conn, self._book)
         except HistoryLostError as error:
             log = partial(_log.error, "history lost", book=self._book, reason=str(error))
             self._repeating.say("history lost", log)
+            return False
 
     async def _watch_clock(self, conn: Connection) -> None:
         """Warn, seldom, of events whose time lies in the future: a clock was ahead once.

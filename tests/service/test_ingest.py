@@ -121,13 +121,13 @@ def test_eight_signatures_cost_one_pass_over_the_body_for_each_secret(
     right = headers["webhook-signature"]
     wrong = "v1," + base64.b64encode(b"x" * 32).decode()
     headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES)
-    with pytest.raises(Problem, match="No signature"):
+    with pytest.raises(Problem, match="None of its"):
         verify(headers, b"1")
     assert len(passes) == 2
     headers["webhook-signature"] = " ".join([wrong] * (ingest.MAX_SIGNATURES - 1) + [right])
     assert verify(headers, b"1").body == b"1"
     headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES + [right])
-    with pytest.raises(Problem, match="No signature"):
+    with pytest.raises(Problem, match="None of its"):
         verify(headers, b"1")
 
 
