@@ -47,7 +47,7 @@ class Writer:
             Problem: ``busy`` or ``unavailable``; the sender will try again.
         """
         if self._stopped:
-            raise _not_recorded()
+            raise _unavailable()
         if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
             raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
@@ -147,11 +147,11 @@ class Writer:
             self._conn = None
 
 
+def _unavailable() -> Problem:
+    return Problem("unavailable", "The webhook could not be recorded; send it again.")
+
+
 def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:
     for _, future in waiting:
         if not future.done():
-            future.set_exception(_not_recorded())
-
-
-def _not_recorded() -> Problem:
-    return Problem("unavailable", "The webhook could not be recorded; send it again.")
+            future.set_exception(_unavailable())
