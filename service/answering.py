@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -20,9 +20,12 @@ from service.answers import AccessAnswer, EventAnswer
 from service.keys import Caller
 from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
-from service.postgres import Connection
+from service.postgres import QUESTIONS, Connection, borrowed
 from service.problems import Problem
-from service.reader import Reader, Reading
+from service.reader import Reading
+
+if TYPE_CHECKING:
+    from service.lanes import Lane
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -52,20 +55,25 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
             that is asked for.
     """
     given = await _given(request)
-    async with request.app.state.pool.connection() as conn:
+    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
         yield conn, given
 
 
 @asynccontextmanager
-async def quickly(request: Asking) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
-    """The same for what is answered from a few rows: it is sent beside other questions."""
-    reader: Reader = request.app.state.reader
-    if not await reader.ready():
-        async with asking(request) as asked_alone:
-            yield asked_alone
-        return
+async def quickly(
+    request: Asking, *, login: bool = False
+) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
+    """The same for what is answered from a few rows: it is sent beside other questions.
+
+    A question that a ``login`` waits for has a lane of its own, unless it is about the past, which
+    is folded from any number of events.
+    """
     given = await _given(request)
-    yield reader, given
+    past = given.get("as_of") is not None or given.get("known_at") is not None
+    state = request.app.state
+    lane: Lane = state.access if login and not past else state.lists
+    async with lane.connection() as conn:
+        yield conn, given
 
 
 def taking(

@@ -24,10 +24,11 @@ from service.auth import Gate
 from service.background import flush_every
 from service.ingest import Verifier
 from service.keyring import Keyring
+from service.lanes import Lane
 from service.meters import PoolUse
 from service.migrations import missing
 from service.notices import Notifier
-from service.postgres import UNAVAILABLE, pool
+from service.postgres import ACCESS, LISTS, QUESTIONS, UNAVAILABLE, borrowed, pool
 from service.prepare import prepare
 from service.problem_pages import PROBLEM_ROUTES
 from service.problems import (
@@ -38,7 +39,6 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
-from service.reader import Reader
 from service.refusals import Refusals
 from service.request_ids import RequestIds
 from service.segments import Divided
@@ -80,7 +80,7 @@ async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and everything runs."""
     if ended := [task.get_name() for task in state.tasks if task.done()]:
         raise Problem("not-ready", f"Ended, and needs a restart: {', '.join(ended)}.")
-    async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
+    async with borrowed(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         lacking = await missing(conn)
     if lacking:
         raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
@@ -117,13 +117,18 @@ def build(
         app.state.books = dict(settings.books)
         app.state.built = asyncio.Event()
         app.state.tips = tips
-        async with pool(url) as connections:
+        async with (
+            pool(url, QUESTIONS) as connections,
+            pool(url, ACCESS, 2, least=0) as probes,
+        ):
             app.state.pool = connections
-            app.state.reader = Reader(url)
+            app.state.access = Lane(url, ACCESS, 2, probes)
+            app.state.lists = Lane(url, LISTS, 3, connections)
+            readers = (app.state.access.reader, app.state.lists.reader)
             async with _running(app.state, settings, url, notifier) as tasks:
                 for seconds, what in (
                     (1.0, refusals),
-                    (5.0, PoolUse(app.state.reader)),
+                    (5.0, PoolUse(*readers)),
                     (30.0, keyring),
                 ):
                     name = type(what).__name__.lower()
@@ -139,7 +144,8 @@ def build(
                 gc.collect()
                 gc.freeze()
                 yield
-            app.state.reader.close()
+            for reader in readers:
+                reader.close()
         _log.info("stopped")
 
     app = Litestar(
@@ -194,7 +200,7 @@ async def _running(
     """The writers run beside the requests, and end after the last of them."""
     preparing = asyncio.create_task(_await_built(state, settings, url))
     tasks = [asyncio.create_task(notifier.run(), name="notifier")]
-    tasks.append(asyncio.create_task(state.tips.run(url, state.pool), name="tips"))
+    tasks.append(asyncio.create_task(state.tips.run(url, state.access.pool), name="tips"))
     for name, door in state.doors.items():
         tasks.append(asyncio.create_task(door.writer.run(), name=f"writer of {name}"))
     try:
@@ -210,7 +216,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     await prepare(url, settings.books)
     while not state.built.is_set():
         with suppress(*UNAVAILABLE):
-            async with state.pool.connection() as conn:
+            async with borrowed(state.access.pool, ACCESS) as conn:
                 if await shown(conn):
                     state.built.set()
                     return

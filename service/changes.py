@@ -16,7 +16,7 @@ from service.answering import Asking, CallerAgain, asking, taking, thinned_page
 from service.change_reads import Changes
 from service.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.parameters import after_place
-from service.postgres import UNAVAILABLE, Pool
+from service.postgres import QUESTIONS, UNAVAILABLE, Pool, borrowed
 from service.tips import Tips
 
 _PAGE = 100
@@ -108,7 +108,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
                 caller = await again()
                 if caller is None:
                     return
-                async with pool.connection() as conn:
+                async with borrowed(pool, QUESTIONS) as conn:
                     page = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
                     )

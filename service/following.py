@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from service.lease import Lease, LeaseTakenError
-from service.postgres import UNAVAILABLE, Connection, connect, is_away
+from service.postgres import PROJECTOR, UNAVAILABLE, Connection, connect, is_away
 from service.projector import advance
 
 _POLL_SECONDS = 0.5
@@ -49,7 +49,7 @@ class Projector:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        async with await connect(self._url) as conn:
+        async with await connect(self._url, PROJECTOR) as conn:
             try:
                 while True:
                     self._wake.clear()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from service import keys
 from service.keys import Caller
+from service.lanes import Lane
 from service.postgres import Pool
 from service.sql import text
 
@@ -21,7 +22,7 @@ class Keyring:
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._used: dict[tuple[str, str], datetime] = {}
 
-    async def caller(self, pool: Pool, key: str) -> Caller | None:
+    async def caller(self, lane: Lane, key: str) -> Caller | None:
         """Whom a key belongs to, or None.
 
         Raises:
@@ -31,7 +32,7 @@ class Keyring:
         until, found = self._known.get(digest, (0.0, None))
         if found is None or until < now:
             self._known.pop(digest, None)
-            async with pool.connection() as conn:
+            async with lane.connection() as conn:
                 found = await keys.caller(conn, digest)
             if found is None:
                 return None

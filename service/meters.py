@@ -83,7 +83,7 @@ class _Meters:
             for name, text in (
                 (
                     "statements",
-                    "Statements of quick questions, which share 4 connections a worker.",
+                    "Statements of quick questions, which share 5 connections a worker.",
                 ),
                 ("seconds", "How long they were under way, in all."),
             )
@@ -119,10 +119,10 @@ def refused(book: str, reason: str) -> None:
 
 
 class PoolUse:
-    """Counts what a pool, and the reader beside it, tell of themselves."""
+    """Counts what a pool, and the readers beside it, tell of themselves."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, *readers: Reader) -> None:
+        self._readers = readers
 
     async def flush(self, pool: Pool) -> None:
         """Add what was asked of them since the last time."""
@@ -131,6 +131,7 @@ class PoolUse:
         meters.waited.inc(told.get("requests_wait_ms", 0) / 1000)
         meters.used.inc(told.get("usage_ms", 0) / 1000)
         meters.failed.inc(told.get("requests_errors", 0))
-        use = self._reader.pop_use()
-        meters.statements.inc(use.statements)
-        meters.under_way.inc(use.seconds)
+        for reader in self._readers:
+            use = reader.pop_use()
+            meters.statements.inc(use.statements)
+            meters.under_way.inc(use.seconds)

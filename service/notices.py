@@ -11,7 +11,7 @@ import structlog
 from psycopg.sql import Identifier
 
 from service import sql
-from service.postgres import UNAVAILABLE, Connection, connect, pooled
+from service.postgres import NOTICES, UNAVAILABLE, Connection, connect, pooled
 
 APPENDED = "daybook_appended"
 """A book has grown."""
@@ -48,7 +48,7 @@ class Notifier:
         """Tell until cancelled. What cannot be told is forgotten: the others poll."""
         while True:
             with suppress(*UNAVAILABLE):
-                async with await connect(self._url) as conn:
+                async with await connect(self._url, NOTICES) as conn:
                     await self._tell(conn)
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -70,7 +70,7 @@ async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
     """
     while True:
         try:
-            async with await connect(url) as conn:
+            async with await connect(url, NOTICES) as conn:
                 if pooled(conn):
                     await asyncio.Event().wait()
                 await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))

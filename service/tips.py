@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 
 from service import notices, reads
-from service.postgres import UNAVAILABLE, Pool
+from service.postgres import ACCESS, UNAVAILABLE, Pool, borrowed
 
 _POLL_SECONDS = 1.0
 _TURNS = 2
@@ -71,7 +71,7 @@ class Tips:
                 await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
 
     async def _ask(self, pool: Pool) -> None:
-        async with pool.connection() as conn:
+        async with borrowed(pool, ACCESS) as conn:
             found = {row["book"]: row["position"] or 0 for row in await reads.checkpoints(conn)}
         if found != self._positions:
             self._positions = found
