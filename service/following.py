@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from service.lease import Lease, LeaseTakenError
-from service.postgres import PROJECTOR, UNAVAILABLE, Connection, connect, is_away
+from service.postgres import PROJECTOR, UNAVAILABLE, Connection, answering, connect, is_away
 from service.projector import advance
 
 _POLL_SECONDS = 0.5
@@ -53,13 +53,17 @@ class Projector:
             try:
                 while True:
                     self._wake.clear()
-                    while await self._holds(conn) and await advance(conn, self._book):
+                    while await self._advance(conn):
                         pass
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
                 with suppress(*UNAVAILABLE):
                     await self._lease.give_up(conn)
+
+    async def _advance(self, conn: Connection) -> bool:
+        async with answering(conn, PROJECTOR.answer):
+            return await self._holds(conn) and await advance(conn, self._book)
 
     async def _holds(self, conn: Connection) -> bool:
         if time.monotonic() - self._kept < _BEAT_SECONDS:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from service import keys
 from service.keys import Caller
 from service.lanes import Lane
-from service.postgres import Pool
+from service.postgres import QUESTIONS, Pool, borrowed
 from service.sql import text
 
 _REMEMBERED_SECONDS = 5.0
@@ -46,7 +46,7 @@ class Keyring:
         if not used:
             return
         try:
-            async with pool.connection() as conn, conn.cursor() as cursor:
+            async with borrowed(pool, QUESTIONS) as conn, conn.cursor() as cursor:
                 # in one order, so that two processes do not wait for each other
                 rows = [
                     {"book": book, "id": identity, "at": at}

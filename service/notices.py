@@ -11,7 +11,7 @@ import structlog
 from psycopg.sql import Identifier
 
 from service import sql
-from service.postgres import NOTICES, UNAVAILABLE, Connection, connect, pooled
+from service.postgres import NOTICES, UNAVAILABLE, Connection, answering, connect, pooled
 
 APPENDED = "daybook_appended"
 """A book has grown."""
@@ -58,7 +58,8 @@ class Notifier:
             self._wake.clear()
             books, self._books = self._books, {}
             for book, position in books.items():
-                await notify(conn, APPENDED, book, position)
+                async with answering(conn, NOTICES.answer):
+                    await notify(conn, APPENDED, book, position)
             # many commits, one notice
             await asyncio.sleep(_PAUSE_SECONDS)
 

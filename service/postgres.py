@@ -58,7 +58,7 @@ LISTS = Limits("lists",                 10,   3,   5,      15,      12)  # fmt: 
 QUESTIONS = Limits("questions",         15,   3,  10,      30,      20)  # fmt: skip
 WRITER = Limits("writer",                4,   3,   2,       8,       6)  # fmt: skip
 NOTICES = Limits("notices",             10,   5,  10,       0,      10)  # fmt: skip
-PROJECTOR = Limits("projector",        120,  10,  60,     600,       0)  # fmt: skip
+PROJECTOR = Limits("projector",        120,  10,  60,     600,     600)  # fmt: skip
 ADMIN = Limits("admin",                  0,  60, 600,       0,       0)  # fmt: skip
 BULK = Limits("bulk",                    0,  60, 600,       0,       0)  # fmt: skip
 

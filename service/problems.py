@@ -82,6 +82,12 @@ KINDS = {
             "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
         ),
         Kind(
+            "too-many-events", 422, "Too many events for one answer",
+            "The answer is folded from the events, and there are more than one question may cost;"
+            " `detail` says how many. A history takes a lower `limit`; what is so now, without"
+            " `as_of` and `known_at`, is always answered.",
+        ),
+        Kind(
             "rate-limited", 429, "The API key has asked too often",
             "The header `Retry-After` says when to ask again. The limit is the configuration's.",
         ),
@@ -101,8 +107,9 @@ KINDS = {
             retry_after=2,
         ),
         Kind(
-            "busy", 503, "More webhooks are waiting than can be taken; try again",
-            "Nothing was stored. The provider sends the webhook again.",
+            "busy", 503, "More is waiting than can be taken; try again",
+            "Of a webhook nothing was stored, and the provider sends it again. A question was one"
+            " of many about long histories.",
             retry_after=1,
         ),
         Kind(
