@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -52,6 +53,7 @@ from service.writer import Writer
 _ASK_SECONDS = 0.1
 _VERSION = version("daybook")
 _PROBE_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 
 _log = structlog.get_logger(__name__)
 
@@ -125,6 +127,8 @@ def build(
             app.state.access = Lane(url, ACCESS, 2, probes)
             app.state.lists = Lane(url, LISTS, 3, connections)
             readers = (app.state.access.reader, app.state.lists.reader)
+            # a fold in a thread holds the loop up for so long each time that both have work
+            sys.setswitchinterval(_SWITCH_SECONDS)
             async with _running(app.state, settings, url, notifier) as tasks:
                 for seconds, what in (
                     (1.0, refusals),

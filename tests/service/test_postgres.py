@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import astuple
 
 from service import postgres
 from service.postgres import (
@@ -27,6 +29,7 @@ from service.postgres import (
     pool,
 )
 
+README = Path(__file__).parents[2] / "README.md"
 EVERY = [ACCESS, ADMIN, LISTS, NOTICES, PROJECTOR, QUESTIONS, WRITER]
 
 
@@ -46,6 +49,13 @@ async def test_a_connection_has_the_limits_of_its_use(database_url: str, limits:
         assert settings[name] == f"{seconds * 1000:.0f}", name
     assert settings["application_name"] == f"daybook {limits.use}"
     assert settings["synchronous_commit"] == "on"
+
+
+def test_the_readme_has_every_limit() -> None:
+    for limits in (*EVERY, BULK):
+        _, *numbers = astuple(limits)
+        said = " | ".join(f"{n:g}" if n else "none" for n in numbers)
+        assert f"\n| `{limits.use}` | {said} |\n" in README.read_text()
 
 
 def test_bulk_work_gives_back_what_it_held(database_url: str) -> None:
