@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import structs
 
 from domain.access import access as decide
+from domain.events import Entry
 from domain.fold import Fold, decode
 from domain.policy import Policy
 from projections.disputes import DISPUTES
@@ -19,11 +21,12 @@ from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service import sql
 from service.answers import AccessAnswer
+from service.folding import fold_aside
 from service.past import Past
 from service.positions import Position
 from service.reader import Reading
 from service.reads import checkpoint_of, of
-from service.streams import Target, streams_entries
+from service.streams import Target, question_entries
 
 _DECIDING: dict[str, Projection[Any]] = {
     "subscription": SUBSCRIPTIONS,
@@ -84,14 +87,19 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
     found = await (await conn.execute(statement, params)).fetchall()
     streams |= {row["stream"] for row in found if row["stream"]}
-    entries = await streams_entries(conn, target, sorted(streams), checkpoint.number)
+    entries = await question_entries(conn, target, sorted(streams), checkpoint.number)
+    folds = await fold_aside(sum(map(len, entries.values())), partial(_folded, entries, asked))
+    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
+    _keep_own(folds, customer_id)
+    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint, elsewhere)
+
+
+def _folded(entries: Mapping[str, list[Entry]], asked: Past) -> Folds:
     folds: Folds = {category: [] for category in _DECIDING}
     for stream, told in entries.items():
         if (folded := asked.folded(told)) is not None:
             folds[stream.partition("-")[0]].append(folded)
-    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
-    _keep_own(folds, customer_id)
-    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint, elsewhere)
+    return folds
 
 
 async def _rows(

@@ -6,9 +6,9 @@ In: the parameters that the route declares, and a connection. Out: what the answ
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -21,10 +21,13 @@ from service.keys import Caller
 from service.parameter_kinds import MIN_POSITION, STALE
 from service.parameters import QueryParameter, asked
 from service.positions import Position
-from service.postgres import Connection
+from service.postgres import QUESTIONS, Connection, borrowed
 from service.problems import Problem
-from service.reader import Reader, Reading
+from service.reader import Reading
 from service.restores import locate, verify
+
+if TYPE_CHECKING:
+    from service.lanes import Lane
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -56,20 +59,25 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
             that is asked for.
     """
     given = await _given(request)
-    async with request.app.state.pool.connection() as conn:
+    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
         yield conn, given
 
 
 @asynccontextmanager
-async def quickly(request: Asking) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
-    """The same for what is answered from a few rows: it is sent beside other questions."""
-    reader: Reader = request.app.state.reader
-    if not await reader.ready():
-        async with asking(request) as asked_alone:
-            yield asked_alone
-        return
+async def quickly(
+    request: Asking, *, login: bool = False
+) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
+    """The same for what is answered from a few rows: it is sent beside other questions.
+
+    A question that a ``login`` waits for has a lane of its own, unless it is about the past, which
+    is folded from any number of events.
+    """
     given = await _given(request)
-    yield reader, given
+    past = given.get("as_of") is not None or given.get("known_at") is not None
+    state = request.app.state
+    lane: Lane = state.access if login and not past else state.lists
+    async with lane.connection() as conn:
+        yield conn, given
 
 
 def taking(
@@ -100,7 +108,7 @@ async def _given(request: Asking) -> dict[str, Any]:
     given = asked(request, parameters_of(request.route_handler.opt))
     for name, value in given.items():
         if isinstance(value, Position) and value.link is not None and name != _MIN:
-            async with _reading(request) as conn:
+            async with _quick(request) as conn:
                 await verify(conn, request.user.book, value)
     await _reach(request, given[_MIN], stale=given["stale"] == "ok")
     return given
@@ -116,7 +124,7 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
         return
     tips, book = request.app.state.tips, request.user.book
     seen = tips.seen(book)
-    async with _reading(request) as conn:
+    async with _quick(request) as conn:
         found = await locate(conn, book, position)
     reflected = found["checkpoint"] or 0
     if reflected >= position.number:
@@ -130,15 +138,10 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
 
 
-@asynccontextmanager
-async def _reading(request: Asking) -> AsyncIterator[Reading]:
+def _quick(request: Asking) -> AbstractAsyncContextManager[Reading]:
     """Where a short statement is sent before the question itself."""
-    reader: Reader = request.app.state.reader
-    if await reader.ready():
-        yield reader
-        return
-    async with request.app.state.pool.connection() as conn:
-        yield conn
+    lane: Lane = request.app.state.access
+    return lane.connection()
 
 
 def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:

@@ -47,7 +47,7 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
     policy = request.app.state.policies.get(book, Policy())
-    async with quickly(request) as (conn, given):
+    async with quickly(request, login=True) as (conn, given):
         moments = await past(conn, book, given, now)
         if not moments:
             told = await access_reads.access(conn, book, customer_id, now, policy)

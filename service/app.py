@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,11 +24,12 @@ from service.background import flush_every
 from service.health import healthz, readyz
 from service.ingest import Verifier
 from service.keyring import Keyring
+from service.lanes import Lane
 from service.link import Link
 from service.meters import PoolUse
 from service.notices import Notifier
 from service.open_streams import OpenStreams
-from service.postgres import UNAVAILABLE, pool
+from service.postgres import ACCESS, LISTS, QUESTIONS, UNAVAILABLE, borrowed, pool
 from service.prepare import prepare
 from service.problem_pages import PROBLEM_ROUTES
 from service.problems import (
@@ -38,7 +40,6 @@ from service.problems import (
     on_unbuilt,
     on_unstorable,
 )
-from service.reader import Reader
 from service.refusals import Refusals
 from service.request_durations import RequestDurations
 from service.request_heads import RequestHeads
@@ -53,6 +54,7 @@ from service.webhooks import Door, Webhooks
 from service.writer import Writer
 
 _ASK_SECONDS = 0.1
+_SWITCH_SECONDS = 0.0005
 
 _log = structlog.get_logger(__name__)
 
@@ -84,15 +86,22 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
         app.state.built = asyncio.Event()
         app.state.tips = tips
         app.state.streams = OpenStreams()
-        async with pool(url) as connections:
+        async with (
+            pool(url, QUESTIONS) as connections,
+            pool(url, ACCESS, 2, least=0) as probes,
+        ):
             app.state.pool = connections
-            app.state.reader = Reader(url)
+            app.state.access = Lane(url, ACCESS, 2, probes)
+            app.state.lists = Lane(url, LISTS, 3, connections)
+            readers = (app.state.access.reader, app.state.lists.reader)
+            # a fold in a thread holds the loop up for so long each time that both have work
+            sys.setswitchinterval(_SWITCH_SECONDS)
             app.state.supervisor = supervisor = Supervisor()
             try:
                 _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
                     (1.0, refusals),
-                    (5.0, PoolUse(app.state.reader)),
+                    (5.0, PoolUse(*readers)),
                     (30.0, keyring),
                 ):
                     run = partial(flush_every, seconds, what.flush, connections)
@@ -106,7 +115,8 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
                     yield
             finally:
                 await supervisor.stop()
-            app.state.reader.close()
+            for reader in readers:
+                reader.close()
         _log.info("stopped")
 
     app = Litestar(
@@ -157,7 +167,7 @@ def _start(
     supervisor.start("notifier", notifier.run, needed=False)
     listen = partial(state.tips.listen, url, state.doors.keys())
     supervisor.start("listener", listen, needed=False)
-    supervisor.start("checkpoints", partial(state.tips.poll, state.pool))
+    supervisor.start("checkpoints", partial(state.tips.poll, state.access.pool))
     for name, door in state.doors.items():
         supervisor.start(f"writer of {name}", door.writer.run)
 
@@ -166,7 +176,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     """Prepare the store, and learn when the projector process has built the read models."""
     await prepare(url, settings.books)
     while True:
-        async with state.pool.connection() as conn:
+        async with borrowed(state.access.pool, ACCESS) as conn:
             if await shown(conn):
                 state.built.set()
                 return

@@ -20,7 +20,7 @@ from service.allowance import Allowance, Headers
 from service.keyring import Keyring
 from service.keys import Caller
 from service.postgres import UNAVAILABLE
-from service.problems import Problem, send_problem
+from service.problems import Problem, send_problem, unavailable
 
 PATH = "/v1"
 
@@ -46,14 +46,13 @@ class Gate:
         headers: Headers = []
         adding = partial(_send_with, headers, send)
         try:
-            again = partial(self._keyring.caller, self._app.state.pool, _key(scope["headers"]))
+            again = partial(self._keyring.caller, self._app.state.access, _key(scope["headers"]))
             caller = _known(await again())
             self._allowance.spend(caller.id, headers)
         except Problem as problem:
             await send_problem(adding, problem)
-        except UNAVAILABLE:
-            away = Problem("unavailable", "The database cannot be reached at the moment.")
-            await send_problem(adding, away)
+        except UNAVAILABLE as error:
+            await send_problem(adding, unavailable(error))
         except UndefinedTable:
             await send_problem(adding, Problem("not-ready", "The database has no schema yet."))
         except Exception:  # noqa: BLE001 - a defect is answered too

@@ -19,7 +19,7 @@ from service.open_streams import OpenStreams
 from service.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.parameters import after_place
 from service.positions import Position, parse
-from service.postgres import UNAVAILABLE, Pool
+from service.postgres import QUESTIONS, UNAVAILABLE, Pool, borrowed
 from service.problems import Problem
 from service.restores import verify
 from service.tips import Tips
@@ -130,7 +130,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
                 if caller is None:
                     return
                 seen = tips.seen(caller.book)
-                async with pool.connection() as conn:
+                async with borrowed(pool, QUESTIONS) as conn:
                     page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
                     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.late import changes
+from domain.late import all_changes
 from domain.steps import Step
 from projections.events import EVENTS
 from service import sql
@@ -21,6 +22,7 @@ from service.answers import (
     indexed_event,
 )
 from service.cursors import Order
+from service.folding import fold_aside
 from service.past import Past
 from service.payers import streams_of_payer, with_payers
 from service.problems import Problem
@@ -28,7 +30,7 @@ from service.reader import Reading
 from service.reads import checkpoint_of, of, position
 from service.sql import text
 from service.store import recorded
-from service.streams import Target, stream_entries
+from service.streams import Target, question_entries
 
 _NAMES = ("type", "stream", "customer_id")
 _OF_STREAMS = SQL(
@@ -53,14 +55,18 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
         Problem: ``not-found``, also where nothing had happened or was known.
     """
     checkpoint = await position(conn, target.book)
-    entries = await stream_entries(conn, target, stream, checkpoint.number)
-    steps = (asked or Past()).steps(entries)
+    known = await question_entries(conn, target, [stream], checkpoint.number)
+    entries = known.get(stream, [])
+    steps = await fold_aside(len(entries), partial((asked or Past()).steps, entries))
     if not steps:
         moment = " as of that moment" if asked else ""
         raise Problem("not-found", f"No events for {stream!r} in this book{moment}.")
     rest = _rest(steps, order) if order else steps
     page = rest[:limit]
-    told = [history_entry(s, changes(entries, s) if s.late else ()) for s in page]
+    late = {step.entry.event.position for step in page if step.late}
+    walk = partial(all_changes, entries, late)
+    found = await fold_aside(len(entries) if late else 0, walk, 2 * len(late))
+    told = [history_entry(step, found.get(step.entry.event.position, ())) for step in page]
     following = None
     if order and len(page) < len(rest):
         last = page[-1].entry

@@ -11,7 +11,7 @@ import structlog
 from service import sql
 from service.checkpoints import HistoryLostError
 from service.lease import Lease, LeaseTakenError
-from service.postgres import Connection, connect
+from service.postgres import PROJECTOR, Connection, answering, connect
 from service.projector import advance
 from service.repeating import Repeating
 
@@ -56,13 +56,14 @@ class Projector:
         Raises:
             psycopg.Error: when the connection is lost.
         """
-        async with await connect(self._url) as conn:
+        async with await connect(self._url, PROJECTOR) as conn:
             try:
                 while True:
                     self._wake.clear()
-                    while await self._holds(conn) and await self._advance(conn):
+                    while await self._advance(conn):
                         pass
-                    await self._watch_clock(conn)
+                    async with answering(conn, PROJECTOR.answer):
+                        await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
@@ -73,7 +74,8 @@ class Projector:
     async def _advance(self, conn: Connection) -> bool:
         """Project the next events, unless a restore has made them those of another history."""
         try:
-            return await advance(conn, self._book)
+            async with answering(conn, PROJECTOR.answer):
+                return await self._holds(conn) and await advance(conn, self._book)
         except HistoryLostError as error:
             log = partial(_log.error, "history lost", book=self._book, reason=str(error))
             self._repeating.say("history lost", log)

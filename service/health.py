@@ -11,7 +11,7 @@ from service import scoreboard, sql
 from service.checkpoints import lost
 from service.following import lease_name
 from service.migrations import SchemaError, missing
-from service.postgres import Connection
+from service.postgres import ACCESS, Connection, borrowed
 from service.problems import Problem
 
 VERSION = version("daybook")
@@ -43,7 +43,7 @@ async def healthz() -> dict[str, str]:
 )
 async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and what is needed runs."""
-    async with state.pool.connection(timeout=_PROBE_SECONDS) as conn:
+    async with borrowed(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         try:
             lacking = await missing(conn)
         except SchemaError as error:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from service import keys
 from service.keys import Caller
-from service.postgres import Pool
+from service.lanes import Lane
+from service.postgres import QUESTIONS, Pool, borrowed
 from service.sql import text
 
 _REMEMBERED_SECONDS = 5.0
@@ -21,7 +22,7 @@ class Keyring:
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._used: dict[tuple[str, str], datetime] = {}
 
-    async def caller(self, pool: Pool, key: str) -> Caller | None:
+    async def caller(self, lane: Lane, key: str) -> Caller | None:
         """Whom a key belongs to, or None.
 
         Raises:
@@ -31,7 +32,7 @@ class Keyring:
         until, found = self._known.get(digest, (0.0, None))
         if found is None or until < now:
             self._known.pop(digest, None)
-            async with pool.connection() as conn:
+            async with lane.connection() as conn:
                 found = await keys.caller(conn, digest)
             if found is None:
                 return None
@@ -45,7 +46,7 @@ class Keyring:
         if not used:
             return
         try:
-            async with pool.connection() as conn, conn.cursor() as cursor:
+            async with borrowed(pool, QUESTIONS) as conn, conn.cursor() as cursor:
                 # in one order, so that two processes do not wait for each other
                 rows = [
                     {"book": book, "id": identity, "at": at}

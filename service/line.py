@@ -23,11 +23,12 @@ from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGresult
 from psycopg.rows import DictRow
 
-from service.postgres import Connection
+from service.postgres import Connection, UnansweredError, is_away
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _MOST_PREPARED = 500
 _FRESH_SECONDS = 10.0
+_SLICE = 200
 
 UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
 """The question before could not prepare the statement, or what it gives has changed: asked again
@@ -49,8 +50,41 @@ def statement(text: str) -> Statement:
     return Statement(numbered.replace("%%", "%").encode(), names)
 
 
+class UnreadableError(Exception):
+    """The driver cannot load a row that the database sent."""
+
+
+class Answer:
+    """The rows of a statement as they came. Loading many of them takes its time, and can fail."""
+
+    def __init__(self, result: PGresult, transformer: abc.Transformer) -> None:
+        self._result = result
+        self._transformer = transformer
+        self.size = result.ntuples
+
+    def rows(self) -> list[DictRow]:
+        """All rows.
+
+        Raises:
+            UnreadableError: if one of them cannot be loaded, such as a date after the year 9999.
+        """
+        result, load = self._result, self._transformer.load_rows
+        try:
+            self._transformer.set_pgresult(result)
+            names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
+            rows: list[DictRow] = []
+            # in slices: loading one of them holds the interpreter
+            for first in range(0, self.size, _SLICE):
+                last = min(first + _SLICE, self.size)
+                rows += load(first, last, lambda values: dict(zip(names, values, strict=True)))
+        except Exception as error:  # noqa: BLE001 - of the driver, whatever it is
+            # without its text, which quotes the value
+            raise UnreadableError(f"A row cannot be loaded: {type(error).__name__}.") from None
+        return rows
+
+
 class _Asked(Struct):
-    answer: asyncio.Future[list[DictRow]]
+    answer: "asyncio.Future[Answer]"
     key: tuple[bytes, tuple[int, ...]]
     transformer: abc.Transformer
     name: bytes | None = None
@@ -62,13 +96,16 @@ class _Asked(Struct):
 class Line:
     """A connection that was opened for this alone.
 
+    A statement that is not answered in time, counted from the answer before it, ends the line: the
+    server cuts its statements off itself, so one that does not is frozen, or cannot be reached.
+
     Attributes:
         closed: whether it was lost or closed.
     """
 
     closed: bool
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, seconds: float) -> None:
         self._conn = conn
         self._wire = conn.pgconn
         self._wire.nonblocking = 1
@@ -79,6 +116,9 @@ class Line:
         self._numbers = count()
         self._fresh_until = self._loop.time() + _FRESH_SECONDS
         self._leaving = self.closed = False
+        self._seconds = seconds
+        self._since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._socket = self._wire.socket
         self._loop.add_reader(self._socket, self._receive)
 
@@ -89,11 +129,11 @@ class Line:
 
     def ask(
         self, said: Statement, params: Mapping[str, Any], *, prepared: bool = True
-    ) -> asyncio.Future[list[DictRow]]:
+    ) -> "asyncio.Future[Answer]":
         """Send a statement; its rows come.
 
         Raises:
-            psycopg.OperationalError: if the connection is lost.
+            psycopg.Error: if a parameter cannot be sent, or the connection is lost.
         """
         transformer = Transformer(self._conn)
         values = [params[name] for name in said.names]
@@ -104,7 +144,8 @@ class Line:
             if self._loop.time() > self._fresh_until:
                 self._forget()
             self._send(asked, dumped, transformer.formats, prepared=prepared)
-        except psycopg.OperationalError as error:
+        except Exception as error:
+            # half a question may have been sent: the answers would no longer fit
             self._lose(error)
             raise
         return asked.answer
@@ -145,7 +186,11 @@ class Line:
 
     def _leave(self, asked: _Asked) -> None:
         self._wire.pipeline_sync()
+        if not self._asked:
+            self._since = self._loop.time()
         self._asked.append(asked)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._check)
         if not self._leaving:
             self._leaving = True
             # what is asked in the same moment leaves together
@@ -157,7 +202,7 @@ class Line:
             return
         try:
             left = self._wire.flush()
-        except psycopg.OperationalError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, every question is answered
             self._lose(error)
             return
         if left:
@@ -172,9 +217,18 @@ class Line:
                 result = self._wire.get_result()
                 if result is not None:
                     self._take(result)
-        except psycopg.OperationalError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, every question is answered
             self._lose(error)
+
+    def _check(self) -> None:
+        self._timer = None
+        if not self._asked:
             return
+        left = self._since + self._seconds - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check)
+        else:
+            self._lose(UnansweredError(f"no answer in {self._seconds:g} s"))
 
     def _take(self, result: PGresult) -> None:
         asked = self._asked[0]
@@ -186,32 +240,30 @@ class Line:
             asked.error = error_from_result(result)
         elif result.status == pq.ExecStatus.PIPELINE_SYNC:
             self._asked.popleft()
+            self._since = self._loop.time()
             self._answer(asked)
 
     def _answer(self, asked: _Asked) -> None:
         unprepared = asked.prepares or isinstance(asked.error, UNPREPARED)
         if unprepared and self._prepared.get(asked.key) == asked.name:
             self._prepared.pop(asked.key, None)
-        if asked.answer.cancelled():
+        if asked.answer.done():
             return
         if asked.error is not None or asked.result is None:
             asked.answer.set_exception(asked.error or psycopg.InterfaceError("no rows came"))
-            return
-        result, transformer = asked.result, asked.transformer
-        transformer.set_pgresult(result)
-        names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
-        rows = transformer.load_rows(
-            0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
-        )
-        asked.answer.set_result(rows)
+        else:
+            asked.answer.set_result(Answer(asked.result, asked.transformer))
 
     def _lose(self, error: Exception) -> None:
+        lost = error if is_away(error) else psycopg.OperationalError("the connection was given up")
         if not self.closed:
             self.closed = True
+            if self._timer is not None:
+                self._timer.cancel()
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._wire.finish()
         while self._asked:
             answer = self._asked.popleft().answer
             if not answer.done():
-                answer.set_exception(error)
+                answer.set_exception(lost)

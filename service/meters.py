@@ -167,15 +167,16 @@ def _process() -> str:
 
 
 class PoolUse:
-    """Counts what a pool and the reader know of their use."""
+    """Counts what a pool and the readers know of their use."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, *readers: Reader) -> None:
+        self._readers = readers
 
     async def flush(self, pool: Pool) -> None:
         """Add their use since the last time."""
-        use = self._reader.pop_use()
-        _used(pool.pop_stats(), use.statements, use.seconds)
+        uses = [reader.pop_use() for reader in self._readers]
+        statements, seconds = sum(u.statements for u in uses), sum(u.seconds for u in uses)
+        _used(pool.pop_stats(), statements, seconds)
 
 
 @_guarded

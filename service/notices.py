@@ -12,7 +12,7 @@ import structlog
 from psycopg.sql import Identifier
 
 from service import meters, sql
-from service.postgres import Connection, connect, pooled
+from service.postgres import NOTICES, Connection, answering, connect, pooled
 from service.repeating import Repeating
 
 APPENDED = "daybook_appended"
@@ -48,7 +48,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Notify until cancelled. What could not be sent is forgotten: the others poll."""
-        async with await connect(self._url) as conn:
+        async with await connect(self._url, NOTICES) as conn:
             await self._tell(conn)
 
     async def _tell(self, conn: Connection) -> None:
@@ -57,7 +57,8 @@ class Notifier:
             self._wake.clear()
             books, self._books = self._books, {}
             for book, position in books.items():
-                await notify(conn, APPENDED, book, position)
+                async with answering(conn, NOTICES.answer):
+                    await notify(conn, APPENDED, book, position)
             # many commits, one notice
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -70,7 +71,7 @@ async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
     Raises:
         psycopg.Error: when the connection is lost, or the server is a standby.
     """
-    async with await connect(url) as conn:
+    async with await connect(url, NOTICES) as conn:
         if pooled(conn):
             await asyncio.Event().wait()
         await conn.execute(sql.fill("store/listen", channel=Identifier(channel)))

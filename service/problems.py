@@ -8,8 +8,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Send
 from msgspec import Struct
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from psycopg_pool import PoolTimeout
 
 from service import request_ids
+from service.postgres import TOO_SLOW, UnansweredError
 
 
 class Kind(Struct, frozen=True):
@@ -88,6 +91,12 @@ KINDS = {
             "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
         ),
         Kind(
+            "too-many-events", 422, "Too many events for one answer",
+            "The answer is folded from the events, and there are more than one question may cost;"
+            " `detail` says how many. A history takes a lower `limit`; what is so now, without"
+            " `as_of` and `known_at`, is always answered.",
+        ),
+        Kind(
             "target-too-long", 414, "The path or the query is too long",
             "A path with its query has 8 KiB, and each part of a path 1,000 bytes.",
         ),
@@ -116,9 +125,16 @@ KINDS = {
             retry_after=2,
         ),
         Kind(
+            "timeout", 503, "The database did not answer in time; try again",
+            "A question was cut off: it waited for a lock or a connection, or took longer than"
+            " questions of its kind may; `detail` says which. Nothing was changed.",
+            retry_after=2,
+        ),
+        Kind(
             "busy", 503, "More is waiting than can be taken; try again",
-            "Too many webhooks wait to be recorded, too many bytes of them to be verified, or too"
-            " many connections are open. Nothing was stored. The provider sends a webhook again.",
+            "Of a webhook nothing was stored, and the provider sends it again: too many wait to be"
+            " recorded, or too many bytes of them to be verified. A question was one of many about"
+            " long histories. Or too many connections are open.",
             retry_after=1,
         ),
         Kind(
@@ -164,6 +180,12 @@ REFUSALS = {
     "busy": "busy",
 }
 """Every reason for which a webhook is refused, and the kind of problem that answers it."""
+
+_SLOW: dict[type[Exception], str] = {
+    QueryCanceled: "a statement was cut off",
+    LockNotAvailable: "it waited for a lock that another transaction holds",
+    UnansweredError: "it did not answer at all",
+}
 
 _BY_STATUS = {
     400: "bad-request",
@@ -249,9 +271,19 @@ def on_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
     return answer(error)
 
 
-def on_unavailable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
+def unavailable(error: Exception) -> Problem:
+    """The database is away, or did not answer in time."""
+    if isinstance(error, TOO_SLOW):
+        return Problem("timeout", f"The database took too long: {_SLOW[type(error)]}.")
+    if isinstance(error, PoolTimeout):
+        busy = "No connection is free: the database is away, or questions before this one are slow."
+        return Problem("unavailable", busy)
+    return Problem("unavailable", "The database cannot be reached at the moment.")
+
+
+def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The database is away; the process stays and recovers."""
-    return answer(Problem("unavailable", "The database cannot be reached at the moment."))
+    return answer(unavailable(error))
 
 
 def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

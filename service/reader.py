@@ -13,10 +13,14 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from service.line import UNPREPARED, Line, Statement, statement
-from service.postgres import connect, is_away, pooled
+from service.line import UNPREPARED, Answer, Line, Statement, statement
+from service.postgres import LISTS, Limits, UnansweredError, connect, pooled
 
-_LINES = 4
+_FEW = 200
+"""So many rows are loaded at once; more of them beside the loop."""
+
+LEAVING = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
+"""What a server says before it ends a connection."""
 
 
 class Found(Protocol):
@@ -68,8 +72,10 @@ class Use(NamedTuple):
 class Reader:
     """Some lines, opened when they are first needed and again when they are lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, limits: Limits = LISTS, lines: int = 3) -> None:
         self._url = url
+        self._limits = limits
+        self._most = lines
         self._lines: list[Line] = []
         self._opening: asyncio.Task[None] | None = None
         self._pooled = False
@@ -87,7 +93,7 @@ class Reader:
             psycopg.OperationalError: if the database is away.
         """
         self._lines = [line for line in self._lines if not line.closed]
-        if len(self._lines) < _LINES and self._opening is None and not self._pooled:
+        if len(self._lines) < self._most and self._opening is None and not self._pooled:
             # the others are opened meanwhile, one after the other
             self._opening = asyncio.create_task(self._open())
             self._opening.add_done_callback(self._opened)
@@ -107,19 +113,29 @@ class Reader:
 
         Raises:
             psycopg.Error: what the database says of it.
+            UnansweredError: if it says nothing in time.
+            UnreadableError: if a row cannot be loaded.
         """
         said = statement(query if isinstance(query, str) else query.as_string())
         began = time.perf_counter()
-        rows = await self._answer(said, params or {})
-        self._use = Use(self._use.statements + 1, self._use.seconds + time.perf_counter() - began)
-        return Rows(rows)
-
-    async def _answer(self, said: Statement, params: Mapping[str, Any]) -> list[DictRow]:
+        seconds = self._limits.answer
         try:
-            return await self._line().ask(said, params)
+            async with asyncio.timeout(seconds):
+                answer = await self._answer(said, params or {})
+        except TimeoutError:
+            raise UnansweredError(f"no answer in {seconds:g} s") from None
+        self._use = Use(self._use.statements + 1, self._use.seconds + time.perf_counter() - began)
+        if answer.size > _FEW:
+            return Rows(await asyncio.to_thread(answer.rows))
+        return Rows(answer.rows())
+
+    async def _answer(self, said: Statement, params: Mapping[str, Any]) -> Answer:
+        line = self._line()
+        try:
+            return await line.ask(said, params)
         except psycopg.Error as error:
             # a line may have been lost long ago: only now it is noticed
-            if not is_away(error) and not isinstance(error, UNPREPARED):
+            if not line.closed and not isinstance(error, (*LEAVING, *UNPREPARED)):
                 raise
             prepared = not isinstance(error, UNPREPARED)
         await self.ready()
@@ -144,12 +160,12 @@ class Reader:
             opening.exception()
 
     async def _open(self) -> None:
-        conn = await connect(self._url)
+        conn = await connect(self._url, self._limits)
         if pooled(conn):
             self._pooled = True
             await conn.close()
         else:
-            self._lines.append(Line(conn))
+            self._lines.append(Line(conn, self._limits.answer))
 
 
 def _waiting(line: Line) -> int:

@@ -1,6 +1,7 @@
 """The questions about resources: one, and a page of them, now and in the past."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,12 +17,13 @@ from service import documents, sql
 from service.answers import Page
 from service.cursors import Order
 from service.documents import document
+from service.folding import fold_aside
 from service.past import Past
 from service.positions import Position, position_of
 from service.problems import Problem
 from service.reader import Reading
 from service.relations import refund_status, refund_statuses, related
-from service.streams import LIVE, Target, stream_entries
+from service.streams import LIVE, Target, question_entries
 
 MAX_PAGE_BYTES = 8 << 20
 """Of the bodies that a page is made of; what comes after that is on the next page."""
@@ -68,8 +70,9 @@ async def resource_past(  # noqa: PLR0913 - the question, and what its answer is
     category = _category(projection)
     checkpoint = await position(conn, target.book)
     stream = f"{category}-{identity}"
-    entries = await stream_entries(conn, target, stream, checkpoint.number)
-    folded = asked.folded(entries)
+    known = await question_entries(conn, target, [stream], checkpoint.number)
+    entries = known.get(stream, [])
+    folded = await fold_aside(len(entries), partial(asked.folded, entries))
     if folded is None:
         raise Problem("not-found", f"Nothing was known of {identity!r} at that moment.")
     supplies = next(e for e in entries if e.event.position == folded.snapshot_position)

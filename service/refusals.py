@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from service import meters
 from service.ingest import SIGNED_HEADERS
-from service.postgres import Connection, Pool
+from service.postgres import QUESTIONS, Connection, Pool, borrowed
 from service.sql import text
 
 NO_BOOK = ""
@@ -79,7 +79,7 @@ class Refusals:
         counts, self._counts = self._counts, Counter()
         latest, self._latest = self._latest, {}
         try:
-            async with pool.connection() as conn, conn.transaction():
+            async with borrowed(pool, QUESTIONS) as conn, conn.transaction():
                 await _write(conn, counts, [r for of_book in latest.values() for r in of_book])
         except BaseException:
             self._count(counts)

@@ -23,7 +23,7 @@ from projections.events import EVENTS
 from service import meters, scoreboard, sql
 from service.health import VERSION, without_projector
 from service.lease import REBUILD
-from service.postgres import UNAVAILABLE, Connection, Pool
+from service.postgres import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
 
 _WAIT_SECONDS = 2.0
 
@@ -65,7 +65,7 @@ class _Found(Collector):
 
 async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
-        async with pool.connection(timeout=_WAIT_SECONDS) as conn:
+        async with borrowed(pool, QUESTIONS, _WAIT_SECONDS) as conn:
             found = await conn.execute(sql.text("read/gauges"), {"version": projection.VERSION})
             rows = await found.fetchall()
             found = await conn.execute(sql.text("read/rebuild_progress"), {"lease": REBUILD})

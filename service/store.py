@@ -28,12 +28,13 @@ from msgspec import Struct
 from domain.events import Event
 from service import copying
 from service.positions import Position, position_of
-from service.postgres import Connection
+from service.postgres import WRITER, Connection, pooled
 from service.reader import Reading
 from service.sql import text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LIMITS = ("statement", "lock", "idle")
 _COLUMNS = (14).to_bytes(2, "big")
 _SOURCE = copying.text("webhook")
 
@@ -124,6 +125,9 @@ async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> lis
     params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
     async with conn.pipeline():
         await conn.execute(text("store/begin"))
+        if pooled(conn):
+            limits = {name: f"{getattr(WRITER, name):g}s" for name in _LIMITS}
+            await conn.execute(text("store/limits"), limits)
         locked = await conn.execute(text("store/lock_head"), {"book": book})
         # never prepared: a plan made while the table was empty would scan the grown one.
         # It must see what the last holder of the lock committed, so it stays after the lock

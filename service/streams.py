@@ -1,12 +1,15 @@
 """Which tables a book's rows stand in, and the entries of its streams as an index knows them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
+from psycopg.rows import DictRow
 
 from domain.events import Entry, read
 from projections.events import EVENTS
 from service import sql
+from service.folding import fold_aside
 from service.reader import Reading
 from service.store import event_of
 
@@ -41,13 +44,33 @@ async def streams_entries(
     conn: Reading, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
     """The same of several streams; one of which none is known is absent."""
+    return _read(await _rows(conn, target, streams, until), target)
+
+
+async def question_entries(
+    conn: Reading, target: Target, streams: Sequence[str], until: int
+) -> dict[str, list[Entry]]:
+    """The same for a question, whose caller waits beside others.
+
+    Raises:
+        Problem: ``too-many-events`` or ``busy``.
+    """
+    rows = await _rows(conn, target, streams, until)
+    return await fold_aside(len(rows), partial(_read, rows, target))
+
+
+async def _rows(conn: Reading, target: Target, streams: Sequence[str], until: int) -> list[DictRow]:
     index = target.tables.get(EVENTS.name) or target.index
     assert index is not None, "a target without an index of events"  # noqa: S101
     statement = sql.over("read/stream", events=index)
     params = {"book": target.book, "streams": streams, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
+    return await found.fetchall()
+
+
+def _read(rows: Sequence[DictRow], target: Target) -> dict[str, list[Entry]]:
     entries: dict[str, list[Entry]] = {}
-    for row in await found.fetchall():
+    for row in rows:
         entry = read(event_of(row), target.business_id)
         # the book may name another business since the index was built
         if entry.stream is not None and entry.stream == row["stream"]:

@@ -9,7 +9,7 @@ from collections.abc import Container
 from contextlib import suppress
 
 from service import notices, reads
-from service.postgres import Pool
+from service.postgres import ACCESS, Pool, borrowed
 
 _POLL_SECONDS = 1.0
 _TURNS = 2
@@ -80,7 +80,7 @@ class Tips:
                 await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
 
     async def _ask(self, pool: Pool) -> None:
-        async with pool.connection() as conn:
+        async with borrowed(pool, ACCESS) as conn:
             found = {row["book"]: row["position"] or 0 for row in await reads.checkpoints(conn)}
         if found != self._positions:
             self._positions = found

@@ -9,9 +9,11 @@ from time import perf_counter
 
 import psycopg
 import structlog
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from service import meters
-from service.postgres import Connection, connect, is_away
+from service.blocking import watched
+from service.postgres import WRITER, Connection, answering, connect, is_away
 from service.problems import Problem
 from service.repeating import Repeating
 from service.store import Delivery, Receipt, append
@@ -20,6 +22,8 @@ _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 256 << 20
 _MAX_ROWS = 500
 _MAX_BYTES = 8 << 20
+_MOST_SECONDS = 10.0
+"""The provider gives up after 15 seconds; until then it can still be told."""
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +48,8 @@ class Writer:
         """Record a delivery; when this returns, it is on disk.
 
         Raises:
-            Problem: ``busy`` or ``unavailable``; the sender will try again.
+            Problem: ``busy`` or ``unavailable``, after ten seconds at most; the sender will try
+                again. It may be recorded all the same, and is a duplicate then.
         """
         if self._stopped:
             raise _unavailable()
@@ -54,7 +59,11 @@ class Writer:
         self._waiting.append((delivery, future))
         self._waiting_bytes += len(delivery.body)
         self._wake.set()
-        return await future
+        try:
+            async with asyncio.timeout(_MOST_SECONDS):
+                return await future
+        except TimeoutError:
+            raise _unavailable() from None
 
     async def run(self) -> None:
         """Write until cancelled; whoever still waits then is told to send again."""
@@ -64,7 +73,8 @@ class Writer:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._waiting:
-                    await self._write(self._next_batch())
+                    if batch := self._next_batch():
+                        await self._write(batch)
         finally:
             # whoever comes before it runs again is not left waiting either
             self._stopped = True
@@ -77,9 +87,12 @@ class Writer:
         batch: list[Waiting] = []
         size = 0
         while self._waiting and len(batch) < _MAX_ROWS and size < _MAX_BYTES:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1][0].body)
-        self._waiting_bytes -= size
+            one = self._waiting.popleft()
+            self._waiting_bytes -= len(one[0].body)
+            # whoever gave up sends again
+            if not one[1].done():
+                batch.append(one)
+                size += len(one[0].body)
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
@@ -87,7 +100,8 @@ class Writer:
             if not await self._try(batch):
                 # one bad row must not fail the others
                 for one in batch:
-                    await self._try([one])
+                    if not one[1].done():
+                        await self._try([one])
         finally:
             # whatever happened, nobody is left waiting; the sender sends again
             _fail(batch)
@@ -130,15 +144,21 @@ class Writer:
         try:
             return await self._append_once(deliveries)
         except Exception as error:
-            if not is_away(error):
+            # where a limit was reached, it would be reached again
+            if not is_away(error) or isinstance(error, LockNotAvailable | QueryCanceled):
                 raise
             await self._disconnect()
         return await self._append_once(deliveries)
 
     async def _append_once(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
         if self._conn is None:
-            self._conn = await connect(self._url)
-        return await append(self._conn, self._book, deliveries)
+            self._conn = await connect(self._url, WRITER)
+        conn = self._conn
+        async with (
+            answering(conn, WRITER.answer),
+            watched(conn, self._url, self._book, self._repeating),
+        ):
+            return await append(conn, self._book, deliveries)
 
     async def _disconnect(self) -> None:
         if self._conn is not None:

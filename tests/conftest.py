@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 
 from service.embedded import embedded
-from service.postgres import Connection, connect
+from service.lanes import Lane
+from service.postgres import ACCESS, Connection, connect, pool
 from service.rebuild import open_checkpoints, rebuild
 from service.roles import SERVICE, set_up
 from service.store import open_books
@@ -83,6 +84,15 @@ async def conn(database_url: str) -> AsyncIterator[Connection]:
     """A connection to a prepared database."""
     async with await connect(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+async def lane(database_url: str) -> AsyncIterator[Lane]:
+    """A lane over a prepared database, as a worker has for keys."""
+    async with pool(database_url, ACCESS, 2, least=0) as fallback:
+        made = Lane(database_url, ACCESS, 1, fallback)
+        yield made
+        made.reader.close()
 
 
 def fresh_database(postgres: str, template: str) -> str:

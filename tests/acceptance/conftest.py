@@ -44,7 +44,7 @@ def doors(
         ).strip()
         for book in ("live", "test")
     ]
-    made = Doors(service, *keys)
+    made = Doors(service, keys[0], keys[1], env["DAYBOOK_DATABASE_URL"])
     for n in range(5):
         content = body("subscription.active", "active", at(n), f"sub_{n}", created_at=at(n))
         service.deliver("live", SECRET, content)
@@ -73,6 +73,6 @@ def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory)
     for content in contents:
         assert service.deliver("live", SECRET, content).is_success
     service.await_position(live, len(contents))
-    yield Doors(service, live, test)
+    yield Doors(service, live, test, env["DAYBOOK_DATABASE_URL"])
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()

@@ -21,8 +21,9 @@ secrets = ["{OTHER_SECRET}"]
 
 
 class Doors:
-    def __init__(self, service: Service, live: str, test: str) -> None:
+    def __init__(self, service: Service, live: str, test: str, database_url: str) -> None:
         self.service, self.live, self.test = service, live, test
+        self.database_url = database_url
 
     def get(self, path: str, key: str | None = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {key or self.live}"}

@@ -25,7 +25,7 @@ where relation = 'store.event'::regclass and mode = 'RowExclusiveLock' and grant
 
 OURS = """
 select pg_terminate_backend(pid) from pg_stat_activity
-where application_name = 'daybook' and pid <> pg_backend_pid()
+where application_name like 'daybook%%' and pid <> pg_backend_pid()
 """
 
 

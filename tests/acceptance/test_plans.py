@@ -83,7 +83,7 @@ def filled(
     key = command(
         "keys", "create", "--book", "live", "--scope", "read,audit,admin", cwd=here, env=env
     ).strip()
-    yield Doors(service, key, key), Plans(log)
+    yield Doors(service, key, key, url), Plans(log)
     assert service.stop() == 0
 
 

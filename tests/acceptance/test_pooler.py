@@ -82,6 +82,13 @@ def test_everything_works_behind_it(pooler: str, scratch: Path) -> None:
     assert len(service.ask("subscriptions?min_position=60", key)["data"]) == 7
     since = service.ask("subscriptions/sub_0?min_position=60", key)["status_since"]
     assert since.endswith("Z")
+    with psycopg.connect(pooler) as holder:
+        # whoever holds the head of a book is not waited for
+        holder.execute("select * from store.head where book = 'live' for update")
+        answer = service.deliver("live", SECRET, body("payment.failed", "failed", at(1)))
+        assert answer.json()["type"] == "/problems/unavailable"
+        assert answer.elapsed.total_seconds() < 6
+        holder.rollback()
     command("rebuild", "--processes", "2", cwd=scratch, env=env)
     assert "No row differs" in command("verify", cwd=scratch, env=env)
     assert service.signal(signal.SIGTERM) == 0

@@ -25,7 +25,7 @@ class Restorable(Doors):
     """A service on a database that can be saved, and restored under it while it runs."""
 
     def __init__(self, service: Service, live: str, url: str, here: Path) -> None:
-        super().__init__(service, live, "")
+        super().__init__(service, live, "", url)
         self.here, self.env = here, {"DAYBOOK_DATABASE_URL": url}
         self.url = as_owner(url)
         self._admin = re.sub(r"@/\w+\?", "@/postgres?", self.url)

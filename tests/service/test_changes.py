@@ -9,6 +9,7 @@ import pytest
 
 from service import change_reads, changes, keyring, keys, reads
 from service.keyring import Keyring
+from service.lanes import Lane
 from service.positions import BEGINNING, Position, parse
 from service.postgres import Connection, Pool, pool
 from service.projector import advance
@@ -54,14 +55,14 @@ async def test_what_belongs_to_no_resource_is_no_change(conn: Connection) -> Non
 
 
 async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
-    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, connections: Pool, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
     await record(conn, body("subscription.active", "active"))
     tips = Tips()
     watching = asyncio.create_task(tips.poll(connections))
     key = await keys.create(conn, "test")
-    again = partial(Keyring().caller, connections, key)
+    again = partial(Keyring().caller, lane, key)
     stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])
     said = [await anext(stream) for _ in range(2)]
     assert said[0] == b"id: 0-00000000\nretry: 2000\n\n"
@@ -75,13 +76,13 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
 
 
 async def test_a_silent_stream_ends_when_its_key_is_revoked(
-    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, connections: Pool, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(keyring, "_REMEMBERED_SECONDS", 0.0)
     await record(conn, body("subscription.active", "active"))
     key = await keys.create(conn, "test")
-    again = partial(Keyring().caller, connections, key)
+    again = partial(Keyring().caller, lane, key)
     stream = changes._stream(connections, Tips(), again, Position(1), [])
     place = await reads.position(conn, "test")
     said = [await anext(stream) for _ in range(3)]

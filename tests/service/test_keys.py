@@ -10,6 +10,7 @@ from service import keyring as module
 from service import keys
 from service.allowance import Allowance, Headers
 from service.keyring import Keyring
+from service.lanes import Lane
 from service.postgres import Connection, Pool, pool
 from service.problems import Problem
 from service.store import open_books
@@ -45,17 +46,17 @@ async def test_the_database_knows_the_scopes_too(conn: Connection, scopes: list[
 
 
 async def test_a_key_is_looked_up_once_and_revoked_within_seconds(
-    conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await keys.create(conn, "test")
     ring = Keyring()
-    caller = await ring.caller(connections, key)
+    caller = await ring.caller(lane, key)
     assert caller is not None
     assert await keys.revoke(conn, caller.id)
-    assert await ring.caller(connections, key) == caller
+    assert await ring.caller(lane, key) == caller
     monkeypatch.setattr(module, "_REMEMBERED_SECONDS", -1.0)
     ring._known = {d: (0.0, known) for d, (_, known) in ring._known.items()}
-    assert await ring.caller(connections, key) is None
+    assert await ring.caller(lane, key) is None
     assert ring._known == {}
 
 
@@ -71,11 +72,13 @@ async def test_the_id_of_a_key_is_found_whatever_its_book_is_called(
     assert keys.id_of(key[:-1]) is None
 
 
-async def test_last_use_is_written_beside_the_requests(conn: Connection, connections: Pool) -> None:
+async def test_last_use_is_written_beside_the_requests(
+    conn: Connection, connections: Pool, lane: Lane
+) -> None:
     key, idle = await keys.create(conn, "test"), await keys.create(conn, "test")
     ring, before = Keyring(), datetime.now(UTC)
     for _ in range(3):
-        await ring.caller(connections, key)
+        await ring.caller(lane, key)
     await ring.flush(connections)
     used = {k.id: k.last_used_at for k in await keys.listed(conn, "test")}
     at, never = (used[keys.id_of(one) or ""] for one in (key, idle))
@@ -84,10 +87,10 @@ async def test_last_use_is_written_beside_the_requests(conn: Connection, connect
     assert before <= at <= datetime.now(UTC)
 
 
-async def test_what_is_no_key_is_not_remembered(connections: Pool) -> None:
+async def test_what_is_no_key_is_not_remembered(lane: Lane) -> None:
     ring = Keyring()
     for number in range(3):
-        assert await ring.caller(connections, f"dbk_{number}\0\uffff") is None
+        assert await ring.caller(lane, f"dbk_{number}\0\uffff") is None
     assert not ring._known
     assert not ring._used
 

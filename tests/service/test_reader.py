@@ -8,15 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import line, reader
+from service import line
 from service.postgres import Connection, connect
 from service.reader import Reader
 
 
 @pytest.fixture
-async def one_line(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
-    monkeypatch.setattr(reader, "_LINES", 1)
-    made = Reader(database_url)
+async def one_line(database_url: str) -> AsyncIterator[Reader]:
+    made = Reader(database_url, lines=1)
     assert await made.ready()
     yield made
     made.close()
@@ -93,11 +92,11 @@ async def test_a_lost_line_is_opened_again(one_line: Reader, conn: Connection) -
 async def test_several_lines_are_opened_and_share_what_is_asked(database_url: str) -> None:
     made = Reader(database_url)
     mine = "select pg_backend_pid() as value from pg_sleep(0.2)"
-    while len(made._lines) < reader._LINES:
+    while len(made._lines) < made._most:
         assert await made.ready()
         await asyncio.sleep(0.01)
-    answered = await asyncio.gather(*(value(made, mine) for _ in range(reader._LINES)))
-    assert len(set(answered)) == reader._LINES
+    answered = await asyncio.gather(*(value(made, mine) for _ in range(made._most)))
+    assert len(set(answered)) == made._most
     # all of them are lost at once
     for one in made._lines:
         one.close()

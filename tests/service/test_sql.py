@@ -13,7 +13,7 @@ from service.builds import index_statements
 from service.checkpoints import live_tables
 from service.postgres import Connection
 
-FOLDERS = ("store", "keys", "read", "refusals", "roles", "metrics")
+FOLDERS = ("store", "keys", "read", "refusals", "roles", "metrics", "database")
 STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
 
 # DDL cannot be prepared; each of these runs in every test that has a database

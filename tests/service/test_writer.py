@@ -1,20 +1,28 @@
 """Whatever happens to a batch, nobody is left waiting, and the writer goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import LiteralString
 
 import psycopg
 import pytest
+import structlog
+from msgspec import structs
 
 from service import meters
 from service import writer as module
 from service.instruments import Instruments
-from service.postgres import Connection
+from service.postgres import WRITER, Connection
 from service.problems import Problem
 from service.store import Delivery, Receipt, append, books
 from service.writer import Writer
 from tests.builders import delivery
+from tests.conftest import as_owner
 
 
 @pytest.fixture
@@ -156,3 +164,146 @@ async def test_who_waits_at_the_end_is_told_to_send_again(database_url: str) -> 
     task.cancel()
     with pytest.raises(Problem, match="send it again"):
         await waiting
+
+
+def hold(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    """Lock the head as somebody does who looks at it in psql and goes to lunch."""
+    holder = psycopg.connect(url, application_name="psql")
+    holder.execute("select * from store.head where book = 'test' for update")
+    return holder
+
+
+@pytest.mark.parametrize("role", [str, as_owner])
+async def test_a_holder_of_the_head_is_named_and_stops_nobody_for_long(
+    database_url: str, writer: Writer, conn: Connection, role: Callable[[str], str]
+) -> None:
+    with structlog.testing.capture_logs() as logs, hold(role(database_url)) as holder:
+        began, pid = time.monotonic(), holder.info.backend_pid
+        sent = [delivery(b"1"), delivery(b"2")]
+        refused = await asyncio.gather(
+            *(writer.record(one) for one in sent), return_exceptions=True
+        )
+        assert time.monotonic() - began < 12
+        assert [r.kind.name for r in refused if isinstance(r, Problem)] == ["unavailable"] * 2
+        holder.rollback()
+    # sent again, each is recorded once
+    receipts = await asyncio.gather(*(writer.record(one) for one in sent))
+    assert sorted(r.position for r in receipts) == [1, 2]
+    assert (await books(conn))["test"].position == 2
+    blocked = [line for line in logs if line["event"] == "append blocked"]
+    assert [(b["pid"], b["application"]) for b in blocked] == [(pid, "psql")]
+    assert blocked[0]["since"] is not None or role is as_owner
+
+
+async def test_a_commit_whose_answer_does_not_come_is_told_and_done_once(
+    writer: Writer, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = structs.replace(WRITER, answer=0.5, lock=0.5)
+    monkeypatch.setattr(module, "WRITER", limits)
+    first = delivery(b"1")
+    assert (await writer.record(first)).position == 1
+    assert writer._conn is not None
+    os.kill(pid := writer._conn.info.backend_pid, signal.SIGSTOP)
+    try:
+        # nothing holds the lock: another connection records it
+        assert (await writer.record(delivery(b"2"))).position == 2
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (await writer.record(first)).duplicate
+    assert (await books(conn))["test"].position == 2
+
+
+async def test_who_waits_behind_others_is_told_in_time_too(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_SECONDS", 0.2)
+    # its loop does not run: nobody takes what waits
+    stuck = Writer(database_url, "test", lambda _: None)
+    with pytest.raises(Problem, match="send it again"):
+        await stuck.record(delivery(b"1"))
+    task = asyncio.create_task(stuck.run())
+    await asyncio.sleep(0.1)
+    # what was given up is not recorded behind its sender's back
+    assert stuck._waiting_bytes == 0
+    monkeypatch.setattr(module, "_MOST_SECONDS", 10)
+    assert (await stuck.record(delivery(b"2"))).position == 1
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+STOPPED = """
+import asyncio, os, signal, sys
+from service import store
+from service.writer import Writer
+from tests.builders import delivery
+from tests.conftest import as_owner
+
+where, real = sys.argv[2], store.text
+
+def text(name):
+    if name == where:
+        asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGSTOP)
+    return real(name)
+
+async def main():
+    if where == "store/append":
+        # within COPY: the server waits for rows
+        from psycopg import AsyncCursor
+        copy = AsyncCursor.copy
+        def stopping(self, *args):
+            print("held", flush=True)
+            return _Stopping(copy(self, *args))
+        AsyncCursor.copy = stopping
+    else:
+        # within the transaction: the server waits for a statement
+        def number(*args):
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return known(*args)
+        known, store._number = store._number, number
+    writer = Writer(sys.argv[1], "test", lambda _: None)
+    task = asyncio.create_task(writer.run())
+    await writer.record(delivery(b"stopped"))
+
+class _Stopping:
+    def __init__(self, copy): self.copy = copy
+    async def __aenter__(self):
+        entered = await self.copy.__aenter__()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return entered
+    async def __aexit__(self, *args): return await self.copy.__aexit__(*args)
+
+asyncio.run(main())
+"""
+"""A writer that stops while it holds the lock on the head."""
+
+
+@pytest.mark.parametrize("where", ["store/known", "store/append"])
+async def test_a_stopped_worker_gives_the_head_back(
+    database_url: str, writer: Writer, conn: Connection, where: str
+) -> None:
+    stopped = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", STOPPED, database_url, where
+    )
+    try:
+        async with asyncio.timeout(20):
+            while not (await (await conn.execute(HELD)).fetchall()):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        async with asyncio.timeout(12):
+            receipt, sent = None, delivery(b"1")
+            while receipt is None:
+                with suppress(Problem):
+                    receipt = await writer.record(sent)
+        assert receipt.position == 1
+        assert (await writer.record(sent)).duplicate
+    finally:
+        stopped.kill()
+        await stopped.wait()
+    assert (await books(conn))["test"].position == 1
+
+
+HELD: LiteralString = """
+select pid from pg_locks join pg_stat_activity using (pid)
+where relation = 'store.head'::regclass and mode = 'RowShareLock'
+    and wait_event = 'ClientRead' and pid <> pg_backend_pid()
+"""

@@ -1,0 +1,7 @@
+-- Set the limits of a session that only some servers know.
+select set_config(name, value, false)
+from (values
+    ('transaction_timeout', %(transaction)s),
+    ('client_connection_check_interval', '2s')
+) as known (name, value)
+where current_setting(name, true) is not null

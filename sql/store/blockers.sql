@@ -1,0 +1,14 @@
+-- Who holds the lock that a connection of ours waits for, and since when, where we may know it.
+select
+    pid,
+    application_name as application,
+    usename::text as role,
+    xact_start as since,
+    -- a transaction of ours that waits for a client which has stopped: no limit of the server ends
+    -- one that is within COPY
+    usename = current_user
+    and application_name = 'daybook writer'
+    and wait_event = 'ClientRead'
+    and state_change < clock_timestamp() - interval '1 second' as stalled
+from pg_stat_activity
+where pid = any(pg_blocking_pids(%(pid)s))
