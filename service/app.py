@@ -9,13 +9,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Litestar
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 from msgspec import structs
-from psycopg import DataError
-from psycopg.errors import UndefinedTable
 
 from service import api, openapi, webhooks
 from service.allowance import Allowance
@@ -29,17 +26,9 @@ from service.link import Link
 from service.meters import PoolUse
 from service.notices import Notifier
 from service.open_streams import OpenStreams
-from service.postgres import ACCESS, LISTS, QUESTIONS, UNAVAILABLE, borrowed, pool
+from service.postgres import ACCESS, LISTS, QUESTIONS, borrowed, pool
 from service.prepare import prepare
-from service.problem_pages import PROBLEM_ROUTES
-from service.problems import (
-    Problem,
-    on_http_exception,
-    on_problem,
-    on_unavailable,
-    on_unbuilt,
-    on_unstorable,
-)
+from service.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.refusals import Refusals
 from service.request_durations import RequestDurations
 from service.request_heads import RequestHeads
@@ -123,14 +112,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
         route_handlers=routes,
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
-        exception_handlers={
-            Problem: on_problem,
-            HTTPException: on_http_exception,
-            DataError: on_unstorable,
-            UndefinedTable: on_unbuilt,
-            Exception: _on_defect,
-            **dict.fromkeys(UNAVAILABLE, on_unavailable),
-        },
+        exception_handlers=HANDLERS,
         openapi_config=openapi.CONFIG,
         logging_config=None,
     )
@@ -181,8 +163,3 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
                 state.built.set()
                 return
         await asyncio.sleep(_ASK_SECONDS)
-
-
-def _on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    _log.error("unhandled exception", exc_info=error)
-    return on_problem(request, Problem("internal-error", "The error is in this server's log."))

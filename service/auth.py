@@ -20,7 +20,8 @@ from service.allowance import Allowance, Headers
 from service.keyring import Keyring
 from service.keys import Caller
 from service.postgres import UNAVAILABLE
-from service.problems import Problem, send_problem, unavailable
+from service.problem_pages import unavailable
+from service.problems import Problem, send_problem
 
 PATH = "/v1"
 

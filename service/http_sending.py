@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.problems import Problem, answer
+from service.problems import MEDIA_TYPE, Problem, rendered
 
 STALL_SECONDS = 30.0
 """How long a client may take nothing of its answer."""
@@ -69,18 +69,18 @@ class SendingProtocol(HttpToolsProtocol):
 
     def send_problem(self, problem: Problem) -> None:
         """Answer past the application; the connection is to be closed then."""
-        response = answer(problem)
+        named, content = rendered(problem)
         headers = [
             *self.server_state.default_headers,
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(response.content)),
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
             (b"x-request-id", secrets.token_hex(16).encode()),
-            *((k.encode(), v.encode("latin-1")) for k, v in response.headers.items()),
+            *((k.encode(), v.encode("latin-1")) for k, v in named.items()),
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
         status = STATUS_LINE[problem.kind.status]
-        self.transport.write(b"".join([status, *lines, b"\r\n", response.content]))
+        self.transport.write(b"".join([status, *lines, b"\r\n", content]))
 
     def hang_up(self) -> None:
         """Send no more; read, and throw away, until the client has its answer and hangs up too."""

@@ -1,18 +1,14 @@
 """Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import Send
 from msgspec import Struct
-from psycopg.errors import LockNotAvailable, QueryCanceled
-from psycopg_pool import PoolTimeout
 
 from service import request_ids
-from service.postgres import TOO_SLOW, UnansweredError
+
+MEDIA_TYPE = "application/problem+json"
 
 
 class Kind(Struct, frozen=True):
@@ -181,21 +177,6 @@ REFUSALS = {
 }
 """Every reason for which a webhook is refused, and the kind of problem that answers it."""
 
-_SLOW: dict[type[Exception], str] = {
-    QueryCanceled: "a statement was cut off",
-    LockNotAvailable: "it waited for a lock that another transaction holds",
-    UnansweredError: "it did not answer at all",
-}
-
-_BY_STATUS = {
-    400: "bad-request",
-    401: "unauthorized",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "body-too-large",
-    414: "target-too-long",
-}
-
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """Raised anywhere behind a door, answered as a problem document."""
@@ -220,8 +201,8 @@ def refused(reason: str, detail: str) -> Problem:
     return Problem(REFUSALS[reason], detail, reason=reason)
 
 
-def answer(problem: Problem) -> Response[bytes]:
-    """The problem document, with ``Retry-After`` where trying again helps."""
+def rendered(problem: Problem) -> tuple[dict[str, str], bytes]:
+    """The headers and the problem document; ``Retry-After`` where trying again helps."""
     kind = problem.kind
     document = {
         "type": TYPE + kind.name,
@@ -238,21 +219,15 @@ def answer(problem: Problem) -> Response[bytes]:
         headers["retry-after"] = str(retry_after)
     if kind.name == "unauthorized":
         headers["www-authenticate"] = "Bearer"
-    return Response(
-        msgspec.json.encode(document),
-        status_code=kind.status,
-        media_type="application/problem+json",
-        headers=headers,
-    )
+    return headers, msgspec.json.encode(document)
 
 
 async def send_problem(send: Send, problem: Problem) -> None:
     """Answer a problem where the framework does not."""
-    response = answer(problem)
-    status = problem.kind.status
-    headers = [(b"content-type", b"application/problem+json")]
-    headers += [(k.encode(), v.encode("latin-1")) for k, v in response.headers.items()]
-    await send_raw(send, status, headers, response.content)
+    named, content = rendered(problem)
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    headers += [(k.encode(), v.encode("latin-1")) for k, v in named.items()]
+    await send_raw(send, problem.kind.status, headers, content)
 
 
 async def send_raw(
@@ -264,47 +239,3 @@ async def send_raw(
         "type": "http.response.start", "status": status, "headers": [*headers, length],
     })  # fmt: skip
     await send({"type": "http.response.body", "body": content, "more_body": False})
-
-
-def on_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
-    """Our own errors."""
-    return answer(error)
-
-
-def unavailable(error: Exception) -> Problem:
-    """The database is away, or did not answer in time."""
-    if isinstance(error, TOO_SLOW):
-        return Problem("timeout", f"The database took too long: {_SLOW[type(error)]}.")
-    if isinstance(error, PoolTimeout):
-        busy = "No connection is free: the database is away, or questions before this one are slow."
-        return Problem("unavailable", busy)
-    return Problem("unavailable", "The database cannot be reached at the moment.")
-
-
-def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The database is away; the process stays and recovers."""
-    return answer(unavailable(error))
-
-
-def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """The framework's errors: unknown paths, methods, parameters, bodies over the limit."""
-    if isinstance(error, ValidationException):
-        extra = error.extra if isinstance(error.extra, list) else []
-        said = "; ".join(
-            f"{e.get('key', 'parameter')}: {e.get('message', 'invalid')}" for e in extra
-        )
-        return answer(Problem("invalid-parameter", said or error.detail))
-    name = _BY_STATUS.get(error.status_code)
-    if name is None:
-        name = "internal-error" if error.status_code >= 500 else "bad-request"  # noqa: PLR2004
-    return answer(Problem(name, error.detail, error.headers))
-
-
-def on_unbuilt(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
-    """No schema yet, or no read models of this version."""
-    return answer(Problem("not-ready", "The read models are being built."))
-
-
-def on_unstorable(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
-    """Rejects values PostgreSQL cannot store, such as NUL characters or out-of-range numbers."""
-    return answer(Problem("invalid-parameter", "A value holds what nothing recorded can hold."))

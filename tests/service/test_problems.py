@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from service import problems
+from service import problem_pages, problems
 
 SERVICE = Path(problems.__file__).parent
 
@@ -11,7 +11,7 @@ SERVICE = Path(problems.__file__).parent
 def raised() -> set[str]:
     """The names that the code makes problems of."""
     names: set[str] = set()
-    for path in SERVICE.glob("*.py"):
+    for path in SERVICE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Problem":
                 constants = (c for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant))
@@ -20,7 +20,7 @@ def raised() -> set[str]:
 
 
 def test_what_is_raised_is_documented_and_what_is_documented_is_raised() -> None:
-    mapped = {*problems._BY_STATUS.values(), "bad-request", "internal-error"}
+    mapped = {*problem_pages._BY_STATUS.values(), "bad-request", "internal-error"}
     mapped |= set(problems.REFUSALS.values())
     assert raised() | mapped == set(problems.KINDS)
 
