@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from multiprocessing import current_process
 from pathlib import Path
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -25,7 +26,11 @@ class Instruments:
             Gauge,
             Histogram,
             multiprocess,
+            values,
         )
+
+        if DIRECTORY in os.environ:
+            values.ValueClass = values.MultiProcessValue(_identity)  # type: ignore[no-untyped-call]
 
         self.registry = registry = CollectorRegistry()
         counter = partial(Counter, registry=registry)
@@ -92,6 +97,11 @@ class Instruments:
             multiprocess.MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
 
 
+def _identity() -> str:
+    """Whose the files are: not a pid's, so that a process that is replaced leaves none behind."""
+    return current_process().name.replace(" ", "-").replace("_", "-")
+
+
 def _reserve() -> None:
     """Give the files of this process their room on the disk at once.
 
@@ -101,5 +111,5 @@ def _reserve() -> None:
     if directory is None or not hasattr(os, "posix_fallocate"):
         return
     for name in _FILES:
-        with Path(directory, f"{name}_{os.getpid()}.db").open("a+b") as file:
+        with Path(directory, f"{name}_{_identity()}.db").open("a+b") as file:
             os.posix_fallocate(file.fileno(), 0, _FILE_BYTES)

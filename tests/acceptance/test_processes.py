@@ -58,9 +58,12 @@ def meters(temporary: Path) -> list[Path]:
     return list(temporary.glob("daybook-*"))
 
 
-def test_children_have_titles_and_are_replaced_and_it_is_told(service: Service) -> None:
+def test_children_have_titles_and_are_replaced_and_it_is_told(
+    service: Service, temporary: Path
+) -> None:
     assert title_of(service.process.pid) == "daybook: serve"
     assert children_of(service.process.pid).keys() == {"worker 1", "worker 2", "projector"}
+    (counts,) = meters(temporary)
     for name in ("worker 1", "projector"):
         before = pid_of(service, name)
         os.kill(before, signal.SIGKILL)
@@ -68,6 +71,10 @@ def test_children_have_titles_and_are_replaced_and_it_is_told(service: Service) 
             until_shown(service, f'daybook_process_up{{process="{name}"}} {up}')
         assert pid_of(service, name) not in {before, 0}
         assert f'daybook_process_restarts_total{{process="{name}"}} 1.0' in metrics(service)
+    # those that came go on counting in the files of those that went
+    assert {path.stem.rpartition("_")[2] for path in counts.iterdir()} == {
+        "daybook-worker-1", "daybook-worker-2", "daybook-projector"
+    }  # fmt: skip
     # as a terminal does that is closed
     for pid in children_of(service.process.pid).values():
         os.kill(pid, signal.SIGHUP)
