@@ -134,8 +134,10 @@ def _end(name: str, description: str, of_day: time) -> QueryParameter:
 
 
 def _text(name: str, given: str, longest: int) -> str:
-    if not 1 <= len(given) <= longest:
-        raise wrong(name, given[:longest], f"text of 1 to {longest} characters")
+    if not given:
+        raise wrong(name, given, "text of one character or more")
+    if len(given) > longest:
+        raise wrong(name, f"{given[:longest]}…", f"text of at most {longest} characters")
     return given
 
 
