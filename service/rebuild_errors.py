@@ -3,7 +3,7 @@
 from concurrent.futures.process import BrokenProcessPool
 
 import psycopg
-from psycopg.errors import DataCorrupted, IndexCorrupted
+from psycopg.errors import DataCorrupted, IndexCorrupted, LockNotAvailable
 
 from service.postgres import is_away
 
@@ -40,6 +40,11 @@ def explanation(error: BaseException) -> str | None:
         return (
             f"Nothing was switched: PostgreSQL found a corrupt page ({_primary(error)})."
             " Its log says where; restore the store from a backup."
+        )
+    if isinstance(error, LockNotAvailable):
+        return (
+            "Nothing was switched: somebody keeps a transaction open in which the read models are"
+            f" locked ({_primary(error)}). End it, and run it again."
         )
     if isinstance(error, psycopg.Error) and is_away(error):
         return (

@@ -1,2 +1,2 @@
--- Forget the builds that could be gone back to.
+-- Forget which builds were live before.
 update read.projection set previous = null where version = %(version)s

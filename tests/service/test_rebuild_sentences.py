@@ -168,6 +168,7 @@ async def test_a_corrupt_page_is_told_in_a_sentence(database_url: str, conn: Con
 
 
 def test_what_is_no_accident_is_not_explained_away() -> None:
+    assert "keeps a transaction open" in (explanation(psycopg.errors.LockNotAvailable("x")) or "")
     assert explanation(KeyError("x")) is None
     assert explanation(psycopg.errors.UndefinedColumn("x")) is None
 

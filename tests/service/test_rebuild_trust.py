@@ -202,7 +202,9 @@ async def test_read_models_beyond_the_end_of_a_restored_book_are_mended_as_a_who
         database_url,
         "alter table store.event disable trigger all",
         "delete from store.event where position > 10",
-        "update store.head set position = 10",
+        "alter table store.head disable trigger all",
+        "update store.head h set position = 10, link = e.link from store.event e"
+        " where e.book = h.book and e.position = 10",
     )
     with pytest.raises(RebuildError, match="stand at 15, and it ends at 10"):
         await rebuild(conn, [BY_NAME["customers"]])
