@@ -74,7 +74,8 @@ async def test_each_identifier_finds_what_carries_it(
     await record(conn)
     found = await search.find(conn, "test", search._wanted("q", q), 20)
     assert [(hit.kind, hit.id, hit.matched) for hit in found.data] == [(kind, identity, matched)]
-    assert (found.more, found.position) == (False, "8")
+    assert not found.more
+    assert found.position.startswith("8-")
 
 
 async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
