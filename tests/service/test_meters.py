@@ -20,7 +20,7 @@ from service.store import Receipt
 def count(name):
     meters.refused(name, "unknown-book")
     meters.answered(f"/{name}", "GET", 200, 0.1)
-    meters.appended(name, [Receipt(1, False)], 0.1)
+    meters.appended(name, [Receipt(1, bytes(32), False)], 0.1)
     meters.task_running(name, up=True)
     meters.task_restarted(name)
     meters.notices_ignored(name, 1)

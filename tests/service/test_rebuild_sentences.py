@@ -74,6 +74,8 @@ async def test_another_one_that_runs_is_named(daybook: Daybook, conn: Connection
     await conn.execute(
         "insert into read.lease (name, owner, since, expires_at, doing, done, total) values"
         " ('rebuild', 'books.example:4711:ab', '2026-05-03 12:00Z', now() + '1 min', 'fold', 3, 9)"
+        " on conflict (name) do update set owner = excluded.owner, since = excluded.since,"
+        " expires_at = excluded.expires_at, doing = excluded.doing, done = 3, total = 9"
     )
     said = daybook.fails(daybook.start("rebuild"))
     assert "process 4711 on books.example, since 2026-05-03 12:00:00 UTC, fold 3 of 9" in said

@@ -206,9 +206,7 @@ async def test_read_models_beyond_the_end_of_a_restored_book_are_mended_as_a_who
         "update store.head h set position = 10, link = e.link from store.event e"
         " where e.book = h.book and e.position = 10",
     )
-    with pytest.raises(RebuildError, match="stand at 15, and it ends at 10"):
-        await rebuild(conn, [BY_NAME["customers"]])
-    assert await rebuild(conn) == {"test": 10}
+    assert await rebuild(conn, [BY_NAME["customers"]]) == {"test": 10}
     assert await contents(conn) == rows
     with pytest.raises(Exception, match="no tables from before"):
         await undo(conn)

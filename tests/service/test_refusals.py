@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 from litestar.types import Scope
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
 
 from service import refusals as module
@@ -14,7 +15,6 @@ from service.postgres import Connection, Pool, pool
 from service.problems import KINDS, REFUSALS, Problem, refused
 from service.refusal_reads import counts, page
 from service.refusals import Refusals
-from tests.conftest import as_owner
 
 HEADERS = [(b"webhook-id", b"m"), (b"webhook-signature", b"v1,c2VjcmV0"), (b"content-length", b"9")]
 
@@ -91,7 +91,7 @@ async def test_what_could_not_be_written_is_written_later(
 ) -> None:
     noted = Refusals()
     noted.note("test", "unavailable", scope([]))
-    async with pool(as_owner(database_url).replace("?host=", "?port=1&host=")) as nowhere:
+    async with pool(make_conninfo(database_url, port=1)) as nowhere:
         monkeypatch.setattr(nowhere, "timeout", 0.1)
         with pytest.raises(PoolTimeout):
             await noted.flush(nowhere)

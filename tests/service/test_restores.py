@@ -53,12 +53,14 @@ async def test_what_a_restore_took_is_neither_projected_on_nor_gone_back_to(
     await verify(conn, "test", late)
     async with await connect(as_owner(database_url)) as owner:
         await owner.execute("alter table store.event disable trigger all")
+        await owner.execute("alter table store.head disable trigger all")
         await owner.execute("delete from store.event where position > 1")
         await owner.execute(
             "update store.head h set position = 1, link = e.link from store.event e"
             " where h.book = e.book"
         )
         await owner.execute("alter table store.event enable trigger all")
+        await owner.execute("alter table store.head enable trigger all")
     # beyond the end, and where the book has grown again, at the end and beyond it
     for names in ((), ("sub_4", "sub_5"), ("sub_6",)):
         if names:

@@ -36,7 +36,7 @@ def shown_everywhere(text: str) -> dict[str, Any]:
     )  # fmt: skip
     events: Any = SimpleNamespace(stream=text, data=[entry])
     parked = {"book": text, "stream": text, "position": 1, "error": f"Traceback\n{text}"}
-    checkpoint = {"book": text, "head": 9, "position": 8}
+    checkpoint = {"book": text, "head": 9, "position": 8, "lost": False}
     key = Key(text, text, (), text, AT, None, None)
     count: Any = SimpleNamespace(last_hour=3, reason=text)
     return {
