@@ -72,7 +72,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
         app.state.doors = doors
         app.state.policies = {n: b.access.policy for n, b in settings.books.items()}
         app.state.books = dict(settings.books)
-        app.state.built = asyncio.Event()
+        app.state.prepared, app.state.built = asyncio.Event(), asyncio.Event()
         app.state.tips = tips
         app.state.streams = OpenStreams()
         async with (
@@ -93,7 +93,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
                     (5.0, PoolUse(*readers)),
                     (30.0, keyring),
                 ):
-                    run = partial(flush_every, seconds, what.flush, connections)
+                    run = partial(flush_every, seconds, what.flush, connections, app.state.prepared)
                     supervisor.start(type(what).__name__.lower(), run, needed=False)
                 _log.info("serving", books=list(doors))
                 # what is there now stays for good: looking through it again and again for cycles
@@ -157,6 +157,7 @@ def _start(
 async def _await_built(state: State, settings: Settings, url: str) -> None:
     """Prepare the store, and learn when the projector process has built the read models."""
     await prepare(url, settings.books)
+    state.prepared.set()
     while True:
         async with borrowed(state.access.pool, ACCESS) as conn:
             if await shown(conn):

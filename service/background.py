@@ -9,9 +9,15 @@ from service.postgres import Pool
 _LAST_FLUSH_SECONDS = 2.0
 
 
-async def flush_every(seconds: float, flush: Callable[[Pool], Awaitable[None]], pool: Pool) -> None:
-    """Flush until cancelled, and once more then."""
+async def flush_every(
+    seconds: float,
+    flush: Callable[[Pool], Awaitable[None]],
+    pool: Pool,
+    prepared: asyncio.Event,
+) -> None:
+    """Flush until cancelled, from when the store is ``prepared``, and once more at the end."""
     try:
+        await prepared.wait()
         while True:
             await asyncio.sleep(seconds)
             await flush(pool)

@@ -143,7 +143,8 @@ class Embedded:
             file.unlink()
 
     def _call(self, name: str, *args: str) -> tuple[int, str]:
-        with tempfile.TemporaryFile() as output:
+        # not in TMPDIR, which can be full or gone
+        with tempfile.TemporaryFile(dir=self._data_dir) as output:
             status = self._run(name, *args, output=output)
             output.seek(0)
             return status, output.read().decode(errors="replace")

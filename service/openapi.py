@@ -6,7 +6,7 @@ error, the headers, what each word means, and examples, which are answers that t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,6 +21,7 @@ from litestar.routes import HTTPRoute
 
 from service.answering import parameters_of
 from service.answers import Page
+from service.parameters import QueryParameter
 from service.problems import KINDS, TYPE
 from service.resource_schemas import REF, Schema, schemas
 from service.words import WORDS
@@ -36,8 +37,10 @@ _HEADERS = {
         "schema": _TEXT,
     },
 }
-_ANYWHERE = {401, 403, 429, 500, 503}
+_ANYWHERE = {401, 403, 414, 429, 500, 503}
 """What every question can be answered with, whatever it asks."""
+
+_OF_OPERATION = {"receive_webhook": {401, 408, 413, 414, 431, 500, 503}, "get_readiness": {503}}
 
 _PROBLEM: Schema = {
     "type": "object",
@@ -166,19 +169,22 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     told["description"] = operation["summary"]
     if answer := opt.get("answer"):
         _content(told)["schema"] = {"$ref": REF.format(name=answer)}
-    refused = set()
     if operation.get("security"):
         told["headers"] = _HEADERS
         responses["304"] = {"description": "Still as `If-None-Match` knows it."}
-        refused = {400, 409, *_ANYWHERE}
-    if any(parameter["in"] == "path" for parameter in asked):
-        refused |= {400, 404}
-    if operation["operationId"] == "receive_webhook":
-        refused |= {401, 408, 413, 500, 503}
-    if operation["operationId"] == "get_readiness":
-        refused |= {503}
-    for status in sorted(refused & _statuses()):
+    for status in sorted(_refusals(operation, queries) & _statuses()):
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
+
+
+def _refusals(operation: dict[str, Any], queries: Iterable[QueryParameter]) -> set[int]:
+    """The statuses of the problems that an operation may be answered with."""
+    refused = {400, 409, *_ANYWHERE} if operation.get("security") else set()
+    if any(query.name == "as_of" for query in queries):
+        # folded from the events, of which there may be too many
+        refused |= {422}
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+        refused |= {400, 404}
+    return refused | _OF_OPERATION.get(operation["operationId"], set())
 
 
 def _content(response: dict[str, Any]) -> dict[str, Any]:

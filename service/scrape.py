@@ -36,7 +36,7 @@ _GAUGES = {
     "lag_seconds": "How long ago the oldest of them was recorded.",
     "parked_streams": "Streams that are set aside.",
     "head_ahead_of_clock_seconds": "How far the time of the latest event lies ahead of the clock.",
-    "checkpoint_lost": "1 where the read models show events that the store does not have.",
+    "checkpoint_lost": "Whether the read models show events that the store does not have.",
     "last_event_age_seconds": "How long ago the latest event was recorded; not before the first.",
 }
 

@@ -131,7 +131,7 @@ def test_a_stream_from_the_beginning_tells_what_the_pages_tell(doors: Doors) -> 
 
 def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:
     here = {"cwd": doors.service._cwd, "env": doors.service._env}
-    key = command("keys", "create", "--book", "live", **here).strip()  # type: ignore[arg-type]
+    key = new_key(doors)
     with listening(doors.service, key) as heard:
         next(heard)
         command("keys", "revoke", key.split("_")[2], **here)  # type: ignore[arg-type]
@@ -144,6 +144,11 @@ def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:
             assert "data" not in message
 
 
+def new_key(doors: Doors) -> str:
+    here = {"cwd": doors.service._cwd, "env": doors.service._env}
+    return command("keys", "create", "--book", "live", **here).strip()  # type: ignore[arg-type]
+
+
 def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:
     deaf = (
         f"GET /v1/changes/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doors.live}"
@@ -151,11 +156,15 @@ def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:
     )
     host, port = doors.service.client.base_url.host, doors.service.client.base_url.port
     with ExitStack() as open_:
-        for _ in range(20):
-            client = open_.enter_context(socket.create_connection((host, port or 80)))
-            client.sendall(deaf.encode())
+        keys = [doors.live, *(new_key(doors) for _ in range(4))]
+        for key in keys:
+            for _ in range(4):
+                client = open_.enter_context(socket.create_connection((host, port or 80)))
+                client.sendall(deaf.replace(doors.live, key).encode())
         # more than there are connections to the database
-        idle = [open_.enter_context(listening(doors.service, doors.live)) for _ in range(20)]
+        idle = [
+            open_.enter_context(listening(doors.service, key)) for key in keys for _ in range(4)
+        ]
         for heard in idle:
             next(heard)
         deliver(doors, body("refund.succeeded", "succeeded", identity="ref_1", refund_id="ref_1"))

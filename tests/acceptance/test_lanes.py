@@ -13,6 +13,7 @@ import psycopg
 from service.postgres import connect
 from service.store import append
 from tests.acceptance.doors import Doors
+from tests.acceptance.service import number
 from tests.builders import SECRET, at, body, delivery
 from tests.conftest import as_owner
 
@@ -125,7 +126,7 @@ def send(doors: Doors) -> tuple[int, float]:
     """The position of a webhook, and how long its acknowledgement took."""
     began = time.monotonic()
     answer = doors.service.deliver("live", SECRET, body("payment.failed", "failed", at(1)))
-    return int(answer.json()["position"]), time.monotonic() - began
+    return number(answer.json()["position"]), time.monotonic() - began
 
 
 def read_to(doors: Doors, path: str) -> list[dict[str, Any]]:
