@@ -55,15 +55,17 @@ class Writer:
             raise _unavailable()
         if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
             raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
-        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
         self._waiting.append((delivery, future))
         self._waiting_bytes += len(delivery.body)
         self._wake.set()
+        # a timer of its own costs a fifth of ``asyncio.timeout``
+        deadline = loop.call_later(_MOST_SECONDS, _give_up, future)
         try:
-            async with asyncio.timeout(_MOST_SECONDS):
-                return await future
-        except TimeoutError:
-            raise _unavailable() from None
+            return await future
+        finally:
+            deadline.cancel()
 
     async def run(self) -> None:
         """Write until cancelled; whoever still waits then is told to send again."""
@@ -175,3 +177,8 @@ def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:
     for _, future in waiting:
         if not future.done():
             future.set_exception(_unavailable())
+
+
+def _give_up(future: asyncio.Future[Receipt]) -> None:
+    if not future.done():
+        future.set_exception(_unavailable())
