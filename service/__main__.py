@@ -12,7 +12,7 @@ def main() -> None:
         )
         raise SystemExit(2)
     # not at the top: each process that is started imports this module again, and few need all that
-    from service.commands import main as run  # noqa: PLC0415
+    from service.cli.main import main as run  # noqa: PLC0415
 
     run()
 

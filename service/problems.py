@@ -6,7 +6,7 @@ import msgspec
 from litestar.types import Send
 from msgspec import Struct
 
-from service import request_ids
+from service.telemetry import request_ids
 
 MEDIA_TYPE = "application/problem+json"
 

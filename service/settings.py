@@ -23,9 +23,9 @@ from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
 from service import setting_errors
-from service.ingest import fingerprint
-from service.sanitize import masked
+from service.ingest.signature import fingerprint
 from service.setting_kinds import BookName, DatabaseUrl, Plain, PlainPath, Secrets
+from service.telemetry.sanitize import masked
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.events import Entry, Event, read
 from domain.payload import Moment
-from service.store import Delivery
+from service.store.events import Delivery
 
 NOON = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - for tests

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 
-from service.embedded import embedded
-from service.lanes import Lane
-from service.postgres import ACCESS, Connection, connect, pool
-from service.rebuild import open_checkpoints, rebuild
-from service.roles import SERVICE, set_up
-from service.store import open_books
+from service.database.connections import ACCESS, Connection, connect, pool
+from service.database.embedded import embedded
+from service.database.lanes import Lane
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.store.events import open_books
+from service.store.roles import SERVICE, set_up
 from tests import servers
 
 settings.register_profile(

@@ -15,7 +15,7 @@ from tests.acceptance import estate
 from tests.acceptance.service import Service
 from tests.acceptance.walk import questions
 
-FILE = Path(service.__file__).parent / "examples.json"
+FILE = Path(service.__file__).parent / "api" / "examples.json"
 
 
 def asked(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@
 import asyncio
 import sys
 
-from service.following import Projector
-from service.postgres import connect
-from service.rebuild import rebuild
-from service.supervision import Supervisor
+from service.database.connections import connect
+from service.processes.tasks import Supervisor
+from service.readmodels.follower import Projector
+from service.readmodels.rebuild import rebuild
 
 
 async def follow(url: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.ingest import signed_headers
+from service.ingest.signature import signed_headers
 from tests.acceptance.service import Service
 
 _SECONDS = 60

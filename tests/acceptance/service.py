@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from service.ingest import signed_headers
-from service.positions import parse
-from service.send import new_webhook_id
+from service.cli.send import new_webhook_id
+from service.ingest.signature import signed_headers
+from service.store.positions import parse
 
 _WAIT_SECONDS = 60
 

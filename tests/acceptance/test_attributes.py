@@ -4,7 +4,7 @@ import csv
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.ingest import signed_headers
+from service.ingest.signature import signed_headers
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import number
 from tests.builders import SECRET, at, body

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.ingest import signed_headers
+from service.ingest.signature import signed_headers
 from tests.acceptance.doors import CONFIG, Doors, deliver
 from tests.acceptance.service import Service, number
 from tests.builders import OTHER_SECRET, SECRET, body

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.embedded import embedded
+from service.database.embedded import embedded
 from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import provider
 from tests.acceptance.service import Service, command

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from service.postgres import Connection, connect
-from service.rebuild import preview, rebuild
-from service.simulate import simulate
-from service.store import append, books
+from service.cli.simulate import simulate
+from service.database.connections import Connection, connect
+from service.readmodels.rebuild import preview, rebuild
+from service.store.events import append, books
 from tests.builders import delivery
 from tests.service.test_projector import contents
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from service.postgres import connect
-from service.store import append
+from service.database.connections import connect
+from service.store.events import append
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import number
 from tests.builders import SECRET, at, body, delivery

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.ingest import MAX_SIGNATURES
-from service.open_streams import MAX_OF_KEY
-from service.parameters import LONGEST_TEXT, MOST_PARAMETERS, MOST_VALUES
-from service.request_heads import MAX_SEGMENT_BYTES, MAX_TARGET_BYTES
+from service.api.open_streams import MAX_OF_KEY
+from service.api.parameters import LONGEST_TEXT, MOST_PARAMETERS, MOST_VALUES
+from service.http.request_heads import MAX_SEGMENT_BYTES, MAX_TARGET_BYTES
+from service.ingest.signature import MAX_SIGNATURES
 from tests.acceptance import raw
 from tests.acceptance.doors import Doors
 from tests.builders import SECRET

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from service.api.descriptions import WORDS
 from service.problems import KINDS
-from service.words import WORDS
 from tests.acceptance.doors import Doors
 from tests.acceptance.examples import asked
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from service.embedded import embedded
+from service.database.embedded import embedded
 from tests.acceptance.service import Service, command, number
 from tests.builders import SECRET, at, body
 

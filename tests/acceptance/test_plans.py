@@ -17,9 +17,9 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from projections.catalog import PROJECTIONS
-from service.postgres import connect
-from service.rebuild import open_checkpoints, rebuild
-from service.store import append, open_books
+from service.database.connections import connect
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.store.events import append, open_books
 from tests.acceptance import estate
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from service.embedded import ACCOUNT
+from service.database.embedded import ACCOUNT
 from tests.acceptance.service import Service, command, number
 from tests.builders import SECRET, at, body
 from tests.conftest import fresh_database

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import problems
-from service.commands import app
+from service.cli.main import app
 from service.settings import Book, Settings
 from tests.acceptance.service import Service, environment
 from tests.acceptance.walks import Step, shows, steps

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.ingest import signed_headers
+from service.ingest.signature import signed_headers
 from service.problems import REFUSALS
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import command

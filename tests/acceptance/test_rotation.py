@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.ingest import fingerprint
+from service.ingest.signature import fingerprint
 from tests.acceptance.processes import logged, pid_of
 from tests.acceptance.service import Service, command, number
 from tests.builders import OTHER_SECRET, SECRET, at, body

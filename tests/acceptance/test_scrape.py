@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.embedded import embedded
+from service.database.embedded import embedded
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command
 from tests.builders import SECRET, at, body

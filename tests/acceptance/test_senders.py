@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from service.embedded import embedded
+from service.database.embedded import embedded
 from tests.acceptance import raw
 from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import Provider, provider

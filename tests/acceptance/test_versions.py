@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from service.postgres import Connection
-from service.projector import advance
-from service.store import append
+from service.database.connections import Connection
+from service.readmodels.projector import advance
+from service.store.events import append
 from tests.builders import at, body, delivery
 from tests.service.test_projector import contents
 

@@ -31,12 +31,12 @@ if column != "-":
         **parts | {"columns": wider, "row": row}
     )
 
-from service import sql  # noqa: E402
-from service.postgres import connect  # noqa: E402
-from service.rebuild import rebuild  # noqa: E402
-from service.versions import shown  # noqa: E402
+from service.database import statements  # noqa: E402
+from service.database.connections import connect  # noqa: E402
+from service.readmodels.rebuild import rebuild  # noqa: E402
+from service.readmodels.versions import shown  # noqa: E402
 
-text = sql.text
+text = statements.text
 
 
 def wider_table(name: str) -> Any:  # noqa: ANN401 - as literal as the original
@@ -46,7 +46,7 @@ def wider_table(name: str) -> Any:  # noqa: ANN401 - as literal as the original
     return said
 
 
-sql.text = wider_table  # type: ignore[assignment]
+statements.text = wider_table  # type: ignore[assignment]
 
 
 async def main() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from service.migrations import migrate
-from service.postgres import connect
-from service.rebuild import open_checkpoints, rebuild
-from service.store import Delivery, append, open_books
+from service.database.connections import connect
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.store.events import Delivery, append, open_books
+from service.store.migrations import migrate
 from tests.builders import NOON, delivery
 
 _PADDING = "x" * 520

@@ -20,10 +20,10 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from service.ingest import Verifier, signed_by, signed_headers
-from service.postgres import connect
-from service.simulate import simulate
-from service.store import append
+from service.cli.simulate import simulate
+from service.database.connections import connect
+from service.ingest.signature import Verifier, signed_by, signed_headers
+from service.store.events import append
 from tests.acceptance.service import Service
 from tests.bench.load import Load, drive, request
 from tests.bench.nothing import BARE, FRAMEWORK, nothing

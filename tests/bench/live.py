@@ -10,10 +10,10 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from service.ingest import signed_headers
-from service.postgres import Connection, connect
-from service.projector import advance
-from service.send import new_webhook_id
+from service.cli.send import new_webhook_id
+from service.database.connections import Connection, connect
+from service.ingest.signature import signed_headers
+from service.readmodels.projector import advance
 from tests.bench.filled import deliveries, fill
 from tests.bench.ingest import served
 from tests.bench.load import request

@@ -11,8 +11,8 @@ from litestar import Litestar, Request, post
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
-from service.serve import listen
-from service.server import options
+from service.server.run import listen
+from service.server.worker import options
 
 FRAMEWORK, BARE = "/framework", "/bare"
 

@@ -15,8 +15,8 @@ from rich.table import Table
 from projections.catalog import PROJECTIONS, STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
-from service.postgres import connect
-from service.rebuild import rebuild
+from service.database.connections import connect
+from service.readmodels.rebuild import rebuild
 from tests.bench.filled import fill
 from tests.bench.server import server
 

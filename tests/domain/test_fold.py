@@ -12,7 +12,7 @@ from domain.fold import decode, encode, extend, fold
 from domain.late import changes
 from domain.steps import Step
 from domain.story import sentence
-from service.past import Past
+from service.queries.past import Past
 from tests.builders import at, body, entry, event
 from tests.histories import Told, histories, numbered
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from service import logs
+from service.telemetry import logs
 
 Failing = Callable[[], Any]
 

@@ -6,9 +6,9 @@ import signal
 import time
 from pathlib import Path
 
-from service.link import Link
+from service.processes.link import Link
+from service.processes.tasks import end_process, exit_if_given_up
 from service.settings import Settings
-from service.supervision import end_process, exit_if_given_up
 
 
 def run(link: Link, settings: Settings, path: str) -> None:

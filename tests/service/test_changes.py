@@ -7,14 +7,17 @@ from functools import partial
 
 import pytest
 
-from service import change_reads, changes, keyring, keys, reads
-from service.keyring import Keyring
-from service.lanes import Lane
-from service.positions import BEGINNING, Position, parse
-from service.postgres import Connection, Pool, pool
-from service.projector import advance
-from service.store import Delivery, append
-from service.tips import Tips
+from service.api import changes
+from service.database.connections import Connection, Pool, pool
+from service.database.lanes import Lane
+from service.queries import changes as change_reads
+from service.queries import resources
+from service.queries.freshness import Tips
+from service.readmodels.projector import advance
+from service.store import api_keys, keyring
+from service.store.events import Delivery, append
+from service.store.keyring import Keyring
+from service.store.positions import BEGINNING, Position, parse
 from tests.builders import at, body, delivery
 
 
@@ -61,12 +64,12 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
     await record(conn, body("subscription.active", "active"))
     tips = Tips()
     watching = asyncio.create_task(tips.poll(connections))
-    key = await keys.create(conn, "test")
+    key = await api_keys.create(conn, "test")
     again = partial(Keyring().caller, lane, key)
     stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])
     said = [await anext(stream) for _ in range(2)]
     assert said[0] == b"id: 0-00000000\nretry: 2000\n\n"
-    place = await reads.position(conn, "test")
+    place = await resources.position(conn, "test")
     assert said[1] == f": nothing new\nid: {place}\n\n".encode()
     tips.close()
     assert [m async for m in stream if b"data" in m] == []
@@ -81,13 +84,13 @@ async def test_a_silent_stream_ends_when_its_key_is_revoked(
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(keyring, "_REMEMBERED_SECONDS", 0.0)
     await record(conn, body("subscription.active", "active"))
-    key = await keys.create(conn, "test")
+    key = await api_keys.create(conn, "test")
     again = partial(Keyring().caller, lane, key)
     stream = changes._stream(connections, Tips(), again, Position(1), [])
-    place = await reads.position(conn, "test")
+    place = await resources.position(conn, "test")
     said = [await anext(stream) for _ in range(3)]
     # a bare number that a person gave is no id: a restore could not be seen from it
     assert said == [b"retry: 2000\n\n", *[f": nothing new\nid: {place}\n\n".encode()] * 2]
-    await keys.revoke(conn, key.split("_")[2])
+    await api_keys.revoke(conn, key.split("_")[2])
     with pytest.raises(StopAsyncIteration):
         await anext(stream)

@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from domain.events import Entry
-from service.clocks import moment, past
-from service.parameter_kinds import CLOCKS
-from service.past import Past
-from service.positions import Position
-from service.postgres import Connection
+from service.api.parameter_kinds import CLOCKS
+from service.database.connections import Connection
 from service.problems import Problem
-from service.projector import advance
-from service.store import append
+from service.queries.clocks import moment, past
+from service.queries.past import Past
+from service.readmodels.projector import advance
+from service.store.events import append
+from service.store.positions import Position
 from tests.builders import NOON, at, body, delivery, entry
 
 AS_OF, KNOWN_AT = CLOCKS

@@ -7,9 +7,9 @@ from msgspec import structs
 from psycopg.sql import SQL
 
 from projections.events import EVENTS, Row
-from service import copying, sql
-from service.checkpoints import live_tables
-from service.postgres import Connection
+from service.database import binary, statements
+from service.database.connections import Connection
+from service.readmodels.checkpoints import live_tables
 from tests.builders import at
 
 TEXTS: list[Any] = [None, [], ["NULL"], ["", None, "null"], ['a,b"c\\d', "{}", " é "]]
@@ -33,13 +33,13 @@ def rows(first: int) -> list[Row]:
 async def test_arrays_are_read_back_as_they_were(conn: Connection) -> None:
     table = (await live_tables(conn))[EVENTS.name]
     by_unnest, by_copy = rows(1), rows(101)
-    params = {"book": "test", **copying.columns(by_unnest)}
-    await conn.execute(sql.upsert(EVENTS, table), params)
-    encode = copying.row_encoder("test", Row)
-    statement = sql.fill("read/copy", table=sql.relation(table))
+    params = {"book": "test", **binary.columns(by_unnest)}
+    await conn.execute(statements.upsert(EVENTS, table), params)
+    encode = binary.row_encoder("test", Row)
+    statement = statements.fill("read/copy", table=statements.relation(table))
     async with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(copying.HEADER + b"".join(map(encode, by_copy)) + copying.TRAILER)
-    found = await conn.execute(SQL("select * from {}").format(sql.relation(table)))
+        await copy.write(binary.HEADER + b"".join(map(encode, by_copy)) + binary.TRAILER)
+    found = await conn.execute(SQL("select * from {}").format(statements.relation(table)))
     told = {row.pop("position"): row for row in await found.fetchall()}
     for row in (*by_unnest, *by_copy):
         expected = structs.asdict(row)

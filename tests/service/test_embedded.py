@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.embedded import Embedded, EmbeddedError, embedded
-from service.roles import SERVICE, set_up
+from service.database.embedded import Embedded, EmbeddedError, embedded
+from service.store.roles import SERVICE, set_up
 from tests import servers
 
 
@@ -143,7 +143,8 @@ def test_a_number_that_is_anothers_does_not_matter(data_dir: Path, postgres: str
 
 def test_commands_that_start_at_once_share_it(data_dir: Path) -> None:
     code = (
-        "import sys, psycopg; from pathlib import Path; from service.embedded import embedded\n"
+        "import sys, psycopg; from pathlib import Path\n"
+        "from service.database.embedded import embedded\n"
         "with embedded(Path(sys.argv[1])) as server, psycopg.connect(server.url) as conn:\n"
         "    conn.execute('select 1')"
     )
@@ -250,7 +251,7 @@ def test_a_user_without_a_name_is_told_what_to_do(data_dir: Path) -> None:
     data_dir.chmod(0o777)
     code = (
         "import sys; from pathlib import Path\n"
-        "from service.embedded import EmbeddedError, embedded\n"
+        "from service.database.embedded import EmbeddedError, embedded\n"
         "try: embedded(Path(sys.argv[1])).__enter__()\n"
         "except EmbeddedError as error: print(error)"
     )
@@ -300,7 +301,8 @@ def test_root_without_the_account(
         test -e /usr/sbin/adduser && mount --bind {data_dir}/bin/adduser /usr/sbin/adduser
         PATH={data_dir}/bin:$PATH
         exec {sys.executable} -c '
-import sys; from pathlib import Path; from service.accounts import EmbeddedError, account_for
+import sys; from pathlib import Path
+from service.database.accounts import EmbeddedError, account_for
 try: print(account_for(Path("/nowhere")).name)
 except EmbeddedError as error: print(error, file=sys.stderr)
 '"""

@@ -14,7 +14,8 @@ from psycopg.types.datetime import DatetimeBinaryDumper
 from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import BytesBinaryDumper, StrBinaryDumper
 
-from service import copying, scan
+from service.database import binary
+from service.store import scan
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
@@ -44,7 +45,7 @@ def dumped(dumper: type[Dumper], value: Any) -> bytes:  # noqa: ANN401
 
 
 def test_every_type_of_a_column_is_compared() -> None:
-    assert copying._TYPES.keys() == VALUES.keys() | ELEMENTS.keys()
+    assert binary._TYPES.keys() == VALUES.keys() | ELEMENTS.keys()
 
 
 @pytest.mark.parametrize("kind", VALUES, ids=str)
@@ -52,7 +53,7 @@ def test_every_type_of_a_column_is_compared() -> None:
 def test_a_value_is_encoded_as_the_driver_would(kind: Any, data: st.DataObject) -> None:  # noqa: ANN401
     dumper, values = VALUES[kind]
     value = data.draw(values)
-    assert bytes(copying._TYPES[kind].encode(value)) == dumped(dumper, value)
+    assert bytes(binary._TYPES[kind].encode(value)) == dumped(dumper, value)
 
 
 @pytest.mark.parametrize("kind", ELEMENTS, ids=str)
@@ -60,13 +61,13 @@ def test_a_value_is_encoded_as_the_driver_would(kind: Any, data: st.DataObject) 
 def test_an_array_is_encoded_as_the_driver_would(kind: Any, data: st.DataObject) -> None:  # noqa: ANN401
     dumper, values = ELEMENTS[kind]
     array: list[Any] = data.draw(st.lists(values, min_size=1))
-    encoded = bytes(copying._TYPES[kind].encode(array))
+    encoded = bytes(binary._TYPES[kind].encode(array))
     length, dimensions, nulls, oid, count, first = struct.unpack_from(">iiiIii", encoded)
     assert (length, dimensions, count, first) == (len(encoded) - 4, 1, len(array), 1)
     # the flag says that there may be nulls, which is allowed where there are none
     assert nulls == 1
     assert oid == OIDS[kind]
-    expected = [copying.NULL if one is None else dumped(dumper, one) for one in array]
+    expected = [binary.NULL if one is None else dumped(dumper, one) for one in array]
     assert encoded[24:] == b"".join(expected)
 
 
@@ -83,11 +84,11 @@ class Columns(Struct):
 def test_a_row_is_its_values_one_after_the_other(
     name: str, count: int, *, flag: bool | None, at: datetime | None, note: str | None
 ) -> None:
-    row = copying.row_encoder("book", Columns)(Columns(name, count, flag, at, note))
+    row = binary.row_encoder("book", Columns)(Columns(name, count, flag, at, note))
     sent = (
         (str, "book"), (str, name), (int, count), (bool, flag), (datetime, at), (str, note),
     )  # fmt: skip
-    expected = [copying.NULL if v is None else dumped(VALUES[k][0], v) for k, v in sent]
+    expected = [binary.NULL if v is None else dumped(VALUES[k][0], v) for k, v in sent]
     assert row == struct.pack(">h", len(expected)) + b"".join(expected)
 
 
@@ -101,7 +102,7 @@ def test_a_scanned_row_is_read_as_it_was_sent(**values: Any) -> None:  # noqa: A
         (StrBinaryDumper, "webhook_id"), (StrBinaryDumper, "book"), (BytesBinaryDumper, "body"),
     )  # fmt: skip
     raw = struct.pack(">h", len(sent)) + b"".join(
-        copying.int4(values[name]) if dumper is None else dumped(dumper, values[name])
+        binary.int4(values[name]) if dumper is None else dumped(dumper, values[name])
         for dumper, name in sent
     )
     book, event = scan._event(raw, scan._Moments())

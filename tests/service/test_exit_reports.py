@@ -18,11 +18,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from service import __main__ as entry
-from service import exit_reports
-from service.cli import check_data_dir
-from service.exit_reports import DEFECT, FAILED, REFUSED, report
-from service.lease import LeaseTakenError
-from service.postgres import connect
+from service.cli import exit_reports
+from service.cli.exit_reports import DEFECT, FAILED, REFUSED, report
+from service.cli.options import check_data_dir
+from service.database.connections import connect
+from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.settings import SettingsError
 from tests.acceptance.service import environment
@@ -219,7 +219,7 @@ def test_a_command_says_a_sentence_and_with_debug_the_traceback_too() -> None:
 
 def test_a_defect_of_a_command_shows_no_traceback(tmp_path: Path) -> None:
     code = (
-        "from service import commands\n"
+        "from service.cli import main as commands\n"
         "commands.app.command('broken')(lambda: [][1])\n"
         "import sys; sys.argv = ['daybook', 'broken']\n"
         "commands.main()\n"

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service import http_protocol, http_sending
-from service.http_protocol import MAX_HEAD_BYTES, HttpProtocol
-from service.server import options
+from service.http import protocol, sending
+from service.http.protocol import MAX_HEAD_BYTES, HttpProtocol
+from service.server.worker import options
 
 _HOST = b"host: x\r\n"
 _BIG = b"x" * (32 << 20)
@@ -109,10 +109,10 @@ async def serving() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.3)
-    monkeypatch.setattr(http_sending, "LINGER_SECONDS", 0.3)
-    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(sending, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
     async with serving() as made:
         yield made
 
@@ -192,7 +192,7 @@ async def test_a_connection_without_a_request_is_closed(server: Server) -> None:
 async def test_half_a_head_does_not_spoil_the_answer_before_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
     client = await server.connect()
     await client.send(head(100, b"/slow") + b"GET / HTTP/1.1\r\n")
     answers = await client.answers()
@@ -246,7 +246,7 @@ async def test_an_answer_before_a_small_body_leaves_the_connection_open(
 async def test_who_takes_nothing_of_an_answer_is_dropped(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_sending, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "STALL_SECONDS", 0.2)
     client = await server.connect()
     await client.send(head(100, b"/big"))
     await _until(lambda: len(server.connections) == 1)
@@ -256,7 +256,7 @@ async def test_who_takes_nothing_of_an_answer_is_dropped(
 async def test_who_takes_an_answer_slowly_gets_all_of_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_sending, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "STALL_SECONDS", 0.2)
     client = await server.connect()
     await client.send(head(100, b"/big"))
     await client.reader.readuntil(b"\r\n\r\n")
@@ -270,9 +270,9 @@ async def test_who_takes_an_answer_slowly_gets_all_of_it(
 async def test_a_full_worker_gives_up_who_waits_longest(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 2)
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 5)
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 5)
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 5)
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 5)
     begun = b"POST /whole HTTP/1.1\r\n" + _HOST + b"content-length: 1\r\n\r\n"
     idle, busy = await server.connect(), await server.connect()
     await busy.send(begun)
@@ -292,7 +292,7 @@ async def test_a_full_worker_gives_up_who_waits_longest(
 async def test_an_end_does_not_wait_for_the_rest_of_a_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_protocol, "SHUTDOWN_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "SHUTDOWN_SECONDS", 0.5)
     async with serving() as server:
         half, slow, quick = [await server.connect() for _ in range(3)]
         begun = b"POST /whole HTTP/1.1\r\n" + _HOST + b"content-length: 2\r\n\r\nx"

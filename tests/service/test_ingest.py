@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from service import ingest
-from service.ingest import Verifier, fingerprint, signed_by, signed_headers
+from service.ingest import signature
+from service.ingest.signature import Verifier, fingerprint, signed_by, signed_headers
 from service.problems import Problem
-from service.store import Delivery
+from service.store.events import Delivery
 from tests.builders import OTHER_SECRET, SECRET
 
 VERIFIER = Verifier([SECRET, OTHER_SECRET])
@@ -116,17 +116,17 @@ def test_eight_signatures_cost_one_pass_over_the_body_for_each_secret(
         passes.append(data)
         return hmac.new(key, data, sha256).digest()
 
-    monkeypatch.setattr(ingest, "hmac_data", counted)
+    monkeypatch.setattr(signature, "hmac_data", counted)
     headers = signed(b"1")
     right = headers["webhook-signature"]
     wrong = "v1," + base64.b64encode(b"x" * 32).decode()
-    headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES)
+    headers["webhook-signature"] = " ".join([wrong] * signature.MAX_SIGNATURES)
     with pytest.raises(Problem, match="None of its"):
         verify(headers, b"1")
     assert len(passes) == 2
-    headers["webhook-signature"] = " ".join([wrong] * (ingest.MAX_SIGNATURES - 1) + [right])
+    headers["webhook-signature"] = " ".join([wrong] * (signature.MAX_SIGNATURES - 1) + [right])
     assert verify(headers, b"1").body == b"1"
-    headers["webhook-signature"] = " ".join([wrong] * ingest.MAX_SIGNATURES + [right])
+    headers["webhook-signature"] = " ".join([wrong] * signature.MAX_SIGNATURES + [right])
     with pytest.raises(Problem, match="None of its"):
         verify(headers, b"1")
 

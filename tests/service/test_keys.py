@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from service import keyring as module
-from service import keys
-from service.allowance import Allowance, Headers
-from service.keyring import Keyring
-from service.lanes import Lane
-from service.postgres import Connection, Pool, pool
+from service.api.rate_limit import Allowance, Headers
+from service.database.connections import Connection, Pool, pool
+from service.database.lanes import Lane
 from service.problems import Problem
-from service.store import open_books
+from service.store import api_keys
+from service.store import keyring as module
+from service.store.events import open_books
+from service.store.keyring import Keyring
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ async def connections(database_url: str) -> AsyncIterator[Pool]:
 
 
 async def test_a_key_has_its_scopes_and_only_its_hash_is_kept(conn: Connection) -> None:
-    key = await keys.create(conn, "test", ("read", "audit"), "support tool")
-    plain = await keys.create(conn, "test")
-    first, second = await keys.listed(conn, "test")
+    key = await api_keys.create(conn, "test", ("read", "audit"), "support tool")
+    plain = await api_keys.create(conn, "test")
+    first, second = await api_keys.listed(conn, "test")
     assert (first.scopes, first.label, second.scopes) == (
         ("read", "audit"),
         "support tool",
         ("read",),
     )
-    found = await keys.caller(conn, keys.digest(key))
-    assert found == keys.Caller("test", first.id, ("read", "audit"))
+    found = await api_keys.caller(conn, api_keys.digest(key))
+    assert found == api_keys.Caller("test", first.id, ("read", "audit"))
     rows = await (await conn.execute("select k::text as said from store.api_key k")).fetchall()
     # what is secret may hold an underscore itself, as a book may
     secrets = [one[-32:] for one in (key, plain)]
@@ -42,17 +42,17 @@ async def test_a_key_has_its_scopes_and_only_its_hash_is_kept(conn: Connection) 
 @pytest.mark.parametrize("scopes", [[], ["write"], ["read", "everything"]])
 async def test_the_database_knows_the_scopes_too(conn: Connection, scopes: list[str]) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
-        await keys.create(conn, "test", scopes)  # type: ignore[arg-type]
+        await api_keys.create(conn, "test", scopes)  # type: ignore[arg-type]
 
 
 async def test_a_key_is_looked_up_once_and_revoked_within_seconds(
     conn: Connection, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = await keys.create(conn, "test")
+    key = await api_keys.create(conn, "test")
     ring = Keyring()
     caller = await ring.caller(lane, key)
     assert caller is not None
-    assert await keys.revoke(conn, caller.id)
+    assert await api_keys.revoke(conn, caller.id)
     assert await ring.caller(lane, key) == caller
     monkeypatch.setattr(module, "_REMEMBERED_SECONDS", -1.0)
     ring._known = {d: (0.0, known) for d, (_, known) in ring._known.items()}
@@ -65,23 +65,23 @@ async def test_the_id_of_a_key_is_found_whatever_its_book_is_called(
     conn: Connection, book: str
 ) -> None:
     await open_books(conn, {book: None})
-    key = await keys.create(conn, book)
-    (known,) = await keys.listed(conn, book)
-    assert keys.id_of(f" {key}\n") == known.id
-    assert keys.id_of(known.id) is None
-    assert keys.id_of(key[:-1]) is None
+    key = await api_keys.create(conn, book)
+    (known,) = await api_keys.listed(conn, book)
+    assert api_keys.id_of(f" {key}\n") == known.id
+    assert api_keys.id_of(known.id) is None
+    assert api_keys.id_of(key[:-1]) is None
 
 
 async def test_last_use_is_written_beside_the_requests(
     conn: Connection, connections: Pool, lane: Lane
 ) -> None:
-    key, idle = await keys.create(conn, "test"), await keys.create(conn, "test")
+    key, idle = await api_keys.create(conn, "test"), await api_keys.create(conn, "test")
     ring, before = Keyring(), datetime.now(UTC)
     for _ in range(3):
         await ring.caller(lane, key)
     await ring.flush(connections)
-    used = {k.id: k.last_used_at for k in await keys.listed(conn, "test")}
-    at, never = (used[keys.id_of(one) or ""] for one in (key, idle))
+    used = {k.id: k.last_used_at for k in await api_keys.listed(conn, "test")}
+    at, never = (used[api_keys.id_of(one) or ""] for one in (key, idle))
     assert never is None
     assert at is not None
     assert before <= at <= datetime.now(UTC)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.line import UnreadableError
-from service.postgres import ACCESS, LISTS, Limits, UnansweredError
-from service.reader import Reader
+from service.database.connections import ACCESS, LISTS, Limits, UnansweredError
+from service.database.pipeline import UnreadableError
+from service.database.reader import Reader
 from tests.conftest import as_owner
 
 SHORT = Limits("test", statement=1, lock=0.5, idle=5, transaction=5, answer=0.5)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from service import meters
+from service.telemetry import metrics
 
 PROLOGUE = """
 import asyncio, os, resource, shutil, sys
 from pathlib import Path
-from service import meters
-from service.instruments import DIRECTORY
-from service.shared_metrics import shared_metrics
-from service.store import Receipt
+from service.telemetry import metrics as meters
+from service.telemetry.instruments import DIRECTORY
+from service.telemetry.shared_metrics import shared_metrics
+from service.store.events import Receipt
 
 def count(name):
     meters.refused(name, "unknown-book")
@@ -91,12 +91,12 @@ def test_counting_outlives(fault: str) -> None:
 
 
 def test_everything_that_counts_is_guarded() -> None:
-    guarded = meters._guarded(lambda _: None).__code__
+    guarded = metrics._guarded(lambda _: None).__code__
     counting = {
         name: function
-        for name, function in vars(meters).items()
+        for name, function in vars(metrics).items()
         if inspect.isfunction(function)
-        and function.__module__ == meters.__name__
+        and function.__module__ == metrics.__name__
         and "meters" in inspect.signature(function).parameters
     }
     assert len(counting) >= 7

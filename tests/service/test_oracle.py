@@ -18,8 +18,8 @@ from functools import partial
 import pytest
 
 from domain.events import Event
-from service.postgres import Connection, connect
-from service.store import books, events_after
+from service.database.connections import Connection, connect
+from service.store.events import books, events_after
 from tests.conftest import as_owner
 from tests.service.test_store import doubled, rows_of, verify
 from tests.service.writing import Written, together, write

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from msgspec import Struct
 
-from service import other_books as module
-from service.ingest import Verifier, signed_by, signed_headers
-from service.other_books import OtherBooks
+from service.ingest import other_books as module
+from service.ingest.other_books import OtherBooks
+from service.ingest.signature import Verifier, signed_by, signed_headers
 from service.problems import Problem, refused
 from tests.builders import OTHER_SECRET, SECRET
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from msgspec.structs import astuple
 
-from service import postgres
-from service.postgres import (
+from service.database import connections
+from service.database.connections import (
     ACCESS,
     ADMIN,
     BULK,
@@ -94,7 +94,7 @@ async def test_an_error_in_time_is_as_it_is(database_url: str) -> None:
 async def test_a_pool_gives_up_a_frozen_connection(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "_CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "_CHECK_SECONDS", 0.2)
     async with pool(database_url, QUESTIONS, 1) as made:
         async with borrowed(made, QUESTIONS) as conn:
             pid = conn.info.backend_pid

@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-from service import problem_pages, problems
+from service import problems
+from service.api import problem_pages
 
 SERVICE = Path(problems.__file__).parent
 

@@ -14,14 +14,14 @@ from domain.events import Event
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
-from service import projector
-from service.checkpoints import checkpoint, live_tables, set_checkpoint
-from service.postgres import Connection, connect
-from service.projector import advance, project
-from service.rebuild import rebuild
-from service.sql import relation
-from service.store import append, events_after, open_books
-from service.streams import Target, parked_streams
+from service.database.connections import Connection, connect
+from service.database.statements import relation
+from service.readmodels import projector
+from service.readmodels.checkpoints import checkpoint, live_tables, set_checkpoint
+from service.readmodels.projector import advance, project
+from service.readmodels.rebuild import rebuild
+from service.readmodels.streams import Target, parked_streams
+from service.store.events import append, events_after, open_books
 from tests.builders import NOON, at, body, delivery
 from tests.conftest import fresh_database
 from tests.histories import Told, histories, numbered

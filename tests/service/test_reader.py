@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import line
-from service.postgres import Connection, connect
-from service.reader import Reader
+from service.database import pipeline
+from service.database.connections import Connection, connect
+from service.database.reader import Reader
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def test_while_the_database_is_away_it_says_so() -> None:
 async def test_there_is_no_end_of_statements(
     one_line: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "_MOST_PREPARED", 5)
+    monkeypatch.setattr(pipeline, "_MOST_PREPARED", 5)
     for n in range(20):
         assert await value(one_line, f"select {n} as value") == n
     count = "select count(*) as value from pg_prepared_statements"
@@ -130,7 +130,7 @@ async def test_a_plan_that_no_longer_fits_is_made_anew(database_url: str, one_li
 
 
 async def test_no_plan_is_kept_for_long(one_line: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "_FRESH_SECONDS", 0.0)
     when = "select prepare_time as value from pg_prepared_statements order by 1 limit 1"
     # the first one finds the line as it was opened
     await value(one_line, "select 1 as value")

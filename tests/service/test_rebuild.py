@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from projections.catalog import BY_NAME, PROJECTIONS
-from service.builds import missing
-from service.checkpoints import live_tables
-from service.lease import LeaseTakenError
-from service.migrations import migrate
-from service.postgres import Connection, connect
-from service.projector import advance
-from service.rebuild import rebuild
-from service.store import append
+from service.database.connections import Connection, connect
+from service.database.lease import LeaseTakenError
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import rebuild
+from service.readmodels.tables import missing
+from service.store.events import append
+from service.store.migrations import migrate
 from tests.builders import at, body, delivery
 from tests.service.test_projector import contents
 

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from service import spill
-from service.checkpoints import live_tables
-from service.postgres import Connection, connect
-from service.rebuild import preview, rebuild
-from service.rebuild_errors import explanation
+from service.database.connections import Connection, connect
+from service.readmodels import spill
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.errors import explanation
+from service.readmodels.rebuild import preview, rebuild
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
@@ -177,7 +177,7 @@ def test_what_is_no_accident_is_not_explained_away() -> None:
 
 HOLD = """
 import sys, time
-from service import spill
+from service.readmodels import spill
 with spill.new_directory() as made:
     spill.divide(made, ["test"])
     spill.append(made / "test", 0, {"kind": b"content"})

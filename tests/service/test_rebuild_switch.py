@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service import locks
-from service.builds import drop_leftovers
-from service.checkpoints import live_tables
-from service.postgres import Connection, connect
-from service.rebuild import rebuild, undo
-from service.rebuild_errors import RebuildError
+from service.database.connections import Connection, connect
+from service.readmodels import locks
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.errors import RebuildError
+from service.readmodels.rebuild import rebuild, undo
+from service.readmodels.tables import drop_leftovers
 from tests.service.test_projector import contents
 from tests.service.test_rebuild import fill
 

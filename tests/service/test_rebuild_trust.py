@@ -6,16 +6,16 @@ import psycopg
 import pytest
 
 from projections.catalog import BY_NAME
-from service import scan
-from service.checkpoints import live_tables
-from service.migrations import migrate
-from service.postgres import Connection, connect
-from service.projector import advance
-from service.rebuild import preview, rebuild, undo
-from service.rebuild_errors import MissingEventsError, RebuildError
-from service.scan import Blocks, Positions, Tally
-from service.sql import text
-from service.store import append
+from service.database.connections import Connection, connect
+from service.database.statements import text
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.errors import MissingEventsError, RebuildError
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import preview, rebuild, undo
+from service.store import scan
+from service.store.events import append
+from service.store.migrations import migrate
+from service.store.scan import Blocks, Positions, Tally
 from tests.builders import at, body, delivery
 from tests.conftest import as_owner
 from tests.service.test_projector import contents

@@ -9,15 +9,15 @@ from domain.catalog import AGGREGATES
 from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS, STREAMS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
-from service.checkpoints import live_tables
-from service.compare import Difference
-from service.parked import retry
-from service.postgres import Connection
+from service.database.connections import Connection
 from service.problems import Problem
-from service.projector import advance
-from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
-from service.store import append
-from service.streams import Target, parked_streams
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.compare import Difference
+from service.readmodels.parked import retry
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
+from service.readmodels.streams import Target, parked_streams
+from service.store.events import append
 from tests.builders import at, body, delivery
 from tests.entries import IDENTITY
 from tests.service.test_projector import contents
@@ -99,8 +99,8 @@ async def test_a_part_that_was_rebuilt_goes_back_alone(conn: Connection) -> None
 
 
 async def test_there_may_be_no_way_back(empty_database_url: str) -> None:
-    from service.migrations import migrate  # noqa: PLC0415
-    from service.postgres import connect  # noqa: PLC0415
+    from service.database.connections import connect  # noqa: PLC0415
+    from service.store.migrations import migrate  # noqa: PLC0415
 
     async with await connect(empty_database_url) as conn:
         await migrate(conn)

@@ -10,11 +10,11 @@ from litestar.types import Scope
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
 
-from service import refusals as module
-from service.postgres import Connection, Pool, pool
+from service.database.connections import Connection, Pool, pool
+from service.ingest import refusals as module
+from service.ingest.refusals import Refusals
 from service.problems import KINDS, REFUSALS, Problem, refused
-from service.refusal_reads import counts, page
-from service.refusals import Refusals
+from service.queries.refusals import counts, page
 
 HEADERS = [(b"webhook-id", b"m"), (b"webhook-signature", b"v1,c2VjcmV0"), (b"content-length", b"9")]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from service import repeating as module
-from service.repeating import Repeating
+from service.telemetry import repeating as module
+from service.telemetry.repeating import Repeating
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from service.checkpoints import HistoryLostError, lost
-from service.positions import BEGINNING, Position, parse
-from service.postgres import Connection, connect
+from service.database.connections import Connection, connect
 from service.problems import Problem
-from service.projector import advance
-from service.reads import position
-from service.rebuild import NothingToGoBackToError, preview, rebuild, undo
-from service.restores import verify
-from service.store import append
+from service.queries.resources import position
+from service.queries.restores import verify
+from service.readmodels.checkpoints import HistoryLostError, lost
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
+from service.store.events import append
+from service.store.positions import BEGINNING, Position, parse
 from tests.builders import at, body, delivery
 from tests.conftest import as_owner
 

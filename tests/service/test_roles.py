@@ -11,15 +11,16 @@ from psycopg.errors import InsufficientPrivilege, IntegrityConstraintViolation
 from psycopg.sql import SQL, Composed, Identifier
 from pydantic import SecretStr
 
-from service import keys, postgres
-from service.migrations import SchemaError, migrate
-from service.postgres import Connection, UnsupportedServerError, connect
-from service.prepare import prepare
-from service.projector import advance
-from service.rebuild import open_checkpoints, preview, rebuild
-from service.roles import SERVICE, RoleError, access, alters, lacking, set_up
+from service.database import connections
+from service.database.connections import Connection, UnsupportedServerError, connect
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import open_checkpoints, preview, rebuild
 from service.settings import Book
-from service.store import append, open_books
+from service.store import api_keys
+from service.store.events import append, open_books
+from service.store.migrations import SchemaError, migrate
+from service.store.prepare import prepare
+from service.store.roles import SERVICE, RoleError, access, alters, lacking, set_up
 from tests import servers
 from tests.builders import SECRET, body, delivery
 from tests.conftest import as_owner, as_service, fresh_database
@@ -197,9 +198,9 @@ async def test_no_head_moves_back_and_no_key_comes_back(
     conn: Connection, database_url: str
 ) -> None:
     await append(conn, "test", [delivery(b"1")])
-    await keys.create(conn, "test", ("read",), None)
-    (key,) = await keys.listed(conn, "test")
-    assert await keys.revoke(conn, key.id)
+    await api_keys.create(conn, "test", ("read",), None)
+    (key,) = await api_keys.listed(conn, "test")
+    assert await api_keys.revoke(conn, key.id)
     async with await connect(as_owner(database_url)) as owner:
         # the service's role, and the owner too, where one role does all
         for connection in (conn, owner):
@@ -208,7 +209,7 @@ async def test_no_head_moves_back_and_no_key_comes_back(
                     IntegrityConstraintViolation, match=r"never moves|stays revoked"
                 ):
                     await connection.execute(statement)
-    assert (await keys.listed(conn, "test"))[0].revoked_at
+    assert (await api_keys.listed(conn, "test"))[0].revoked_at
 
 
 async def test_each_right_that_is_missing_is_named(database_url: str) -> None:
@@ -310,7 +311,7 @@ async def uses(url: str, *, alters: bool) -> None:
 async def test_an_older_server_is_refused_with_a_sentence(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "OLDEST_SERVER", 99)
+    monkeypatch.setattr(connections, "OLDEST_SERVER", 99)
     with pytest.raises(UnsupportedServerError, match=r"is PostgreSQL \d+.*needs PostgreSQL 99"):
         await connect(database_url)
 

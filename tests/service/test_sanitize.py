@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sanitize import clean_value, cut, escaped, masked
+from service.telemetry.sanitize import clean_value, cut, escaped, masked
 from tests.builders import SECRET
 
 UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import screens
-from service.keys import Key
-from service.screens import Screen
+from service.cli import screens
+from service.cli.screens import Screen
+from service.store.api_keys import Key
 from tests.acceptance.service import command
 
 AT = datetime(2026, 3, 14, tzinfo=UTC)

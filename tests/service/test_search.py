@@ -7,13 +7,14 @@ import pytest
 from psycopg.sql import SQL
 
 from projections.catalog import PROJECTIONS
-from service import search, sql
-from service.checkpoints import live_tables
-from service.postgres import Connection
+from service.api import search
+from service.database import statements
+from service.database.connections import Connection
 from service.problems import Problem
-from service.projector import advance
-from service.rebuild import open_checkpoints, rebuild
-from service.store import append, open_books
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.store.events import append, open_books
 from tests.builders import at, body, delivery
 
 MANY = 20_000
@@ -127,7 +128,9 @@ def test_what_nothing_carries_is_refused(q: str) -> None:
 
 async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     tables = await fill(conn)
-    statement = sql.fill("read/search", **{p.name: sql.relation(p.view) for p in PROJECTIONS})
+    statement = statements.fill(
+        "read/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
+    )
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")
     await conn.execute(SQL("prepare s (text, text, text, int, int) as ") + SQL(text))
@@ -157,10 +160,10 @@ async def fill(conn: Connection) -> dict[str, str]:
         columns = SQL(values[name])
         await conn.execute(
             SQL("insert into {} select 'test', {} from generate_series(1, {}) n").format(
-                sql.relation(tables[name]), columns, MANY
+                statements.relation(tables[name]), columns, MANY
             )
         )
-        await conn.execute(SQL("analyze {}").format(sql.relation(tables[name])))
+        await conn.execute(SQL("analyze {}").format(statements.relation(tables[name])))
     await conn.execute(
         "insert into store.event select 'test', n, 'webhook', 'msg_'||n, 0, now(), now(), null,"
         " null, '{}', null, sha256(n::text::bytea), sha256(n::text::bytea), ''"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.setting_words import described
+from service.cli.settings_help import described
 from service.settings import load
 from tests.acceptance.service import command
 from tests.builders import SECRET

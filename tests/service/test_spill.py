@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from domain.catalog import BY_CATEGORY
-from service import spill
+from service.readmodels import spill
 
 
 def test_frames_of_every_category_come_back(tmp_path: Path) -> None:

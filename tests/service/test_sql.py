@@ -1,20 +1,21 @@
 """Every statement is prepared by PostgreSQL itself, so that SQL is type-checked."""
 
 import re
-from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from psycopg.sql import SQL, Composable, Identifier
 
+import service
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
-from service import sql
-from service.builds import index_statements
-from service.checkpoints import live_tables
-from service.postgres import Connection
+from service.database import statements
+from service.database.connections import Connection
+from service.readmodels.checkpoints import live_tables
+from service.readmodels.tables import index_statements
 
 FOLDERS = ("store", "keys", "read", "refusals", "roles", "metrics", "database")
-STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in sql.names(folder)]
+STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in statements.names(folder)]
 
 # DDL cannot be prepared; each of these runs in every test that has a database
 UTILITY = {
@@ -62,17 +63,17 @@ def test_indexes_that_are_made_at_once_have_names_of_their_own(
 
 @pytest.mark.parametrize("name", [*STATEMENTS, "migrations/0001_store"])
 def test_each_begins_with_what_it_is_for(name: str) -> None:
-    assert re.match(r"-- [A-Z].*\.\n", sql.text(name))
+    assert re.match(r"-- [A-Z].*\.\n", statements.text(name))
 
 
 def test_every_statement_is_spoken_by_the_service() -> None:
-    said = "".join(p.read_text() for p in files("service").iterdir() if p.name.endswith(".py"))
+    said = "".join(path.read_text() for path in Path(service.__file__).parent.rglob("*.py"))
     assert [name for name in STATEMENTS if f'"{name}"' not in said] == []
 
 
 def _of_any(name: str) -> bool:
     """Whether a statement is spoken of one projection or another."""
-    return re.search(r"{(view|table|key|events)}", sql.text(name)) is not None
+    return re.search(r"{(view|table|key|events)}", statements.text(name)) is not None
 
 
 def _speaks_of(name: str) -> set[str]:
@@ -91,24 +92,24 @@ def _speaks_of(name: str) -> set[str]:
         "status",
     }
     # what it says of the streams that are set aside is not of the projection
-    said = sql.text(name).replace("k.stream", "")
+    said = statements.text(name).replace("k.stream", "")
     return {column for column in columns if re.search(rf"\b{column}\b", said)}
 
 
 def _filled(name: str, projection: Projection[object]) -> Composable:
     parts = {
-        "table": sql.relation(projection.view),
+        "table": statements.relation(projection.view),
         "index": Identifier("an_index"),
-        "view": sql.relation(projection.view),
-        **{p.name: sql.relation(p.view) for p in PROJECTIONS},
+        "view": statements.relation(projection.view),
+        **{p.name: statements.relation(p.view) for p in PROJECTIONS},
         "key": Identifier(projection.key),
         "conditions": SQL("true"),
-        "live": sql.relation(projection.view),
-        "fresh": sql.relation(projection.view),
+        "live": statements.relation(projection.view),
+        "fresh": statements.relation(projection.view),
         "sort": Identifier(projection.key),
         "direction": SQL("desc"),
     }
-    return sql.fill(name, **parts)
+    return statements.fill(name, **parts)
 
 
 def _numbered(statement: str) -> SQL:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from service.embedded import embedded
-from service.positions import Position
-from service.postgres import connect
+from service.database.connections import connect
+from service.database.embedded import embedded
 from service.problems import Problem
-from service.projector import advance
-from service.reads import position
-from service.rebuild import open_checkpoints, rebuild
-from service.restores import locate, verify
-from service.roles import SERVICE, set_up
-from service.store import append, open_books
+from service.queries.resources import position
+from service.queries.restores import locate, verify
+from service.readmodels.projector import advance
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.store.events import append, open_books
+from service.store.positions import Position
+from service.store.roles import SERVICE, set_up
 from tests.builders import at, body, delivery
 from tests.conftest import as_service
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.postgres import Connection, connect
-from service.store import Delivery, append, books, events_after, link, open_books, recorded
+from service.database.connections import Connection, connect
+from service.store.events import Delivery, append, books, events_after, link, open_books, recorded
 from tests.builders import NOON, at, delivery
 from tests.conftest import as_owner, fresh_database
 

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service import supervision as module
-from service.supervision import EXIT_CODE, Supervisor
+from service.processes import tasks as module
+from service.processes.tasks import EXIT_CODE, Supervisor
 from tests.service.test_repeating import until
 
 
@@ -129,7 +129,7 @@ async def test_a_quiet_minute_forgets_the_failures(
 
 PROCESS = """
 import asyncio, signal
-from service import supervision
+from service.processes import tasks as supervision
 supervision._MOST_RESTARTS = 0
 
 async def fail():

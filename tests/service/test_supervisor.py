@@ -11,12 +11,12 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from service import scoreboard
-from service.backoff import Backoff
-from service.child import Job
+from service.processes import scoreboard
+from service.processes.backoff import Backoff
+from service.processes.child import Job
+from service.processes.supervisor import Supervisor, supervising
+from service.processes.tasks import EXIT_CODE
 from service.settings import Settings
-from service.supervision import EXIT_CODE
-from service.supervisor import Supervisor, supervising
 from tests.service import jobs
 
 Lines = list[Any]

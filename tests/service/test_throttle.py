@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from service import logs, sanitize
-from service import throttle as module
-from service.repeating import Repeating
+from service.telemetry import logs, sanitize
+from service.telemetry import throttle as module
+from service.telemetry.repeating import Repeating
 from tests.builders import SECRET
 from tests.diagrams import README
 

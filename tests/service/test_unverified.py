@@ -2,9 +2,9 @@
 
 import pytest
 
-from service import unverified
+from service.ingest import unverified
+from service.ingest.unverified import FREE_BYTES, Unverified
 from service.problems import Problem
-from service.unverified import FREE_BYTES, Unverified
 
 
 def test_large_bodies_share_a_budget_and_give_it_back(monkeypatch: pytest.MonkeyPatch) -> None:

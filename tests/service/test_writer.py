@@ -14,13 +14,13 @@ import pytest
 import structlog
 from msgspec import structs
 
-from service import meters
-from service import writer as module
-from service.instruments import Instruments
-from service.postgres import WRITER, Connection
+from service.database.connections import WRITER, Connection
+from service.ingest import writer as module
+from service.ingest.writer import Writer
 from service.problems import Problem
-from service.store import Delivery, Receipt, append, books
-from service.writer import Writer
+from service.store.events import Delivery, Receipt, append, books
+from service.telemetry import metrics
+from service.telemetry.instruments import Instruments
 from tests.builders import delivery
 from tests.conftest import as_owner
 
@@ -87,7 +87,7 @@ async def test_what_follows_a_commit_cannot_fail_it(
         raise OSError("no room")
 
     monkeypatch.setattr(Instruments, "__init__", uncounted)
-    meters._guard.cache_clear()
+    metrics._guard.cache_clear()
     writer = Writer(database_url, "test", failing)
     task = asyncio.create_task(writer.run())
     async with asyncio.timeout(30):
@@ -95,7 +95,7 @@ async def test_what_follows_a_commit_cannot_fail_it(
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    meters._guard.cache_clear()
+    metrics._guard.cache_clear()
 
 
 async def test_who_comes_while_it_is_down_is_told_so_and_it_can_run_again(
@@ -234,8 +234,8 @@ async def test_who_waits_behind_others_is_told_in_time_too(
 
 STOPPED = """
 import asyncio, os, signal, sys
-from service import store
-from service.writer import Writer
+from service.store import events as store
+from service.ingest.writer import Writer
 from tests.builders import delivery
 from tests.conftest import as_owner
 

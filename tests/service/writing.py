@@ -11,12 +11,12 @@ from typing import LiteralString, ParamSpec, TypeVar
 import psycopg
 from msgspec import Struct
 
-from service import store
-from service.postgres import connect
+from service.database.connections import connect
+from service.database.statements import text
+from service.ingest.writer import Writer
 from service.problems import Problem
-from service.sql import text
-from service.store import Delivery, append
-from service.writer import Writer
+from service.store import events
+from service.store.events import Delivery, append
 from tests.builders import at, delivery
 
 P = ParamSpec("P")
@@ -83,7 +83,7 @@ def write(url: str, seed: int, rounds: int, mutant: str, *, grouped: bool) -> Wr
     """
     chance = random.Random(seed)  # noqa: S311 - not a secret
     statements = _Statements(mutant)
-    vars(store).update(text=statements.text, _number=_slowly(store._number, chance))
+    vars(events).update(text=statements.text, _number=_slowly(events._number, chance))
     run = _grouped if grouped else _appended
     written = asyncio.run(run(url, chance, rounds, statements))
     written.broken = statements.broken

@@ -1,0 +1,172 @@
+"""Following a book: its changes as pages, and the same as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+from litestar import get
+from litestar.params import HeaderParameter
+from litestar.response import Stream
+from litestar.response.sse import ServerSentEventMessage
+
+from domain.catalog import BY_CATEGORY
+from service.api.endpoint import Asking, CallerAgain, asking, taking, thinned_page
+from service.api.open_streams import OpenStreams
+from service.api.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
+from service.api.parameters import after_place
+from service.database.connections import QUESTIONS, UNAVAILABLE, Pool, borrowed
+from service.problems import Problem
+from service.queries import changes as change_reads
+from service.queries import resources
+from service.queries.changes import Changes
+from service.queries.freshness import Tips
+from service.queries.restores import verify
+from service.store.positions import Position, parse
+
+_PAGE = 100
+_HEARTBEAT_SECONDS = 15.0
+_RETRY_SECONDS = 2.0
+_KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY)
+
+
+@get(
+    "/changes",
+    operation_id="list_changes",
+    summary="What changed after a position, in the order in which it was recorded",
+    description="Ask again with `after` set to `next`, and nothing is missed. Each change is told"
+    " at the position of the event that caused it, with the resource's `status` as it is known now;"
+    " a late event, which may change what earlier ones meant, is a change at its own position.",
+    tags=["changes"],
+    opt=taking(
+        position("after", "A position, or the `next` of the page before."),
+        LIMIT,
+        _KIND,
+        FIELDS,
+        BOM,
+    ),
+)
+async def list_changes(request: Asking) -> Changes:
+    """A page of changes; an empty one says where to go on too."""
+    async with asking(request) as (conn, given):
+        page, _ = await change_reads.changes(
+            conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
+        )
+    return thinned_page(page, given["fields"])
+
+
+@get(
+    "/changes/stream",
+    operation_id="stream_changes",
+    summary="The same as server-sent events, for ever",
+    description="Each event's `id` is a position and its `data` a change, as in the list. It goes"
+    " on after `Last-Event-ID`, or after `after`; without either it begins with what comes next."
+    f" Every {_HEARTBEAT_SECONDS:.0f} seconds without a change there is a comment, so that a lost"
+    " connection is noticed. It ends when the key is revoked, and when nothing of it is taken for"
+    " half a minute. A key may have 8 open in each worker.",
+    tags=["changes"],
+    media_type="text/event-stream",
+    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
+)
+async def stream_changes(
+    request: Asking,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", description="The `id` that came last; wins over `after`."
+        ),
+    ] = None,
+) -> Stream:
+    """For as long as the client listens and the service runs."""
+    state, book = request.app.state, request.user.book
+    async with asking(request) as (conn, given):
+        begin, kinds = given["after"], given["kind"]
+        if last_event_id:
+            begin = after_place(last_event_id, "Last-Event-ID")
+            await verify(conn, book, begin)
+        if begin is None:
+            begin = await resources.position(conn, book)
+        # a position that is wrong is refused while there is a status to say so with
+        await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
+    changes = _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"])
+    state.streams.check(request.user.id)
+    return Stream(
+        _counted(state.streams, request.user.id, changes),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _counted(
+    streams: OpenStreams, key_id: str, changes: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """A stream that counts for as long as it is read."""
+    # several may have found room at once: those beyond the limit end at once, and may come back
+    with suppress(Problem), streams.opened(key_id):
+        async for some in changes:
+            yield some
+
+
+async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
+    pool: Pool,
+    tips: Tips,
+    again: CallerAgain,
+    position: Position,
+    kinds: Sequence[str],
+    fields: Sequence[str] | None = None,
+) -> AsyncIterator[bytes]:
+    """One page at a time: the next is read when the client has taken the last.
+
+    It ends when the service does, and when the key no longer opens: a client that comes back is
+    told so.
+    """
+    # a bare number is no id: whoever comes back with one could not be told of a restore
+    begun = str(position) if position.link is not None else None
+    yield _message(retry=int(_RETRY_SECONDS * 1000), id=begun)
+    while not tips.closed:
+        try:
+            async with tips.turns:
+                caller = await again()
+                if caller is None:
+                    return
+                seen = tips.seen(caller.book)
+                async with borrowed(pool, QUESTIONS) as conn:
+                    page, places = await change_reads.changes(
+                        conn, caller.book, position, kinds=kinds, limit=_PAGE
+                    )
+        except UNAVAILABLE:
+            yield _message(comment="the database is away")
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        except Problem:
+            # the database was restored: whoever comes back with the position is told so
+            return
+        if page.data:
+            shown = thinned_page(page, fields).data
+            yield b"".join(
+                _message(id=str(place), data=msgspec.json.encode(one))
+                for place, one in zip(places, shown, strict=True)
+            )
+        position, reflected = parse(page.next), parse(page.position)
+        if position.number < reflected.number:
+            continue
+        tips.correct(caller.book, seen, reflected.number)
+        try:
+            await asyncio.wait_for(tips.beyond(caller.book, position.number), _HEARTBEAT_SECONDS)
+        except TimeoutError:
+            # the place too: where nothing of these kinds happens, a reconnection must not go back
+            yield _message(comment="nothing new", id=str(position))
+
+
+def _message(
+    *,
+    data: bytes | None = None,
+    id: str | None = None,  # noqa: A002 - the field's name
+    retry: int | None = None,
+    comment: str | None = None,
+) -> bytes:
+    return ServerSentEventMessage(data=data, id=id, retry=retry, comment=comment, sep="\n").encode()
+
+
+CHANGE_ROUTES = [list_changes, stream_changes]

@@ -1,0 +1,141 @@
+"""Money and metrics, by day, week or month and by currency."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args
+
+from litestar import get
+
+from service.api.endpoint import Asking, asking, taking, thinned_page
+from service.api.parameter_kinds import BOM, FIELDS, between, choice
+from service.database.connections import Connection
+from service.queries import metrics, resources
+from service.queries.metric_answers import (
+    Churn,
+    Disputes,
+    Mrr,
+    Refunds,
+    Revenue,
+    Series,
+    Subscriptions,
+)
+from service.queries.periods import Interval, Span, span
+
+R = TypeVar("R")
+
+_PERIODS = (
+    " The periods are whole, in UTC, weeks from Monday on: from the one that holds `created_at_gte`"
+    " to the one that holds `created_at_lte`, so that `2026-03-31` includes the 31st, and with"
+    " `interval=month` all of March; by themselves the last thirty days, or"
+    " twelve weeks or months. What is known changes them afterwards too: they are asked anew."
+)
+_HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
+_BESIDE = (
+    " Trials and mandates on demand are not in it but in `trial` and `on_demand`. A subscription is"
+    " on trial while its current billing period is the trial: `trial_period_days` is more than 0,"
+    " `previous_billing_date` at most a day after `created_at`, and `next_billing_date` at most"
+    " `trial_period_days` and a day after it. One with `on_demand: true` is charged at will."
+)
+
+
+def _route(name: str, summary: str, means: str) -> dict[str, Any]:
+    return {
+        "path": f"/metrics/{name}",
+        "operation_id": f"get_{name}_metric",
+        "summary": summary,
+        "description": means + _PERIODS,
+        "tags": ["metrics"],
+        "opt": taking(
+            choice("interval", "How long a period is.", get_args(Interval), "month"),
+            *between("created_at", "happened"),
+            FIELDS,
+            BOM,
+        ),
+    }
+
+
+async def _series(
+    request: Asking, read: Callable[[Connection, str, Span], Awaitable[list[R]]]
+) -> Series[R]:
+    async with asking(request) as (conn, given):
+        first, last = given["created_at_gte"], given["created_at_lte"]
+        asked = span(given["interval"], first, last, datetime.now(UTC))
+        position = await resources.position(conn, request.user.book)
+        series = Series(await read(conn, request.user.book, asked), str(position))
+    return thinned_page(series, given["fields"])
+
+
+@get(**_route(
+    "mrr",
+    "Monthly recurring revenue, and what moved it",
+    "MRR is the sum, over the subscriptions that are active or past_due when the period ends, of"
+    " `recurring_pre_tax_amount` scaled from its payment frequency to a twelfth of a year of 365"
+    " days. `new` is what first activations added, and trials when they became paid; `known` what"
+    " was older than the book when its first event came; `expansion` and `contraction` what changed"
+    " amounts and currencies did; `churned` what left those statuses; `reactivated` what came back"
+    " to them." + _HOLD + _BESIDE,
+))  # fmt: skip
+async def get_mrr(request: Asking) -> Series[Mrr]:
+    """Each movement at the time when it happened in the world."""
+    return await _series(request, metrics.mrr)
+
+
+@get(**_route(
+    "subscriptions",
+    "How many subscriptions there are, and who came and went",
+    "`active` counts those that are active or past_due when the period ends; `new` those that"
+    " became so for the first time, `known` those that were older than the book when their first"
+    " event came, `churned` those that ceased to be, `reactivated` those that became so again,"
+    " `switched` those that changed to this currency, less those that changed from it."
+    + _HOLD + _BESIDE,
+))  # fmt: skip
+async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
+    """A subscription that leaves and comes back in one period counts in both."""
+    return await _series(request, metrics.subscriptions)
+
+
+@get(**_route(
+    "churn",
+    "What was lost of what there was",
+    "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
+    " that were when it began; `mrr_churn_rate` the same of their recurring revenue." + _HOLD,
+))  # fmt: skip
+async def get_churn(request: Asking) -> Series[Churn]:
+    """Those who came back are not taken off."""
+    return await _series(request, metrics.churn)
+
+
+@get(**_route(
+    "revenue",
+    "What payments took",
+    "`amount` is the `total_amount`, tax included, of the payments that were made in the period"
+    " (`created_at`) and have succeeded; a payment that only replaced a payment method is none.",
+))  # fmt: skip
+async def get_revenue(request: Asking) -> Series[Revenue]:
+    """Before refunds, disputes and the provider's fees."""
+    return await _series(request, metrics.revenue)
+
+
+@get(**_route(
+    "refunds",
+    "What refunds returned",
+    "`amount` is that of the refunds that were made in the period (`created_at`) and have"
+    " succeeded, whenever the payment was.",
+))  # fmt: skip
+async def get_refunds(request: Asking) -> Series[Refunds]:
+    """In the currency of the refund."""
+    return await _series(request, metrics.refunds)
+
+
+@get(**_route(
+    "disputes",
+    "What was disputed, and how it ended",
+    "`amount` is that of the disputes that were opened in the period (`created_at`), counted by how"
+    " they stand now: `open`, `won`, `lost` (accepted and expired too) or `cancelled`.",
+))  # fmt: skip
+async def get_disputes(request: Asking) -> Series[Disputes]:
+    """A dispute that ends later changes the period in which it was opened."""
+    return await _series(request, metrics.disputes)
+
+
+METRIC_ROUTES = [get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes]

@@ -1,0 +1,57 @@
+"""``daybook migrate``: the schema, and the two roles."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from psycopg.conninfo import conninfo_to_dict
+
+from service.cli.options import OUT, Config, DataDir, ask
+from service.setting_kinds import database_url_fault
+from service.settings import Settings, SettingsError, load
+from service.store import roles
+
+
+def migrate(
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DAYBOOK_OWNER_URL",
+            show_default=False,
+            help="The database's URL as the role that owns the schema and migrates it; it needs"
+            " CREATE on the database. The role that DAYBOOK_DATABASE_URL names may then append"
+            " events but never alter one; it is made if it is absent, for which the owner needs"
+            " CREATEROLE.",
+        ),
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring the event store's schema up to date; `serve` does this too where it may.
+
+    Without --owner the role of DAYBOOK_DATABASE_URL migrates and serves: it needs CREATE on the
+    database, and could alter events, were it not for a trigger. `daybook status` says which role is
+    connected and what it lacks.
+    """
+    settings = load(config, data_dir=data_dir)
+    if owner is None:
+        applied = ask(settings, roles.migrate_as_owner)
+    else:
+        if fault := database_url_fault(owner):
+            raise SettingsError(f"--owner: {fault}")
+        role, password = _service_role(settings)
+        try:
+            applied = asyncio.run(roles.set_up(owner, role, password))
+        except roles.UnsuitableRoleError as error:
+            raise SettingsError(str(error)) from None
+        OUT.print(f"{role} may append events, and alter none.")
+    OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+
+
+def _service_role(settings: Settings) -> tuple[str, str | None]:
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    parts = conninfo_to_dict(url)
+    if not parts.get("user"):
+        raise SettingsError("--owner: DAYBOOK_DATABASE_URL must name the service's role.")
+    password = parts.get("password")
+    return str(parts["user"]), None if password is None else str(password)

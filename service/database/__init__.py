@@ -1,0 +1,1 @@
+"""PostgreSQL itself: connections, pipelines, statements; nothing of ours."""

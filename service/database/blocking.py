@@ -1,0 +1,66 @@
+"""Who keeps a writer waiting for the lock on the head of its book."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import psycopg
+import structlog
+
+from service.database.connections import ACCESS, Connection, answering, connect, pooled
+from service.database.statements import text
+from service.telemetry.repeating import Repeating
+
+_PATIENCE_SECONDS = 1.5
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def watched(
+    conn: Connection, url: str, book: str, repeating: Repeating
+) -> AsyncIterator[None]:
+    """Log who holds the lock that ``conn`` waits for, if the block takes long.
+
+    A writer of ours whose process has stopped within its transaction is disconnected; its webhooks
+    were not acknowledged. Behind a pooler nobody can be named.
+    """
+    if pooled(conn):
+        yield
+        return
+    pid = conn.info.backend_pid
+    started: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        started.append(asyncio.create_task(_look(url, book, pid, repeating)))
+
+    timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, start)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in started:
+            task.cancel()
+
+
+async def _look(url: str, book: str, pid: int, repeating: Repeating) -> None:
+    try:
+        async with await connect(url, ACCESS) as conn, answering(conn, ACCESS.answer):
+            found = await conn.execute(text("store/blockers"), {"pid": pid})
+            for row in await found.fetchall():
+                await _report(conn, book, row, repeating)
+    except psycopg.Error:
+        # the append itself says what is wrong
+        return
+
+
+async def _report(conn: Connection, book: str, row: dict[str, Any], repeating: Repeating) -> None:
+    blocker = {name: row[name] for name in ("pid", "application", "role")}
+    since = row["since"] and row["since"].isoformat(timespec="seconds")
+    log = partial(_log.warning, "append blocked", book=book, since=since, **blocker)
+    repeating.say(("blocked", row["pid"]), log)
+    if row["stalled"]:
+        await conn.execute(text("store/end_stalled"), {"pid": row["pid"]})
+        _log.warning("stalled writer disconnected", book=book, pid=row["pid"])

@@ -1,0 +1,1 @@
+"""How HTTP comes in: the protocol with its limits, request heads, durations."""

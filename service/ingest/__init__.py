@@ -1,0 +1,1 @@
+"""The webhook endpoint: verify a delivery and record it by group commit."""

@@ -1,0 +1,184 @@
+"""Group commit: one writer per book and process records all that waits in one transaction."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from time import perf_counter
+
+import psycopg
+import structlog
+from psycopg.errors import LockNotAvailable, QueryCanceled
+
+from service.database.blocking import watched
+from service.database.connections import WRITER, Connection, answering, connect, is_away
+from service.problems import Problem
+from service.store.events import Delivery, Receipt, append
+from service.telemetry import metrics
+from service.telemetry.repeating import Repeating
+
+_MAX_WAITING = 10_000
+_MAX_WAITING_BYTES = 256 << 20
+_MAX_ROWS = 500
+_MAX_BYTES = 8 << 20
+_MOST_SECONDS = 10.0
+"""The provider gives up after 15 seconds; until then it can still be told."""
+
+_log = structlog.get_logger(__name__)
+
+Waiting = tuple[Delivery, asyncio.Future[Receipt]]
+
+
+class Writer:
+    """Appends to one book. Everything that waits while a commit runs goes into the next one."""
+
+    def __init__(self, url: str, book: str, on_append: Callable[[int], None]) -> None:
+        self._url = url
+        self._book = book
+        self._on_append = on_append
+        self._waiting: deque[Waiting] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._conn: Connection | None = None
+        self._stopped = False
+        self._repeating = Repeating()
+
+    async def record(self, delivery: Delivery) -> Receipt:
+        """Record a delivery; when this returns, it is on disk.
+
+        Raises:
+            Problem: ``busy`` or ``unavailable``, after ten seconds at most; the sender will try
+                again. It may be recorded all the same, and is a duplicate then.
+        """
+        if self._stopped:
+            raise _unavailable()
+        if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
+            raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        self._waiting.append((delivery, future))
+        self._waiting_bytes += len(delivery.body)
+        self._wake.set()
+        # a timer of its own costs a fifth of ``asyncio.timeout``
+        deadline = loop.call_later(_MOST_SECONDS, _give_up, future)
+        try:
+            return await future
+        finally:
+            deadline.cancel()
+
+    async def run(self) -> None:
+        """Write until cancelled; whoever still waits then is told to send again."""
+        self._stopped = False
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    if batch := self._next_batch():
+                        await self._write(batch)
+        finally:
+            # whoever comes before it runs again is not left waiting either
+            self._stopped = True
+            _fail(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            await self._disconnect()
+
+    def _next_batch(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < _MAX_ROWS and size < _MAX_BYTES:
+            one = self._waiting.popleft()
+            self._waiting_bytes -= len(one[0].body)
+            # whoever gave up sends again
+            if not one[1].done():
+                batch.append(one)
+                size += len(one[0].body)
+        return batch
+
+    async def _write(self, batch: list[Waiting]) -> None:
+        try:
+            if not await self._try(batch):
+                # one bad row must not fail the others
+                for one in batch:
+                    if not one[1].done():
+                        await self._try([one])
+        finally:
+            # whatever happened, nobody is left waiting; the sender sends again
+            _fail(batch)
+
+    async def _try(self, batch: list[Waiting]) -> bool:
+        """Append a batch; returns False where its rows should be tried one by one."""
+        began = perf_counter()
+        try:
+            receipts = await self._append([delivery for delivery, _ in batch])
+        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
+            self._say(error)
+            await self._disconnect()
+            return is_away(error) or len(batch) == 1
+        for (_, future), receipt in zip(batch, receipts, strict=True):
+            if not future.done():
+                future.set_result(receipt)
+        self._account(receipts, perf_counter() - began)
+        return True
+
+    def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
+        """What follows a commit: hints and figures, whose failure concerns no sender."""
+        metrics.appended(self._book, receipts, seconds)
+        try:
+            self._on_append(max(receipt.position for receipt in receipts))
+        except Exception:  # noqa: BLE001 - what was recorded was recorded
+            _log.exception("append not announced", book=self._book)
+
+    def _say(self, error: Exception) -> None:
+        # neither text nor detail of the error: they can quote the row
+        name, state = type(error).__name__, getattr(error, "sqlstate", None)
+        log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
+        if is_away(error):
+            self._repeating.say((name, state), log)
+        else:
+            log()
+
+    async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        # twice: a connection may have died while idle, or its server become a standby. Appending
+        # again is safe, since what was committed unconfirmed is found again as a duplicate
+        try:
+            return await self._append_once(deliveries)
+        except Exception as error:
+            # where a limit was reached, it would be reached again
+            if not is_away(error) or isinstance(error, LockNotAvailable | QueryCanceled):
+                raise
+            await self._disconnect()
+        return await self._append_once(deliveries)
+
+    async def _append_once(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        if self._conn is None:
+            self._conn = await connect(self._url, WRITER)
+        conn = self._conn
+        async with (
+            answering(conn, WRITER.answer),
+            watched(conn, self._url, self._book, self._repeating),
+        ):
+            return await append(conn, self._book, deliveries)
+
+    async def _disconnect(self) -> None:
+        if self._conn is not None:
+            with suppress(psycopg.Error):
+                await self._conn.close()
+            self._conn = None
+
+
+def _unavailable() -> Problem:
+    return Problem("unavailable", "The webhook could not be recorded; send it again.")
+
+
+def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(_unavailable())
+
+
+def _give_up(future: asyncio.Future[Receipt]) -> None:
+    if not future.done():
+        future.set_exception(_unavailable())

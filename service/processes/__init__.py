@@ -1,0 +1,1 @@
+"""Processes and tasks: who runs beside whom, and who is started again."""

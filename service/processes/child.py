@@ -1,0 +1,179 @@
+"""One child process: started, watched, dumped and killed by its parent."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from msgspec import Struct
+from setproctitle import setproctitle
+
+from service.processes import scoreboard
+from service.processes.link import Link, Message
+from service.processes.orphans import end_with_parent
+from service.processes.scoreboard import Scoreboard
+from service.settings import Settings
+from service.telemetry import logs
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+_DUMP_SECONDS = 1.0
+_DUMP_BYTES = 1 << 16
+
+_log = structlog.get_logger(__name__)
+
+
+class Job(Struct, frozen=True):
+    """What a child does: a module's function of its link, the settings, and ``args``.
+
+    ``reloads`` says that it follows new settings while it runs.
+    """
+
+    do: Callable[..., None]
+    args: tuple[Any, ...]
+    reloads: bool = False
+
+
+class Child:
+    """The process of a job; its parent may start it again and again."""
+
+    def __init__(self, name: str, job: Job, scoreboard: Scoreboard, number: int) -> None:
+        self.name = name
+        self.job = job
+        self._scoreboard = scoreboard
+        self._number = number
+        self._process: SpawnProcess | None = None
+        self._connection: Connection | None = None
+        self._started = 0.0
+        self._sent = 0
+        self._beats = 0
+        self._silent = 0.0
+
+    def start(self, settings: Settings, generation: int) -> None:
+        """Start a process that follows the settings, which are of this generation.
+
+        Raises:
+            OSError: if there is no room for another process or descriptor.
+        """
+        self.forget()
+        # spawned and not forked: the parent has threads
+        context = multiprocessing.get_context("spawn")
+        self._scoreboard.begin(self._number, generation)
+        self._started, self._sent = time.monotonic(), generation
+        self._beats, self._silent = 0, 0.0
+        ours, theirs = context.Pipe()
+        with theirs:
+            link = Link(self._scoreboard, self._number, theirs)
+            args = (self.name, self.job, settings, link)
+            process = context.Process(target=_run, args=args, name=f"daybook {self.name}")
+            # known before it runs: a signal that ends the parent meanwhile must find it
+            self._process, self._connection = process, ours
+            process.start()
+
+    def forget(self) -> None:
+        """Give back what the last process held, whether it ran or could not be started."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._process = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a process of it lives."""
+        return self._process is not None and self._process.is_alive()
+
+    @property
+    def exit_code(self) -> int | str | None:
+        """The exit code of the process that has ended, or the name of the signal that ended it."""
+        code = self._process.exitcode if self._process is not None else None
+        if code is None or code >= 0:
+            return code
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+        return code
+
+    @property
+    def lived(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def up(self) -> bool:
+        """Whether it has sent a heartbeat since the start."""
+        return self._scoreboard.beats(self._number) > 0
+
+    def silent(self, passed: float) -> float:
+        """For how long it has sent no heartbeat; ``passed`` since this was last called."""
+        beats = self._scoreboard.beats(self._number)
+        self._silent = self._silent + passed if beats == self._beats else 0.0
+        self._beats = beats
+        return self._silent
+
+    def follows(self, generation: int) -> bool:
+        """Whether no request in it is answered by settings before this generation's."""
+        follows = self._scoreboard.generation(self._number) >= generation
+        return follows or not self.job.reloads or not self.running
+
+    def send(self, settings: Settings, generation: int) -> None:
+        """Send newer settings, unless what was sent before is under way still."""
+        waiting = self._scoreboard.generation(self._number) < self._sent
+        if waiting or self._sent >= generation or not self.job.reloads or not self.running:
+            return
+        assert self._connection is not None  # noqa: S101 - it runs
+        message: Message = (generation, settings)
+        # who is ending will be started with them
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(message)
+            self._sent = generation
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it lives."""
+        process = self._process
+        if process is not None and process.pid is not None and process.is_alive():
+            os.kill(process.pid, number)
+
+    def dump(self) -> str:
+        """The stacks of its threads; empty where it is stopped and cannot tell."""
+        assert self._connection is not None  # noqa: S101 - it runs
+        self.signal(signal.SIGUSR1)
+        told = bytearray()
+        deadline = time.monotonic() + _DUMP_SECONDS
+        while len(told) < _DUMP_BYTES and self._connection.poll(
+            max(0.0, deadline - time.monotonic())
+        ):
+            # no messages come this way: it is the bare text of faulthandler
+            if not (chunk := os.read(self._connection.fileno(), _DUMP_BYTES)):
+                break
+            told += chunk
+        return told.decode(errors="replace")
+
+    def join(self, seconds: float) -> bool:
+        """Wait for its end; whether it has ended."""
+        process = self._process
+        if process is not None and process.pid is not None:
+            process.join(seconds)
+        return not self.running
+
+
+def _run(name: str, job: Job, settings: Settings, link: Link) -> None:
+    """The whole life of a child process."""
+    # a terminal sends these to all of a service; whether it ends or reloads is the parent's word
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setproctitle(f"daybook: {name}")
+    logs.set_up()
+    link.dump_stacks()
+    scoreboard.share(link.scoreboard)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        job.do(link, settings, *job.args)
+    except Exception as error:  # noqa: BLE001 - said in the log, and by the exit code
+        _log.error("child process failed", process=name, exc_info=error)
+        sys.exit(1)

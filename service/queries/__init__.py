@@ -1,0 +1,1 @@
+"""Typed questions to the read models; nothing here knows HTTP."""

@@ -1,0 +1,1 @@
+"""The read models: filled live, rebuilt beside the old ones, compared."""

@@ -1,0 +1,145 @@
+"""Filling fresh tables: the passes over the store, run in parallel.
+
+A build begins with empty tables and ends with filled and indexed ones, which stand where the store
+stood when it began.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from projections.catalog import PROJECTIONS
+from service.database import statements as sql
+from service.database.connections import Connection, url_of
+from service.database.lease import Lease
+from service.processes.workers import Task, Workers, processors, working
+from service.readmodels import passes, spill
+from service.readmodels.errors import MissingEventsError
+from service.readmodels.tables import Generations, index_statements
+from service.store import scan
+from service.store.events import books
+from service.store.scan import Tally
+
+_PART = 40_000  # entries that a process folds at a time
+_FEW = 20_000  # so few that other processes are not worth their start
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+class Build(Struct):
+    """Fresh tables, and how far they have come in each book."""
+
+    lease: Lease
+    generations: Generations
+    positions: dict[str, int]
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The fresh table of each projection, by its name."""
+        return {p.name: p.table(g) for p, g in self.generations.items()}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all projections are built."""
+        return len(self.generations) == len(PROJECTIONS)
+
+
+async def fill(  # noqa: PLR0913, PLR0917 - one parameter a part of it
+    conn: Connection,
+    build: Build,
+    ends: Mapping[str, int],
+    directory: Path,
+    progress: Progress,
+    processes: int | None,
+) -> None:
+    """Fill the fresh tables of a build with what is stored, index and analyze them.
+
+    Args:
+        conn: of the rebuild.
+        build: whose tables are empty.
+        ends: the position up to which each book is filled; up to its head without.
+        directory: for what does not fit into memory.
+        progress: told how far it has come.
+        processes: how many work at it.
+
+    Raises:
+        MissingEventsError: if not all that was recorded could be read.
+    """
+    found = await books(conn)
+    heads = {name: book.position for name, book in found.items()}
+    few = sum(heads.values()) <= _FEW and processes is None
+    build.positions |= {name: min(head, ends.get(name, head)) for name, head in heads.items()}
+    parts = {
+        name: passes.Part(
+            book.business_id, heads[name], build.positions[name], 1 + heads[name] // _PART
+        )
+        for name, book in found.items()
+    }
+    plan = passes.Plan(url_of(conn), build.tables, directory, parts)
+    spill.divide(directory, heads)
+    async with working(0 if few else processes or processors()) as workers:
+        await _read(conn, workers, plan, progress)
+        await _fold(conn, build, workers, plan, progress)
+        await _index(conn, build, workers, progress)
+
+
+async def _read(conn: Connection, workers: Workers, plan: passes.Plan, progress: Progress) -> None:
+    heads = {book: part.head for book, part in plan.books.items()}
+    tallies = {book: Tally() for book in heads}
+    count = _counted(progress, "read", sum(heads.values()))
+
+    def took(found: dict[str, Tally]) -> None:
+        for book, tally in found.items():
+            tallies[book].merge(tally)
+        count(sum(tally.count for tally in found.values()))
+
+    # asked after the heads, so that all that is before them is there
+    tasks = [Task(passes.sort, (plan, one)) for one in await scan.stretches(conn, heads)]
+    await workers.run(tasks, took)
+    for book, head in heads.items():
+        if not tallies[book].is_whole(head):
+            raise MissingEventsError(book, head, tallies[book].count)
+
+
+async def _fold(
+    conn: Connection, build: Build, workers: Workers, plan: passes.Plan, progress: Progress
+) -> None:
+    parts = [
+        Task(passes.fold_partition, (plan, book, number))
+        for book, part in plan.books.items()
+        for number in range(part.partitions)
+    ]
+    for book, parked in await workers.run(parts, _one_by_one(progress, "fold", len(parts))):
+        for one in parked:
+            params = {
+                "book": book, "build": build.lease.owner, "stream": one.stream,
+                "position": one.position, "error": one.error,
+            }  # fmt: skip
+            await conn.execute(sql.text("read/park"), params)
+
+
+async def _index(conn: Connection, build: Build, workers: Workers, progress: Progress) -> None:
+    statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
+    tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
+    await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))
+    analyze = [sql.fill("read/analyze", table=sql.relation(t)) for t in build.tables.values()]
+    tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in analyze]
+    await workers.run(tasks, lambda _: None)
+
+
+def _one_by_one(progress: Progress, doing: str, total: int) -> Callable[[object], None]:
+    count = _counted(progress, doing, total)
+    return lambda _: count(1)
+
+
+def _counted(progress: Progress, doing: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(doing, done, total)
+
+    return count

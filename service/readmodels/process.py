@@ -1,0 +1,87 @@
+"""The projector process: it builds what is missing, then follows every book."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from service.database import notifications
+from service.database.connections import connect
+from service.database.lease import LeaseTakenError
+from service.processes.link import Link
+from service.processes.tasks import Supervisor, exit_if_given_up
+from service.readmodels import spill
+from service.readmodels.errors import RebuildError
+from service.readmodels.follower import Projector
+from service.readmodels.rebuild import open_checkpoints, rebuild
+from service.readmodels.tables import missing
+from service.readmodels.versions import shown
+from service.settings import Settings
+from service.store.prepare import prepare
+
+_LEASE_PAUSE_SECONDS = 0.5
+_REFUSED_PAUSE_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+def run(link: Link, settings: Settings, url: str) -> None:
+    """Follow until SIGTERM, or until whoever started us is gone."""
+    asyncio.run(_until_stopped(link, settings, url))
+    exit_if_given_up()
+
+
+async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
+    task = asyncio.create_task(follow(settings, url))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    # any other end of it goes on, into the log
+    async with link.attached():
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def follow(settings: Settings, url: str) -> None:
+    """Project every book of the settings until cancelled."""
+    supervisor = Supervisor()
+    try:
+        await supervisor.start("read models", partial(_build, settings, url), once=True)
+        projectors = {book: Projector(url, book) for book in settings.books}
+        for book, projector in projectors.items():
+            supervisor.start(f"projector of {book}", projector.run)
+        # without it they poll
+        supervisor.start("wake-ups", partial(_wake, url, projectors), needed=False)
+        await asyncio.Event().wait()
+    finally:
+        await supervisor.stop()
+
+
+async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
+    async for book, _ in notifications.heard(url, notifications.APPENDED):
+        if book in projectors:
+            projectors[book].wake()
+
+
+async def _build(settings: Settings, url: str) -> None:
+    """Build the read models that were never built; another process may be at it."""
+    if await prepare(url, settings.books):
+        _log.warning("only a trigger fences the events; see: daybook migrate --owner")
+    with suppress(OSError):
+        # what a rebuild of before left behind, if it was killed
+        spill.sweep()
+    while True:
+        try:
+            async with await connect(url) as conn:
+                if await missing(conn):
+                    if await shown(conn):
+                        _log.info("the rows of the version before are shown meanwhile")
+                    await rebuild(conn)
+                await open_checkpoints(conn)
+                return
+        except LeaseTakenError:
+            await asyncio.sleep(_LEASE_PAUSE_SECONDS)
+        except RebuildError as error:
+            _log.error("cannot build the read models", reason=str(error))
+            await asyncio.sleep(_REFUSED_PAUSE_SECONDS)

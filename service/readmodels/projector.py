@@ -1,0 +1,177 @@
+"""Projecting: events become rows, in the transaction that moves the checkpoint.
+
+``project`` writes the rows of some events into one set of tables: the live ones, or those that a
+rebuild brings up to date. ``advance`` does it for the next events of a book.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from domain.events import Event, read
+from domain.fold import fold
+from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.customers import CUSTOMERS
+from projections.events import EVENTS, placed
+from projections.projection import VERSION
+from projections.search_terms import SEARCH_TERMS
+from service.database import statements
+from service.database.connections import Connection, is_away
+from service.database.notifications import PROJECTED, notify
+from service.readmodels import batch
+from service.readmodels.checkpoints import HistoryLostError, tables_of
+from service.readmodels.streams import Target, stream_entries
+from service.store.events import events_after
+from service.telemetry.tracebacks import described
+
+_BATCH = 1000
+_AHEAD = 16  # batches that go into one transaction, where there are so many
+
+_log = structlog.get_logger(__name__)
+
+
+_Way = Callable[[Connection, Target, int], Awaitable[int]]
+
+
+async def project(conn: Connection, target: Target, events: Sequence[Event]) -> None:
+    """Write the rows of ``events``, the next ones of their book, inside the caller's transaction.
+
+    An event that cannot be digested parks its stream and does not stop the others.
+    """
+    try:
+        async with conn.transaction():
+            begun = await batch.begin(conn, target, await batch.understand(target, events))
+            await batch.fold_on(target, begun)
+            await batch.write(conn, target, begun)
+    except Exception as error:
+        if is_away(error):
+            raise
+        if len(events) == 1:
+            await _park(conn, target, events[0], error)
+            return
+        for event in events:
+            await project(conn, target, (event,))
+
+
+async def project_stream(conn: Connection, target: Target, stream: str, until: int) -> None:
+    """Fold one stream from its beginning up to a position, and write its rows."""
+    entries = await stream_entries(conn, target, stream, until)
+    if not entries:
+        return
+    folded, steps = fold(entries)
+    await batch.write_rows(conn, target, EVENTS, placed(folded, steps))
+    await batch.write_rows(conn, target, BY_CATEGORY[stream.partition("-")[0]], [folded])
+    customers, terms = await batch.customers_of(conn, target, entries, {})
+    await batch.write_rows(conn, target, CUSTOMERS, [*customers.values()])
+    await batch.write_rows(conn, target, SEARCH_TERMS, terms)
+
+
+async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:
+    entry = read(event, target.business_id)
+    stream = entry.stream or f"position-{event.position}"
+    _log.error("stream parked", book=target.book, stream=stream, position=event.position)
+    params = {
+        "book": target.book,
+        "build": target.build,
+        "stream": stream,
+        "position": event.position,
+        "error": described(error),
+    }
+    await conn.execute(statements.text("read/park"), params)
+    await batch.write_rows(conn, target, EVENTS, [entry])
+
+
+async def advance(conn: Connection, book: str) -> bool:
+    """Project the next events of a book; returns whether there were any.
+
+    Holding the checkpoint's lock, no other process writes the same rows. A backlog is worked off
+    several batches at a time; where one of them fails, it is tried again event by event.
+
+    Raises:
+        HistoryLostError: if the read models show events that the store does not have.
+    """
+    try:
+        return await _advance(conn, book, _project_ahead)
+    except HistoryLostError:
+        raise
+    except Exception as error:
+        if is_away(error):
+            raise
+        _log.warning("projecting event by event", book=book, error=type(error).__name__)
+    return await _advance(conn, book, _project_one)
+
+
+async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
+    place = {"book": book, "version": VERSION}
+    # not prepared: a plan made while the table was empty would scan the grown one
+    found = await conn.execute(statements.text("read/behind"), place, prepare=False)
+    head = await found.fetchone()
+    if head is None:
+        return False
+    if not head["known"]:
+        # readers are told so too: what they join to the store would be other events' bodies
+        await conn.execute(statements.text("read/lose_checkpoint"), place)
+        raise HistoryLostError(book, head["checkpoint"], head["position"])
+    if not head["behind"]:
+        return False
+    async with conn.transaction():
+        async with conn.pipeline():
+            # in this order, as a rebuild takes them too
+            live = await conn.execute(statements.text("read/live"), {"version": VERSION})
+            locked = await conn.execute(statements.text("read/lock_checkpoint"), place)
+            tables = tables_of(await live.fetchall())
+            row = await locked.fetchone()
+        if row is None or len(tables) < len(PROJECTIONS):
+            return False
+        position = await projected(conn, Target(book, head["business_id"], tables), row["position"])
+        if position == row["position"]:
+            return False
+        moved = {**place, "position": position, "expected": row["position"]}
+        async with conn.pipeline():
+            found = await conn.execute(
+                statements.text("read/move_checkpoint"), moved, prepare=False
+            )
+            await notify(conn, PROJECTED, book, position)
+            if await found.fetchone() is None:
+                raise RuntimeError(f"the checkpoint of {book} moved under its lock")
+    return True
+
+
+async def _project_one(conn: Connection, target: Target, after: int) -> int:
+    """Project one batch, whatever is in it; the position of its last event."""
+    events = await events_after(conn, target.book, after, _BATCH)
+    if events:
+        await project(conn, target, events)
+    return events[-1].position if events else after
+
+
+async def _project_ahead(conn: Connection, target: Target, after: int) -> int:
+    """Project several batches: while the server writes one, the next is folded here."""
+    events = await events_after(conn, target.book, after, _BATCH)
+    if not events:
+        return after
+    now = await batch.begin(conn, target, await batch.understand(target, events))
+    events = await _after(conn, target, now)
+    await batch.fold_on(target, now)
+    entries = await batch.understand(target, events)
+    for _ in range(1, _AHEAD):
+        if not entries:
+            break
+        following = await batch.begin(conn, target, entries, now)
+        events = await _after(conn, target, following)
+        writing = asyncio.create_task(batch.write(conn, target, now))
+        try:
+            await batch.fold_on(target, following)
+            entries = await batch.understand(target, events)
+        finally:
+            await writing
+        now = following
+    await batch.write(conn, target, now)
+    return now.last
+
+
+async def _after(conn: Connection, target: Target, now: batch.Batch) -> list[Event]:
+    """What comes after a batch, if that was a full one."""
+    full = now.last - now.first + 1 == _BATCH
+    return await events_after(conn, target.book, now.last, _BATCH) if full else []

@@ -1,0 +1,85 @@
+"""Which tables a book's rows stand in, and the entries of its streams as an index knows them."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from msgspec import Struct
+from psycopg.rows import DictRow
+
+from domain.events import Entry, read
+from projections.events import EVENTS
+from service.database import statements
+from service.database.reader import Reading
+from service.queries.folding import fold_aside
+from service.store.events import event_of
+
+LIVE = "live"
+"""The build that readers see, as ``read.parked`` names it."""
+
+
+class Target(Struct, frozen=True):
+    """Where the rows of a book go.
+
+    Attributes:
+        business_id: the business that the book names; events of another are foreign.
+        tables: the table of each projection that is written, by its name.
+        build: ``LIVE``, or the name of the rebuild that fills the tables.
+        index: where the entries of a stream are looked up, if the index of events is not written;
+            complete at least up to the events that are projected.
+    """
+
+    book: str
+    business_id: str | None
+    tables: Mapping[str, str]
+    build: str = LIVE
+    index: str | None = None
+
+
+async def stream_entries(conn: Reading, target: Target, stream: str, until: int) -> list[Entry]:
+    """The entries of one stream up to a position, as the index of ``target`` knows them."""
+    return (await streams_entries(conn, target, [stream], until)).get(stream, [])
+
+
+async def streams_entries(
+    conn: Reading, target: Target, streams: Sequence[str], until: int
+) -> dict[str, list[Entry]]:
+    """The same of several streams; one of which none is known is absent."""
+    return _read(await _rows(conn, target, streams, until), target)
+
+
+async def question_entries(
+    conn: Reading, target: Target, streams: Sequence[str], until: int
+) -> dict[str, list[Entry]]:
+    """The same for a question, whose caller waits beside others.
+
+    Raises:
+        Problem: ``too-many-events`` or ``busy``.
+    """
+    rows = await _rows(conn, target, streams, until)
+    return await fold_aside(len(rows), partial(_read, rows, target))
+
+
+async def _rows(conn: Reading, target: Target, streams: Sequence[str], until: int) -> list[DictRow]:
+    index = target.tables.get(EVENTS.name) or target.index
+    assert index is not None, "a target without an index of events"  # noqa: S101
+    statement = statements.over("read/stream", events=index)
+    params = {"book": target.book, "streams": streams, "until": until}
+    found = await conn.execute(statement, params, prepare=False, binary=True)
+    return await found.fetchall()
+
+
+def _read(rows: Sequence[DictRow], target: Target) -> dict[str, list[Entry]]:
+    entries: dict[str, list[Entry]] = {}
+    for row in rows:
+        entry = read(event_of(row), target.business_id)
+        # the book may name another business since the index was built
+        if entry.stream is not None and entry.stream == row["stream"]:
+            entries.setdefault(entry.stream, []).append(entry)
+    return entries
+
+
+async def parked_streams(conn: Reading, target: Target) -> set[str]:
+    """The streams that are set aside."""
+    params = {"build": target.build, "book": target.book}
+    found = await conn.execute(statements.text("read/parked"), params)
+    return {row["stream"] for row in await found.fetchall()}

@@ -1,0 +1,1 @@
+"""The running service: its processes, its HTTP server and the composition root."""

@@ -1,0 +1,60 @@
+"""A worker process: the HTTP server over the application."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from service.http.protocol import IDLE_SECONDS, HttpProtocol
+from service.processes.link import Link
+from service.processes.tasks import exit_if_given_up
+from service.queries.freshness import Tips
+from service.server.app import build
+from service.settings import Settings
+
+_GRACE_SECONDS = 20
+_NOT_STARTED = 3
+"""The exit code of a worker that could not start; uvicorn's own."""
+
+
+class _Server(uvicorn.Server):
+    """Ends when its parent says so, and lets streams go, which have no end of their own."""
+
+    tips: Tips
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the library's
+        # a terminal sends SIGINT to every process; whether all end is the parent's word
+        if sig == signal.SIGTERM:
+            self.tips.close()
+            self.should_exit = True
+
+
+def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
+    """Serve until SIGTERM: what was accepted is answered, then it returns."""
+    tips = Tips()
+    server = _Server(uvicorn.Config(build(settings, url, link, tips), **options()))
+    server.tips = tips
+    server.run(sockets=[sock])
+    exit_if_given_up()
+    if not server.started:
+        sys.exit(_NOT_STARTED)
+
+
+def options() -> dict[str, Any]:
+    """How the HTTP server is set up."""
+    return {
+        "loop": "uvloop",
+        "http": HttpProtocol,
+        # no route speaks it, and whoever asks for it is answered over HTTP
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": IDLE_SECONDS,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
+    }

@@ -1,0 +1,1 @@
+"""The event store: append, read, schema, roles and API keys."""

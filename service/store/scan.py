@@ -1,0 +1,133 @@
+"""Reading the store as fast as PostgreSQL hands out its bytes: block by block, as they lie there.
+
+Nothing is looked up in an index, which would cost more than all the rest. Events are only ever
+added, so the blocks that there were when somebody asked hold all that was recorded by then. That
+this is so is not trusted: positions are dense, and a ``Tally`` shows whether each was read once.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg.sql import Composed, Literal
+
+from domain.events import Event
+from service.database import binary, statements
+from service.database.connections import Connection
+
+_BLOCKS = 2_000  # that are read at a time: some 10,000 events
+_POSITIONS = 10_000
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+# eight fields: position, revision, sent_at, recorded_at, body_sha256, and the length of webhook_id
+_fixed = struct.Struct(">hiqiiiqiqi32si")
+_length = struct.Struct(">i")
+
+
+class Tally(Struct):
+    """Which positions were read, as three sums: equal to those of 1 to n if each was read once."""
+
+    count: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def add(self, position: int) -> None:
+        """Count one that was read."""
+        self.count += 1
+        self.total += position
+        self.squares += position * position
+
+    def merge(self, other: "Tally") -> None:
+        """Count those of another one too."""
+        self.count += other.count
+        self.total += other.total
+        self.squares += other.squares
+
+    def is_whole(self, head: int) -> bool:
+        """Whether it has each position from 1 to ``head`` once."""
+        total = head * (head + 1) // 2
+        return (self.count, self.total, self.squares) == (head, total, total * (2 * head + 1) // 3)
+
+
+class Blocks(Struct, frozen=True):
+    """Blocks of the table, from ``first`` to before ``last``: events of all books."""
+
+    first: int
+    last: int
+
+
+class Positions(Struct, frozen=True):
+    """Positions of one book, after ``first`` up to ``last``."""
+
+    book: str
+    first: int
+    last: int
+
+
+async def stretches(conn: Connection, heads: Mapping[str, int]) -> list[Blocks | Positions]:
+    """Into what a scan of all books up to their ``heads`` is cut.
+
+    Blocks where the events lie in those of one plain table, and else positions: a partitioned or
+    distributed table, or one of another access method, has no blocks of its own.
+    """
+    row = await (await conn.execute(statements.text("store/blocks"))).fetchone()
+    if row is not None and row["blocks"]:
+        end = row["blocks"]
+        return [Blocks(first, min(first + _BLOCKS, end)) for first in range(0, end, _BLOCKS)]
+    return [
+        Positions(book, first, min(first + _POSITIONS, head))
+        for book, head in heads.items()
+        for first in range(0, head, _POSITIONS)
+    ]
+
+
+def scan(conn: psycopg.Connection[Any], stretch: Blocks | Positions) -> Iterator[tuple[str, Event]]:
+    """The events of a stretch, each with its book, in no order."""
+    moments = _Moments()
+    with conn.cursor() as cursor, cursor.copy(_statement(stretch)) as copy:
+        for row in copy:
+            raw = bytes(row).removeprefix(binary.HEADER)
+            if raw == binary.TRAILER or not raw:
+                continue
+            yield _event(raw, moments)
+
+
+def _statement(stretch: Blocks | Positions) -> Composed:
+    if isinstance(stretch, Blocks):
+        first, last = (Literal(f"({block},0)") for block in (stretch.first, stretch.last))
+        return statements.fill("store/scan", first=first, last=last)
+    return statements.fill(
+        "store/scan_positions",
+        book=Literal(stretch.book),
+        first=Literal(stretch.first),
+        last=Literal(stretch.last),
+    )
+
+
+def _event(raw: bytes, moments: "_Moments") -> tuple[str, Event]:
+    (
+        _, _, position, _, revision, _, sent_at, _, recorded_at, _, digest, length,
+    ) = _fixed.unpack_from(raw)  # fmt: skip
+    named = _fixed.size + length
+    booked = named + _length.size + _length.unpack_from(raw, named)[0]
+    event = Event(
+        position,
+        raw[_fixed.size : named].decode(),
+        moments[sent_at],
+        moments[recorded_at],
+        digest,
+        raw[booked + _length.size :],
+        revision,
+    )
+    return raw[named + _length.size : booked].decode(), event
+
+
+class _Moments(dict[int, datetime]):
+    """Times by their microseconds: many events were sent in one second, or recorded in one go."""
+
+    def __missing__(self, microseconds: int) -> datetime:
+        moment = self[microseconds] = _EPOCH + timedelta(microseconds=microseconds)
+        return moment

@@ -1,0 +1,107 @@
+"""OpenTelemetry traces, where the standard ``OTEL_*`` variables say where to send them.
+
+A span for each request, under its route's path; it knows no query, no address and no identifier,
+since those are personal data or lead to them.
+"""
+
+import os
+from importlib import import_module
+from typing import cast
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.request_durations import route_of
+from service.settings import SettingsError
+
+_WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_NEEDED = (
+    "opentelemetry.sdk.trace.export",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.instrumentation.asgi",
+)
+_PRIVATE = (
+    "http.url", "http.target", "url.full", "url.path", "url.query",
+    "net.peer.ip", "net.peer.port", "client.address", "client.port",
+)  # fmt: skip
+
+
+def traced(app: ASGIApp) -> ASGIApp:
+    """The application with a span for each request; as it is, where nothing is configured.
+
+    Raises:
+        SettingsError: if it is configured, and the extra ``otel`` is not installed.
+    """
+    check()
+    return _tracing(app) if _wanted() else app
+
+
+def check() -> None:
+    """Look whether traces can be sent, where they are wanted.
+
+    Raises:
+        SettingsError: if they are, and the extra ``otel`` is not installed.
+    """
+    try:
+        for name in _NEEDED if _wanted() else ():
+            import_module(name)
+    except ImportError as error:
+        raise SettingsError(
+            f"OTEL_* asks for traces, which need: pip install 'daybook[otel]'. {error}."
+        ) from None
+
+
+def _wanted() -> bool:
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return not off and any(os.environ.get(name) for name in _WHERE)
+
+
+def _tracing(app: ASGIApp) -> ASGIApp:
+    # not at the top: an extra, and nobody else needs them
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    os.environ.setdefault("OTEL_SERVICE_NAME", "daybook")
+    # sends what is left as the process ends
+    provider = TracerProvider(resource=Resource.create())
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    middleware = OpenTelemetryMiddleware(
+        _Named(app),
+        default_span_details=_details,
+        exclude_spans=["receive", "send"],
+        tracer_provider=provider,
+    )
+    return cast("ASGIApp", middleware)
+
+
+def _details(scope: Scope) -> tuple[str, dict[str, str]]:
+    return _method(scope), dict.fromkeys(_PRIVATE, "")
+
+
+def _method(scope: Scope) -> str:
+    return str(scope.get("method", ""))
+
+
+class _Named:
+    """Names the span of a request, once its route is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from opentelemetry import trace  # noqa: PLC0415
+
+        span = trace.get_current_span()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = route_of(scope)
+                span.update_name(f"{_method(scope)} {route}".rstrip())
+                span.set_attribute("http.route", route)
+            await send(message)
+
+        await self._app(scope, receive, sending)
