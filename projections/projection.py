@@ -1,8 +1,8 @@
 """The shape of a projection: a name, a version, and how something folded becomes a row.
 
 A row is a struct whose fields are the columns of the read model, in their order and under their
-names; ``sql/read/<name>/table.sql`` declares their types, and a test holds the two equal. Rows
-are facts keyed by identity, never differences, so writing one again changes nothing.
+names; ``sql/readmodels/<name>/table.sql`` declares their types, and a test holds the two equal.
+Rows are facts keyed by identity, never differences, so writing one again changes nothing.
 
 Raise ``VERSION`` whenever the meaning of any row changes, in the domain too: the tables of a
 version are built anew, all of them together, beside the old ones. One fold makes them, and they
@@ -26,7 +26,7 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     """One read model.
 
     Attributes:
-        name: names its table, its directory in ``sql/read`` and its resource in the API.
+        name: names its table, its directory in ``sql/readmodels`` and its resource in the API.
         key: the column that, with the book, identifies a row.
         further: the columns that are needed for that beside ``key``, if any are.
         columns: the row's type.

@@ -1,12 +1,15 @@
 """Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from litestar.types import Send
 from msgspec import Struct
 
 from service.telemetry import request_ids
+
+Send = Callable[[Any], Awaitable[None]]
+"""What a message is sent with, as ASGI has it."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -199,6 +202,16 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
 def refused(reason: str, detail: str) -> Problem:
     """A refusal of a webhook, for one of ``REFUSALS``."""
     return Problem(REFUSALS[reason], detail, reason=reason)
+
+
+def invalid(reason: str, name: str, given: str, allowed: Iterable[str]) -> Problem:
+    """The refusal of a parameter: why, what came, and what is allowed."""
+    return Problem("invalid-parameter", reason, parameter=name, given=given, allowed=list(allowed))
+
+
+def wrong(name: str, given: str, allowed: str) -> Problem:
+    """The refusal of a value that is not what ``allowed`` describes."""
+    return invalid(f"{name}: {given!r} is no {allowed}.", name, given, (allowed,))
 
 
 def rendered(problem: Problem) -> tuple[dict[str, str], bytes]:

@@ -5,9 +5,7 @@ Each value has an environment variable: ``DAYBOOK_`` and its name in capitals, a
 """
 
 import os
-import secrets
 import tomllib
-from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +21,6 @@ from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
 from service import setting_errors
-from service.ingest.signature import fingerprint
 from service.setting_kinds import BookName, DatabaseUrl, Plain, PlainPath, Secrets
 from service.telemetry.sanitize import masked
 
@@ -184,29 +181,6 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
         # its text and its cause quote the value, which may be a secret
         found = setting_errors.variables("DAYBOOK_BOOKS", names)
         raise SettingsError(f"{found}: cannot be read; lists are written as JSON.") from None
-
-
-def make_trial_book(data_dir: Path) -> str:
-    """Write a configuration with one test book and a fresh secret; returns the secret.
-
-    What was made is remembered beside it, so that a secret of the user's own, put in its place, is
-    never taken for it.
-
-    Raises:
-        FileExistsError: if there is a configuration already.
-    """
-    secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
-    data_dir.mkdir(parents=True, exist_ok=True)
-    config, made = data_dir / CONFIG_NAME, data_dir / MADE_NAME
-    config.touch(mode=0o600, exist_ok=False)
-    config.write_text(
-        "# Made by `daybook serve`, because there was no configuration.\n"
-        "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
-        f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
-    )
-    made.touch(mode=0o600)
-    made.write_text(f"{fingerprint(secret)}\n")
-    return secret
 
 
 def configured(config: Path | None, data_dir: Path | None) -> Path | None:

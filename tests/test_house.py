@@ -34,3 +34,13 @@ def test_no_sql_stands_in_the_code() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not SQL.match(node.value), (path.name, node.value)
+
+
+def test_a_statement_is_spoken_only_by_the_room_whose_folder_it_is_in() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in (ROOT / "service").rglob("*.py"):
+        room = path.relative_to(ROOT / "service").parts[0]
+        for name in re.findall(r'"((?:\w+/)+\w+)"', path.read_text()):
+            if (ROOT / "sql" / f"{name}.sql").exists():
+                rooms.setdefault(name, set()).add(room)
+    assert {name for name, spoken in rooms.items() if spoken != {name.partition("/")[0]}} == set()

@@ -24,12 +24,12 @@ from msgspec import Struct
 from domain.dispute import State as Dispute
 from projections.catalog import STREAMS
 from service.api.csv_cells import cell
-from service.api.search import Hit
 from service.queries.answers import IndexedEvent
 from service.queries.changes import Change
 from service.queries.disputes import DueDispute
 from service.queries.documents import BESIDE
 from service.queries.metric_answers import METRICS
+from service.queries.search import Hit
 
 _LONGEST_PAGE = "100"
 

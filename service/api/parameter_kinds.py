@@ -14,8 +14,8 @@ from service.api.parameters import (
     one_of,
     several,
     values,
-    wrong,
 )
+from service.problems import wrong
 from service.store.positions import BEGINNING, PATTERN, Position
 
 _MOST_MINOR = 2**53

@@ -9,7 +9,7 @@ from typing import Any
 from litestar import Request
 from msgspec import Struct
 
-from service.problems import Problem
+from service.problems import invalid, wrong
 from service.store.positions import Position, parse
 
 MOST = 100
@@ -125,16 +125,6 @@ def values(name: str, given: str) -> list[str]:
         most = f"at most {MOST_VALUES} values"
         raise invalid(f"{name}: it takes {most}.", name, f"{given[:LONGEST_TEXT]}…", (most,))
     return given.split(",")
-
-
-def invalid(reason: str, name: str, given: str, allowed: Iterable[str]) -> Problem:
-    """The refusal of a parameter: why, what came, and what is allowed."""
-    return Problem("invalid-parameter", reason, parameter=name, given=given, allowed=list(allowed))
-
-
-def wrong(name: str, given: str, allowed: str) -> Problem:
-    """The refusal of a value that is not what ``allowed`` describes."""
-    return invalid(f"{name}: {given!r} is no {allowed}.", name, given, (allowed,))
 
 
 def after_place(given: str, name: str = "after") -> Position:

@@ -22,6 +22,7 @@ from service.api.endpoint import (
     thinned_page,
 )
 from service.api.metrics import METRIC_ROUTES
+from service.api.operations import list_parked, list_projections, list_refusals
 from service.api.parameter_kinds import CLOCKS, FIELDS
 from service.api.resources import RESOURCE_ROUTES, target_of
 from service.api.search import search
@@ -29,8 +30,6 @@ from service.http.segments import Undivided
 from service.queries import access, events, paging, resources
 from service.queries.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.queries.clocks import past
-from service.queries.projections import list_parked, list_projections
-from service.queries.refusals import list_refusals
 from service.queries.restores import placed
 
 

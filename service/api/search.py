@@ -1,17 +1,12 @@
-"""Search: what an identifier or an address belongs to."""
+"""``/v1/search``."""
 
 from litestar import get
-from msgspec import Struct
 
-from projections.catalog import PROJECTIONS
-from projections.search_terms import folded
 from service.api.endpoint import Asking, asking, taking, thinned_page
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT
-from service.api.parameters import QueryParameter, wrong
-from service.database import statements
-from service.database.connections import Connection
-from service.queries.changes import link
-from service.queries.resources import checkpoint_of, of
+from service.api.parameters import QueryParameter
+from service.problems import wrong
+from service.queries.search import Found, find
 
 _LONGEST = 8_000
 """A webhook-id may be of any length; many proxies let no longer URL pass."""
@@ -33,29 +28,6 @@ _Q = QueryParameter(
 )
 
 
-class Hit(Struct, frozen=True):
-    """Something that was found.
-
-    ``kind`` is a resource's, ``customer`` or ``event``; ``matched`` says which of its fields it
-    was found by; ``label`` tells a person what it is, amounts in minor units.
-    """
-
-    kind: str
-    id: str
-    customer_id: str | None
-    matched: str
-    label: str
-    link: str
-
-
-class Found(Struct, frozen=True):
-    """What was found; ``more`` says that there was more than was asked for."""
-
-    data: list[Hit]
-    more: bool
-    position: str
-
-
 @get(
     "/search",
     operation_id="search",
@@ -72,25 +44,3 @@ async def search(request: Asking) -> Found:
     async with asking(request) as (conn, given):
         found = await find(conn, request.user.book, given["q"], given["limit"])
     return thinned_page(found, given["fields"])
-
-
-async def find(conn: Connection, book: str, q: str, limit: int) -> Found:
-    """What carries the identifier ``q``, or an address or a word of a name that begins with it."""
-    views = {projection.name: statements.relation(projection.view) for projection in PROJECTIONS}
-    statement = statements.fill("read/search", **views)
-    params = of(book, q=q, term=folded(q), limit=limit + 1)
-    rows = await (await conn.execute(statement, params)).fetchall()
-    checkpoint = checkpoint_of(rows)
-    found = [
-        Hit(
-            kind=row["kind"],
-            id=row["id"],
-            customer_id=row["customer_id"],
-            matched=row["matched"],
-            label=row["label"],
-            link=link(row["kind"], row["id"]),
-        )
-        for row in rows
-        if row["kind"] is not None
-    ]
-    return Found(found[:limit], len(found) > limit, str(checkpoint))

@@ -20,8 +20,8 @@ from service.cli.send import new_webhook_id, send
 from service.queries.answers import AccessAnswer, History
 from service.server import run as serve
 from service.server.database import database
-from service.server.trial import TRIAL_BOOK, Trial, trial_now
-from service.settings import Book, Settings, make_trial_book
+from service.server.trial import TRIAL_BOOK, Trial, make_trial_book, trial_now
+from service.settings import Book, Settings
 from service.store.positions import parse
 
 CUSTOMER = "cus_demo_ada"

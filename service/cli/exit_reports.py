@@ -27,6 +27,7 @@ from service.store.migrations import SchemaError
 from service.store.roles import RoleError
 from service.telemetry.sanitize import clean
 from service.telemetry.tracebacks import described
+from service.telemetry.tracing import TracesUnavailableError
 
 REFUSED = 1
 """What was asked for was found wanting: refused, not there, or different."""
@@ -214,6 +215,7 @@ _PLAIN = (
     SchemaError,
     SettingsError,
     StreamsSetAsideError,
+    TracesUnavailableError,
     UnsupportedServerError,
 )
 """Errors whose text is the sentence."""

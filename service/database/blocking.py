@@ -48,7 +48,7 @@ async def watched(
 async def _look(url: str, book: str, pid: int, repeating: Repeating) -> None:
     try:
         async with await connect(url, ACCESS) as conn, answering(conn, ACCESS.answer):
-            found = await conn.execute(text("store/blockers"), {"pid": pid})
+            found = await conn.execute(text("database/blockers"), {"pid": pid})
             for row in await found.fetchall():
                 await _report(conn, book, row, repeating)
     except psycopg.Error:
@@ -62,5 +62,5 @@ async def _report(conn: Connection, book: str, row: dict[str, Any], repeating: R
     log = partial(_log.warning, "append blocked", book=book, since=since, **blocker)
     repeating.say(("blocked", row["pid"]), log)
     if row["stalled"]:
-        await conn.execute(text("store/end_stalled"), {"pid": row["pid"]})
+        await conn.execute(text("database/end_stalled"), {"pid": row["pid"]})
         _log.warning("stalled writer disconnected", book=book, pid=row["pid"])

@@ -45,11 +45,11 @@ class Lease:
             "name": self.name, "owner": self.owner, "ttl": self._ttl,
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
-        if await (await conn.execute(text("read/take_lease"), params)).fetchone() is None:
+        if await (await conn.execute(text("database/take_lease"), params)).fetchone() is None:
             raise LeaseTakenError(await self._taken(conn))
 
     async def _taken(self, conn: Connection) -> str:
-        found = await conn.execute(text("read/lease"), {"name": self.name})
+        found = await conn.execute(text("database/lease"), {"name": self.name})
         row = await found.fetchone()
         if row is None:
             return f"Another {self.name} has just ended; run it again."
@@ -63,7 +63,7 @@ class Lease:
 
     async def give_up(self, conn: Connection) -> None:
         """Let the next one have it at once."""
-        await conn.execute(text("read/give_up_lease"), {"name": self.name, "owner": self.owner})
+        await conn.execute(text("database/give_up_lease"), {"name": self.name, "owner": self.owner})
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 async def notify(conn: Connection, channel: str, book: str, position: int) -> None:
     """Tell the other processes how far a book has come; inside a transaction, when it commits."""
     payload = f"{position} {book}"
-    await conn.execute(statements.text("store/notify"), {"channel": channel, "payload": payload})
+    await conn.execute(statements.text("database/notify"), {"channel": channel, "payload": payload})
 
 
 class Notifier:
@@ -75,7 +75,7 @@ async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
     async with await connect(url, NOTICES) as conn:
         if pooled(conn):
             await asyncio.Event().wait()
-        await conn.execute(statements.fill("store/listen", channel=Identifier(channel)))
+        await conn.execute(statements.fill("database/listen", channel=Identifier(channel)))
         # there from the start, so that a first increase is seen as one
         metrics.notices_ignored(channel, 0)
         repeating = Repeating()

@@ -59,7 +59,7 @@ def upsert(projection: Projection[object], table: str) -> Composed:
     sent = ["text" if kind.endswith("[]") else kind for kind in types]
     comma = SQL(", ")
     return fill(
-        "read/upsert",
+        "database/upsert",
         table=relation(table),
         key=comma.join(map(Identifier, ("book", *projection.identity))),
         columns=comma.join(map(Identifier, columns)),

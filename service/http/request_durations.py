@@ -5,17 +5,10 @@ from time import perf_counter
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.ingest.webhooks import PATH
+from service.http.routes import route_of
 from service.telemetry import metrics
 
 _STREAM = (b"content-type", b"text/event-stream")
-
-
-def route_of(scope: Scope) -> str:
-    """The template of a request's path; empty where it was refused before there was a route."""
-    if scope["path"].startswith(PATH):
-        return f"{PATH}{{book}}"
-    return scope.get("path_template", "")
 
 
 class RequestDurations:

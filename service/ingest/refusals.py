@@ -119,13 +119,13 @@ async def _write(conn: Connection, counts: _Counts, latest: Iterable[Refusal]) -
             {"book": book, "minute": minute, "reason": reason, "count": count}
             for (book, minute, reason), count in sorted(counts.items())
         ]
-        await cursor.executemany(text("refusals/count"), rows)
+        await cursor.executemany(text("ingest/count_refusals"), rows)
         kept = [
             {name: getattr(refusal, name) for name in Refusal.__struct_fields__}
             | {"headers": list(refusal.headers), "id": secrets.randbits(62)}
             for refusal in latest
         ]
-        await cursor.executemany(text("refusals/keep"), kept)
+        await cursor.executemany(text("ingest/keep_refusals"), kept)
     for book in sorted({book for book, _, _ in counts}):
-        await conn.execute(text("refusals/forget_beyond"), {"book": book, "kept": _KEPT})
-        await conn.execute(text("refusals/forget_before"), {"book": book, "age": _KEPT_COUNTS})
+        await conn.execute(text("ingest/forget_beyond"), {"book": book, "kept": _KEPT})
+        await conn.execute(text("ingest/forget_before"), {"book": book, "age": _KEPT_COUNTS})

@@ -26,6 +26,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import Struct
 
 from service.http.request_heads import check_head
+from service.http.routes import WEBHOOKS
 from service.ingest.other_books import OtherBooks
 from service.ingest.refusals import NO_BOOK, Refusals
 from service.ingest.signature import KEPT_HEADERS, SIGNED_HEADERS, Signed, Verifier, signed_by
@@ -35,8 +36,6 @@ from service.problems import Problem, refused, send_problem, send_raw
 from service.store.events import Delivery
 from service.telemetry.request_ids import identified
 from service.telemetry.sanitize import cut
-
-PATH = "/webhooks/"
 
 _BODY_SECONDS = 30
 """The provider gives a whole delivery 15 seconds."""
@@ -90,11 +89,11 @@ class Webhooks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI wants it."""
-        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(PATH):
+        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(WEBHOOKS):
             await self._otherwise(scope, receive, send)
             return
         # with a slash at the end it is the same door
-        book = scope["path"][len(PATH) :].removesuffix("/")
+        book = scope["path"][len(WEBHOOKS) :].removesuffix("/")
         try:
             content = await self._record(book, scope, receive)
         except _GoneError:

@@ -125,7 +125,8 @@ class Writer:
 
     def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
         """What follows a commit: hints and figures, whose failure concerns no sender."""
-        metrics.appended(self._book, receipts, seconds)
+        duplicates = sum(receipt.duplicate for receipt in receipts)
+        metrics.appended(self._book, len(receipts) - duplicates, duplicates, seconds)
         try:
             self._on_append(max(receipt.position for receipt in receipts))
         except Exception:  # noqa: BLE001 - what was recorded was recorded

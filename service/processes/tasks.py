@@ -16,7 +16,6 @@ from functools import partial
 import structlog
 from msgspec import Struct
 
-from service.database.connections import is_away
 from service.processes.orphans import GRACE_SECONDS
 from service.telemetry import metrics
 from service.telemetry.repeating import Repeating
@@ -70,7 +69,12 @@ class Task(Struct):
 class Supervisor:
     """Runs background tasks until ``stop``."""
 
-    def __init__(self, give_up: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        is_outage: Callable[[BaseException], bool],
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
+        self._is_outage = is_outage
         self._give_up = give_up or end_process
         self._tasks: list[Task] = []
         self._running: list[asyncio.Task[None]] = []
@@ -123,7 +127,7 @@ class Supervisor:
         task.error = "a return" if error is None else type(error).__name__
         metrics.task_running(task.name, up=False)
         metrics.task_restarted(task.name)
-        if error is not None and is_away(error):
+        if error is not None and self._is_outage(error):
             log = partial(
                 _log.warning, "database unavailable; background tasks wait", task=task.name,
                 error=task.error, state=getattr(error, "sqlstate", None),

@@ -22,9 +22,9 @@ from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.reader import Reading
 from service.queries.answers import AccessAnswer
-from service.queries.folding import fold_aside
 from service.queries.past import Past
 from service.queries.resources import checkpoint_of, of
+from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
 from service.store.positions import Position
 
@@ -83,7 +83,7 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     """
     rows, checkpoint = await _rows(conn, target.book, customer_id)
     streams = {f"{row['category']}-{row['id']}" for row in rows if row["category"] is not None}
-    statement = statements.over("read/streams_of_customer", view=EVENTS.view)
+    statement = statements.over("queries/streams_of_customer", view=EVENTS.view)
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
     found = await (await conn.execute(statement, params)).fetchall()
     streams |= {row["stream"] for row in found if row["stream"]}
@@ -106,7 +106,9 @@ async def _rows(
     conn: Reading, book: str, customer_id: str, *, even_lost: bool = False
 ) -> tuple[list[dict[str, Any]], Position]:
     params = of(book, customer_id=customer_id)
-    rows = await (await conn.execute(statements.over("read/access", **_VIEWS), params)).fetchall()
+    rows = await (
+        await conn.execute(statements.over("queries/access", **_VIEWS), params)
+    ).fetchall()
     return rows, checkpoint_of(rows, even_lost=even_lost)
 
 

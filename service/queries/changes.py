@@ -74,7 +74,7 @@ async def changes(
     """
     number, until = after.number, after.number + _STRETCH
     params = of(book, after=number, until=until, kinds=list(kinds) or None, limit=limit)
-    statement = statements.fill("read/changes", view=statements.relation(EVENTS.view))
+    statement = statements.fill("queries/changes", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     # as the rows, so that a restore between two statements is no gap
@@ -111,7 +111,7 @@ async def _statuses(conn: Connection, book: str, streams: Iterable[str]) -> dict
     for category, keys in wanted.items():
         projection = BY_CATEGORY[category]
         view, key_column = statements.relation(projection.view), Identifier(projection.key)
-        statement = statements.fill("read/statuses", view=view, key=key_column)
+        statement = statements.fill("queries/statuses", view=view, key=key_column)
         found = await conn.execute(statement, {"book": book, "ids": list(keys)})
         for row in await found.fetchall():
             statuses[f"{category}-{row['id']}"] = row["status"]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from service.api.parameters import invalid
 from service.database import statements
 from service.database.reader import Reading
-from service.problems import Problem
+from service.problems import Problem, invalid
 from service.queries.past import Past
 from service.queries.resources import of
+from service.readmodels.checkpoints import checkpoint_rows
 from service.store.positions import Position
 
 
@@ -65,8 +65,8 @@ async def _latest(conn: Reading, book: str, now: datetime) -> datetime:
 
     A database whose clock was once ahead has recorded events at a time that is still to come.
     """
-    row = await (await conn.execute(statements.text("read/checkpoint"), of(book))).fetchone()
-    recorded_at = row["recorded_at"] if row else None
+    rows = await checkpoint_rows(conn, book)
+    recorded_at = rows[0]["recorded_at"] if rows else None
     return max(now, recorded_at or now)
 
 
@@ -76,7 +76,7 @@ async def _recorded_at(conn: Reading, book: str, position: int) -> datetime | No
         return None
     # not prepared: the plan must follow the table as it grows
     found = await conn.execute(
-        statements.text("read/recorded_at"), of(book, position=position), prepare=False
+        statements.text("queries/recorded_at"), of(book, position=position), prepare=False
     )
     row = await found.fetchone()
     if row is None:

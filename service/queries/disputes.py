@@ -106,7 +106,7 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
     after = order.after.key if order.after else None
     params = of(book) | dict(filters) | {"after": after, "limit": limit + 1}
     rows = await (
-        await conn.execute(statements.fill("read/due_disputes", **views), params)
+        await conn.execute(statements.fill("queries/due_disputes", **views), params)
     ).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [row for row in rows if row["dispute_id"] is not None]
@@ -136,7 +136,7 @@ async def _subscribed(
     if not ids:
         return {}
     statement = statements.fill(
-        "read/products_of", subscriptions=statements.relation(SUBSCRIPTIONS.view)
+        "queries/products_of", subscriptions=statements.relation(SUBSCRIPTIONS.view)
     )
     found = await conn.execute(statement, {"book": book, "ids": ids})
     return {row["subscription_id"]: Subscribed(**row) for row in await found.fetchall()}

@@ -24,11 +24,11 @@ from service.queries.answers import (
     history_entry,
     indexed_event,
 )
-from service.queries.folding import fold_aside
 from service.queries.paging import Order
 from service.queries.past import Past
 from service.queries.payers import streams_of_payer, with_payers
 from service.queries.resources import checkpoint_of, of, position
+from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
 from service.store.events import recorded
 
@@ -131,7 +131,7 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
 
 async def counts(conn: Reading, book: str) -> Counts:
     """How many events of each type got a verdict that needs attention."""
-    statement = statements.fill("read/event_counts", view=statements.relation(EVENTS.view))
+    statement = statements.fill("queries/event_counts", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book))).fetchall()
     checkpoint = checkpoint_of(rows)
     found = [
@@ -149,10 +149,10 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
         Problem: ``not-found``.
     """
     params = {"book": book, "position": place}
-    stored = await (await conn.execute(text("store/event"), params)).fetchone()
+    stored = await (await conn.execute(text("queries/event"), params)).fetchone()
     if stored is None:
         raise _no_event(place)
-    statement = statements.fill("read/index_entry", view=statements.relation(EVENTS.view))
+    statement = statements.fill("queries/index_entry", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book, position=place))).fetchall()
     indexed = [row for row in rows if row["position"] is not None]
     known = next(iter(await with_payers(conn, book, indexed)), {})
@@ -190,7 +190,7 @@ async def body(conn: Reading, book: str, place: int) -> bytes:
         Problem: ``not-found``.
     """
     params = {"book": book, "position": place}
-    row = await (await conn.execute(text("store/body"), params)).fetchone()
+    row = await (await conn.execute(text("queries/body"), params)).fetchone()
     if row is None:
         raise _no_event(place)
     return bytes(row["body"])
@@ -241,7 +241,7 @@ async def _page(
     params: Mapping[str, Any],
 ) -> EventPage:
     statement = statements.fill(
-        "read/events_page",
+        "queries/events_page",
         view=statements.relation(EVENTS.view),
         conditions=SQL(" and ").join(conditions),
         sort=Identifier(order.column),

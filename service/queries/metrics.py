@@ -109,21 +109,27 @@ async def churn(conn: Connection, book: str, span: Span) -> list[Churn]:
 
 async def revenue(conn: Connection, book: str, span: Span) -> list[Revenue]:
     """What came in."""
-    return _filled(await _rows(conn, "metrics/revenue", "payments", book, span), span, Revenue)
+    return _filled(
+        await _rows(conn, "queries/metrics/revenue", "payments", book, span), span, Revenue
+    )
 
 
 async def refunds(conn: Connection, book: str, span: Span) -> list[Refunds]:
     """What was returned."""
-    return _filled(await _rows(conn, "metrics/refunds", "refunds", book, span), span, Refunds)
+    return _filled(
+        await _rows(conn, "queries/metrics/refunds", "refunds", book, span), span, Refunds
+    )
 
 
 async def disputes(conn: Connection, book: str, span: Span) -> list[Disputes]:
     """What was disputed."""
-    return _filled(await _rows(conn, "metrics/disputes", "disputes", book, span), span, Disputes)
+    return _filled(
+        await _rows(conn, "queries/metrics/disputes", "disputes", book, span), span, Disputes
+    )
 
 
 async def _periods(conn: Connection, book: str, span: Span) -> list[_Period]:
-    rows = await _rows(conn, "metrics/movements", "events", book, span)
+    rows = await _rows(conn, "queries/metrics/movements", "events", book, span)
     moved: dict[str | None, dict[datetime | None, dict[Kind, _Total]]] = {}
     for row in rows:
         of_currency = moved.setdefault(row["currency"], defaultdict(dict))

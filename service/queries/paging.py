@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Struct
 from psycopg.sql import SQL, Composable, Placeholder
 
-from service.api.parameters import invalid, wrong
 from service.database.reader import Reading
+from service.problems import invalid, wrong
 from service.queries.restores import verify
 from service.store.positions import LINK_BYTES, Position
 

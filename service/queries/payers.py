@@ -18,7 +18,7 @@ _VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS,
 async def streams_of_payer(conn: Reading, book: str, customer_id: str) -> list[str]:
     """The streams of refunds and disputes without a customer, of this customer's payments."""
     params = {"book": book, "customer_id": customer_id}
-    found = await conn.execute(statements.over("read/streams_of_payer", **_VIEWS), params)
+    found = await conn.execute(statements.over("queries/streams_of_payer", **_VIEWS), params)
     return [row["stream"] for row in await found.fetchall()]
 
 
@@ -32,6 +32,8 @@ async def with_payers(conn: Reading, book: str, rows: list[dict[str, Any]]) -> l
     if not any(ids.values()):
         return rows
     params = {f"{category}_ids": list(some) for category, some in ids.items()}
-    found = await conn.execute(statements.over("read/payers", **_VIEWS), {"book": book, **params})
+    found = await conn.execute(
+        statements.over("queries/payers", **_VIEWS), {"book": book, **params}
+    )
     payers = {row["stream"]: row["customer_id"] for row in await found.fetchall()}
     return [{**row, "customer_id": row["customer_id"] or payers.get(row["stream"])} for row in rows]

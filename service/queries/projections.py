@@ -1,14 +1,11 @@
-"""``GET /v1/projections`` and ``/v1/parked``: how the read models of a book stand."""
+"""How the read models of a book stand, and which streams are parked."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from litestar import get
 from msgspec import Struct, convert
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import FIELDS
 from service.database.connections import Connection
 from service.database.lease import REBUILD
 from service.database.statements import text
@@ -71,7 +68,7 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
     """How the read models of a book stand."""
     checkpoint = await resources.position(conn, book, even_lost=True)
     params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
-    row = await (await conn.execute(text("read/standing"), params)).fetchone()
+    row = await (await conn.execute(text("queries/standing"), params)).fetchone()
     assert row is not None  # noqa: S101 - the statement returns one
     built = set(row["live"] or ())
     running = Running(row["doing"], row["done"], row["total"]) if row["running"] else None
@@ -91,38 +88,11 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
     return ProjectionPage(data, running, row["parked"], str(checkpoint))
 
 
-@get(
-    "/projections",
-    operation_id="list_projections",
-    summary="How far the read models have come, and whether they are being built",
-    description="One entry for each read model: its version, its checkpoint, how far that is behind"
-    " the book, and beside them the progress of a rebuild and the number of parked streams.",
-    tags=["operation"],
-    opt=taking(FIELDS),
-)
-async def list_projections(request: Asking) -> ProjectionPage:
-    """What an operator looks at when an answer seems old."""
-    async with asking(request) as (conn, given):
-        told = await projections(conn, request.user.book, datetime.now(UTC))
-    return thinned_page(told, given["fields"])
-
-
-@get(
-    "/parked",
-    operation_id="list_parked",
-    summary="Streams that are set aside, and why",
-    description="An event that cannot be digested sets its stream aside; the others go on, and its"
-    " rows say `stale`. After the cause is mended, `daybook parked retry` brings them up to date."
-    " Needs the scope `admin`.",
-    tags=["operation"],
-    opt=taking(FIELDS, scope="admin"),
-)
-async def list_parked(request: Asking) -> ParkedPage:
-    """What an operator mends."""
-    async with asking(request) as (conn, given):
-        rows = await resources.parked(conn, request.user.book)
-        checkpoint = await resources.position(conn, request.user.book, even_lost=True)
+async def parked(conn: Connection, book: str) -> ParkedPage:
+    """The parked streams of a book, with the error of each."""
+    rows = await resources.parked(conn, book)
+    checkpoint = await resources.position(conn, book, even_lost=True)
     streams = [
         convert({**row, "event_position": str(row["position"])}, ParkedStream) for row in rows
     ]
-    return thinned_page(ParkedPage(streams, str(checkpoint)), given["fields"])
+    return ParkedPage(streams, str(checkpoint))

@@ -1,12 +1,9 @@
-"""``GET /v1/refusals``: what was refused at a book's door, and how often."""
+"""What was refused at a book's endpoint, and how often."""
 
 from datetime import UTC, datetime
 
-from litestar import get
 from msgspec import Struct, convert
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import PAGE
 from service.database.connections import Connection
 from service.database.statements import text
 from service.queries import paging
@@ -51,7 +48,7 @@ class RefusalPage(Struct, frozen=True):
 
 async def counts(conn: Connection, book: str | None) -> list[tuple[str, RefusalCount]]:
     """The counts of one book, or of all, each with its book."""
-    found = await conn.execute(text("refusals/counts"), {"book": book})
+    found = await conn.execute(text("queries/refusals/counts"), {"book": book})
     return [(row["book"], convert(row, RefusalCount)) for row in await found.fetchall()]
 
 
@@ -64,26 +61,10 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> R
     order = paging.order({"cursor": cursor}, (_SORT,), int, "/v1/refusals")
     after = order.after or _FIRST
     params = {"book": book, "at": after.at, "last": after.key, "limit": limit + 1}
-    rows = await (await conn.execute(text("refusals/page"), params)).fetchall()
+    rows = await (await conn.execute(text("queries/refusals/page"), params)).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     return RefusalPage(
         [count for _, count in await counts(conn, book)],
         [convert(row, RefusalAnswer) for row in rows],
         order.following(rows[-1]["at"], rows[-1]["id"], BEGINNING) if more else None,
     )
-
-
-@get(
-    "/refusals",
-    operation_id="list_refusals",
-    summary="Webhooks that were refused at the door, and why",
-    description="A secret that is wrong since a rotation shows here in seconds. Needs the scope"
-    " `admin`.",
-    tags=["operation"],
-    opt=taking(*PAGE, scope="admin"),
-)
-async def list_refusals(request: Asking) -> RefusalPage:
-    """What an operator looks at when webhooks are missing."""
-    async with asking(request) as (conn, given):
-        told = await page(conn, request.user.book, given["limit"], given["cursor"])
-    return thinned_page(told, given["fields"])

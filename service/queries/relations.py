@@ -29,7 +29,7 @@ async def related(
 
 
 async def _of_subscription(conn: Reading, book: str, identity: str) -> dict[str, Any]:
-    statement = statements.over("read/payments_of_subscription", **_VIEWS)
+    statement = statements.over("queries/payments_of_subscription", **_VIEWS)
     params = {"book": book, "subscription_id": identity}
     folds: dict[str, list[Fold[Any]]] = {"payment": [], "refund": [], "dispute": []}
     for row in await (await conn.execute(statement, params)).fetchall():
@@ -51,7 +51,7 @@ async def refund_statuses(conn: Reading, book: str, ids: Sequence[str]) -> dict[
     if not ids:
         return {}
     statement = statements.over(
-        "read/refund_statuses", payments=PAYMENTS.view, refunds=REFUNDS.view
+        "queries/refund_statuses", payments=PAYMENTS.view, refunds=REFUNDS.view
     )
     found = await conn.execute(statement, {"book": book, "ids": list(ids)})
     return {row["payment_id"]: row["refund_status"] for row in await found.fetchall()}
@@ -67,7 +67,7 @@ async def _of_payment(conn: Reading, book: str, identity: str) -> dict[str, Any]
     return {
         other.name: [
             kind(folded.state.id, folded.status, folded.state.amount, folded.state.currency)
-            for folded in await _folds(conn, "read/of_payment", other, params)
+            for folded in await _folds(conn, "queries/of_payment", other, params)
         ]
         for other, kind in ((REFUNDS, RelatedRefund), (DISPUTES, RelatedDispute))
     }

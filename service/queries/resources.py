@@ -19,11 +19,12 @@ from service.problems import Problem
 from service.queries import documents
 from service.queries.answers import Page
 from service.queries.documents import document
-from service.queries.folding import fold_aside
 from service.queries.paging import Order
 from service.queries.past import Past
 from service.queries.relations import refund_status, refund_statuses, related
-from service.readmodels.streams import LIVE, Target, question_entries
+from service.readmodels.checkpoints import checkpoint_rows
+from service.readmodels.folding import fold_aside
+from service.readmodels.streams import LIVE, Target, parked_rows, question_entries
 from service.store.positions import Position, position_of
 
 MAX_PAGE_BYTES = 8 << 20
@@ -42,7 +43,7 @@ async def resource(
     Raises:
         Problem: ``not-found``.
     """
-    statement = statements.over("read/get", view=projection.view, key=projection.key)
+    statement = statements.over("queries/get", view=projection.view, key=projection.key)
     found = await conn.execute(statement, of(book, id=identity, category=_category(projection)))
     rows = await found.fetchall()
     checkpoint = checkpoint_of(rows)
@@ -101,7 +102,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     key, column = Identifier(projection.key), Identifier(order.column)
     conditions = [order.condition(column, key), *(_holds(projection, name) for name in chosen)]
     statement = statements.fill(
-        "read/list",
+        "queries/list",
         view=statements.relation(projection.view),
         key=key,
         conditions=SQL(" and ").join(conditions),
@@ -145,20 +146,18 @@ def _category(projection: Projection[Any]) -> str:
 
 async def checkpoints(conn: Reading) -> list[dict[str, Any]]:
     """How far the read models have come in each book, and the book's end."""
-    found = await conn.execute(statements.text("read/checkpoints"), {"version": VERSION})
+    found = await conn.execute(statements.text("queries/checkpoints"), {"version": VERSION})
     return await found.fetchall()
 
 
 async def parked(conn: Reading, book: str | None = None) -> list[dict[str, Any]]:
     """The streams that are set aside, of one book or of all, with the error of each."""
-    found = await conn.execute(statements.text("read/parked"), {"build": LIVE, "book": book})
-    return await found.fetchall()
+    return await parked_rows(conn, LIVE, book)
 
 
 async def position(conn: Reading, book: str, *, even_lost: bool = False) -> Position:
     """How far the read models have come in a book."""
-    found = await conn.execute(statements.text("read/checkpoint"), of(book))
-    return checkpoint_of(await found.fetchall(), even_lost=even_lost)
+    return checkpoint_of(await checkpoint_rows(conn, book), even_lost=even_lost)
 
 
 def of(book: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -187,7 +186,7 @@ def checkpoint_of(rows: list[dict[str, Any]], *, even_lost: bool = False) -> Pos
 def _holds(projection: Projection[Any], name: str) -> Composed:
     if projection is CUSTOMERS and name == "email":
         theirs = statements.fill(
-            "read/of_address", search_terms=statements.relation(SEARCH_TERMS.view)
+            "queries/of_address", search_terms=statements.relation(SEARCH_TERMS.view)
         )
         return SQL("{} = any(array({}))").format(Identifier(projection.key), theirs)
     column, end = name[:-4], name[-4:]

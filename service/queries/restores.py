@@ -19,7 +19,7 @@ async def locate(conn: Reading, book: str, position: Position) -> DictRow:
     params = {"book": book, "version": VERSION, "position": position.number}
     # not prepared: the plan must follow the table as it grows
     row = await (
-        await conn.execute(statements.text("read/place"), params, prepare=False)
+        await conn.execute(statements.text("queries/place"), params, prepare=False)
     ).fetchone()
     if row is None:
         raise Problem("not-ready", "This book is not opened yet.")

@@ -232,7 +232,7 @@ async def _stored(
     conn: Connection, target: Target, projection: Projection[Any], keys: Sequence[str]
 ) -> AsyncCursor[DictRow]:
     table, key = statements.relation(target.tables[projection.name]), Identifier(projection.key)
-    statement = statements.fill("read/memos", table=table, key=key)
+    statement = statements.fill("readmodels/memos", table=table, key=key)
     params = {"book": target.book, "keys": keys}
     # not prepared: the plan must follow the table as it grows
     return await conn.execute(statement, params, prepare=False, binary=True)

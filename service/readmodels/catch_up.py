@@ -56,7 +56,7 @@ async def catch_up_locked(conn: Connection, build: Build) -> dict[str, int]:
     """
     await build.lease.keep(conn)
     # in no book, one that is opened now included
-    await conn.execute(statements.text("read/lock_builds"), {"version": VERSION})
+    await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     live: dict[str, int] = {}
     for name in await books(conn):
         if (stands := await checkpoint(conn, name, lock=True)) is not None:

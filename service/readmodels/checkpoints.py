@@ -8,6 +8,7 @@ from projections.catalog import PROJECTIONS
 from projections.projection import VERSION
 from service.database import statements
 from service.database.connections import Connection
+from service.database.reader import Reading
 
 
 class HistoryLostError(Exception):
@@ -24,7 +25,9 @@ class HistoryLostError(Exception):
 async def lost(conn: Connection) -> list[HistoryLostError]:
     """One for each book whose read models show events that its store does not have."""
     # not prepared: a plan made while the table was empty would scan the grown one
-    found = await conn.execute(statements.text("read/strays"), {"version": VERSION}, prepare=False)
+    found = await conn.execute(
+        statements.text("readmodels/strays"), {"version": VERSION}, prepare=False
+    )
     return [
         HistoryLostError(row["book"], row["checkpoint"], row["head"])
         for row in await found.fetchall()
@@ -36,7 +39,7 @@ async def live_tables(conn: Connection) -> dict[str, str]:
 
     In a transaction, no rebuild switches them before it ends.
     """
-    found = await conn.execute(statements.text("read/live"), {"version": VERSION})
+    found = await conn.execute(statements.text("readmodels/live"), {"version": VERSION})
     return tables_of(await found.fetchall())
 
 
@@ -52,12 +55,18 @@ async def checkpoint(conn: Connection, book: str, *, lock: bool = False) -> int 
     With ``lock``, they stay there until the transaction ends.
     """
     place = {"book": book, "version": VERSION}
-    statement = "read/lock_checkpoint" if lock else "read/checkpoint"
+    statement = "readmodels/lock_checkpoint" if lock else "readmodels/checkpoint"
     row = await (await conn.execute(statements.text(statement), place)).fetchone()
     return next(iter(row.values())) if row else None
+
+
+async def checkpoint_rows(conn: Reading, book: str) -> list[DictRow]:
+    """The row of a book's checkpoint, if there is one: position, link, time, whether it is lost."""
+    place = {"book": book, "version": VERSION}
+    return await (await conn.execute(statements.text("readmodels/checkpoint"), place)).fetchall()
 
 
 async def set_checkpoint(conn: Connection, book: str, position: int) -> None:
     """Say how far the read models have come in a book, whatever was said before."""
     params = {"book": book, "version": VERSION, "position": position}
-    await conn.execute(statements.text("read/set_checkpoint"), params)
+    await conn.execute(statements.text("readmodels/set_checkpoint"), params)

@@ -43,7 +43,7 @@ async def compare(
     Memory is bounded: rows that differ are counted as they come, and some are kept.
     """
     statement = statements.fill(
-        "read/differences",
+        "readmodels/differences",
         live=statements.relation(live),
         fresh=statements.relation(fresh),
         key=SQL(", ").join(map(Identifier, projection.identity)),

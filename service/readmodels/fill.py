@@ -117,14 +117,14 @@ async def _fold(
                 "book": book, "build": build.lease.owner, "stream": one.stream,
                 "position": one.position, "error": one.error,
             }  # fmt: skip
-            await conn.execute(sql.text("read/park"), params)
+            await conn.execute(sql.text("readmodels/park"), params)
 
 
 async def _index(conn: Connection, build: Build, workers: Workers, progress: Progress) -> None:
     statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
     tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
     await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))
-    analyze = [sql.fill("read/analyze", table=sql.relation(t)) for t in build.tables.values()]
+    analyze = [sql.fill("readmodels/analyze", table=sql.relation(t)) for t in build.tables.values()]
     tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in analyze]
     await workers.run(tasks, lambda _: None)
 

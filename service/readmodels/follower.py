@@ -89,7 +89,7 @@ class Projector:
         if time.monotonic() < self._clock_due:
             return
         self._clock_due = time.monotonic() + _CLOCK_SECONDS
-        found = await conn.execute(statements.text("read/ahead"), {"book": self._book})
+        found = await conn.execute(statements.text("readmodels/ahead"), {"book": self._book})
         row = await found.fetchone()
         if row is not None and row["seconds"] > _AHEAD_SECONDS:
             self._clock_due = time.monotonic() + _WARNED_SECONDS

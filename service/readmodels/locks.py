@@ -44,7 +44,9 @@ class LockBudget:
 
 async def limit_locks(conn: Connection, seconds: float) -> None:
     """Let statements wait so long for a lock, until the transaction ends."""
-    await conn.execute(statements.text("read/lock_timeout"), {"limit": f"{int(seconds * 1000)}ms"})
+    await conn.execute(
+        statements.text("readmodels/lock_timeout"), {"limit": f"{int(seconds * 1000)}ms"}
+    )
 
 
 async def patiently(
@@ -71,7 +73,7 @@ async def patiently(
         try:
             async with conn.transaction():
                 # readers must not wait until a standby has it too: what is changed is derived
-                await conn.execute(statements.text("read/commit_locally"))
+                await conn.execute(statements.text("readmodels/commit_locally"))
                 await limit_locks(conn, _ROWS_SECONDS)
                 return await change()
         except (LockNotAvailable, DeadlockDetected):
@@ -105,7 +107,7 @@ async def drop(conn: Connection, statement: Composed) -> bool:
 
 
 async def _holders(conn: Connection) -> list[dict[str, Any]]:
-    return await (await conn.execute(statements.text("read/lock_holders"))).fetchall()
+    return await (await conn.execute(statements.text("readmodels/lock_holders"))).fetchall()
 
 
 def _described(holder: dict[str, Any]) -> str:

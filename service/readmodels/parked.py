@@ -24,9 +24,11 @@ async def retry(conn: Connection, book: str, stream: str) -> str | None:
     async with conn.transaction():
         tables = await live_tables(conn)
         place = {"book": book, "version": VERSION}
-        row = await (await conn.execute(statements.text("read/lock_checkpoint"), place)).fetchone()
+        row = await (
+            await conn.execute(statements.text("readmodels/lock_checkpoint"), place)
+        ).fetchone()
         key = {"book": book, "build": LIVE, "stream": stream}
-        known = await (await conn.execute(statements.text("read/unpark"), key)).fetchone()
+        known = await (await conn.execute(statements.text("readmodels/unpark"), key)).fetchone()
         if known is None or row is None or len(tables) < len(PROJECTIONS):
             raise Problem("not-found", f"The stream {stream!r} is not set aside.")
         target = Target(book, (await books(conn))[book].business_id, tables)
@@ -36,6 +38,6 @@ async def retry(conn: Connection, book: str, stream: str) -> str | None:
         except Exception as error:  # noqa: BLE001 - whatever it is, it stays set aside for it
             said = described(error)
             params = {**key, "position": known["position"], "error": said}
-            await conn.execute(statements.text("read/park"), params)
+            await conn.execute(statements.text("readmodels/park"), params)
             return said
     return None

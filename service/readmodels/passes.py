@@ -262,7 +262,7 @@ def _copy(conn: psycopg.Connection[Any], plan: Plan, rows: Rows) -> None:
     for name, encoded in rows.items():
         if not encoded:
             continue
-        statement = statements.fill("read/copy", table=statements.relation(plan.tables[name]))
+        statement = statements.fill("readmodels/copy", table=statements.relation(plan.tables[name]))
         with conn.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(binary.HEADER)
             for start in range(0, len(encoded), _ROWS):

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from service.database import notifications
-from service.database.connections import connect
+from service.database.connections import connect, is_away
 from service.database.lease import LeaseTakenError
 from service.processes.link import Link
 from service.processes.tasks import Supervisor, exit_if_given_up
@@ -45,7 +45,7 @@ async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
 
 async def follow(settings: Settings, url: str) -> None:
     """Project every book of the settings until cancelled."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(is_away)
     try:
         await supervisor.start("read models", partial(_build, settings, url), once=True)
         projectors = {book: Projector(url, book) for book in settings.books}

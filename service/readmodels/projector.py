@@ -78,7 +78,7 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
         "position": event.position,
         "error": described(error),
     }
-    await conn.execute(statements.text("read/park"), params)
+    await conn.execute(statements.text("readmodels/park"), params)
     await batch.write_rows(conn, target, EVENTS, [entry])
 
 
@@ -105,21 +105,21 @@ async def advance(conn: Connection, book: str) -> bool:
 async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
     place = {"book": book, "version": VERSION}
     # not prepared: a plan made while the table was empty would scan the grown one
-    found = await conn.execute(statements.text("read/behind"), place, prepare=False)
+    found = await conn.execute(statements.text("readmodels/behind"), place, prepare=False)
     head = await found.fetchone()
     if head is None:
         return False
     if not head["known"]:
         # readers are told so too: what they join to the store would be other events' bodies
-        await conn.execute(statements.text("read/lose_checkpoint"), place)
+        await conn.execute(statements.text("readmodels/lose_checkpoint"), place)
         raise HistoryLostError(book, head["checkpoint"], head["position"])
     if not head["behind"]:
         return False
     async with conn.transaction():
         async with conn.pipeline():
             # in this order, as a rebuild takes them too
-            live = await conn.execute(statements.text("read/live"), {"version": VERSION})
-            locked = await conn.execute(statements.text("read/lock_checkpoint"), place)
+            live = await conn.execute(statements.text("readmodels/live"), {"version": VERSION})
+            locked = await conn.execute(statements.text("readmodels/lock_checkpoint"), place)
             tables = tables_of(await live.fetchall())
             row = await locked.fetchone()
         if row is None or len(tables) < len(PROJECTIONS):
@@ -130,7 +130,7 @@ async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
         moved = {**place, "position": position, "expected": row["position"]}
         async with conn.pipeline():
             found = await conn.execute(
-                statements.text("read/move_checkpoint"), moved, prepare=False
+                statements.text("readmodels/move_checkpoint"), moved, prepare=False
             )
             await notify(conn, PROJECTED, book, position)
             if await found.fetchone() is None:

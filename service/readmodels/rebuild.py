@@ -23,7 +23,7 @@ from service.readmodels.compare import Difference, compare
 from service.readmodels.errors import RebuildError
 from service.readmodels.fill import Build, Progress, fill
 from service.readmodels.locks import patiently
-from service.readmodels.streams import LIVE
+from service.readmodels.streams import LIVE, parked_rows
 from service.readmodels.tables import (
     Generations,
     drop_leftovers,
@@ -78,7 +78,9 @@ async def rebuild(
             await _switch(conn, build, live)
             if strayed:
                 # what was live shows events that the store does not have: no way leads back
-                await conn.execute(statements.text("read/forget_previous"), {"version": VERSION})
+                await conn.execute(
+                    statements.text("readmodels/forget_previous"), {"version": VERSION}
+                )
 
         await _under_locks(conn, build, switch)
         if build.whole:
@@ -137,10 +139,10 @@ async def undo(conn: Connection) -> dict[str, int]:
 
 async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
     await lease.keep(conn)
-    await conn.execute(statements.text("read/lock_builds"), {"version": VERSION})
+    await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     if strayed := await lost(conn):
         raise NothingToGoBackToError(" ".join(map(str, strayed)))
-    found = await conn.execute(statements.text("read/previous"), {"version": VERSION})
+    found = await conn.execute(statements.text("readmodels/previous"), {"version": VERSION})
     back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
     if not back:
         raise NothingToGoBackToError("There are no tables from before the last rebuild.")
@@ -160,7 +162,7 @@ async def open_checkpoints(conn: Connection) -> None:
     """Let the live read models begin in the books that they have not seen."""
     for book in await books(conn):
         params = {"book": book, "version": VERSION}
-        await conn.execute(statements.text("read/open_checkpoint"), params)
+        await conn.execute(statements.text("readmodels/open_checkpoint"), params)
 
 
 @asynccontextmanager
@@ -189,7 +191,9 @@ async def _built(
             yield build
         finally:
             with suppress(LeaseTakenError, *UNAVAILABLE):
-                await conn.execute(statements.text("read/forget_parked"), {"build": lease.owner})
+                await conn.execute(
+                    statements.text("readmodels/forget_parked"), {"build": lease.owner}
+                )
                 await lease.keep(conn)
                 await drop_leftovers(conn)
 
@@ -224,8 +228,8 @@ async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
     for name, position in build.positions.items():
         await set_checkpoint(conn, name, position)
     if build.whole:
-        await conn.execute(statements.text("read/forget_parked"), {"build": LIVE})
-        await conn.execute(statements.text("read/adopt_parked"), {"build": build.lease.owner})
+        await conn.execute(statements.text("readmodels/forget_parked"), {"build": LIVE})
+        await conn.execute(statements.text("readmodels/adopt_parked"), {"build": build.lease.owner})
     await show(conn, build.generations)
 
 
@@ -233,15 +237,14 @@ async def _retire(conn: Connection, replaced: Generations, positions: dict[str, 
     for p in replaced:
         for book, position in positions.items():
             params = {"name": p.name, "version": VERSION, "book": book, "position": position}
-            await conn.execute(statements.text("read/retire"), params)
+            await conn.execute(statements.text("readmodels/retire"), params)
 
 
 async def _retired(conn: Connection, projection: Projection[Any], book: str) -> int:
     params = {"name": projection.name, "version": VERSION, "book": book}
-    row = await (await conn.execute(statements.text("read/retired"), params)).fetchone()
+    row = await (await conn.execute(statements.text("readmodels/retired"), params)).fetchone()
     return row["position"] if row else 0
 
 
 async def _set_aside(conn: Connection, build: str) -> list[str]:
-    found = await conn.execute(statements.text("read/parked"), {"build": build, "book": None})
-    return [row["stream"] for row in await found.fetchall()]
+    return [row["stream"] for row in await parked_rows(conn, build, None)]

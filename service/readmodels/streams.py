@@ -10,7 +10,7 @@ from domain.events import Entry, read
 from projections.events import EVENTS
 from service.database import statements
 from service.database.reader import Reading
-from service.queries.folding import fold_aside
+from service.readmodels.folding import fold_aside
 from service.store.events import event_of
 
 LIVE = "live"
@@ -62,7 +62,7 @@ async def question_entries(
 async def _rows(conn: Reading, target: Target, streams: Sequence[str], until: int) -> list[DictRow]:
     index = target.tables.get(EVENTS.name) or target.index
     assert index is not None, "a target without an index of events"  # noqa: S101
-    statement = statements.over("read/stream", events=index)
+    statement = statements.over("readmodels/stream", events=index)
     params = {"book": target.book, "streams": streams, "until": until}
     found = await conn.execute(statement, params, prepare=False, binary=True)
     return await found.fetchall()
@@ -80,6 +80,10 @@ def _read(rows: Sequence[DictRow], target: Target) -> dict[str, list[Entry]]:
 
 async def parked_streams(conn: Reading, target: Target) -> set[str]:
     """The streams that are set aside."""
-    params = {"build": target.build, "book": target.book}
-    found = await conn.execute(statements.text("read/parked"), params)
-    return {row["stream"] for row in await found.fetchall()}
+    return {row["stream"] for row in await parked_rows(conn, target.build, target.book)}
+
+
+async def parked_rows(conn: Reading, build: str, book: str | None) -> list[DictRow]:
+    """The parked streams of a build, in one book or in all, with the error of each."""
+    params = {"build": build, "book": book}
+    return await (await conn.execute(statements.text("readmodels/parked"), params)).fetchall()

@@ -29,11 +29,11 @@ async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generati
     generations = {}
     for projection in chosen:
         params = {"name": projection.name, "version": VERSION}
-        row = await (await conn.execute(statements.text("read/allocate"), params)).fetchone()
+        row = await (await conn.execute(statements.text("readmodels/allocate"), params)).fetchone()
         assert row is not None  # noqa: S101 - the statement returns one
         generations[projection] = row["allocated"]
         table = statements.relation(projection.table(row["allocated"]))
-        await conn.execute(statements.fill(f"read/{projection.name}/table", table=table))
+        await conn.execute(statements.fill(f"readmodels/{projection.name}/table", table=table))
     return generations
 
 
@@ -45,9 +45,9 @@ def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
     """
     name = statements.relation(table)
     key = SQL(", ").join(map(Identifier, projection.identity))
-    folder = f"read/{projection.name}"
+    folder = f"readmodels/{projection.name}"
     return [
-        statements.fill("read/primary_key", table=name, key=key),
+        statements.fill("readmodels/primary_key", table=name, key=key),
         *(
             statements.fill(f"{folder}/{i}", table=name, index=Identifier(f"{table}_{i}"))
             for i in statements.names(folder)
@@ -66,21 +66,25 @@ async def show(conn: Connection, generations: Generations) -> None:
     """
     for p, generation in generations.items():
         params = {"name": p.name, "version": VERSION, "generation": generation}
-        await conn.execute(statements.text("read/switch"), params)
+        await conn.execute(statements.text("readmodels/switch"), params)
     budget = LockBudget()
     for p, generation in generations.items():
         view, table = statements.relation(p.view), statements.relation(p.table(generation))
         await budget.apply(conn)
-        await conn.execute(statements.fill("read/view", view=view, table=table))
+        await conn.execute(statements.fill("readmodels/view", view=view, table=table))
 
 
 async def drop_leftovers(conn: Connection) -> None:
     """Drop the tables that are neither live nor the ones before; one in use stays for later."""
     for p in PROJECTIONS:
         params = {"name": p.name, "version": VERSION}
-        row = await (await conn.execute(statements.text("read/kept_builds"), params)).fetchone()
+        row = await (
+            await conn.execute(statements.text("readmodels/kept_builds"), params)
+        ).fetchone()
         kept = {p.table(g) for g in (row or {}).values() if g is not None}
-        found = await conn.execute(statements.text("read/builds"), {"prefix": f"{p.view}_g"})
+        found = await conn.execute(statements.text("readmodels/builds"), {"prefix": f"{p.view}_g"})
         for table in {r["name"] for r in await found.fetchall()} - kept:
-            if not await drop(conn, statements.fill("read/drop", table=statements.relation(table))):
+            if not await drop(
+                conn, statements.fill("readmodels/drop", table=statements.relation(table))
+            ):
                 _log.warning("old table in use", table=table)

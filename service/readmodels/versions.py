@@ -44,11 +44,11 @@ async def _borrowed(conn: Connection) -> bool:
     if older is None:
         return False
     await limit_locks(conn, _ROWS_SECONDS)
-    await conn.execute(statements.text("read/lock_builds"), {"version": older})
+    await conn.execute(statements.text("readmodels/lock_builds"), {"version": older})
     if not await missing(conn):
         return True
     params = {"version": VERSION, "older": older}
-    await conn.execute(statements.text("read/borrow_checkpoints"), params)
+    await conn.execute(statements.text("readmodels/borrow_checkpoints"), params)
     budget = LockBudget()
     for projection in PROJECTIONS:
         await _borrow(conn, projection, older, budget)
@@ -60,17 +60,20 @@ async def drop_old(conn: Connection) -> None:
     older = await _older(conn)
     if older is None:
         return
-    found = await conn.execute(statements.text("read/old_relations"), {"version": older})
+    found = await conn.execute(statements.text("readmodels/old_relations"), {"version": older})
     for row in await found.fetchall():
-        name, statement = row["name"], "read/drop_view" if row["is_view"] else "read/drop"
+        name, statement = (
+            row["name"],
+            "readmodels/drop_view" if row["is_view"] else "readmodels/drop",
+        )
         relation = statements.relation(name)
         if not await drop(conn, statements.fill(statement, view=relation, table=relation)):
             _log.warning("old table in use", table=name)
-    await conn.execute(statements.text("read/forget_versions"), {"version": older})
+    await conn.execute(statements.text("readmodels/forget_versions"), {"version": older})
 
 
 async def _older(conn: Connection) -> int | None:
-    found = await conn.execute(statements.text("read/older_version"), {"version": VERSION})
+    found = await conn.execute(statements.text("readmodels/older_version"), {"version": VERSION})
     row = await found.fetchone()
     return row["version"] if row else None
 
@@ -79,7 +82,7 @@ async def _borrow(
     conn: Connection, projection: Projection[Any], older: int, budget: LockBudget
 ) -> None:
     view = f"{projection.name}_v{older}"
-    found = await conn.execute(statements.text("read/columns"), {"name": view})
+    found = await conn.execute(statements.text("readmodels/columns"), {"name": view})
     has = {row["name"] for row in await found.fetchall()}
     if not has:
         # a projection that the older version did not have is not ready yet
@@ -87,7 +90,7 @@ async def _borrow(
     kinds = zip(projection.column_names, types_of(projection.columns), strict=True)
     columns = [SQL("book"), *(_column(name, kind.sql, has) for name, kind in kinds)]
     statement = statements.fill(
-        "read/borrow",
+        "readmodels/borrow",
         view=statements.relation(projection.view),
         columns=SQL(", ").join(columns),
         older=statements.relation(view),

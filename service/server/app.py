@@ -19,11 +19,12 @@ from service.api.auth import Gate
 from service.api.open_streams import OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.api.rate_limit import Allowance
-from service.database.connections import ACCESS, LISTS, QUESTIONS, borrowed, pool
+from service.database.connections import ACCESS, LISTS, QUESTIONS, borrowed, is_away, pool
 from service.database.lanes import Lane
 from service.database.notifications import Notifier
 from service.http.request_durations import RequestDurations
 from service.http.request_heads import RequestHeads
+from service.http.routes import WEBHOOKS, route_of
 from service.http.segments import Divided
 from service.ingest import webhooks
 from service.ingest.refusals import Refusals
@@ -36,10 +37,10 @@ from service.queries.freshness import Tips
 from service.readmodels.versions import shown
 from service.server.background import flush_every
 from service.server.health import healthz, readyz
+from service.server.pool_use import PoolUse
 from service.settings import Book, Settings
 from service.store.keyring import Keyring
 from service.store.prepare import prepare
-from service.telemetry.metrics import PoolUse
 from service.telemetry.request_ids import RequestIds
 from service.telemetry.tracing import traced
 
@@ -86,7 +87,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
             readers = (app.state.access.reader, app.state.lists.reader)
             # a fold in a thread holds the loop up for so long each time that both have work
             sys.setswitchinterval(_SWITCH_SECONDS)
-            app.state.supervisor = supervisor = Supervisor()
+            app.state.supervisor = supervisor = Supervisor(is_away)
             try:
                 _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
@@ -117,11 +118,11 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
         openapi_config=openapi.CONFIG,
         logging_config=None,
     )
-    (app.openapi_schema.paths or {})[webhooks.PATH + "{book}"] = webhooks.DESCRIBED
+    (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
     rest = RequestIds(RequestHeads(Divided(gate)))
     door = Webhooks(rest, doors, settings.max_body_bytes, refusals)
-    return traced(RequestDurations(door) if settings.metrics else door)
+    return traced(RequestDurations(door) if settings.metrics else door, route_of)
 
 
 def _reload(state: State, settings: Settings) -> None:

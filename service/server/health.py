@@ -71,7 +71,7 @@ async def without_projector(conn: Connection, books: Collection[str]) -> list[st
     """The books that no projector has followed for ten seconds, whichever host it runs on."""
     names = {lease_name(book): book for book in books}
     rows = await (
-        await conn.execute(statements.text("read/leases"), {"names": list(names)})
+        await conn.execute(statements.text("server/leases"), {"names": list(names)})
     ).fetchall()
     seconds = {row["name"]: row["vacant_seconds"] for row in rows}
     since_start = time.monotonic() - _STARTED

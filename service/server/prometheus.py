@@ -69,14 +69,16 @@ async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
         async with borrowed(pool, QUESTIONS, _WAIT_SECONDS) as conn:
             found = await conn.execute(
-                statements.text("read/gauges"), {"version": projection.VERSION}
+                statements.text("server/gauges"), {"version": projection.VERSION}
             )
             rows = await found.fetchall()
-            found = await conn.execute(statements.text("read/rebuild_progress"), {"lease": REBUILD})
+            found = await conn.execute(
+                statements.text("server/rebuild_progress"), {"lease": REBUILD}
+            )
             rebuild = await found.fetchone()
             books = [row["book"] for row in rows if row["checkpoint_position"]]
-            counts = await _counts(conn, "read/verdict_counts", books)
-            unread = await _counts(conn, "read/unread_counts", books)
+            counts = await _counts(conn, "server/verdict_counts", books)
+            unread = await _counts(conn, "server/unread_counts", books)
             vacant = await without_projector(conn, served)
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]

@@ -1,6 +1,8 @@
 """The book that ``serve`` makes for trying, where nothing is configured."""
 
 import asyncio
+import secrets
+from base64 import b64encode
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +17,6 @@ from service.settings import (
     SettingsError,
     configured,
     load,
-    make_trial_book,
 )
 from service.store import api_keys
 from service.store.migrations import migrate
@@ -28,6 +29,29 @@ class Trial(Struct, frozen=True):
 
     secret: str
     api_key: str
+
+
+def make_trial_book(data_dir: Path) -> str:
+    """Write a configuration with one test book and a fresh secret; returns the secret.
+
+    What was made is remembered beside it, so that a secret of the user's own, put in its place, is
+    never taken for it.
+
+    Raises:
+        FileExistsError: if there is a configuration already.
+    """
+    secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    config, made = data_dir / CONFIG_NAME, data_dir / MADE_NAME
+    config.touch(mode=0o600, exist_ok=False)
+    config.write_text(
+        "# Made by `daybook serve`, because there was no configuration.\n"
+        "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
+        f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
+    )
+    made.touch(mode=0o600)
+    made.write_text(f"{fingerprint(secret)}\n")
+    return secret
 
 
 def with_books(settings: Settings, config: Path | None, **flags: object) -> Settings:

@@ -58,19 +58,19 @@ async def create(
     params = {
         "book": book, "id": identity, "sha256": digest(key), "scopes": list(scopes), "label": label,
     }  # fmt: skip
-    await conn.execute(text("keys/create"), params)
+    await conn.execute(text("store/keys/create"), params)
     return key
 
 
 async def listed(conn: Connection, book: str | None) -> list[Key]:
     """All keys, of one book or of all."""
-    found = await conn.execute(text("keys/list"), {"book": book})
+    found = await conn.execute(text("store/keys/list"), {"book": book})
     return [convert(row, Key) for row in await found.fetchall()]
 
 
 async def revoke(conn: Connection, identity: str) -> bool:
     """Close a key for ever; returns whether there was an open one of this id."""
-    found = await conn.execute(text("keys/revoke"), {"id": identity})
+    found = await conn.execute(text("store/keys/revoke"), {"id": identity})
     return await found.fetchone() is not None
 
 
@@ -82,7 +82,7 @@ def id_of(key: str) -> str | None:
 
 async def caller(conn: Reading, sha256: bytes) -> Caller | None:
     """Whom the key with this digest belongs to; None if there is none, or it was revoked."""
-    found = await conn.execute(text("keys/find"), {"sha256": sha256})
+    found = await conn.execute(text("store/keys/find"), {"sha256": sha256})
     row = await found.fetchone()
     return convert(row, Caller) if row else None
 

@@ -52,7 +52,7 @@ class Keyring:
                     {"book": book, "id": identity, "at": at}
                     for (book, identity), at in sorted(used.items())
                 ]
-                await cursor.executemany(text("keys/used"), rows)
+                await cursor.executemany(text("store/keys/used"), rows)
         except BaseException:
             self._used = {**used, **self._used}
             raise

@@ -29,7 +29,7 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
     if not await missing(conn):
         return ()
     applied: list[str] = []
-    for name in names("migrations"):
+    for name in names("store/migrations"):
         async with conn.transaction():
             await lock(conn)
             # under the lock: two that make the same schema at once would collide
@@ -38,7 +38,7 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
             if name not in await missing(conn):
                 continue
             # without parameters, so that a file may hold several statements
-            await conn.execute(text(f"migrations/{name}"))
+            await conn.execute(text(f"store/migrations/{name}"))
             done = {"name": name, "sha256": _checksum(name)}
             await conn.execute(text("store/migration_done"), done)
             applied.append(name)
@@ -56,7 +56,7 @@ async def missing(conn: Connection) -> set[str]:
     Raises:
         SchemaError: if one that was applied differs from this version's of the same name.
     """
-    known = {name: _checksum(name) for name in names("migrations")}
+    known = {name: _checksum(name) for name in names("store/migrations")}
     try:
         cursor = await conn.execute(text("store/migrations_known"))
     except UndefinedTable:
@@ -82,4 +82,4 @@ def _unusable(reason: str) -> SchemaError:
 
 
 def _checksum(name: str) -> bytes:
-    return sha256(text(f"migrations/{name}").encode()).digest()
+    return sha256(text(f"store/migrations/{name}").encode()).digest()

@@ -86,7 +86,7 @@ async def migrate_as_owner(conn: Connection) -> tuple[str, ...]:
     try:
         return await migrate(conn)
     except InsufficientPrivilege as error:
-        row = await (await conn.execute(statements.text("roles/connection"))).fetchone() or {}
+        row = await (await conn.execute(statements.text("store/roles/connection"))).fetchone() or {}
         raise RoleError(
             f"{row['role']} may not migrate database {row['database']}:"
             f" {error.diag.message_primary}. If another role owns the schema, run `daybook migrate`"
@@ -96,13 +96,15 @@ async def migrate_as_owner(conn: Connection) -> tuple[str, ...]:
 
 async def alters(conn: Connection, role: str | None = None) -> bool:
     """Whether a role, or else that of ``conn``, could alter events if no trigger were there."""
-    row = await (await conn.execute(statements.text("roles/alters"), {"role": role})).fetchone()
+    row = await (
+        await conn.execute(statements.text("store/roles/alters"), {"role": role})
+    ).fetchone()
     return bool(row and row["alters"])
 
 
 async def lacking(conn: Connection, role: str | None = None) -> tuple[str, ...]:
     """The rights that the service needs and a role, or else that of ``conn``, does not have."""
-    cursor = await conn.execute(statements.text("roles/lacking"), {"role": role})
+    cursor = await conn.execute(statements.text("store/roles/lacking"), {"role": role})
     return tuple([row["lacks"] for row in await cursor.fetchall()])
 
 
@@ -112,28 +114,30 @@ async def access(conn: Connection) -> Access:
     Raises:
         psycopg.errors.UndefinedTable: if it is not.
     """
-    row = await (await conn.execute(statements.text("roles/connection"))).fetchone() or {}
+    row = await (await conn.execute(statements.text("store/roles/connection"))).fetchone() or {}
     return Access(**row, alters=await alters(conn), lacking=await lacking(conn))
 
 
 async def _allow(conn: Connection, role: str, password: str | None) -> None:
     name = Identifier(role)
-    if not await (await conn.execute(statements.text("roles/known"), {"role": role})).fetchone():
+    if not await (
+        await conn.execute(statements.text("store/roles/known"), {"role": role})
+    ).fetchone():
         secret = Literal(password and _scram(conn, role, password))
-        await conn.execute(statements.fill("roles/create", role=name, password=secret))
-    await conn.execute(statements.fill("roles/allow", role=name))
+        await conn.execute(statements.fill("store/roles/create", role=name, password=secret))
+    await conn.execute(statements.fill("store/roles/allow", role=name))
 
 
 async def _hand_over(conn: Connection, role: str) -> None:
     """Give the service's role the read models that another role has built."""
     name = Identifier(role)
-    cursor = await conn.execute(statements.text("roles/others_tables"), {"role": role})
+    cursor = await conn.execute(statements.text("store/roles/others_tables"), {"role": role})
     if not (rows := await cursor.fetchall()):
         return
-    await conn.execute(statements.fill("roles/act_for", role=name))
+    await conn.execute(statements.fill("store/roles/act_for", role=name))
     for row in rows:
         table = statements.relation(row["name"])
-        await conn.execute(statements.fill("roles/hand_over", table=table, role=name))
+        await conn.execute(statements.fill("store/roles/hand_over", table=table, role=name))
 
 
 def _scram(conn: Connection, role: str, password: str) -> str:

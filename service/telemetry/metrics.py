@@ -9,21 +9,16 @@ metrics. What cannot be counted is dropped, and logged every ten seconds.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial, wraps
 from multiprocessing import current_process
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 import structlog
 
-from service.database.connections import Pool
-from service.database.reader import Reader
 from service.telemetry.instruments import Instruments
 from service.telemetry.repeating import Repeating
-
-if TYPE_CHECKING:
-    from service.store.events import Receipt
 
 P = ParamSpec("P")
 
@@ -104,12 +99,13 @@ def exposition() -> bytes:
 
 
 @_guarded
-def appended(meters: Instruments, book: str, receipts: "Sequence[Receipt]", seconds: float) -> None:
-    """Count a batch of webhooks that are on disk."""
-    duplicates = sum(receipt.duplicate for receipt in receipts)
-    meters.webhooks.labels(book, "recorded", "").inc(len(receipts) - duplicates)
+def appended(
+    meters: Instruments, book: str, recorded: int, duplicates: int, seconds: float
+) -> None:
+    """Count a batch of webhooks that are on disk: those that were new, and those known before."""
+    meters.webhooks.labels(book, "recorded", "").inc(recorded)
     meters.webhooks.labels(book, "duplicate", "").inc(duplicates)
-    meters.batch_size.labels(book).observe(len(receipts))
+    meters.batch_size.labels(book).observe(recorded + duplicates)
     meters.append_seconds.labels(book).observe(seconds)
 
 
@@ -166,21 +162,9 @@ def _process() -> str:
     return "main" if name == "MainProcess" else name.removeprefix("daybook ")
 
 
-class PoolUse:
-    """Counts what a pool and the readers know of their use."""
-
-    def __init__(self, *readers: Reader) -> None:
-        self._readers = readers
-
-    async def flush(self, pool: Pool) -> None:
-        """Add their use since the last time."""
-        uses = [reader.pop_use() for reader in self._readers]
-        statements, seconds = sum(u.statements for u in uses), sum(u.seconds for u in uses)
-        _used(pool.pop_stats(), statements, seconds)
-
-
 @_guarded
-def _used(meters: Instruments, pool: dict[str, int], statements: int, seconds: float) -> None:
+def pools_used(meters: Instruments, pool: dict[str, int], statements: int, seconds: float) -> None:
+    """Count the use of a pool, as the library tells it, and of the pipelines beside it."""
     meters.pool_requests.inc(pool.get("requests_num", 0))
     meters.pool_wait.inc(pool.get("requests_wait_ms", 0) / 1000)
     meters.pool_usage.inc(pool.get("usage_ms", 0) / 1000)

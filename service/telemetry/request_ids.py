@@ -5,11 +5,17 @@ The caller's ``X-Request-Id`` is taken where it is well formed; else one is made
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, get_contextvars
+
+# as ASGI has them
+Scope = Any
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _HEADER = b"x-request-id"
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
@@ -18,12 +24,12 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 class RequestIds:
     """Gives every HTTP request to an application an id."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, as ASGI wants it."""
-        if scope["type"] == ScopeType.HTTP:
+        if scope["type"] == "http":
             send = identified(scope, send)
         await self._app(scope, receive, send)
 

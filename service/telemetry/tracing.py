@@ -5,13 +5,14 @@ since those are personal data or lead to them.
 """
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.request_durations import route_of
-from service.settings import SettingsError
+RouteOf = Callable[[Scope], str]
+"""What names the route of a request."""
 
 _WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _NEEDED = (
@@ -25,27 +26,31 @@ _PRIVATE = (
 )  # fmt: skip
 
 
-def traced(app: ASGIApp) -> ASGIApp:
+class TracesUnavailableError(Exception):
+    """Traces are asked for, and what they need is not installed. The text says what to do."""
+
+
+def traced(app: ASGIApp, route_of: RouteOf) -> ASGIApp:
     """The application with a span for each request; as it is, where nothing is configured.
 
     Raises:
-        SettingsError: if it is configured, and the extra ``otel`` is not installed.
+        TracesUnavailableError: if it is configured, and the extra ``otel`` is not installed.
     """
     check()
-    return _tracing(app) if _wanted() else app
+    return _tracing(_Named(app, route_of)) if _wanted() else app
 
 
 def check() -> None:
     """Look whether traces can be sent, where they are wanted.
 
     Raises:
-        SettingsError: if they are, and the extra ``otel`` is not installed.
+        TracesUnavailableError: if they are, and the extra ``otel`` is not installed.
     """
     try:
         for name in _NEEDED if _wanted() else ():
             import_module(name)
     except ImportError as error:
-        raise SettingsError(
+        raise TracesUnavailableError(
             f"OTEL_* asks for traces, which need: pip install 'daybook[otel]'. {error}."
         ) from None
 
@@ -70,7 +75,7 @@ def _tracing(app: ASGIApp) -> ASGIApp:
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     middleware = OpenTelemetryMiddleware(
-        _Named(app),
+        app,
         default_span_details=_details,
         exclude_spans=["receive", "send"],
         tracer_provider=provider,
@@ -89,8 +94,9 @@ def _method(scope: Scope) -> str:
 class _Named:
     """Names the span of a request, once its route is known."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, route_of: RouteOf) -> None:
         self._app = app
+        self._route_of = route_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from opentelemetry import trace  # noqa: PLC0415
@@ -99,7 +105,7 @@ class _Named:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = route_of(scope)
+                route = self._route_of(scope)
                 span.update_name(f"{_method(scope)} {route}".rstrip())
                 span.set_attribute("http.route", route)
             await send(message)

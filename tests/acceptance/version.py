@@ -41,7 +41,7 @@ text = statements.text
 
 def wider_table(name: str) -> Any:  # noqa: ANN401 - as literal as the original
     said: Any = text(name)
-    if name == "read/subscriptions/table" and column != "-":
+    if name == "readmodels/subscriptions/table" and column != "-":
         return said.replace("\n)", f",\n    {column} text\n)")
     return said
 

@@ -36,7 +36,7 @@ async def test_arrays_are_read_back_as_they_were(conn: Connection) -> None:
     params = {"book": "test", **binary.columns(by_unnest)}
     await conn.execute(statements.upsert(EVENTS, table), params)
     encode = binary.row_encoder("test", Row)
-    statement = statements.fill("read/copy", table=statements.relation(table))
+    statement = statements.fill("readmodels/copy", table=statements.relation(table))
     async with conn.cursor() as cursor, cursor.copy(statement) as copy:
         await copy.write(binary.HEADER + b"".join(map(encode, by_copy)) + binary.TRAILER)
     found = await conn.execute(SQL("select * from {}").format(statements.relation(table)))

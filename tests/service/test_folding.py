@@ -7,8 +7,8 @@ import time
 import pytest
 
 from service.problems import Problem
-from service.queries import folding
-from service.queries.folding import MOST_ENTRIES, MOST_FOLDED, fold_aside
+from service.readmodels import folding
+from service.readmodels.folding import MOST_ENTRIES, MOST_FOLDED, fold_aside
 
 
 async def test_few_are_folded_at_once_and_many_in_a_thread() -> None:

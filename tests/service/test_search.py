@@ -11,6 +11,7 @@ from service.api import search
 from service.database import statements
 from service.database.connections import Connection
 from service.problems import Problem
+from service.queries.search import find
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.projector import advance
 from service.readmodels.rebuild import open_checkpoints, rebuild
@@ -73,7 +74,7 @@ async def test_each_identifier_finds_what_carries_it(
     conn: Connection, q: str, kind: str, identity: str, matched: str
 ) -> None:
     await record(conn)
-    found = await search.find(conn, "test", search._wanted("q", q), 20)
+    found = await find(conn, "test", search._wanted("q", q), 20)
     assert [(hit.kind, hit.id, hit.matched) for hit in found.data] == [(kind, identity, matched)]
     assert not found.more
     assert found.position.startswith("8-")
@@ -81,22 +82,22 @@ async def test_each_identifier_finds_what_carries_it(
 
 async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
     await record(conn)
-    (payment,) = (await search.find(conn, "test", "inv_1", 20)).data
+    (payment,) = (await find(conn, "test", "inv_1", 20)).data
     assert (payment.label, payment.link, payment.customer_id) == (
         "succeeded, 1200 USD", "/v1/payments/pay_1", "cus_1",
     )  # fmt: skip
-    (customer,) = (await search.find(conn, "test", "ada.l", 20)).data
+    (customer,) = (await find(conn, "test", "ada.l", 20)).data
     assert customer.label == "Ada Lovelace <Ada.L@Example.com>"
     assert customer.link == "/v1/customers/cus_2"
-    assert (await search.find(conn, "test", "ada%", 20)).data == []
+    assert (await find(conn, "test", "ada%", 20)).data == []
     await open_books(conn, {"other": None})
     await open_checkpoints(conn)
-    assert (await search.find(conn, "other", "msg_7", 20)).data == []
+    assert (await find(conn, "other", "msg_7", 20)).data == []
 
 
 async def test_a_customer_is_found_once_by_whatever_begins_so(conn: Connection) -> None:
     await record(conn)
-    found = await search.find(conn, "test", "ada", 20)
+    found = await find(conn, "test", "ada", 20)
     assert [(hit.id, hit.matched) for hit in found.data] == [("cus_1", "name"), ("cus_2", "name")]
 
 
@@ -108,14 +109,14 @@ async def test_what_a_customer_had_before_finds_them_too(conn: Connection) -> No
     await advance(conn, "test")
     for _ in range(2):
         for q in ("ada.l@example.com", "lovelace", "byron"):
-            (hit,) = (await search.find(conn, "test", q, 20)).data
+            (hit,) = (await find(conn, "test", q, 20)).data
             assert (hit.id, hit.label) == ("cus_2", "Ada Byron <byron@example.com>")
         await rebuild(conn)
 
 
 async def test_there_may_be_more_than_was_asked_for(conn: Connection) -> None:
     await fill(conn)
-    found = await search.find(conn, "test", "C", 3)
+    found = await find(conn, "test", "C", 3)
     assert [hit.id for hit in found.data] == ["cus_1", "cus_2", "cus_3"]
     assert found.more
 
@@ -129,7 +130,7 @@ def test_what_nothing_carries_is_refused(q: str) -> None:
 async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     tables = await fill(conn)
     statement = statements.fill(
-        "read/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
+        "api/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
     )
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.settings import SettingsError, load, make_trial_book
+from service.server.trial import make_trial_book
+from service.settings import SettingsError, load
 from tests.builders import OTHER_SECRET, SECRET
 
 GOOD = f"""

@@ -7,6 +7,7 @@ import pytest
 from psycopg.sql import SQL, Composable, Identifier
 
 import service
+import sql
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from service.database import statements
@@ -14,16 +15,22 @@ from service.database.connections import Connection
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.tables import index_statements
 
-FOLDERS = ("store", "keys", "read", "refusals", "roles", "metrics", "database")
-STATEMENTS = [f"{folder}/{name}" for folder in FOLDERS for name in statements.names(folder)]
+SQL_ROOT = Path(sql.__file__).parent
+NAMED_ELSEWHERE = {*(f"readmodels/{p.name}" for p in PROJECTIONS), "store/migrations"}
+STATEMENTS = [
+    name
+    for path in sorted(SQL_ROOT.rglob("*.sql"))
+    if (name := path.relative_to(SQL_ROOT).with_suffix("").as_posix()).rpartition("/")[0]
+    not in NAMED_ELSEWHERE
+]
 
 # DDL cannot be prepared; each of these runs in every test that has a database
 UTILITY = {
     "store/append", "store/migration_schema", "store/migration_table", "store/begin",
-    "store/commit", "store/listen", "store/scan", "store/scan_positions", "read/view", "read/drop",
-    "read/upsert",
-    "read/analyze", "read/copy", "read/primary_key", "read/borrow", "read/drop_view",
-    "roles/create", "roles/allow", "roles/act_for", "roles/hand_over",
+    "store/commit", "database/listen", "store/scan", "store/scan_positions", "readmodels/view",
+    "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
+    "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
+    "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
 }  # fmt: skip
 
 
@@ -61,7 +68,7 @@ def test_indexes_that_are_made_at_once_have_names_of_their_own(
     assert len({name for (name,) in names}) == len(indexes)
 
 
-@pytest.mark.parametrize("name", [*STATEMENTS, "migrations/0001_store"])
+@pytest.mark.parametrize("name", [*STATEMENTS, "store/migrations/0001_store"])
 def test_each_begins_with_what_it_is_for(name: str) -> None:
     assert re.match(r"-- [A-Z].*\.\n", statements.text(name))
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from service.database.connections import is_away
 from service.processes import tasks as module
 from service.processes.tasks import EXIT_CODE, Supervisor
 from tests.service.test_repeating import until
@@ -18,7 +19,7 @@ from tests.service.test_repeating import until
 async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
     for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_AWAY_PAUSE_SECONDS"):
         monkeypatch.setattr(module, pause, 0.01)
-    made = Supervisor(give_up=_given_up.clear)
+    made = Supervisor(is_away, give_up=_given_up.clear)
     _given_up[:] = ["not yet"]
     yield made
     await made.stop()
@@ -138,7 +139,7 @@ async def fail():
 async def main():
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    supervisor = supervision.Supervisor()
+    supervisor = supervision.Supervisor(lambda error: False)
     supervisor.start("failing", fail)
     await stopped.wait()
     await supervisor.stop()
