@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 
 from tests.acceptance.provider import Provider
 from tests.acceptance.service import Service
-from tests.service.test_store import ROWS, doubled, verify
+from tests.service.store.test_events import ROWS, doubled, verify
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from service.database.connections import Connection
 from service.readmodels.projector import advance
 from service.store.events import append
 from tests.builders import at, body, delivery
-from tests.service.test_projector import contents
+from tests.service.readmodels.test_projector import contents
 
 
 def version(number: int, column: str, doing: str, url: str) -> str:

@@ -18,7 +18,7 @@ def test_what_postgresql_quotes_is_not_in_the_log(
     database_url: str, where: Callable[[], tuple[int, int]]
 ) -> None:
     ours, theirs = where()
-    failing = [sys.executable, "-m", "tests.service.failing", database_url, PRIVATE]
+    failing = [sys.executable, "-m", "tests.service.telemetry.failing", database_url, PRIVATE]
     with subprocess.Popen(failing, env=environment(None), stderr=theirs) as program:
         os.close(theirs)
         log = everything(ours)

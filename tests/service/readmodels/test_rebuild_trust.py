@@ -18,7 +18,7 @@ from service.store.migrations import migrate
 from service.store.scan import Blocks, Positions, Tally
 from tests.builders import at, body, delivery
 from tests.conftest import as_owner
-from tests.service.test_projector import contents
+from tests.service.readmodels.test_projector import contents
 
 GRANT = "grant select, insert on store.event to daybook_service"
 PARTITIONED = (

@@ -14,7 +14,7 @@ from service.readmodels.tables import missing
 from service.store.events import append
 from service.store.migrations import migrate
 from tests.builders import at, body, delivery
-from tests.service.test_projector import contents
+from tests.service.readmodels.test_projector import contents
 
 
 async def fill(conn: Connection, count: int) -> None:

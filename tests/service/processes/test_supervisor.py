@@ -17,7 +17,7 @@ from service.processes.child import Job
 from service.processes.supervisor import Supervisor, supervising
 from service.processes.tasks import EXIT_CODE
 from service.settings import Settings
-from tests.service import jobs
+from tests.service.processes import jobs
 
 Lines = list[Any]
 

@@ -21,8 +21,8 @@ from domain.events import Event
 from service.database.connections import Connection, connect
 from service.store.events import books, events_after
 from tests.conftest import as_owner
-from tests.service.test_store import doubled, rows_of, verify
-from tests.service.writing import Written, together, write
+from tests.service.store.test_events import doubled, rows_of, verify
+from tests.service.store.writing import Written, together, write
 
 _PROCESSES = 4
 

@@ -20,7 +20,7 @@ from service.readmodels.streams import Target, parked_streams
 from service.store.events import append
 from tests.builders import at, body, delivery
 from tests.entries import IDENTITY
-from tests.service.test_projector import contents
+from tests.service.readmodels.test_projector import contents
 
 
 async def tell(conn: Connection, *bodies: bytes) -> None:

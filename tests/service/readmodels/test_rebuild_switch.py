@@ -14,8 +14,8 @@ from service.readmodels.checkpoints import live_tables
 from service.readmodels.errors import RebuildError
 from service.readmodels.rebuild import rebuild, undo
 from service.readmodels.tables import drop_leftovers
-from tests.service.test_projector import contents
-from tests.service.test_rebuild import fill
+from tests.service.readmodels.test_projector import contents
+from tests.service.readmodels.test_rebuild import fill
 
 HELD_SECONDS = 3.0
 

@@ -24,7 +24,7 @@ from service.store.roles import SERVICE, RoleError, access, alters, lacking, set
 from tests import servers
 from tests.builders import SECRET, body, delivery
 from tests.conftest import as_owner, as_service, fresh_database
-from tests.service.test_store import rows_of
+from tests.service.store.test_events import rows_of
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -22,7 +22,7 @@ from service.readmodels.rebuild import preview, rebuild
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
-from tests.service.test_rebuild import fill
+from tests.service.readmodels.test_rebuild import fill
 
 NOBODY = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
