@@ -29,7 +29,7 @@ from service.database.connections import (
     pool,
 )
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 EVERY = [ACCESS, ADMIN, LISTS, NOTICES, PROJECTOR, QUESTIONS, WRITER]
 
 

@@ -26,7 +26,7 @@ from tests.builders import SECRET, body, delivery
 from tests.conftest import as_owner, as_service, fresh_database
 from tests.service.store.test_events import rows_of
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 TAMPERING: tuple[LiteralString, ...] = (
     "update store.event set body = ''",
