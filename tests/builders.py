@@ -1,4 +1,4 @@
-"""Bodies, deliveries and entries, as the provider would make them."""
+"""Bodies, events and entries, as the provider would make them."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ import msgspec
 
 from domain.events import Entry, Event, read
 from domain.payload import Moment
-from service.store.events import Delivery
 
 NOON = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - for tests
@@ -72,7 +71,7 @@ def event(
     return Event(
         position=position,
         webhook_id=webhook_id or f"msg_{next(_numbers)}",
-        sent_at=sent_at.replace(microsecond=0) if sent_at else _sent(content),
+        sent_at=sent_at.replace(microsecond=0) if sent_at else sent(content),
         recorded_at=NOON,
         body_sha256=sha256(content).digest(),
         body=content,
@@ -97,7 +96,7 @@ def entry(  # noqa: PLR0913 - as many things can differ
     return read(event(content, position, webhook_id or f"msg_{position}", sent_at, revision))
 
 
-def _sent(content: bytes) -> datetime:
+def sent(content: bytes) -> datetime:
     """When a body was sent of which nothing says so: at noon or, if it happened later, then."""
     try:
         happened = _STAMPED.decode(content).timestamp
@@ -111,20 +110,3 @@ class _Stamped(msgspec.Struct):
 
 
 _STAMPED = msgspec.json.Decoder(_Stamped)
-
-
-def delivery(
-    content: bytes, webhook_id: str | None = None, sent_at: datetime | None = None
-) -> Delivery:
-    """A verified delivery."""
-    sent_at = sent_at or _sent(content)
-    return Delivery(
-        webhook_id=webhook_id or f"msg_{next(_numbers)}",
-        sent_at=sent_at,
-        webhook_timestamp=str(int(sent_at.timestamp())),
-        webhook_signature="v1,c2lnbmVk",
-        headers="{}",
-        verified_by="0123456789abcdef",
-        body=content,
-        body_sha256=sha256(content).digest(),
-    )

@@ -10,6 +10,7 @@ from msgspec import structs
 from domain.access import access as decide
 from domain.events import Entry
 from domain.fold import Fold, decode
+from domain.past import Past
 from domain.policy import Policy
 from projections.disputes import DISPUTES
 from projections.entitlement_grants import ENTITLEMENT_GRANTS
@@ -22,7 +23,6 @@ from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.reader import Reading
 from service.queries.answers import AccessAnswer
-from service.queries.past import Past
 from service.queries.resources import checkpoint_of, of
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from domain.past import Past
 from service.database import statements
 from service.database.reader import Reading
 from service.problems import Problem, invalid
-from service.queries.past import Past
 from service.queries.resources import of
 from service.readmodels.checkpoints import checkpoint_rows
 from service.store.positions import Position

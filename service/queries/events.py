@@ -9,6 +9,7 @@ import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from domain.late import all_changes
+from domain.past import Past
 from domain.steps import Step
 from projections.events import EVENTS
 from service.database import statements
@@ -25,7 +26,6 @@ from service.queries.answers import (
     indexed_event,
 )
 from service.queries.paging import Order
-from service.queries.past import Past
 from service.queries.payers import streams_of_payer, with_payers
 from service.queries.resources import checkpoint_of, of, position
 from service.readmodels.folding import fold_aside

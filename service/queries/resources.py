@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
+from domain.past import Past
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS
 from projections.payments import PAYMENTS
@@ -20,7 +21,6 @@ from service.queries import documents
 from service.queries.answers import Page
 from service.queries.documents import document
 from service.queries.paging import Order
-from service.queries.past import Past
 from service.queries.relations import refund_status, refund_statuses, related
 from service.readmodels.checkpoints import checkpoint_rows
 from service.readmodels.folding import fold_aside

@@ -16,7 +16,7 @@ from service.cli.simulate import simulate
 from service.database.connections import Connection, connect
 from service.readmodels.rebuild import preview, rebuild
 from service.store.events import append, books
-from tests.builders import delivery
+from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
 # in one snapshot: no row is beyond the checkpoint, and none up to it is missing

@@ -14,8 +14,9 @@ from service.database.connections import connect
 from service.store.events import append
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import number
-from tests.builders import SECRET, at, body, delivery
+from tests.builders import SECRET, at, body
 from tests.conftest import as_owner
+from tests.deliveries import delivery
 
 LONG = 1_500
 LATE = 60

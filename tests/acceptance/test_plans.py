@@ -24,8 +24,9 @@ from tests.acceptance import estate
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command
 from tests.acceptance.walk import questions
-from tests.builders import at, body, delivery
+from tests.builders import at, body
 from tests.conftest import as_owner, fresh_database
+from tests.deliveries import delivery
 
 CUSTOMERS = 3_000
 SUMS = re.compile(r"get_\w+_metric")

@@ -6,7 +6,8 @@ import sys
 from service.database.connections import Connection
 from service.readmodels.projector import advance
 from service.store.events import append
-from tests.builders import at, body, delivery
+from tests.builders import at, body
+from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
 

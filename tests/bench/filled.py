@@ -12,7 +12,8 @@ from service.database.connections import connect
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import Delivery, append, open_books
 from service.store.migrations import migrate
-from tests.builders import NOON, delivery
+from tests.builders import NOON
+from tests.deliveries import delivery
 
 _PADDING = "x" * 520
 _CUSTOMER = {"email": "ada@example.com", "name": "Ada Lovelace", "phone_number": None}

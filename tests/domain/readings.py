@@ -12,9 +12,9 @@ from msgspec import structs
 from domain import access as policy
 from domain.events import ATTENTION, Entry, Event, read
 from domain.fold import Fold, decode, encode, extend, fold
+from domain.past import Past
 from domain.recurring import COUNTED, monthly
 from domain.steps import Step
-from service.queries.past import Past
 from tests.simulator.deliveries import Delivery
 
 _RECORDED_AT = datetime.fromisoformat("2030-01-01T00:00:00Z")

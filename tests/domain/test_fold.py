@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from domain.events import Entry, Event, read
 from domain.fold import decode, encode, extend, fold
 from domain.late import changes
+from domain.past import Past
 from domain.steps import Step
 from domain.story import sentence
-from service.queries.past import Past
 from tests.builders import at, body, entry, event
 from tests.histories import Told, histories, numbered
 

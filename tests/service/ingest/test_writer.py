@@ -21,8 +21,8 @@ from service.problems import Problem
 from service.store.events import Delivery, Receipt, append, books
 from service.telemetry import metrics
 from service.telemetry.instruments import Instruments
-from tests.builders import delivery
 from tests.conftest import as_owner
+from tests.deliveries import delivery
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ STOPPED = """
 import asyncio, os, signal, sys
 from service.store import events as store
 from service.ingest.writer import Writer
-from tests.builders import delivery
+from tests.deliveries import delivery
 from tests.conftest import as_owner
 
 where, real = sys.argv[2], store.text

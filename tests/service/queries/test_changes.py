@@ -18,7 +18,8 @@ from service.store import api_keys, keyring
 from service.store.events import Delivery, append
 from service.store.keyring import Keyring
 from service.store.positions import BEGINNING, Position, parse
-from tests.builders import at, body, delivery
+from tests.builders import at, body
+from tests.deliveries import delivery
 
 
 @pytest.fixture

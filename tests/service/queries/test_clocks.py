@@ -6,15 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from domain.events import Entry
+from domain.past import Past
 from service.api.parameter_kinds import CLOCKS
 from service.database.connections import Connection
 from service.problems import Problem
 from service.queries.clocks import moment, past
-from service.queries.past import Past
 from service.readmodels.projector import advance
 from service.store.events import append
 from service.store.positions import Position
-from tests.builders import NOON, at, body, delivery, entry
+from tests.builders import NOON, at, body, entry
+from tests.deliveries import delivery
 
 AS_OF, KNOWN_AT = CLOCKS
 

@@ -13,8 +13,9 @@ from service.readmodels.projector import advance
 from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.store.events import append
 from service.store.positions import BEGINNING, Position, parse
-from tests.builders import at, body, delivery
+from tests.builders import at, body
 from tests.conftest import as_owner
+from tests.deliveries import delivery
 
 
 @pytest.mark.parametrize("text", ["0-00000000", "30-5f0c8a21", "999999999999999999-ffffffff"])

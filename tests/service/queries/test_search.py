@@ -16,7 +16,8 @@ from service.readmodels.checkpoints import live_tables
 from service.readmodels.projector import advance
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
-from tests.builders import at, body, delivery
+from tests.builders import at, body
+from tests.deliveries import delivery
 
 MANY = 20_000
 LONG = "supercalifragilistic" * 20

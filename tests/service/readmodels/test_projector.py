@@ -22,8 +22,9 @@ from service.readmodels.projector import advance, project
 from service.readmodels.rebuild import rebuild
 from service.readmodels.streams import Target, parked_streams
 from service.store.events import append, events_after, open_books
-from tests.builders import NOON, at, body, delivery
+from tests.builders import NOON, at, body
 from tests.conftest import fresh_database
+from tests.deliveries import delivery
 from tests.histories import Told, histories, numbered
 
 LONG = "".join(sha256(str(n).encode()).hexdigest() for n in range(200))

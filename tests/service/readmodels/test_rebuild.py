@@ -13,7 +13,8 @@ from service.readmodels.rebuild import rebuild
 from service.readmodels.tables import missing
 from service.store.events import append
 from service.store.migrations import migrate
-from tests.builders import at, body, delivery
+from tests.builders import at, body
+from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
 

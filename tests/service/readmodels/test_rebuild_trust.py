@@ -16,8 +16,9 @@ from service.store import scan
 from service.store.events import append
 from service.store.migrations import migrate
 from service.store.scan import Blocks, Positions, Tally
-from tests.builders import at, body, delivery
+from tests.builders import at, body
 from tests.conftest import as_owner
+from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
 GRANT = "grant select, insert on store.event to daybook_service"

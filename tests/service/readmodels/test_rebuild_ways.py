@@ -18,7 +18,8 @@ from service.readmodels.projector import advance
 from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
 from service.readmodels.streams import Target, parked_streams
 from service.store.events import append
-from tests.builders import at, body, delivery
+from tests.builders import at, body
+from tests.deliveries import delivery
 from tests.entries import IDENTITY
 from tests.service.readmodels.test_projector import contents
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from service.database.connections import Connection, connect
 from service.store.events import Delivery, append, books, events_after, link, open_books, recorded
-from tests.builders import NOON, at, delivery
+from tests.builders import NOON, at
 from tests.conftest import as_owner, fresh_database
+from tests.deliveries import delivery
 
 ROWS = "select * from store.event where book = 'test' order by position"
 

@@ -22,8 +22,9 @@ from service.store.migrations import SchemaError, migrate
 from service.store.prepare import prepare
 from service.store.roles import SERVICE, RoleError, access, alters, lacking, set_up
 from tests import servers
-from tests.builders import SECRET, body, delivery
+from tests.builders import SECRET, body
 from tests.conftest import as_owner, as_service, fresh_database
+from tests.deliveries import delivery
 from tests.service.store.test_events import rows_of
 
 README = Path(__file__).parents[3] / "README.md"

@@ -18,8 +18,9 @@ from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
 from service.store.positions import Position
 from service.store.roles import SERVICE, set_up
-from tests.builders import at, body, delivery
+from tests.builders import at, body
 from tests.conftest import as_service
+from tests.deliveries import delivery
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from service.ingest.writer import Writer
 from service.problems import Problem
 from service.store import events
 from service.store.events import Delivery, append
-from tests.builders import at, delivery
+from tests.builders import at
+from tests.deliveries import delivery
 
 P = ParamSpec("P")
 R = TypeVar("R")
