@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="DAYBOOK_",
         env_nested_delimiter="__",
+        # as compose files leave a variable that is not set
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -113,7 +115,9 @@ class Settings(BaseSettings):
         PlainPath,
         Field(description="Where the private PostgreSQL and the made configuration live."),
     ] = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
-    host: Annotated[Plain, Field(description="The address to listen on.")] = "127.0.0.1"
+    host: Annotated[Plain, Field(min_length=1, description="The address to listen on.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=0, le=65535, description="The port; 0 takes any free one.")] = (
         8000
     )
@@ -193,7 +197,7 @@ def configured(config: Path | None, data_dir: Path | None) -> Path | None:
     if named:
         path = Path(named)
         if not _is_file(path):
-            raise SettingsError(f"{path}: there is no such file, or it cannot be reached")
+            raise SettingsError(f"{path}: there is no such file, or this account cannot read it")
         return path
     home = data_dir or os.environ.get("DAYBOOK_DATA_DIR") or default_data_dir()
     candidates = (Path(CONFIG_NAME), Path(home) / CONFIG_NAME)

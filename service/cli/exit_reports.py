@@ -141,7 +141,11 @@ def _primary(error: BaseException) -> str:
     return f"{error.diag.message_primary or type(error).__name__} (SQLSTATE {error.sqlstate})"
 
 
+_FULL = "All its connections are in use: raise max_connections, or run fewer --workers."
+
 _ADVICE = (
+    ("connection slots", _FULL),
+    ("too many clients", _FULL),
     ("password authentication failed", "Check the user and the password in DAYBOOK_DATABASE_URL."),
     ("no password supplied", "DAYBOOK_DATABASE_URL needs a password."),
     ("not permitted to log in", "Let it log in (ALTER ROLE … LOGIN), or name another role."),

@@ -73,7 +73,7 @@ def check_data_dir(path: Path) -> None:
         SettingsError: if that cannot be done; it says why, and what to do.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:

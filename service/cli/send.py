@@ -1,12 +1,16 @@
 """Signing and sending bodies as the provider does: the tool to try any payload with."""
 
+import re
 import secrets
 from datetime import UTC, datetime
 
 import httpx
 from msgspec import Struct
 
-from service.ingest.signature import signed_headers
+from service.ingest.signature import check_secret, signed_headers
+from service.settings import SettingsError
+
+_HEADER_TEXT = re.compile(r"[!-~]+")
 
 
 class RefusedError(Exception):
@@ -37,7 +41,14 @@ def send(
 
     Raises:
         httpx.HTTPError: if nothing answers.
+        SettingsError: if the secret cannot sign, or the id cannot be sent in a header.
     """
+    if webhook_id is not None and not _HEADER_TEXT.fullmatch(webhook_id):
+        raise SettingsError("--id takes visible ASCII characters only: it is sent in a header.")
+    try:
+        check_secret(secret)
+    except ValueError as error:
+        raise SettingsError(f"--secret cannot sign: {error}.") from None
     headers = {
         "content-type": "application/json",
         "user-agent": "daybook-send",

@@ -33,7 +33,7 @@ __all__ = ["ACCOUNT", "Embedded", "EmbeddedError", "embedded"]
 _PORT = 5432
 _SETTINGS = (
     f"-c port={_PORT} -c listen_addresses='' -c unix_socket_permissions=0700"
-    " -c max_connections=100 -c shared_buffers=256MB -c max_wal_size=2GB -c jit=off"
+    " -c max_connections=1500 -c shared_buffers=256MB -c max_wal_size=2GB -c jit=off"
     " -c timezone=UTC -c log_timezone=UTC"
 )
 _START_SECONDS = 600  # a crashed store replays its log first

@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.http.request_heads import announced
 from service.http.sending import LINGER_SECONDS, SendingProtocol
 from service.problems import Problem
 from service.telemetry.repeating import Repeating
@@ -261,7 +262,7 @@ class HttpProtocol(SendingProtocol):
 def _is_small(scope: Scope) -> bool:
     """Whether the rest of a request is read through in a moment: the connection stays."""
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]  # type: ignore[typeddict-item]
-    return len(lengths) == 1 and int(lengths[0]) <= MAX_HEAD_BYTES
+    return len(lengths) == 1 and announced(lengths[0]) <= MAX_HEAD_BYTES
 
 
 def _too_large() -> Problem:

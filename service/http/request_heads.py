@@ -4,6 +4,8 @@ Where two headers disagree, one program believes the first and the next one the 
 have let through what we should read otherwise. So what may come once, comes once.
 """
 
+import sys
+
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -13,6 +15,7 @@ MAX_TARGET_BYTES = 8 << 10
 """Of a path with its query."""
 
 MAX_SEGMENT_BYTES = 1000
+_MOST_DIGITS = 18
 """Of one part of a path, as it is written there: longer than every identifier."""
 
 
@@ -33,6 +36,12 @@ class RequestHeads:
             await self._app(scope, receive, send)
 
 
+def announced(value: bytes) -> int:
+    """The length that a header announces; beyond every limit if it has too many digits to read."""
+    digits = value.lstrip(b"0")
+    return int(digits or b"0") if len(digits) <= _MOST_DIGITS else sys.maxsize
+
+
 def check_head(scope: HTTPScope) -> None:
     """Refuse a head that can be read in two ways, or has no end.
 
@@ -43,6 +52,9 @@ def check_head(scope: HTTPScope) -> None:
     for name in (b"host", b"authorization", b"content-length"):
         if names.count(name) > 1:
             raise Problem("bad-request", f"The header {name.decode()} came more than once.")
+    lengths = (value for name, value in scope["headers"] if name == b"content-length")
+    if any(len(value) > _MOST_DIGITS for value in lengths):
+        raise Problem("bad-request", f"content-length has more than {_MOST_DIGITS} digits.")
     if scope["http_version"] == "1.1" and b"host" not in names:
         raise Problem("bad-request", "HTTP/1.1 needs the header host.")
     path = scope["raw_path"]

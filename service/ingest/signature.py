@@ -144,6 +144,18 @@ def signed_headers(secret: str, webhook_id: str, at: datetime, body: bytes) -> d
     }
 
 
+def check_secret(secret: str) -> None:
+    """See that a text can sign.
+
+    Raises:
+        ValueError: if it is no secret as the provider gives one.
+    """
+    try:
+        _Webhook(secret)
+    except Exception:  # noqa: BLE001 - the library raises several kinds
+        raise ValueError("a secret is whsec_ and base64, as the dashboard shows it") from None
+
+
 def fingerprint(secret: str) -> str:
     """A short name for a secret that does not lead back to it."""
     return sha256(b"daybook-secret-1" + secret.encode()).hexdigest()[:16]

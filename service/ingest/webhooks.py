@@ -25,7 +25,7 @@ from litestar.openapi.spec import (
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import Struct
 
-from service.http.request_heads import check_head
+from service.http.request_heads import announced, check_head
 from service.http.routes import WEBHOOKS
 from service.ingest.other_books import OtherBooks
 from service.ingest.refusals import NO_BOOK, Refusals
@@ -144,8 +144,7 @@ class Webhooks:
             raise self._other_books.refusal(book, problem, verify) from None
 
     async def _receive(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._max_body_bytes:
+        if announced(headers.get("content-length", "0").encode()) > self._max_body_bytes:
             raise self._too_large()
         try:
             async with asyncio.timeout(_BODY_SECONDS):

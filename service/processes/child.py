@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,7 +23,6 @@ from service.settings import Settings
 from service.telemetry import logs
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
 _DUMP_SECONDS = 1.0
@@ -128,10 +128,9 @@ class Child:
             return
         assert self._connection is not None  # noqa: S101 - it runs
         message: Message = (generation, settings)
-        # who is ending will be started with them
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(message)
-            self._sent = generation
+        self._sent = generation
+        # beside us: a frozen child takes nothing, and settings can be larger than a pipe
+        threading.Thread(target=_deliver, args=(self._connection, message), daemon=True).start()
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
@@ -177,3 +176,9 @@ def _run(name: str, job: Job, settings: Settings, link: Link) -> None:
     except Exception as error:  # noqa: BLE001 - said in the log, and by the exit code
         _log.error("child process failed", process=name, exc_info=error)
         sys.exit(1)
+
+
+def _deliver(connection: Connection, message: Message) -> None:
+    # a child that is ending will be started again with these settings
+    with suppress(OSError, ValueError):
+        connection.send(message)

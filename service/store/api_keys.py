@@ -76,7 +76,7 @@ async def revoke(conn: Connection, identity: str) -> bool:
 
 def id_of(key: str) -> str | None:
     """The id of a whole key; None if the text is not one."""
-    found = _FORM.fullmatch(key.strip())
+    found = _FORM.fullmatch(key.strip().removeprefix("Bearer ").strip())
     return found["id"] if found else None
 
 

@@ -154,3 +154,13 @@ def test_the_readme_names_each_limit() -> None:
         "100 a worker", "8 MiB", "2 MiB", "1,000",
     ):  # fmt: skip
         assert said in table, said
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["GET /readyz HTTP/1.1", "GET /v1/events HTTP/1.1", "POST /webhooks/live HTTP/1.1"],
+)
+def test_a_length_of_thousands_of_digits_is_refused(doors: Doors, line: str) -> None:
+    status, problem = ask(doors, target(line, "host: x", "content-length: " + "0" * 5_000 + "5"))
+    assert (status, problem["type"]) == (400, "/problems/bad-request")
+    assert "content-length" in problem["detail"]

@@ -236,3 +236,15 @@ def test_what_no_parser_takes_is_refused_too(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingsError, match="cannot be read"):
         load(path)
+
+
+def test_a_variable_that_is_empty_is_one_that_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "daybook.toml").write_text(f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n')
+    for name in ("HOST", "DATABASE_URL", "WORKERS"):
+        monkeypatch.setenv(f"DAYBOOK_{name}", "")
+    settings = load(tmp_path / "daybook.toml")
+    assert (settings.host, settings.database_url, settings.workers) == ("127.0.0.1", None, 1)
+    with pytest.raises(SettingsError, match="host"):
+        load(tmp_path / "daybook.toml", host="")

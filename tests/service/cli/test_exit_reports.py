@@ -26,6 +26,7 @@ from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.settings import SettingsError
 from tests.acceptance.service import environment
+from tests.builders import SECRET
 from tests.conftest import as_owner
 
 PASSWORD = "hunter2secret"  # noqa: S105 - an example
@@ -252,3 +253,32 @@ def test_the_exit_statuses_are_described() -> None:
     for status in (REFUSED, FAILED, DEFECT):
         assert re.search(rf"\b{status}\b", described), status
     assert exit_reports._DEBUG in described
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--secret", "whsec_x"], "--secret cannot sign"),
+        (["--secret", "whsec_été"], "--secret cannot sign"),
+        (["--secret", ""], "--secret cannot sign"),
+        (["--secret", SECRET, "--id", "ü1"], "--id takes visible ASCII"),
+        (["--secret", SECRET, "--id", "a\nb"], "--id takes visible ASCII"),
+    ],
+)
+def test_what_cannot_be_signed_or_sent_is_a_sentence(
+    tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    body = tmp_path / "body.json"
+    body.write_text("{}")
+    code = (
+        "import sys\nfrom service.cli.main import main\n"
+        f"sys.argv = {['daybook', 'send', str(body), *options]!r}\nmain()\n"
+    )
+    said = run(code=code)
+    assert (said.returncode, "Traceback" in said.stderr) == (FAILED, False)
+    assert sentence in said.stderr
+
+
+def test_a_data_directory_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
+    check_data_dir(tmp_path / "data")
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0

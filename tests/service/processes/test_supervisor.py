@@ -97,6 +97,18 @@ def test_who_freezes_is_killed_and_replaced_with_its_stacks_in_the_log(tmp_path:
     assert [line["exit_code"] for line in ended] == ["SIGKILL", "SIGKILL"]
 
 
+def test_settings_larger_than_a_pipe_hold_nobody_up_who_watches_a_frozen_child(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, 2, silent_seconds=3) as (supervisor, _):
+        first, _ = started(tmp_path)
+        os.kill(first, signal.SIGSTOP)
+        large = Settings.model_construct(data_dir=Path("x" * 2_000_000), books={})
+        supervisor.reload(large)
+        until(lambda: len(started(tmp_path)) == 3, "the frozen one is replaced")
+        until(lambda: len(list(tmp_path.glob("*.reloaded"))) == 1, "the other one follows")
+
+
 def test_a_failure_is_logged_and_the_others_live(tmp_path: Path) -> None:
     wanted = {"projector": Job(jobs.fail, ()), "worker": Job(jobs.run, (str(tmp_path),))}
     with capture_logs() as lines, supervising(wanted, settings()) as supervisor:

@@ -68,6 +68,7 @@ async def test_the_id_of_a_key_is_found_whatever_its_book_is_called(
     key = await api_keys.create(conn, book)
     (known,) = await api_keys.listed(conn, book)
     assert api_keys.id_of(f" {key}\n") == known.id
+    assert api_keys.id_of(f"Bearer {key}") == known.id
     assert api_keys.id_of(known.id) is None
     assert api_keys.id_of(key[:-1]) is None
 
