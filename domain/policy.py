@@ -17,7 +17,7 @@ from domain.subscription import LIFECYCLE, State
 RULES: tuple[tuple[str, str, str, str], ...] = (
     # rule                    entitled until                   when
     ("active",                "yes",   "`next_billing_date`",    "active"),
-    ("renewal_awaited",       "yes",   "open",                 "active, and `next_billing_date` has passed without news: a webhook may be missing"),
+    ("renewal_awaited",       "yes",   "open, or the allowance's end", "active, and `next_billing_date` has passed without news: a webhook may be missing"),
     ("renewal_missed",        "no",    "the allowance's end",  "the same, for longer than the book's `renewal_allowance_days`"),
     ("cancels_at_period_end", "yes",   "`next_billing_date`",    "active, with a cancellation scheduled"),
     ("period_ended",          "no",    "`next_billing_date`",    "the same, and the date has passed"),

@@ -127,7 +127,9 @@ class Webhooks:
         if door is None:
             raise Problem("unknown-book", f"No book is called {cut(book, _SHOWN)!r}.")
         if scope["method"] != "POST":
-            raise Problem("method-not-allowed", "Webhooks are sent with POST.")
+            raise Problem(
+                "method-not-allowed", "Webhooks are sent with POST.", headers={"allow": "POST"}
+            )
         headers = _headers(scope["headers"])
         signed = signed_by(headers)
         with self._unverified.body() as body:

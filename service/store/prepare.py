@@ -45,7 +45,11 @@ def _log_failure(repeating: Repeating, error: Exception) -> None:
     elif isinstance(error, (RoleError, SchemaError, UnsupportedServerError)):
         log = partial(_log.error, "cannot use the database", reason=str(error))
     elif is_away(error):
-        log = partial(_log.warning, "waiting for the database", error=type(error).__name__)
+        # the sanitizer masks what is secret in it
+        reason = " ".join(str(error).split())
+        log = partial(
+            _log.warning, "waiting for the database", error=type(error).__name__, reason=reason
+        )
     else:
         log = partial(_log.error, "cannot prepare the database", exc_info=error)
     repeating.say((type(error), str(error)), log)

@@ -47,6 +47,8 @@ def set_up() -> None:
     )
     logging.basicConfig(handlers=[handler(sys.stderr)], level=logging.WARNING, force=True)
     logging.getLogger("service").setLevel(logging.INFO)
+    # what it tells of lost connections, ours tell too, without an error's detail
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
 def handler(stream: TextIO) -> logging.Handler:

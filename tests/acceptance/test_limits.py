@@ -164,3 +164,8 @@ def test_a_length_of_thousands_of_digits_is_refused(doors: Doors, line: str) -> 
     status, problem = ask(doors, target(line, "host: x", "content-length: " + "0" * 5_000 + "5"))
     assert (status, problem["type"]) == (400, "/problems/bad-request")
     assert "content-length" in problem["detail"]
+
+
+def test_another_method_than_post_is_told_which_one_is_allowed(doors: Doors) -> None:
+    answer = doors.service.client.get("/webhooks/live")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
