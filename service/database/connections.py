@@ -63,7 +63,8 @@ WRITER = Limits("writer",                4,   3,   2,       8,       6)  # fmt: 
 NOTICES = Limits("notices",             10,   5,  10,       0,      10)  # fmt: skip
 PROJECTOR = Limits("projector",        120,  10,  60,     600,     600)  # fmt: skip
 ADMIN = Limits("admin",                  0,  60, 600,       0,       0)  # fmt: skip
-BULK = Limits("bulk",                    0,  60, 600,       0,       0)  # fmt: skip
+# its processes wait for one another, for as long as the indexes of a fresh table take
+BULK = Limits("bulk",                    0,   0, 600,       0,       0)  # fmt: skip
 
 _CHECK_SECONDS = 2.0
 
