@@ -12,7 +12,7 @@ from litestar.response import Stream
 from litestar.response.sse import ServerSentEventMessage
 
 from domain.catalog import BY_CATEGORY
-from service.api.endpoint import Asking, CallerAgain, asking, taking, thinned_page
+from service.api.endpoint import ApiRequest, Reauthenticate, accepts, pooled, select_page_fields
 from service.api.open_streams import OpenStreams
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.api.parameters import after_place
@@ -39,7 +39,7 @@ _KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY
     " at the position of the event that caused it, with the resource's `status` as it is known now;"
     " a late event, which may change what earlier ones meant, is a change at its own position.",
     tags=["changes"],
-    opt=taking(
+    opt=accepts(
         position("after", "A position, or the `next` of the page before."),
         LIMIT,
         _KIND,
@@ -47,13 +47,13 @@ _KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY
         BOM,
     ),
 )
-async def list_changes(request: Asking) -> Changes:
+async def list_changes(request: ApiRequest) -> Changes:
     """A page of changes; an empty one says where to go on too."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         page, _ = await change_reads.changes(
             conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
         )
-    return thinned_page(page, given["fields"])
+    return select_page_fields(page, given["fields"])
 
 
 @get(
@@ -67,10 +67,10 @@ async def list_changes(request: Asking) -> Changes:
     " half a minute. A key may have 8 open in each worker.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
+    opt=accepts(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
 )
 async def stream_changes(
-    request: Asking,
+    request: ApiRequest,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
@@ -80,7 +80,7 @@ async def stream_changes(
 ) -> Stream:
     """For as long as the client listens and the service runs."""
     state, book = request.app.state, request.user.book
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         begin, kinds = given["after"], given["kind"]
         if last_event_id:
             begin = after_place(last_event_id, "Last-Event-ID")
@@ -111,7 +111,7 @@ async def _counted(
 async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     pool: Pool,
     tips: Tips,
-    again: CallerAgain,
+    reauthenticate: Reauthenticate,
     position: Position,
     kinds: Sequence[str],
     fields: Sequence[str] | None = None,
@@ -127,7 +127,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     while not tips.closed:
         try:
             async with tips.turns:
-                caller = await again()
+                caller = await reauthenticate()
                 if caller is None:
                     return
                 seen = tips.seen(caller.book)
@@ -143,7 +143,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
             # the database was restored: whoever comes back with the position is told so
             return
         if page.data:
-            shown = thinned_page(page, fields).data
+            shown = select_page_fields(page, fields).data
             yield b"".join(
                 _message(id=str(place), data=msgspec.json.encode(one))
                 for place, one in zip(places, shown, strict=True)

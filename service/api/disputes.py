@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from litestar import get
 
 from domain.dispute import AWAITING, LIFECYCLE
-from service.api.endpoint import Asking, asking, taking, thinned_page
+from service.api.endpoint import ApiRequest, accepts, pooled, select_page_fields
 from service.api.parameter_kinds import BOM, PAGE, between, choice, minor, text
 from service.queries import disputes, paging
 from service.queries.disputes import DueDisputes
@@ -21,7 +21,7 @@ from service.settings import RESPONSE_DAYS
     " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
     " what was bought.",
     tags=["disputes"],
-    opt=taking(
+    opt=accepts(
         choice("status", "Only those in this status.", LIFECYCLE.statuses, AWAITING),
         text("dispute_stage", "Only those whose `dispute_stage` is exactly this."),
         text("currency", "Only those whose `currency` is exactly this."),
@@ -32,10 +32,10 @@ from service.settings import RESPONSE_DAYS
         BOM,
     ),
 )
-async def list_due_disputes(request: Asking) -> DueDisputes:
+async def list_due_disputes(request: ApiRequest) -> DueDisputes:
     """What a person works through."""
     book = request.user.book
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         page = await disputes.due(
             conn, book, given,
             response_days=response_days(request), now=datetime.now(UTC),
@@ -44,10 +44,10 @@ async def list_due_disputes(request: Asking) -> DueDisputes:
                 conn, book, given, ("created_at",), str, request.scope["path"]
             ),
         )  # fmt: skip
-    return thinned_page(page, given["fields"])
+    return select_page_fields(page, given["fields"])
 
 
-def response_days(request: Asking) -> int:
+def response_days(request: ApiRequest) -> int:
     """How many days after its opening a dispute may be answered, in the book that is asked."""
     configured = request.app.state.books.get(request.user.book)
     return configured.dispute_response_days if configured else RESPONSE_DAYS

@@ -1,7 +1,7 @@
-"""How every question under ``/v1`` is asked and answered: one way in, one way out.
+"""The request and the response of every route under ``/v1``.
 
-In: the parameters that the route declares, and a connection. Out: what the answer tells, its
-``ETag``, and in ``Daybook-Position`` the position that it reflects.
+A request gives the parameters that its route accepts, and a connection. A response carries the
+document, its ``ETag``, and in ``Daybook-Position`` the position that it reflects.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from service.store.positions import Position
 if TYPE_CHECKING:
     from service.database.lanes import Lane
 
-CallerAgain = Callable[[], Awaitable[Caller | None]]
-"""Whom the key of a request belongs to now: None where it was revoked meanwhile."""
+Reauthenticate = Callable[[], Awaitable[Caller | None]]
+"""Looks up the key of a request again: its caller, or None once the key is revoked."""
 
-Asking = Request[Caller, CallerAgain, State]
+ApiRequest = Request[Caller, Reauthenticate, State]
 
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""
 
 _STAMP = ("position",)
-"""The fields of an answer that say when it was made, and are not what it tells."""
+"""The fields of a response that say when it was made; its ETag does not cover them."""
 
 D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
 P = TypeVar("P", bound=Struct)
@@ -51,7 +51,7 @@ _EMPTY = b"{}"
 
 
 @asynccontextmanager
-async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, Any]]]:
+async def pooled(request: ApiRequest) -> AsyncIterator[tuple[Connection, dict[str, Any]]]:
     """A connection, and the parameters that the route declares, by name.
 
     Raises:
@@ -64,8 +64,8 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
 
 
 @asynccontextmanager
-async def quickly(
-    request: Asking, *, login: bool = False
+async def pipelined(
+    request: ApiRequest, *, login: bool = False
 ) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
     """The same for what is answered from a few rows: it is sent beside other questions.
 
@@ -80,7 +80,7 @@ async def quickly(
         yield conn, given
 
 
-def taking(
+def accepts(
     *parameters: QueryParameter,
     answer: str | None = None,
     scope: str = "read",
@@ -103,7 +103,7 @@ def taking(
     }  # fmt: skip
 
 
-async def _given(request: Asking) -> dict[str, Any]:
+async def _given(request: ApiRequest) -> dict[str, Any]:
     """The parameters, when the read models reflect the position that they may ask for."""
     given = asked(request, parameters_of(request.route_handler.opt))
     for name, value in given.items():
@@ -114,7 +114,7 @@ async def _given(request: Asking) -> dict[str, Any]:
     return given
 
 
-async def _reach(request: Asking, position: Position | None, *, stale: bool) -> None:
+async def _reach(request: ApiRequest, position: Position | None, *, stale: bool) -> None:
     """Wait until the read models reflect a position, as its webhook's answer gave it.
 
     The database is asked once: whether the position is of this history, and whether there is
@@ -138,7 +138,7 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
 
 
-def _quick(request: Asking) -> AbstractAsyncContextManager[Reading]:
+def _quick(request: ApiRequest) -> AbstractAsyncContextManager[Reading]:
     """Where a short statement is sent before the question itself."""
     lane: Lane = request.app.state.access
     return lane.connection()
@@ -150,67 +150,69 @@ def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
     return declared
 
 
-def thinned(document: D, fields: Iterable[str] | None) -> D:
-    """The document with these fields only, and its position; all of it where none are asked for."""
+def select_fields(document: D, fields: Iterable[str] | None) -> D:
+    """The document with only these fields and its position; all of it for None."""
     if fields is None:
         return document
     kept = {"position"}.union(fields)
-    # a thinned struct is a dict: both become the same JSON
-    return {k: v for k, v in _named(document).items() if k in kept}  # type: ignore[return-value]
+    # a struct becomes a dict: both are the same JSON
+    return {k: v for k, v in _encoded_fields(document).items() if k in kept}  # type: ignore[return-value]
 
 
-def thinned_page(page: P, fields: Iterable[str] | None) -> P:
-    """The page with these fields only in each entry of its ``data``."""
+def select_page_fields(page: P, fields: Iterable[str] | None) -> P:
+    """The page with only these fields in each entry of its ``data``; all of them for None."""
     if fields is None:
         return page
     kept = set(fields)
-    data = [{k: v for k, v in _named(one).items() if k in kept} for one in page.data]  # type: ignore[attr-defined]
+    rows: list[Any] = page.data  # type: ignore[attr-defined]
+    data = [{k: v for k, v in _encoded_fields(row).items() if k in kept} for row in rows]
     return structs.replace(page, data=data)
 
 
-class Answer(Response[Any]):
-    """An answer as bytes or as a document with ``position``; 304 to whoever knows it.
+class ApiResponse(Response[Any]):
+    """Bytes or a document, with its ETag and position as headers; 304 for a matching ETag.
 
-    The ``ETag`` is weak: it covers what the answer tells, and neither the position that it
-    reflects nor the moment at which it was asked, which its route names and which are sent last.
-    So after a restore of the database too, 304 means that what was told is told again.
+    The ``ETag`` is weak: it covers the content without the fields that the route declares as its
+    stamp, such as the position that the answer reflects and the moment of the question. These are
+    sent last. So after a restore of the database, too, 304 means that the content is the same.
     """
 
-    def to_asgi_response(self, app: None, request: Asking, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
-        """What is sent, as the framework asks for it."""
+    def to_asgi_response(self, app: None, request: ApiRequest, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
+        """Encode, hash and set the headers, as the framework asks for it."""
         if isinstance(self.content, bytes):
-            told = self.content
+            hashed = self.content
         else:
-            document = _named(self.content)
+            document = _encoded_fields(self.content)
             names = request.route_handler.opt.get("stamp", _STAMP)
             stamp = {n: document[n] for n in names if document.get(n) is not None}
-            told = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
-            self.content = _joined(told, _ENCODER.encode(stamp))
+            hashed = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
+            self.content = _merge_objects(hashed, _ENCODER.encode(stamp))
             if "position" in stamp:
                 self.headers[POSITION] = stamp["position"]
-        tag = f'W/"{blake2b(told, digest_size=12).hexdigest()}"'
-        self.headers |= {"etag": tag, "vary": "accept, authorization"}
-        if _knows(request.headers.get("if-none-match"), tag):
+        etag = f'W/"{blake2b(hashed, digest_size=12).hexdigest()}"'
+        self.headers |= {"etag": etag, "vary": "accept, authorization"}
+        if _matches(request.headers.get("if-none-match"), etag):
             self.content, self.status_code = b"", 304
         return super().to_asgi_response(app, request, **rest)
 
 
-def _joined(first: bytes, second: bytes) -> bytes:
+def _merge_objects(first: bytes, second: bytes) -> bytes:
     """One JSON object of two."""
     if _EMPTY in {first, second}:
         return second if first == _EMPTY else first
     return first[:-1] + b"," + second[1:]
 
 
-def _knows(given: str | None, tag: str) -> bool:
-    return given is not None and (
-        given.strip() == "*"
-        or tag.removeprefix("W/") in {one.strip().removeprefix("W/") for one in given.split(",")}
-    )
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in tags
 
 
-def _named(one: Any) -> dict[str, Any]:  # noqa: ANN401
-    if isinstance(one, dict):
-        return one
-    names = zip(one.__struct_encode_fields__, one.__struct_fields__, strict=True)
-    return {encoded: getattr(one, name) for encoded, name in names}
+def _encoded_fields(document: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The fields of a struct under their JSON names."""
+    if isinstance(document, dict):
+        return document
+    names = zip(document.__struct_encode_fields__, document.__struct_fields__, strict=True)
+    return {encoded: getattr(document, name) for encoded, name in names}

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 from litestar import get
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
+from service.api.endpoint import ApiRequest, accepts, pooled, select_page_fields
 from service.api.parameter_kinds import BOM, FIELDS, between, choice
 from service.database.connections import Connection
 from service.queries import metrics, resources
@@ -45,7 +45,7 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
         "summary": summary,
         "description": means + _PERIODS,
         "tags": ["metrics"],
-        "opt": taking(
+        "opt": accepts(
             choice("interval", "How long a period is.", get_args(Interval), "month"),
             *between("created_at", "happened"),
             FIELDS,
@@ -55,14 +55,14 @@ def _route(name: str, summary: str, means: str) -> dict[str, Any]:
 
 
 async def _series(
-    request: Asking, read: Callable[[Connection, str, Span], Awaitable[list[R]]]
+    request: ApiRequest, read: Callable[[Connection, str, Span], Awaitable[list[R]]]
 ) -> Series[R]:
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         first, last = given["created_at_gte"], given["created_at_lte"]
         asked = span(given["interval"], first, last, datetime.now(UTC))
         position = await resources.position(conn, request.user.book)
         series = Series(await read(conn, request.user.book, asked), str(position))
-    return thinned_page(series, given["fields"])
+    return select_page_fields(series, given["fields"])
 
 
 @get(**_route(
@@ -75,7 +75,7 @@ async def _series(
     " amounts and currencies did; `churned` what left those statuses; `reactivated` what came back"
     " to them." + _HOLD + _BESIDE,
 ))  # fmt: skip
-async def get_mrr(request: Asking) -> Series[Mrr]:
+async def get_mrr(request: ApiRequest) -> Series[Mrr]:
     """Each movement at the time when it happened in the world."""
     return await _series(request, metrics.mrr)
 
@@ -89,7 +89,7 @@ async def get_mrr(request: Asking) -> Series[Mrr]:
     " `switched` those that changed to this currency, less those that changed from it."
     + _HOLD + _BESIDE,
 ))  # fmt: skip
-async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
+async def get_subscriptions(request: ApiRequest) -> Series[Subscriptions]:
     """A subscription that leaves and comes back in one period counts in both."""
     return await _series(request, metrics.subscriptions)
 
@@ -100,7 +100,7 @@ async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
     "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
     " that were when it began; `mrr_churn_rate` the same of their recurring revenue." + _HOLD,
 ))  # fmt: skip
-async def get_churn(request: Asking) -> Series[Churn]:
+async def get_churn(request: ApiRequest) -> Series[Churn]:
     """Those who came back are not taken off."""
     return await _series(request, metrics.churn)
 
@@ -111,7 +111,7 @@ async def get_churn(request: Asking) -> Series[Churn]:
     "`amount` is the `total_amount`, tax included, of the payments that were made in the period"
     " (`created_at`) and have succeeded; a payment that only replaced a payment method is none.",
 ))  # fmt: skip
-async def get_revenue(request: Asking) -> Series[Revenue]:
+async def get_revenue(request: ApiRequest) -> Series[Revenue]:
     """Before refunds, disputes and the provider's fees."""
     return await _series(request, metrics.revenue)
 
@@ -122,7 +122,7 @@ async def get_revenue(request: Asking) -> Series[Revenue]:
     "`amount` is that of the refunds that were made in the period (`created_at`) and have"
     " succeeded, whenever the payment was.",
 ))  # fmt: skip
-async def get_refunds(request: Asking) -> Series[Refunds]:
+async def get_refunds(request: ApiRequest) -> Series[Refunds]:
     """In the currency of the refund."""
     return await _series(request, metrics.refunds)
 
@@ -133,7 +133,7 @@ async def get_refunds(request: Asking) -> Series[Refunds]:
     "`amount` is that of the disputes that were opened in the period (`created_at`), counted by how"
     " they stand now: `open`, `won`, `lost` (accepted and expired too) or `cancelled`.",
 ))  # fmt: skip
-async def get_disputes(request: Asking) -> Series[Disputes]:
+async def get_disputes(request: ApiRequest) -> Series[Disputes]:
     """A dispute that ends later changes the period in which it was opened."""
     return await _series(request, metrics.disputes)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from litestar import get
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
+from service.api.endpoint import ApiRequest, accepts, pooled, select_page_fields
 from service.api.parameter_kinds import FIELDS, PAGE
 from service.queries import projections, refusals
 from service.queries.projections import ParkedPage, ProjectionPage
@@ -18,13 +18,13 @@ from service.queries.refusals import RefusalPage
     description="One entry for each read model: its version, its checkpoint, how far that is behind"
     " the book, and beside them the progress of a rebuild and the number of parked streams.",
     tags=["operation"],
-    opt=taking(FIELDS),
+    opt=accepts(FIELDS),
 )
-async def list_projections(request: Asking) -> ProjectionPage:
+async def list_projections(request: ApiRequest) -> ProjectionPage:
     """What an operator looks at when an answer seems old."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         told = await projections.projections(conn, request.user.book, datetime.now(UTC))
-    return thinned_page(told, given["fields"])
+    return select_page_fields(told, given["fields"])
 
 
 @get(
@@ -35,13 +35,13 @@ async def list_projections(request: Asking) -> ProjectionPage:
     " rows say `stale`. After the cause is mended, `daybook parked retry` brings them up to date."
     " Needs the scope `admin`.",
     tags=["operation"],
-    opt=taking(FIELDS, scope="admin"),
+    opt=accepts(FIELDS, scope="admin"),
 )
-async def list_parked(request: Asking) -> ParkedPage:
+async def list_parked(request: ApiRequest) -> ParkedPage:
     """What an operator mends."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         page = await projections.parked(conn, request.user.book)
-    return thinned_page(page, given["fields"])
+    return select_page_fields(page, given["fields"])
 
 
 @get(
@@ -51,10 +51,10 @@ async def list_parked(request: Asking) -> ParkedPage:
     description="A secret that is wrong since a rotation shows here in seconds. Needs the scope"
     " `admin`.",
     tags=["operation"],
-    opt=taking(*PAGE, scope="admin"),
+    opt=accepts(*PAGE, scope="admin"),
 )
-async def list_refusals(request: Asking) -> RefusalPage:
+async def list_refusals(request: ApiRequest) -> RefusalPage:
     """What an operator looks at when webhooks are missing."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         told = await refusals.page(conn, request.user.book, given["limit"], given["cursor"])
-    return thinned_page(told, given["fields"])
+    return select_page_fields(told, given["fields"])

@@ -113,7 +113,7 @@ def between(column: str, what: str) -> tuple[QueryParameter, QueryParameter]:
 
 
 def sort(*columns: str) -> QueryParameter:
-    """The orders of a list, the first is the one without asking; ``-`` is descending."""
+    """The orders of a list, the first is the default; ``-`` is descending."""
     return choice(
         "sort",
         f"The order, `{columns[0]}` by itself; a `-` means descending. A cursor keeps to the order"

@@ -11,7 +11,7 @@ from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service.api import asked
 from service.api.disputes import response_days
-from service.api.endpoint import Asking, quickly, taking, thinned, thinned_page
+from service.api.endpoint import ApiRequest, accepts, pipelined, select_fields, select_page_fields
 from service.api.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.api.schemas import named
 from service.database.reader import Reading
@@ -47,10 +47,10 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         " null: no entry is missed or shown twice, however many are added meanwhile. A page of"
         " large entries ends before `limit`, where it holds 8 MiB of them.",
         tags=[name],
-        opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
+        opt=accepts(*asked.resources(projection), answer=f"{named(projection)}Page"),
     )
-    async def list_resources(request: Asking) -> Page:
-        async with quickly(request) as (conn, given):
+    async def list_resources(request: ApiRequest) -> Page:
+        async with pipelined(request) as (conn, given):
             page = await resources.page(
                 conn,
                 request.user.book,
@@ -62,7 +62,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 limit=given["limit"],
                 response_days=response_days(request),
             )
-        return thinned_page(page, given["fields"])
+        return select_page_fields(page, given["fields"])
 
     return list_resources
 
@@ -77,11 +77,11 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
         description="The provider's latest snapshot under its own names, and what we know beside;"
         " with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
-        opt=taking(*(CLOCKS if projection.aggregate else ()), FIELDS, answer=named(projection)),
+        opt=accepts(*(CLOCKS if projection.aggregate else ()), FIELDS, answer=named(projection)),
     )
-    async def get_resource(request: Asking) -> dict[str, Any]:
+    async def get_resource(request: ApiRequest) -> dict[str, Any]:
         identity = request.path_params[projection.key]
-        async with quickly(request) as (conn, given):
+        async with pipelined(request) as (conn, given):
             book, days = request.user.book, response_days(request)
             moments = await past(conn, book, given, datetime.now(UTC))
             if moments:
@@ -91,7 +91,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
                 )
             else:
                 told = await resources.resource(conn, book, projection, identity, days)
-        return thinned(told, given["fields"])
+        return select_fields(told, given["fields"])
 
     return get_resource
 
@@ -106,10 +106,10 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         description="Each event in the order of the world, with the status before and after, its"
         " verdict, and why.",
         tags=[projection.name],
-        opt=taking(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
+        opt=accepts(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
     )
-    async def get_history(request: Asking) -> History:
-        async with quickly(request) as (conn, given):
+    async def get_history(request: ApiRequest) -> History:
+        async with pipelined(request) as (conn, given):
             target = await target_of(conn, request.user.book)
             page = await events.history(
                 conn,
@@ -121,7 +121,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
                 ),
                 limit=given["limit"],
             )
-        return thinned_page(page, given["fields"])
+        return select_page_fields(page, given["fields"])
 
     return get_history
 

@@ -13,13 +13,13 @@ from service.api.csv_export import CsvAnswers
 from service.api.disputes import list_due_disputes
 from service.api.endpoint import (
     POSITION,
-    Answer,
-    Asking,
-    asking,
-    quickly,
-    taking,
-    thinned,
-    thinned_page,
+    ApiRequest,
+    ApiResponse,
+    accepts,
+    pipelined,
+    pooled,
+    select_fields,
+    select_page_fields,
 )
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import list_parked, list_projections, list_refusals
@@ -41,13 +41,13 @@ from service.queries.restores import placed
     " `as_of` and `known_at`: was this customer entitled then, and what did we know. An answer's"
     " `at` as `as_of` and its `position` as `known_at` give that answer again.",
     tags=["customers"],
-    opt=taking(*CLOCKS, FIELDS, stamp=("position", "at")),
+    opt=accepts(*CLOCKS, FIELDS, stamp=("position", "at")),
 )
-async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
+async def get_access(customer_id: str, request: ApiRequest) -> AccessAnswer:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
     policy = request.app.state.policies.get(book, Policy())
-    async with quickly(request, login=True) as (conn, given):
+    async with pipelined(request, login=True) as (conn, given):
         moments = await past(conn, book, given, now)
         if not moments:
             told = await access.access(conn, book, customer_id, now, policy)
@@ -56,7 +56,7 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
             told = await access.access_past(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
-    return thinned(told, given["fields"])
+    return select_fields(told, given["fields"])
 
 
 @get(
@@ -67,11 +67,11 @@ async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     " name nobody, in the order of the world. A refund or dispute of which no event names anybody"
     " belongs to whoever made the payment.",
     tags=["customers"],
-    opt=taking(*asked.TIMELINE),
+    opt=accepts(*asked.TIMELINE),
 )
-async def get_timeline(customer_id: str, request: Asking) -> EventPage:
+async def get_timeline(customer_id: str, request: ApiRequest) -> EventPage:
     """What a support tool shows first."""
-    async with quickly(request) as (conn, given):
+    async with pipelined(request) as (conn, given):
         page = await events.timeline(
             conn,
             request.user.book,
@@ -84,7 +84,7 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
             ),
             limit=given["limit"],
         )
-    return thinned_page(page, given["fields"])
+    return select_page_fields(page, given["fields"])
 
 
 @get(
@@ -95,11 +95,11 @@ async def get_timeline(customer_id: str, request: Asking) -> EventPage:
     " `?late=true` or `?unread=true`; what came last: `?sort=-position`; what came in a day:"
     " `recorded_at_gte` and `recorded_at_lte`.",
     tags=["events"],
-    opt=taking(*asked.EVENTS),
+    opt=accepts(*asked.EVENTS),
 )
-async def list_events(request: Asking) -> EventPage:
+async def list_events(request: ApiRequest) -> EventPage:
     """The whole book, or what was filtered of it."""
-    async with quickly(request) as (conn, given):
+    async with pipelined(request) as (conn, given):
         page = await events.page(
             conn,
             request.user.book,
@@ -112,7 +112,7 @@ async def list_events(request: Asking) -> EventPage:
             ),
             limit=given["limit"],
         )
-    return thinned_page(page, given["fields"])
+    return select_page_fields(page, given["fields"])
 
 
 @get(
@@ -122,13 +122,13 @@ async def list_events(request: Asking) -> EventPage:
     description="A type or status that the provider added shows here on its first day, as"
     " `unknown`. Events that were `applied` or `confirmed` are not counted.",
     tags=["events"],
-    opt=taking(FIELDS),
+    opt=accepts(FIELDS),
 )
-async def get_counts(request: Asking) -> Counts:
+async def get_counts(request: ApiRequest) -> Counts:
     """What an operator looks at after the provider's news."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         found = await events.counts(conn, request.user.book)
-    return thinned_page(found, given["fields"])
+    return select_page_fields(found, given["fields"])
 
 
 @get(
@@ -138,16 +138,16 @@ async def get_counts(request: Asking) -> Counts:
     description="Everything that is kept of one recorded webhook but its body. `headers` needs the"
     " scope `audit`, and is null without.",
     tags=["events"],
-    opt=taking(FIELDS),
+    opt=accepts(FIELDS),
 )
-async def get_event(event_position: str, request: Asking) -> EventAnswer:
+async def get_event(event_position: str, request: ApiRequest) -> EventAnswer:
     """Proof of what was received."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         place = await placed(conn, request.user.book, event_position)
         event = await events.event(conn, request.user.book, place)
     if "audit" not in request.user.scopes:
         event = replace(event, headers=None)
-    return thinned(event, given["fields"])
+    return select_fields(event, given["fields"])
 
 
 @get(
@@ -158,18 +158,18 @@ async def get_event(event_position: str, request: Asking) -> EventAnswer:
     " the scope `audit`.",
     tags=["events"],
     media_type="application/json",
-    opt=taking(scope="audit"),
+    opt=accepts(scope="audit"),
 )
-async def get_event_body(event_position: str, request: Asking) -> Answer:
+async def get_event_body(event_position: str, request: ApiRequest) -> ApiResponse:
     """What the signature was made over."""
-    async with asking(request) as (conn, _):
+    async with pooled(request) as (conn, _):
         place = await placed(conn, request.user.book, event_position)
         content = await events.body(conn, request.user.book, place)
         checkpoint = await resources.position(conn, request.user.book, even_lost=True)
     # whatever the sender called it, a browser must not take it for a page
     headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
     headers[POSITION] = str(checkpoint)
-    return Answer(content, media_type="application/json", headers=headers)
+    return ApiResponse(content, media_type="application/json", headers=headers)
 
 
 ROUTER = Router(
@@ -190,7 +190,7 @@ ROUTER = Router(
         list_parked,
         *RESOURCE_ROUTES,
     ],
-    response_class=Answer,
+    response_class=ApiResponse,
     guards=[scoped],
     middleware=[Undivided(), CsvAnswers()],
     security=[{"api_key": []}],

@@ -2,7 +2,7 @@
 
 from litestar import get
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
+from service.api.endpoint import ApiRequest, accepts, pooled, select_page_fields
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT
 from service.api.parameters import QueryParameter
 from service.problems import wrong
@@ -37,10 +37,10 @@ _Q = QueryParameter(
     " each as a whole; or, in any case of its letters, an e-mail address or its beginning, or the"
     " beginning of any word of a name. Those that a customer had before find them too.",
     tags=["search"],
-    opt=taking(_Q, LIMIT, FIELDS, BOM),
+    opt=accepts(_Q, LIMIT, FIELDS, BOM),
 )
-async def search(request: Asking) -> Found:
+async def search(request: ApiRequest) -> Found:
     """For whoever holds a ticket and one word of it."""
-    async with asking(request) as (conn, given):
+    async with pooled(request) as (conn, given):
         found = await find(conn, request.user.book, given["q"], given["limit"])
-    return thinned_page(found, given["fields"])
+    return select_page_fields(found, given["fields"])
