@@ -5,7 +5,7 @@ document, its ``ETag``, and in ``Daybook-Position`` the position that it reflect
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,8 +16,7 @@ from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
-from service.api.parameter_kinds import MIN_POSITION, STALE
-from service.api.parameters import QueryParameter, asked
+from service.api.query import Q, Query, parameters, parse_query
 from service.database.connections import QUESTIONS, Connection, borrowed
 from service.database.reader import Reading
 from service.problems import Problem
@@ -44,44 +43,14 @@ D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0
-_MIN = "min_position"
 
 _ENCODER = msgspec.json.Encoder()
 _EMPTY = b"{}"
 
 
-@asynccontextmanager
-async def pooled(request: ApiRequest) -> AsyncIterator[tuple[Connection, dict[str, Any]]]:
-    """A connection, and the parameters that the route declares, by name.
-
-    Raises:
-        Problem: ``invalid-parameter``; ``behind`` where the read models do not come to the position
-            that is asked for.
-    """
-    given = await _given(request)
-    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
-        yield conn, given
-
-
-@asynccontextmanager
-async def pipelined(
-    request: ApiRequest, *, login: bool = False
-) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
-    """The same for what is answered from a few rows: it is sent beside other questions.
-
-    A question that a ``login`` waits for has a lane of its own, unless it is about the past, which
-    is folded from any number of events.
-    """
-    given = await _given(request)
-    past = given.get("as_of") is not None or given.get("known_at") is not None
-    state = request.app.state
-    lane: Lane = state.access if login and not past else state.lists
-    async with lane.connection() as conn:
-        yield conn, given
-
-
 def accepts(
-    *parameters: QueryParameter,
+    query: type[Query],
+    *,
     answer: str | None = None,
     scope: str = "read",
     stamp: tuple[str, ...] = _STAMP,
@@ -89,44 +58,63 @@ def accepts(
     """What a route declares as its ``opt``.
 
     Args:
-        parameters: those that it takes, and no others.
+        query: the parameters that it accepts.
         answer: the name of the schema of its answer, where its annotation does not say it.
         scope: the one that its caller's key must have.
         stamp: the fields of its answer that say when it was made; the ETag does not cover them.
     """
-    every = (MIN_POSITION, STALE)
-    if any(parameter.name == "cursor" for parameter in parameters):
-        # it names the position too; that there is none, and no page to come, is told
+    if "cursor" in parameters(query):
+        # the cursor names the position too; a null one says that no page follows, and is covered
         stamp = ("next_cursor", *stamp)
-    return {
-        "parameters": (*parameters, *every), "answer": answer, "scope": scope, "stamp": stamp,
-    }  # fmt: skip
+    return {"query": query, "answer": answer, "scope": scope, "stamp": stamp}
 
 
-async def _given(request: ApiRequest) -> dict[str, Any]:
-    """The parameters, when the read models reflect the position that they may ask for."""
-    given = asked(request, parameters_of(request.route_handler.opt))
-    for name, value in given.items():
-        if isinstance(value, Position) and value.link is not None and name != _MIN:
-            async with _quick(request) as conn:
-                await verify(conn, request.user.book, value)
-    await _reach(request, given[_MIN], stale=given["stale"] == "ok")
-    return given
+async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
+    """Parse the query, and wait until the read models reflect its ``min_position``.
+
+    Raises:
+        Problem: ``invalid-parameter``; ``book-was-restored`` for a position of another history;
+            ``behind`` where the read models do not reach ``min_position`` in time.
+    """
+    items = request.query_params.multi_items() if request.scope["query_string"] else ()
+    query = parse_query(kind, items)
+    for position in query.positions:
+        async with pipelined(request, login=True) as conn:
+            await verify(conn, request.user.book, position)
+    if query.min_position is not None:
+        await _await_position(request, query.min_position, stale=query.stale == "ok")
+    return query
 
 
-async def _reach(request: ApiRequest, position: Position | None, *, stale: bool) -> None:
+@asynccontextmanager
+async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
+    """A connection of the pool, for any question."""
+    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
+        yield conn
+
+
+def pipelined(request: ApiRequest, *, login: bool = False) -> AbstractAsyncContextManager[Reading]:
+    """A pipelined connection, for questions that read a few rows: other requests share it.
+
+    What a ``login`` waits for has a lane of its own. A question about the past must not use that
+    one: it folds any number of events.
+    """
+    state = request.app.state
+    lane: Lane = state.access if login else state.lists
+    return lane.connection()
+
+
+async def _await_position(request: ApiRequest, position: Position, *, stale: bool) -> None:
     """Wait until the read models reflect a position, as its webhook's answer gave it.
 
     The database is asked once: whether the position is of this history, and whether there is
     anything to wait for. What was heard before may be of the history that a restore has ended.
     """
-    if position is None:
-        return
     tips, book = request.app.state.tips, request.user.book
     seen = tips.seen(book)
-    async with _quick(request) as conn:
-        found = await locate(conn, book, position)
-    reflected = found["checkpoint"] or 0
+    async with pipelined(request, login=True) as conn:
+        row = await locate(conn, book, position)
+    reflected = row["checkpoint"] or 0
     if reflected >= position.number:
         return
     tips.correct(book, seen, reflected)
@@ -136,18 +124,6 @@ async def _reach(request: ApiRequest, position: Position | None, *, stale: bool)
     except TimeoutError:
         if not stale:
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
-
-
-def _quick(request: ApiRequest) -> AbstractAsyncContextManager[Reading]:
-    """Where a short statement is sent before the question itself."""
-    lane: Lane = request.app.state.access
-    return lane.connection()
-
-
-def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
-    """The parameters that a route has declared; none where it has not."""
-    declared: tuple[QueryParameter, ...] = opt.get("parameters", ())
-    return declared
 
 
 def select_fields(document: D, fields: Iterable[str] | None) -> D:
