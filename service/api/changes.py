@@ -23,8 +23,8 @@ from service.api.endpoint import (
 )
 from service.api.lists import list_route
 from service.api.open_streams import OpenStreams
-from service.api.parameters import Limit, choices, parse_position, position
-from service.api.query import DocumentQuery, ListQuery
+from service.api.parameters import choices, parse_position, position
+from service.api.query import DocumentQuery, LimitedQuery
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
 from service.problems import Problem
 from service.queries import changes as change_reads
@@ -42,13 +42,12 @@ _Kind = Annotated[
 ]  # fmt: skip
 
 
-class ChangesQuery(ListQuery, frozen=True, kw_only=True):
+class ChangesQuery(LimitedQuery, frozen=True, kw_only=True):
     """What the list of changes takes."""
 
     after: Annotated[
         Position, position("A position, or the `next` of the page before.")
     ] = BEGINNING  # fmt: skip
-    limit: Limit = 20
     kind: _Kind = ()
 
     def following(self, page: Changes) -> Self | None:

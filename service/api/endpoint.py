@@ -132,7 +132,7 @@ def select_fields(document: D, fields: Iterable[str] | None) -> D:
         return document
     kept = {"position"}.union(fields)
     # a struct becomes a dict: both are the same JSON
-    return {k: v for k, v in _encoded_fields(document).items() if k in kept}  # type: ignore[return-value]
+    return {k: v for k, v in encoded_fields(document).items() if k in kept}  # type: ignore[return-value]
 
 
 def select_page_fields(page: P, fields: Iterable[str] | None) -> P:
@@ -141,7 +141,7 @@ def select_page_fields(page: P, fields: Iterable[str] | None) -> P:
         return page
     kept = set(fields)
     rows: list[Any] = page.data  # type: ignore[attr-defined]
-    data = [{k: v for k, v in _encoded_fields(row).items() if k in kept} for row in rows]
+    data = [{k: v for k, v in encoded_fields(row).items() if k in kept} for row in rows]
     return structs.replace(page, data=data)
 
 
@@ -158,7 +158,7 @@ class ApiResponse(Response[Any]):
         if isinstance(self.content, bytes):
             hashed = self.content
         else:
-            document = _encoded_fields(self.content)
+            document = encoded_fields(self.content)
             names = request.route_handler.opt.get("stamp", _STAMP)
             stamp = {n: document[n] for n in names if document.get(n) is not None}
             hashed = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
@@ -186,7 +186,7 @@ def _matches(if_none_match: str | None, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag.removeprefix("W/") in tags
 
 
-def _encoded_fields(document: Any) -> dict[str, Any]:  # noqa: ANN401
+def encoded_fields(document: Any) -> dict[str, Any]:  # noqa: ANN401
     """The fields of a struct under their JSON names."""
     if isinstance(document, dict):
         return document

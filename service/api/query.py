@@ -73,10 +73,15 @@ class ListQuery(DocumentQuery, frozen=True, kw_only=True):
         return None
 
 
-class PageQuery(ListQuery, frozen=True, kw_only=True):
-    """What a list takes that comes in pages."""
+class LimitedQuery(ListQuery, frozen=True, kw_only=True):
+    """What a list takes that may be long."""
 
     limit: Limit = 20
+
+
+class PageQuery(LimitedQuery, frozen=True, kw_only=True):
+    """What a list takes that comes in pages."""
+
     cursor: Cursor = None
 
     def following(self, page: Any) -> Self | None:  # noqa: ANN401 - each list has its own page

@@ -17,7 +17,7 @@ from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, sel
 from service.api.lists import list_route
 from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort_order, text, until
 from service.api.query import DocumentQuery, PageQuery
-from service.api.schemas import named
+from service.api.schemas import columns, named
 from service.database.reader import Reading
 from service.problems import Problem
 from service.queries import events, paging, resources
@@ -103,6 +103,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         tags=[name],
         query=_list_query(projection),
         answer=f"{named(projection)}Page",
+        columns=columns(projection),
     )
     async def list_resources(request: ApiRequest, conn: Reading, query: PageQuery) -> Page:
         book, given, path = request.user.book, asdict(query), request.scope["path"]

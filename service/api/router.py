@@ -5,7 +5,6 @@ from litestar import Router
 from service.api.access import get_access
 from service.api.auth import scoped
 from service.api.changes import CHANGE_ROUTES
-from service.api.csv_export import CsvAnswers
 from service.api.disputes import list_due_disputes
 from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
@@ -29,7 +28,7 @@ ROUTER = Router(
     ],
     response_class=ApiResponse,
     guards=[scoped],
-    middleware=[Undivided(), CsvAnswers()],
+    middleware=[Undivided()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import list_route
-from service.api.parameters import Limit, text
-from service.api.query import ListQuery
+from service.api.parameters import text
+from service.api.query import LimitedQuery
 from service.database.connections import Connection
 from service.queries.search import Found, find
 
@@ -18,11 +18,10 @@ _TEXT = text("What to look for.", longest=_MAX_TEXT)
 _TRIMMED = replace(_TEXT, parse=lambda name, given: _TEXT.parse(name, given.strip()))
 
 
-class SearchQuery(ListQuery, frozen=True, kw_only=True):
+class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
     """What the search takes."""
 
     q: Annotated[str, _TRIMMED]
-    limit: Limit = 20
 
 
 @list_route(
