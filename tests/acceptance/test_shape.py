@@ -233,7 +233,7 @@ def test_a_list_of_values_comes_in_either_form(doors: Doors) -> None:
 @pytest.mark.parametrize(
     ("query", "parameter", "given", "allowed"),
     [
-        ("limit=0", "limit", "0", ["whole number from 1 to 100"]),
+        ("limit=0", "limit", "0", ["a whole number from 1 to 100"]),
         ("status=odd", "status", "odd", ["pending", "active", "past_due", "on_hold", "paused",
                                          "cancelled", "expired", "failed"]),
         ("sort=x", "sort", "x", ["-created_at", "created_at", "-status_since", "status_since"]),
