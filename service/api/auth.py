@@ -39,7 +39,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it.
 
-        ``scope["user"]`` is its caller, and ``scope["auth"]`` a ``CallerAgain``.
+        ``scope["user"]`` is its caller, and ``scope["auth"]`` a ``Reauthenticate``.
         """
         if scope["type"] != ScopeType.HTTP or not _below(scope["path"]):
             await self._app(scope, receive, send)
@@ -47,8 +47,10 @@ class Gate:
         headers: Headers = []
         adding = partial(_send_with, headers, send)
         try:
-            again = partial(self._keyring.caller, self._app.state.access, _key(scope["headers"]))
-            caller = _known(await again())
+            reauthenticate = partial(
+                self._keyring.caller, self._app.state.access, _key(scope["headers"])
+            )
+            caller = _known(await reauthenticate())
             self._allowance.spend(caller.id, headers)
         except Problem as problem:
             await send_problem(adding, problem)
@@ -61,7 +63,7 @@ class Gate:
             defect = Problem("internal-error", "The error is in this server's log.")
             await send_problem(adding, defect)
         else:
-            scope["user"], scope["auth"] = caller, again
+            scope["user"], scope["auth"] = caller, reauthenticate
             await self._app(scope, receive, adding)
 
 

@@ -3,57 +3,82 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from litestar import get
 from litestar.params import HeaderParameter
 from litestar.response import Stream
 from litestar.response.sse import ServerSentEventMessage
+from msgspec.structs import replace
 
 from domain.catalog import BY_CATEGORY
-from service.api.endpoint import Asking, CallerAgain, asking, taking, thinned_page
+from service.api.endpoint import (
+    ApiRequest,
+    Reauthenticate,
+    accepts,
+    pooled,
+    read_query,
+    select_page_fields,
+)
+from service.api.lists import list_route
 from service.api.open_streams import OpenStreams
-from service.api.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
-from service.api.parameters import after_place
-from service.database.connections import QUESTIONS, UNAVAILABLE, Pool, borrowed
+from service.api.parameters import choices, parse_position, position
+from service.api.query import DocumentQuery, LimitedQuery
+from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
 from service.queries.changes import Changes
 from service.queries.freshness import Tips
 from service.queries.restores import verify
-from service.store.positions import Position, parse
+from service.store.positions import BEGINNING, Position, parse
 
 _PAGE = 100
 _HEARTBEAT_SECONDS = 15.0
 _RETRY_SECONDS = 2.0
-_KIND = choices("kind", "Only changes of these kinds of resources.", BY_CATEGORY)
+_Kind = Annotated[
+    Sequence[str], choices("Only changes of these kinds of resources.", BY_CATEGORY)
+]  # fmt: skip
 
 
-@get(
+class ChangesQuery(LimitedQuery, frozen=True, kw_only=True):
+    """What the list of changes takes."""
+
+    after: Annotated[
+        Position, position("A position, or the `next` of the page before.")
+    ] = BEGINNING  # fmt: skip
+    kind: _Kind = ()
+
+    def following(self, page: Changes) -> Self | None:
+        """The query of the page after this one; None where there is nothing more for now."""
+        return None if page.next == page.position else replace(self, after=parse(page.next))
+
+
+class StreamQuery(DocumentQuery, frozen=True, kw_only=True):
+    """What the stream of changes takes."""
+
+    after: Annotated[Position | None, position("A position; `0` is the beginning.")] = None
+    kind: _Kind = ()
+
+
+@list_route(
     "/changes",
+    connection=pooled,
     operation_id="list_changes",
     summary="What changed after a position, in the order in which it was recorded",
     description="Ask again with `after` set to `next`, and nothing is missed. Each change is told"
     " at the position of the event that caused it, with the resource's `status` as it is known now;"
     " a late event, which may change what earlier ones meant, is a change at its own position.",
     tags=["changes"],
-    opt=taking(
-        position("after", "A position, or the `next` of the page before."),
-        LIMIT,
-        _KIND,
-        FIELDS,
-        BOM,
-    ),
 )
-async def list_changes(request: Asking) -> Changes:
+async def list_changes(request: ApiRequest, conn: Connection, query: ChangesQuery) -> Changes:
     """A page of changes; an empty one says where to go on too."""
-    async with asking(request) as (conn, given):
-        page, _ = await change_reads.changes(
-            conn, request.user.book, given["after"], kinds=given["kind"], limit=given["limit"]
-        )
-    return thinned_page(page, given["fields"])
+    book = request.user.book
+    page, _ = await change_reads.changes(
+        conn, book, query.after, kinds=query.kind, limit=query.limit
+    )
+    return page
 
 
 @get(
@@ -67,10 +92,10 @@ async def list_changes(request: Asking) -> Changes:
     " half a minute. A key may have 8 open in each worker.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=taking(position("after", "A position; `0` is the beginning.", None), _KIND, FIELDS),
+    opt=accepts(StreamQuery),
 )
 async def stream_changes(
-    request: Asking,
+    request: ApiRequest,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
@@ -80,16 +105,17 @@ async def stream_changes(
 ) -> Stream:
     """For as long as the client listens and the service runs."""
     state, book = request.app.state, request.user.book
-    async with asking(request) as (conn, given):
-        begin, kinds = given["after"], given["kind"]
+    query = await read_query(request, StreamQuery)
+    begin = query.after
+    async with pooled(request) as conn:
         if last_event_id:
-            begin = after_place(last_event_id, "Last-Event-ID")
+            begin = parse_position("Last-Event-ID", last_event_id)
             await verify(conn, book, begin)
         if begin is None:
             begin = await resources.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
-        await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
-    changes = _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"])
+        await change_reads.changes(conn, book, begin, kinds=query.kind, limit=1)
+    changes = _stream(state.pool, state.tips, request.auth, begin, query.kind, query.fields)
     state.streams.check(request.user.id)
     return Stream(
         _counted(state.streams, request.user.id, changes),
@@ -111,7 +137,7 @@ async def _counted(
 async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     pool: Pool,
     tips: Tips,
-    again: CallerAgain,
+    reauthenticate: Reauthenticate,
     position: Position,
     kinds: Sequence[str],
     fields: Sequence[str] | None = None,
@@ -127,7 +153,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     while not tips.closed:
         try:
             async with tips.turns:
-                caller = await again()
+                caller = await reauthenticate()
                 if caller is None:
                     return
                 seen = tips.seen(caller.book)
@@ -143,7 +169,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
             # the database was restored: whoever comes back with the position is told so
             return
         if page.data:
-            shown = thinned_page(page, fields).data
+            shown = select_page_fields(page, fields).data
             yield b"".join(
                 _message(id=str(place), data=msgspec.json.encode(one))
                 for place, one in zip(places, shown, strict=True)

@@ -10,6 +10,7 @@ import json
 import re
 
 import msgspec
+from msgspec import Raw, Struct
 
 _SKIPPED = r"(?:[^\S\t\r\n]|[\"\ufeff\u200b-\u200d\u2060])*"
 """What may stand before a formula: white space, quotes, a byte order mark, what has no width."""
@@ -32,9 +33,14 @@ def cell(value: object) -> object:
     match value:
         case str():
             return _harmless(value)
-        case bool() | dict() | list():
+        case bool() | dict() | list() | tuple() | Struct():
             return _harmless(_json(value))
-    return value
+        case None | int() | float():
+            return value
+        case Raw():
+            return cell(msgspec.json.decode(value))
+    # a time, as JSON has it
+    return cell(msgspec.to_builtins(value))
 
 
 def _json(value: object) -> str:

@@ -1,193 +1,126 @@
-"""Lists as CSV, for whoever sends ``Accept: text/csv``: all pages, one after the other.
+"""Lists as CSV, for ``Accept: text/csv``: all pages, one after the other, as one table.
 
-The rows are those of the JSON pages, asked for in turn below the door: each filter holds, and each
-page borrows a connection only while it is read. The next is read when the client has taken the
-last, so any number of rows takes the memory of one page. Where a page cannot be read, the transfer
-is cut off: what was read never looks complete.
+Each page borrows a connection only while it is read, and the next one is read when the client has
+taken the last: any number of rows takes the memory of one page. If a page cannot be read, the
+transfer is cut off, so that a part never looks complete.
 """
 
 import csv
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from io import StringIO
-from typing import Any, get_args
-from urllib.parse import parse_qsl, urlencode
+from typing import Any, TypeVar, get_args
 
 import msgspec
-from litestar import Request
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.response.streaming import ASGIStreamingResponse
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-from litestar.utils.scope.state import ScopeState
-from msgspec import Struct
+from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from domain.dispute import State as Dispute
-from projections.catalog import STREAMS
 from service.api.csv_cells import cell
-from service.queries.answers import IndexedEvent
-from service.queries.changes import Change
-from service.queries.disputes import DueDispute
-from service.queries.documents import BESIDE
-from service.queries.metric_answers import METRICS
-from service.queries.search import Hit
+from service.api.endpoint import POSITION, ApiRequest, encoded_fields
+from service.api.parameters import MAX_PAGE
+from service.api.query import LimitedQuery, ListQuery
 
-_LONGEST_PAGE = "100"
+L = TypeVar("L", bound=ListQuery)
 
-Document = dict[str, Any]
+_MARK = "\ufeff"
+"""Without a byte order mark Excel takes UTF-8 for the platform's encoding."""
 
 
-def paths(kind: type[Struct]) -> list[str]:
-    """The columns of a struct's fields: a struct within it has a column for each of its own."""
-    found: list[str] = []
-    for field in msgspec.structs.fields(kind):
+class CsvResponse(Stream):
+    """A table that is sent while it is made, on a route whose media type is JSON's."""
+
+    def to_asgi_response(self, app: None, request: ApiRequest, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
+        """Send it as CSV, as the framework asks for it."""
+        return super().to_asgi_response(app, request, **rest | {"media_type": "text/csv"})
+
+
+def columns_of(row: type[Struct]) -> list[str]:
+    """The columns of a row: a struct within it has a column for each of its own fields."""
+    columns: list[str] = []
+    for field in msgspec.structs.fields(row):
         inner = [t for t in get_args(field.type) if isinstance(t, type) and issubclass(t, Struct)]
         names = [f".{name}" for name in inner[0].__struct_encode_fields__] if inner else [""]
-        found += [f"{field.encode_name}{name}" for name in names]
-    return found
+        columns += [f"{field.encode_name}{name}" for name in names]
+    return columns
 
 
-def _of_resource(payload: type[Any], state: type[Any]) -> list[str]:
-    first, *told = [name for name in paths(payload) if name not in {"status", *BESIDE}]
-    beside = [name for name in BESIDE if name in state.__struct_fields__]
-    beside += ["respond_by"] if state is Dispute else []
-    return [first, "status", "status_since", *told, *beside, "event_position"]
+def row_of(page: type[Struct]) -> type[Struct]:
+    """The type of the rows that a page has in its ``data``."""
+    (data,) = (field for field in msgspec.structs.fields(page) if field.name == "data")
+    (row,) = get_args(data.type)
+    return row  # type: ignore[no-any-return]
 
 
-COLUMNS: dict[str, Sequence[str]] = {
-    f"list_{p.name}": _of_resource(p.aggregate.payload, p.aggregate.state)
-    for p in STREAMS
-    if p.aggregate is not None
-} | {
-    "list_customers": ("customer_id", "email", "name", "created_at", "event_position"),
-    "list_events": paths(IndexedEvent),
-    "get_customer_timeline": paths(IndexedEvent),
-    "list_changes": paths(Change),
-    "list_due_disputes": paths(DueDispute),
-    "search": paths(Hit),
-}
-"""The columns of each list, by its ``operationId``."""
-
-_WHOLE = {f"get_{name}_metric": paths(row) for name, row in METRICS.items()}
-"""The columns of what knows no pages."""
+def prefers_csv(request: ApiRequest) -> bool:
+    """Whether the caller prefers CSV to JSON."""
+    # most callers do not name text, and parsing the header takes time
+    if "text/" not in request.headers.get("accept", ""):
+        return False
+    return request.accept.best_match(["application/json", "text/csv"]) == "text/csv"
 
 
-class CsvAnswers(ASGIMiddleware):
-    """Stands before the lists, behind the check of the key."""
+async def csv_response(
+    request: ApiRequest, query: L, read: Callable[[L], Awaitable[Any]], columns: Sequence[str]
+) -> CsvResponse:
+    """The table of all pages from ``query`` on; of one page where the caller gives a limit.
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Answer as CSV where the caller prefers it and the route is a list."""
-        if not any(name == b"accept" and b"text/" in value for name, value in scope["headers"]):
-            await next_app(scope, receive, send)
-            return
-        asked = Request[Any, Any, Any](scope)
-        operation = getattr(asked.route_handler, "operation_id", None) or ""
-        columns = COLUMNS.get(operation) or _WHOLE.get(operation)
-        preferred = asked.accept.best_match(["application/json", "text/csv"])
-        if columns is None or preferred != "text/csv":
-            await next_app(scope, receive, send)
-            return
-        pages = _Pages(next_app, asked.scope, whole=operation in _WHOLE)
-        first = await pages.read({})
-        if first is None:
-            for message in pages.said:
-                await send(message)
-            return
-        # `fields` thins the rows, as it does the JSON
-        chosen = ",".join(asked.query_params.getall("fields", []))
-        lines = _lines(chosen.split(",") if chosen else columns, first, pages)
-        if asked.query_params.get("bom") == "true":
-            lines = _marked(lines)
-        name = asked.scope["path"].rstrip("/").rpartition("/")[2]
-        headers = {
-            "cache-control": "private, no-cache",
-            "content-disposition": f'attachment; filename="{name}.csv"',
-            "daybook-position": first["position"],
-            "vary": "accept",
-        }
-        answer = ASGIStreamingResponse(iterator=lines, media_type="text/csv", headers=headers)
-        await answer(scope, receive, send)
+    Raises:
+        Problem: as ``read`` does for the first page.
+    """
+    single = "limit" in request.query_params
+    if isinstance(query, LimitedQuery) and not single:
+        query = replace(query, limit=MAX_PAGE)
+    first = await read(query)
+    # `fields` selects columns, as it does in JSON
+    lines = _lines(query.fields or columns, _pages(first, query, read, single=single))
+    name = request.scope["path"].rstrip("/").rpartition("/")[2]
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"', "vary": "accept"}
+    if (position := getattr(first, "position", None)) is not None:
+        headers[POSITION] = position
+    return CsvResponse(_marked(lines) if query.bom else lines, headers=headers)
 
 
-class _Pages:
-    """The JSON pages of a list, asked for in turn; ``said`` is the last answer as it came."""
-
-    def __init__(self, app: ASGIApp, scope: HTTPScope, *, whole: bool) -> None:
-        self._app = app
-        self._scope = scope
-        self._asked = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-        self._one = whole or any(name == "limit" for name, _ in self._asked)
-        self.said: list[Message] = []
-
-    async def read(self, place: Mapping[str, str]) -> Document | None:
-        """The page at a place; None where it is refused."""
-        # who names a limit wants one page of it
-        moved = place if self._one else {"limit": _LONGEST_PAGE, **place}
-        asked = [(name, value) for name, value in self._asked if name not in moved]
-        self.said = []
-        query = urlencode([*asked, *moved.items()]).encode()
-        await self._app(self._inner(query), _nothing, self._hear)
-        start, *rest = self.said
-        if start["type"] != "http.response.start" or start["status"] != 200:  # noqa: PLR2004
-            return None
-        body = b"".join(m["body"] for m in rest if m["type"] == "http.response.body")
-        page: Document = msgspec.json.decode(body)
-        return page
-
-    def following(self, page: Document) -> dict[str, str] | None:
-        """Where the page after this one begins, if there is one to be read."""
-        if self._one:
-            return None
-        if page.get("next_cursor") is not None:
-            return {"cursor": page["next_cursor"]}
-        if page.get("next", page["position"]) != page["position"]:
-            return {"after": page["next"]}
-        return None
-
-    def _inner(self, query: bytes) -> Scope:
-        plain = {b"accept", b"if-none-match"}
-        headers = [(name, value) for name, value in self._scope["headers"] if name not in plain]
-        inner: Any = {**self._scope, "query_string": query, "headers": headers, "state": {}}
-        # the framework remembers there what it read of the request before
-        outer = ScopeState.from_scope(self._scope)
-        ScopeState.from_scope(inner).exception_handlers = outer.exception_handlers
-        scope: Scope = inner
-        return scope
-
-    async def _hear(self, message: Message) -> None:
-        self.said.append(message)
+async def _pages(
+    page: Any,  # noqa: ANN401 - each list has its own page
+    query: L,
+    read: Callable[[L], Awaitable[Any]],
+    *,
+    single: bool,
+) -> AsyncIterator[Any]:
+    yield page
+    following = None if single else query.following(page)
+    while following is not None:
+        query = following
+        try:
+            page = await read(query)
+        except Exception as error:
+            message = "a page could not be read: the CSV ends here"
+            raise ConnectionAbortedError(message) from error
+        yield page
+        following = query.following(page)
 
 
-async def _nothing() -> Any:  # noqa: ANN401 - an ASGI message
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _lines(columns: Sequence[str], first: Document, pages: _Pages) -> AsyncIterator[str]:
+async def _lines(columns: Sequence[str], pages: AsyncIterator[Any]) -> AsyncIterator[str]:
+    paths = [column.split(".") for column in columns]
     yield _written([columns])
-    page = first
-    while True:
-        yield _written([cell(_at(row, path)) for path in columns] for row in page["data"])
-        place = pages.following(page)
-        if place is None:
-            return
-        read = await pages.read(place)
-        if read is None:
-            raise ConnectionAbortedError("a page could not be read: the CSV ends here")
-        page = read
+    async for page in pages:
+        rows = map(encoded_fields, page.data)
+        yield _written([cell(_value(row, path)) for path in paths] for row in rows)
 
 
 async def _marked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Behind a byte order mark, without which Excel takes UTF-8 for the platform's encoding."""
-    yield "\ufeff"
+    yield _MARK
     async for line in lines:
         yield line
 
 
-def _at(row: Document, path: str) -> object:
+def _value(row: dict[str, Any], path: Sequence[str]) -> object:
     value: Any = row
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
+    for name in path:
+        if isinstance(value, Raw):
+            value = msgspec.json.decode(value)
+        value = encoded_fields(value).get(name) if isinstance(value, (dict, Struct)) else None
     return value
 
 

@@ -1,19 +1,38 @@
 """The work list of disputes."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from litestar import get
+from msgspec.structs import asdict
 
 from domain.dispute import AWAITING, LIFECYCLE
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import BOM, PAGE, between, choice, minor, text
+from service.api.endpoint import ApiRequest, pooled
+from service.api.lists import list_route
+from service.api.parameters import amount, choice, since, text, until
+from service.api.query import PageQuery
+from service.database.connections import Connection
 from service.queries import disputes, paging
 from service.queries.disputes import DueDisputes
 from service.settings import RESPONSE_DAYS
 
 
-@get(
+class DueDisputesQuery(PageQuery, frozen=True, kw_only=True):
+    """What the work list takes."""
+
+    status: Annotated[str, choice("Only those in this status.", LIFECYCLE.statuses)] = AWAITING
+    dispute_stage: Annotated[
+        str | None, text("Only those whose `dispute_stage` is exactly this.")
+    ] = None
+    currency: Annotated[str | None, text("Only those whose `currency` is exactly this.")] = None
+    amount_gte: Annotated[int | None, amount("Only those of this amount or more.")] = None
+    amount_lte: Annotated[int | None, amount("Only those of this amount or less.")] = None
+    created_at_gte: Annotated[datetime | None, since("was opened")] = None
+    created_at_lte: Annotated[datetime | None, until("was opened")] = None
+
+
+@list_route(
     "/disputes/due",
+    connection=pooled,
     operation_id="list_due_disputes",
     summary="Disputes that await an answer, the most urgent first",
     description="By itself those that are `opened`: nobody has answered them yet. `respond_by` is"
@@ -21,33 +40,24 @@ from service.settings import RESPONSE_DAYS
     " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
     " what was bought.",
     tags=["disputes"],
-    opt=taking(
-        choice("status", "Only those in this status.", LIFECYCLE.statuses, AWAITING),
-        text("dispute_stage", "Only those whose `dispute_stage` is exactly this."),
-        text("currency", "Only those whose `currency` is exactly this."),
-        minor("amount_gte", "Only those of this amount or more."),
-        minor("amount_lte", "Only those of this amount or less."),
-        *between("created_at", "was opened"),
-        *PAGE,
-        BOM,
-    ),
 )
-async def list_due_disputes(request: Asking) -> DueDisputes:
+async def list_due_disputes(
+    request: ApiRequest, conn: Connection, query: DueDisputesQuery
+) -> DueDisputes:
     """What a person works through."""
-    book = request.user.book
-    async with asking(request) as (conn, given):
-        page = await disputes.due(
-            conn, book, given,
-            response_days=response_days(request), now=datetime.now(UTC),
-            limit=given["limit"],
-            order=await paging.checked_order(
-                conn, book, given, ("created_at",), str, request.scope["path"]
-            ),
-        )  # fmt: skip
-    return thinned_page(page, given["fields"])
+    book, given, path = request.user.book, asdict(query), request.scope["path"]
+    return await disputes.due(
+        conn,
+        book,
+        given,
+        response_days=response_days(request),
+        now=datetime.now(UTC),
+        limit=query.limit,
+        order=await paging.checked_order(conn, book, given, ("created_at",), str, path),
+    )
 
 
-def response_days(request: Asking) -> int:
+def response_days(request: ApiRequest) -> int:
     """How many days after its opening a dispute may be answered, in the book that is asked."""
     configured = request.app.state.books.get(request.user.book)
     return configured.dispute_response_days if configured else RESPONSE_DAYS

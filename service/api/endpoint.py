@@ -1,11 +1,11 @@
-"""How every question under ``/v1`` is asked and answered: one way in, one way out.
+"""The request and the response of every route under ``/v1``.
 
-In: the parameters that the route declares, and a connection. Out: what the answer tells, its
-``ETag``, and in ``Daybook-Position`` the position that it reflects.
+A request gives the parameters that its route accepts, and a connection. A response carries the
+document, its ``ETag``, and in ``Daybook-Position`` the position that it reflects.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,8 +16,7 @@ from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
-from service.api.parameter_kinds import MIN_POSITION, STALE
-from service.api.parameters import QueryParameter, asked
+from service.api.query import Q, Query, parameters, parse_query
 from service.database.connections import QUESTIONS, Connection, borrowed
 from service.database.reader import Reading
 from service.problems import Problem
@@ -29,59 +28,29 @@ from service.store.positions import Position
 if TYPE_CHECKING:
     from service.database.lanes import Lane
 
-CallerAgain = Callable[[], Awaitable[Caller | None]]
-"""Whom the key of a request belongs to now: None where it was revoked meanwhile."""
+Reauthenticate = Callable[[], Awaitable[Caller | None]]
+"""Looks up the key of a request again: its caller, or None once the key is revoked."""
 
-Asking = Request[Caller, CallerAgain, State]
+ApiRequest = Request[Caller, Reauthenticate, State]
 
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""
 
 _STAMP = ("position",)
-"""The fields of an answer that say when it was made, and are not what it tells."""
+"""The fields of a response that say when it was made; its ETag does not cover them."""
 
 D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0
-_MIN = "min_position"
 
 _ENCODER = msgspec.json.Encoder()
 _EMPTY = b"{}"
 
 
-@asynccontextmanager
-async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, Any]]]:
-    """A connection, and the parameters that the route declares, by name.
-
-    Raises:
-        Problem: ``invalid-parameter``; ``behind`` where the read models do not come to the position
-            that is asked for.
-    """
-    given = await _given(request)
-    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
-        yield conn, given
-
-
-@asynccontextmanager
-async def quickly(
-    request: Asking, *, login: bool = False
-) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
-    """The same for what is answered from a few rows: it is sent beside other questions.
-
-    A question that a ``login`` waits for has a lane of its own, unless it is about the past, which
-    is folded from any number of events.
-    """
-    given = await _given(request)
-    past = given.get("as_of") is not None or given.get("known_at") is not None
-    state = request.app.state
-    lane: Lane = state.access if login and not past else state.lists
-    async with lane.connection() as conn:
-        yield conn, given
-
-
-def taking(
-    *parameters: QueryParameter,
+def accepts(
+    query: type[Query],
+    *,
     answer: str | None = None,
     scope: str = "read",
     stamp: tuple[str, ...] = _STAMP,
@@ -89,44 +58,63 @@ def taking(
     """What a route declares as its ``opt``.
 
     Args:
-        parameters: those that it takes, and no others.
+        query: the parameters that it accepts.
         answer: the name of the schema of its answer, where its annotation does not say it.
         scope: the one that its caller's key must have.
         stamp: the fields of its answer that say when it was made; the ETag does not cover them.
     """
-    every = (MIN_POSITION, STALE)
-    if any(parameter.name == "cursor" for parameter in parameters):
-        # it names the position too; that there is none, and no page to come, is told
+    if "cursor" in parameters(query):
+        # the cursor names the position too; a null one says that no page follows, and is covered
         stamp = ("next_cursor", *stamp)
-    return {
-        "parameters": (*parameters, *every), "answer": answer, "scope": scope, "stamp": stamp,
-    }  # fmt: skip
+    return {"query": query, "answer": answer, "scope": scope, "stamp": stamp}
 
 
-async def _given(request: Asking) -> dict[str, Any]:
-    """The parameters, when the read models reflect the position that they may ask for."""
-    given = asked(request, parameters_of(request.route_handler.opt))
-    for name, value in given.items():
-        if isinstance(value, Position) and value.link is not None and name != _MIN:
-            async with _quick(request) as conn:
-                await verify(conn, request.user.book, value)
-    await _reach(request, given[_MIN], stale=given["stale"] == "ok")
-    return given
+async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
+    """Parse the query, and wait until the read models reflect its ``min_position``.
+
+    Raises:
+        Problem: ``invalid-parameter``; ``book-was-restored`` for a position of another history;
+            ``behind`` where the read models do not reach ``min_position`` in time.
+    """
+    items = request.query_params.multi_items() if request.scope["query_string"] else ()
+    query = parse_query(kind, items)
+    for position in query.positions:
+        async with pipelined(request, login=True) as conn:
+            await verify(conn, request.user.book, position)
+    if query.min_position is not None:
+        await _await_position(request, query.min_position, stale=query.stale == "ok")
+    return query
 
 
-async def _reach(request: Asking, position: Position | None, *, stale: bool) -> None:
+@asynccontextmanager
+async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
+    """A connection of the pool, for any question."""
+    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
+        yield conn
+
+
+def pipelined(request: ApiRequest, *, login: bool = False) -> AbstractAsyncContextManager[Reading]:
+    """A pipelined connection, for questions that read a few rows: other requests share it.
+
+    What a ``login`` waits for has a lane of its own. A question about the past must not use that
+    one: it folds any number of events.
+    """
+    state = request.app.state
+    lane: Lane = state.access if login else state.lists
+    return lane.connection()
+
+
+async def _await_position(request: ApiRequest, position: Position, *, stale: bool) -> None:
     """Wait until the read models reflect a position, as its webhook's answer gave it.
 
     The database is asked once: whether the position is of this history, and whether there is
     anything to wait for. What was heard before may be of the history that a restore has ended.
     """
-    if position is None:
-        return
     tips, book = request.app.state.tips, request.user.book
     seen = tips.seen(book)
-    async with _quick(request) as conn:
-        found = await locate(conn, book, position)
-    reflected = found["checkpoint"] or 0
+    async with pipelined(request, login=True) as conn:
+        row = await locate(conn, book, position)
+    reflected = row["checkpoint"] or 0
     if reflected >= position.number:
         return
     tips.correct(book, seen, reflected)
@@ -138,79 +126,69 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
 
 
-def _quick(request: Asking) -> AbstractAsyncContextManager[Reading]:
-    """Where a short statement is sent before the question itself."""
-    lane: Lane = request.app.state.access
-    return lane.connection()
-
-
-def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:
-    """The parameters that a route has declared; none where it has not."""
-    declared: tuple[QueryParameter, ...] = opt.get("parameters", ())
-    return declared
-
-
-def thinned(document: D, fields: Iterable[str] | None) -> D:
-    """The document with these fields only, and its position; all of it where none are asked for."""
+def select_fields(document: D, fields: Iterable[str] | None) -> D:
+    """The document with only these fields and its position; all of it for None."""
     if fields is None:
         return document
     kept = {"position"}.union(fields)
-    # a thinned struct is a dict: both become the same JSON
-    return {k: v for k, v in _named(document).items() if k in kept}  # type: ignore[return-value]
+    # a struct becomes a dict: both are the same JSON
+    return {k: v for k, v in encoded_fields(document).items() if k in kept}  # type: ignore[return-value]
 
 
-def thinned_page(page: P, fields: Iterable[str] | None) -> P:
-    """The page with these fields only in each entry of its ``data``."""
+def select_page_fields(page: P, fields: Iterable[str] | None) -> P:
+    """The page with only these fields in each entry of its ``data``; all of them for None."""
     if fields is None:
         return page
     kept = set(fields)
-    data = [{k: v for k, v in _named(one).items() if k in kept} for one in page.data]  # type: ignore[attr-defined]
+    rows: list[Any] = page.data  # type: ignore[attr-defined]
+    data = [{k: v for k, v in encoded_fields(row).items() if k in kept} for row in rows]
     return structs.replace(page, data=data)
 
 
-class Answer(Response[Any]):
-    """An answer as bytes or as a document with ``position``; 304 to whoever knows it.
+class ApiResponse(Response[Any]):
+    """Bytes or a document, with its ETag and position as headers; 304 for a matching ETag.
 
-    The ``ETag`` is weak: it covers what the answer tells, and neither the position that it
-    reflects nor the moment at which it was asked, which its route names and which are sent last.
-    So after a restore of the database too, 304 means that what was told is told again.
+    The ``ETag`` is weak: it covers the content without the fields that the route declares as its
+    stamp, such as the position that the answer reflects and the moment of the question. These are
+    sent last. So after a restore of the database, too, 304 means that the content is the same.
     """
 
-    def to_asgi_response(self, app: None, request: Asking, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
-        """What is sent, as the framework asks for it."""
+    def to_asgi_response(self, app: None, request: ApiRequest, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
+        """Encode, hash and set the headers, as the framework asks for it."""
         if isinstance(self.content, bytes):
-            told = self.content
+            hashed = self.content
         else:
-            document = _named(self.content)
+            document = encoded_fields(self.content)
             names = request.route_handler.opt.get("stamp", _STAMP)
             stamp = {n: document[n] for n in names if document.get(n) is not None}
-            told = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
-            self.content = _joined(told, _ENCODER.encode(stamp))
+            hashed = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
+            self.content = _merge_objects(hashed, _ENCODER.encode(stamp))
             if "position" in stamp:
                 self.headers[POSITION] = stamp["position"]
-        tag = f'W/"{blake2b(told, digest_size=12).hexdigest()}"'
-        self.headers |= {"etag": tag, "vary": "accept, authorization"}
-        if _knows(request.headers.get("if-none-match"), tag):
+        etag = f'W/"{blake2b(hashed, digest_size=12).hexdigest()}"'
+        self.headers |= {"etag": etag, "vary": "accept, authorization"}
+        if _matches(request.headers.get("if-none-match"), etag):
             self.content, self.status_code = b"", 304
         return super().to_asgi_response(app, request, **rest)
 
 
-def _joined(first: bytes, second: bytes) -> bytes:
+def _merge_objects(first: bytes, second: bytes) -> bytes:
     """One JSON object of two."""
     if _EMPTY in {first, second}:
         return second if first == _EMPTY else first
     return first[:-1] + b"," + second[1:]
 
 
-def _knows(given: str | None, tag: str) -> bool:
-    return given is not None and (
-        given.strip() == "*"
-        or tag.removeprefix("W/") in {one.strip().removeprefix("W/") for one in given.split(",")}
-    )
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return if_none_match.strip() == "*" or etag.removeprefix("W/") in tags
 
 
-def _named(one: Any) -> dict[str, Any]:  # noqa: ANN401
-    if isinstance(one, dict):
-        return one
-    names = zip(one.__struct_encode_fields__, one.__struct_fields__, strict=True)
-    return {encoded: getattr(one, name) for encoded, name in names}
+def encoded_fields(document: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The fields of a struct under their JSON names."""
+    if isinstance(document, dict):
+        return document
+    names = zip(document.__struct_encode_fields__, document.__struct_fields__, strict=True)
+    return {encoded: getattr(document, name) for encoded, name in names}

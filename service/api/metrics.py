@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args
+from typing import Annotated, TypeVar, get_args
 
-from litestar import get
+from litestar.handlers import HTTPRouteHandler
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import BOM, FIELDS, between, choice
+from service.api.endpoint import ApiRequest, pooled
+from service.api.lists import ReadPage, list_route
+from service.api.parameters import choice, since, until
+from service.api.query import ListQuery
 from service.database.connections import Connection
 from service.queries import metrics, resources
 from service.queries.metric_answers import (
@@ -38,34 +40,40 @@ _BESIDE = (
 )
 
 
-def _route(name: str, summary: str, means: str) -> dict[str, Any]:
-    return {
-        "path": f"/metrics/{name}",
-        "operation_id": f"get_{name}_metric",
-        "summary": summary,
-        "description": means + _PERIODS,
-        "tags": ["metrics"],
-        "opt": taking(
-            choice("interval", "How long a period is.", get_args(Interval), "month"),
-            *between("created_at", "happened"),
-            FIELDS,
-            BOM,
-        ),
-    }
+class MetricQuery(ListQuery, frozen=True, kw_only=True):
+    """What every metric takes."""
+
+    interval: Annotated[Interval, choice("How long a period is.", get_args(Interval))] = "month"
+    created_at_gte: Annotated[datetime | None, since("happened")] = None
+    created_at_lte: Annotated[datetime | None, until("happened")] = None
+
+
+def _metric(
+    name: str, summary: str, means: str
+) -> Callable[[ReadPage[Connection, MetricQuery, Series[R]]], HTTPRouteHandler]:
+    return list_route(
+        f"/metrics/{name}",
+        connection=pooled,
+        operation_id=f"get_{name}_metric",
+        summary=summary,
+        description=means + _PERIODS,
+        tags=["metrics"],
+    )
 
 
 async def _series(
-    request: Asking, read: Callable[[Connection, str, Span], Awaitable[list[R]]]
+    request: ApiRequest,
+    conn: Connection,
+    query: MetricQuery,
+    read: Callable[[Connection, str, Span], Awaitable[list[R]]],
 ) -> Series[R]:
-    async with asking(request) as (conn, given):
-        first, last = given["created_at_gte"], given["created_at_lte"]
-        asked = span(given["interval"], first, last, datetime.now(UTC))
-        position = await resources.position(conn, request.user.book)
-        series = Series(await read(conn, request.user.book, asked), str(position))
-    return thinned_page(series, given["fields"])
+    first, last = query.created_at_gte, query.created_at_lte
+    periods = span(query.interval, first, last, datetime.now(UTC))
+    position = await resources.position(conn, request.user.book)
+    return Series(await read(conn, request.user.book, periods), str(position))
 
 
-@get(**_route(
+@_metric(
     "mrr",
     "Monthly recurring revenue, and what moved it",
     "MRR is the sum, over the subscriptions that are active or past_due when the period ends, of"
@@ -74,13 +82,13 @@ async def _series(
     " was older than the book when its first event came; `expansion` and `contraction` what changed"
     " amounts and currencies did; `churned` what left those statuses; `reactivated` what came back"
     " to them." + _HOLD + _BESIDE,
-))  # fmt: skip
-async def get_mrr(request: Asking) -> Series[Mrr]:
+)  # fmt: skip
+async def get_mrr(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Mrr]:
     """Each movement at the time when it happened in the world."""
-    return await _series(request, metrics.mrr)
+    return await _series(request, conn, query, metrics.mrr)
 
 
-@get(**_route(
+@_metric(
     "subscriptions",
     "How many subscriptions there are, and who came and went",
     "`active` counts those that are active or past_due when the period ends; `new` those that"
@@ -88,54 +96,58 @@ async def get_mrr(request: Asking) -> Series[Mrr]:
     " event came, `churned` those that ceased to be, `reactivated` those that became so again,"
     " `switched` those that changed to this currency, less those that changed from it."
     + _HOLD + _BESIDE,
-))  # fmt: skip
-async def get_subscriptions(request: Asking) -> Series[Subscriptions]:
+)  # fmt: skip
+async def get_subscriptions(
+    request: ApiRequest, conn: Connection, query: MetricQuery
+) -> Series[Subscriptions]:
     """A subscription that leaves and comes back in one period counts in both."""
-    return await _series(request, metrics.subscriptions)
+    return await _series(request, conn, query, metrics.subscriptions)
 
 
-@get(**_route(
+@_metric(
     "churn",
     "What was lost of what there was",
     "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
     " that were when it began; `mrr_churn_rate` the same of their recurring revenue." + _HOLD,
-))  # fmt: skip
-async def get_churn(request: Asking) -> Series[Churn]:
+)  # fmt: skip
+async def get_churn(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Churn]:
     """Those who came back are not taken off."""
-    return await _series(request, metrics.churn)
+    return await _series(request, conn, query, metrics.churn)
 
 
-@get(**_route(
+@_metric(
     "revenue",
     "What payments took",
     "`amount` is the `total_amount`, tax included, of the payments that were made in the period"
     " (`created_at`) and have succeeded; a payment that only replaced a payment method is none.",
-))  # fmt: skip
-async def get_revenue(request: Asking) -> Series[Revenue]:
+)  # fmt: skip
+async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Revenue]:
     """Before refunds, disputes and the provider's fees."""
-    return await _series(request, metrics.revenue)
+    return await _series(request, conn, query, metrics.revenue)
 
 
-@get(**_route(
+@_metric(
     "refunds",
     "What refunds returned",
     "`amount` is that of the refunds that were made in the period (`created_at`) and have"
     " succeeded, whenever the payment was.",
-))  # fmt: skip
-async def get_refunds(request: Asking) -> Series[Refunds]:
+)  # fmt: skip
+async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Refunds]:
     """In the currency of the refund."""
-    return await _series(request, metrics.refunds)
+    return await _series(request, conn, query, metrics.refunds)
 
 
-@get(**_route(
+@_metric(
     "disputes",
     "What was disputed, and how it ended",
     "`amount` is that of the disputes that were opened in the period (`created_at`), counted by how"
     " they stand now: `open`, `won`, `lost` (accepted and expired too) or `cancelled`.",
-))  # fmt: skip
-async def get_disputes(request: Asking) -> Series[Disputes]:
+)  # fmt: skip
+async def get_disputes(
+    request: ApiRequest, conn: Connection, query: MetricQuery
+) -> Series[Disputes]:
     """A dispute that ends later changes the period in which it was opened."""
-    return await _series(request, metrics.disputes)
+    return await _series(request, conn, query, metrics.disputes)
 
 
 METRIC_ROUTES = [get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes]

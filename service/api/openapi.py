@@ -6,7 +6,7 @@ error, the headers, what each word means, and examples, which are answers that t
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,8 +20,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from service.api.descriptions import WORDS
-from service.api.endpoint import parameters_of
-from service.api.parameters import QueryParameter
+from service.api.query import Query, described, parameters
 from service.api.schemas import REF, Schema, schemas
 from service.problems import KINDS, TYPE
 from service.queries.answers import Page
@@ -148,19 +147,9 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     for parameter in asked:
         if parameter["name"] in WORDS:
             parameter["description"] = WORDS[parameter["name"]]
-    queries = parameters_of(opt)
-    asked += [
-        {
-            "name": query.name,
-            "in": "query",
-            "description": query.description,
-            "schema": query.schema,
-            "required": query.required,
-            # several values: separated by commas, or one by one
-            **({"style": "form", "explode": True} if query.many else {}),
-        }
-        for query in queries
-    ]
+    query: type[Query] | None = opt.get("query")
+    if query is not None:
+        asked += described(query)
     if asked:
         operation["parameters"] = asked
     responses = operation["responses"]
@@ -172,14 +161,14 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     if operation.get("security"):
         told["headers"] = _HEADERS
         responses["304"] = {"description": "Still as `If-None-Match` knows it."}
-    for status in sorted(_refusals(operation, queries) & _statuses()):
+    for status in sorted(_refusals(operation, query) & _statuses()):
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
 
 
-def _refusals(operation: dict[str, Any], queries: Iterable[QueryParameter]) -> set[int]:
+def _refusals(operation: dict[str, Any], query: type[Query] | None) -> set[int]:
     """The statuses of the problems that an operation may be answered with."""
     refused = {400, 409, *_ANYWHERE} if operation.get("security") else set()
-    if any(query.name == "as_of" for query in queries):
+    if query is not None and "as_of" in parameters(query):
         # folded from the events, of which there may be too many
         refused |= {422}
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
@@ -231,7 +220,7 @@ def _thinned(app: Litestar, told: dict[str, Any]) -> Iterator[str]:
     """The schemas of what may be answered in part: nothing in them is required."""
     parts = told["components"]["schemas"]
     for operation, opt in _operations(app, told):
-        if any(query.name == "fields" for query in parameters_of(opt)):
+        if "query" in opt and "fields" in parameters(opt["query"]):
             schema = _content(operation["responses"]["200"])["schema"]
             if "$ref" not in schema:
                 continue  # a stream, whose entries are those of a list

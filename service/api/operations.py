@@ -2,59 +2,62 @@
 
 from datetime import UTC, datetime
 
-from litestar import get
-
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import FIELDS, PAGE
+from service.api.endpoint import ApiRequest, pooled
+from service.api.lists import list_route
+from service.api.query import ListQuery, PageQuery
+from service.database.connections import Connection
 from service.queries import projections, refusals
 from service.queries.projections import ParkedPage, ProjectionPage
 from service.queries.refusals import RefusalPage
 
 
-@get(
+@list_route(
     "/projections",
+    connection=pooled,
     operation_id="list_projections",
     summary="How far the read models have come, and whether they are being built",
     description="One entry for each read model: its version, its checkpoint, how far that is behind"
     " the book, and beside them the progress of a rebuild and the number of parked streams.",
     tags=["operation"],
-    opt=taking(FIELDS),
 )
-async def list_projections(request: Asking) -> ProjectionPage:
+async def list_projections(
+    request: ApiRequest, conn: Connection, query: ListQuery
+) -> ProjectionPage:
     """What an operator looks at when an answer seems old."""
-    async with asking(request) as (conn, given):
-        told = await projections.projections(conn, request.user.book, datetime.now(UTC))
-    return thinned_page(told, given["fields"])
+    del query
+    return await projections.projections(conn, request.user.book, datetime.now(UTC))
 
 
-@get(
+@list_route(
     "/parked",
+    connection=pooled,
     operation_id="list_parked",
     summary="Streams that are set aside, and why",
     description="An event that cannot be digested sets its stream aside; the others go on, and its"
     " rows say `stale`. After the cause is mended, `daybook parked retry` brings them up to date."
     " Needs the scope `admin`.",
     tags=["operation"],
-    opt=taking(FIELDS, scope="admin"),
+    scope="admin",
 )
-async def list_parked(request: Asking) -> ParkedPage:
+async def list_parked(request: ApiRequest, conn: Connection, query: ListQuery) -> ParkedPage:
     """What an operator mends."""
-    async with asking(request) as (conn, given):
-        page = await projections.parked(conn, request.user.book)
-    return thinned_page(page, given["fields"])
+    del query
+    return await projections.parked(conn, request.user.book)
 
 
-@get(
+@list_route(
     "/refusals",
+    connection=pooled,
     operation_id="list_refusals",
     summary="Webhooks that were refused at the door, and why",
     description="A secret that is wrong since a rotation shows here in seconds. Needs the scope"
     " `admin`.",
     tags=["operation"],
-    opt=taking(*PAGE, scope="admin"),
+    scope="admin",
 )
-async def list_refusals(request: Asking) -> RefusalPage:
+async def list_refusals(request: ApiRequest, conn: Connection, query: PageQuery) -> RefusalPage:
     """What an operator looks at when webhooks are missing."""
-    async with asking(request) as (conn, given):
-        told = await refusals.page(conn, request.user.book, given["limit"], given["cursor"])
-    return thinned_page(told, given["fields"])
+    return await refusals.page(conn, request.user.book, query.limit, query.cursor)
+
+
+OPERATION_ROUTES = [list_projections, list_parked, list_refusals]

@@ -1,134 +1,141 @@
-"""The parameters of questions: each is read and described from one place.
+"""What one query parameter may be: a ``Parameter`` annotates each field of a query struct.
 
-A wrong one is refused by name, with what came and what is allowed; so is one that is not known.
+    limit: Annotated[int, whole("How many at most.", 1, 100)] = 20
+
+The annotation both parses and describes the value; the field gives its name, type and default.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
 
-from litestar import Request
 from msgspec import Struct
 
-from service.problems import invalid, wrong
-from service.store.positions import Position, parse
+from service.problems import Problem, invalid
+from service.store.positions import PATTERN, Position, parse
 
-MOST = 100
-"""The longest page."""
-
-LONGEST_TEXT = 500
+MAX_TEXT = 500
 """In characters: longer than every name that a filter could find."""
 
-LONGEST_CURSOR = 4000
-"""A cursor holds an identifier, in whatever script."""
+MAX_CURSOR = 4000
+"""In characters. A cursor holds an identifier, in any script."""
 
-MOST_VALUES = 100
-"""Of one parameter, and of fields that are asked for."""
+MAX_VALUES = 100
+"""Of one parameter that takes several, ``fields`` among them."""
 
-MOST_PARAMETERS = 200
+MAX_PAGE = 100
+"""In entries."""
+
+_MAX_AMOUNT = 2**53
+_FIELD = "[a-z][a-z0-9_]{0,99}"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIMES = "RFC 3339 (2026-03-14T10:00:00Z) or a date (2026-03-14)"
+_TIMES_OR_POSITION = "RFC 3339 (2026-03-14T10:00:00Z), a date (2026-03-14) or a position"
+_POSITION = {"type": "string", "pattern": f"^{PATTERN}$"}
+_TIME = [{"type": "string", "format": kind} for kind in ("date-time", "date")]
 
 
-class QueryParameter(Struct, frozen=True, kw_only=True):
-    """One parameter of a question.
+class Parameter(Struct, frozen=True, eq=False):
+    """How one parameter is parsed and described.
 
     Attributes:
-        name: as it is written behind the question mark.
-        description: what it chooses.
-        schema: of its value, as OpenAPI has it.
-        read: from its name and the text that came to its value; raises ``Problem``.
-        default: the value where it does not come.
-        many: whether it takes several values, separated by commas or given one by one.
-        required: whether it must come.
+        description: what it selects.
+        schema: of its value, as in OpenAPI.
+        parse: makes the value of the parameter's name and text; raises ``Problem``.
+        several: whether it takes several values, separated by commas or given one at a time.
     """
 
-    name: str
     description: str
     schema: dict[str, Any]
-    read: Callable[[str, str], Any]
-    default: Any = None
-    many: bool = False
-    required: bool = False
+    parse: Callable[[str, str], Any]
+    several: bool = False
 
 
-def asked(request: Request[Any, Any, Any], parameters: Iterable[QueryParameter]) -> dict[str, Any]:
-    """The value of each parameter, by name.
+def text(
+    description: str,
+    convert: Callable[[str], str] = lambda given: given,
+    *,
+    longest: int = MAX_TEXT,
+) -> Parameter:
+    """Text of 1 to ``longest`` characters, as ``convert`` makes it."""
 
-    Raises:
-        Problem: ``invalid-parameter``.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    many = [name for name, parameter in known.items() if parameter.many]
-    given = allow(request, *known, many=many)
-    for name, parameter in known.items():
-        if parameter.required and name not in given:
-            raise invalid(f"{name}: it must be given.", name, "", (parameter.description,))
-    return {
-        name: parameter.read(name, given[name]) if name in given else parameter.default
-        for name, parameter in known.items()
-    }
+    def parse(name: str, given: str) -> str:
+        if not 1 <= len(given) <= longest:
+            raise _invalid(name, given, "valid", f"1 to {longest} characters")
+        return convert(given)
 
-
-def allow(
-    request: Request[Any, Any, Any], *names: str, many: Collection[str] = ()
-) -> dict[str, str]:
-    """The parameters of a request as they came, each at most once; those in ``many`` are joined.
-
-    Raises:
-        Problem: ``invalid-parameter`` for one that is not among ``names``, or came twice.
-    """
-    given: dict[str, str] = {}
-    items = list(request.query_params.multi_items())
-    if len(items) > MOST_PARAMETERS:
-        raise invalid(f"There are more than {MOST_PARAMETERS} parameters.", "", "", names)
-    for name, value in items:
-        if name not in names:
-            known = ", ".join(names) or "none"
-            reason = f"{name}: not known here; allowed are {known}."
-            raise invalid(reason, name, str(value), names)
-        if name in given and name not in many:
-            raise invalid(f"{name}: came more than once.", name, str(value), ("once",))
-        given[name] = f"{given[name]},{value}" if name in given else str(value)
-    return given
+    schema = {"type": "string", "minLength": 1, "maxLength": longest}
+    return Parameter(description, schema, parse)
 
 
-def one_of(name: str, given: str, allowed: Collection[str]) -> str:
-    """The value, if it is allowed.
-
-    Raises:
-        Problem: ``invalid-parameter``.
-    """
-    if given not in allowed:
-        reason = f"{name}: {given!r} is none of {', '.join(allowed)}."
-        raise invalid(reason, name, given, allowed)
-    return given
+def choice(description: str, allowed: Collection[str]) -> Parameter:
+    """One of a closed list."""
+    schema = {"type": "string", "enum": list(allowed)}
+    return Parameter(description, schema, lambda name, given: _one_of(name, given, allowed))
 
 
-def several(name: str, given: str | None, allowed: Collection[str]) -> list[str]:
-    """The values of a parameter that takes some of a set, separated by commas.
-
-    Raises:
-        Problem: ``invalid-parameter`` for one that is not among ``allowed``.
-    """
-    return (
-        [one_of(name, value, allowed) for value in values(name, given or "")]
-        if given is not None
-        else []
+def choices(description: str, allowed: Collection[str]) -> Parameter:
+    """Several of a closed list."""
+    return Parameter(
+        f"{description} Several, separated by commas.",
+        {"type": "array", "items": {"type": "string", "enum": list(allowed)}, "minItems": 1},
+        lambda name, given: [_one_of(name, value, allowed) for value in _split(name, given)],
+        several=True,
     )
 
 
-def values(name: str, given: str) -> list[str]:
-    """What stands between the commas.
-
-    Raises:
-        Problem: ``invalid-parameter`` for more than anybody needs.
-    """
-    if given.count(",") >= MOST_VALUES:
-        most = f"at most {MOST_VALUES} values"
-        raise invalid(f"{name}: it takes {most}.", name, f"{given[:LONGEST_TEXT]}…", (most,))
-    return given.split(",")
+def sort_order(*columns: str) -> Parameter:
+    """The orders of a list, the default first; ``-`` is descending."""
+    return choice(
+        f"Sort order, default `{columns[0]}`; `-` is descending. A cursor is valid only for the"
+        " order that it was issued with.",
+        columns,
+    )
 
 
-def after_place(given: str, name: str = "after") -> Position:
-    """The position after which a page begins.
+def flag(description: str) -> Parameter:
+    """``true`` or ``false``."""
+    return Parameter(
+        description,
+        {"type": "boolean"},
+        lambda name, given: _one_of(name, given, ("true", "false")) == "true",
+    )
+
+
+def whole(description: str, least: int, most: int) -> Parameter:
+    """A whole number within bounds, which belong to it."""
+
+    def parse(name: str, given: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,16}", given) or not least <= int(given) <= most:
+            raise _invalid(name, given, "valid", f"a whole number from {least} to {most}")
+        return int(given)
+
+    return Parameter(description, {"type": "integer", "minimum": least, "maximum": most}, parse)
+
+
+def amount(description: str) -> Parameter:
+    """An amount in minor units of a currency."""
+    return whole(f"{description} In minor units; name the `currency` too.", 0, _MAX_AMOUNT)
+
+
+def position(description: str) -> Parameter:
+    """A position in the book."""
+    return Parameter(description, _POSITION, parse_position)
+
+
+def since(event: str) -> Parameter:
+    """The beginning of a range of times; a date is its first moment in UTC."""
+    return _bound(f"Only what {event} then or later.", time.min)
+
+
+def until(event: str) -> Parameter:
+    """The end of a range of times; a date is its last microsecond in UTC."""
+    return _bound(f"Only what {event} then or earlier.", time.max)
+
+
+def parse_position(name: str, given: str) -> Position:
+    """The position with this text.
 
     Raises:
         Problem: ``invalid-parameter``.
@@ -136,4 +143,119 @@ def after_place(given: str, name: str = "after") -> Position:
     try:
         return parse(given)
     except ValueError:
-        raise wrong(name, given, "position") from None
+        use = "one from an answer, such as 30-5f0c8a21"
+        raise _invalid(name, given, "a position", use) from None
+
+
+def _bound(description: str, time_of_day: time) -> Parameter:
+    def parse(name: str, given: str) -> datetime:
+        value = _time_or_day(name, given)
+        is_day = not isinstance(value, datetime)
+        return datetime.combine(value, time_of_day, UTC) if is_day else value  # type: ignore[return-value]
+
+    return Parameter(
+        f"{description} A time, such as 2026-03-14T10:00:00Z, or a whole day in UTC, such as"
+        " 2026-03-14.",
+        {"anyOf": _TIME},
+        parse,
+    )
+
+
+def _time_or_day(name: str, given: str) -> date:
+    """A ``datetime`` in UTC, or a ``date``."""
+    try:
+        if re.fullmatch(_DAY, given):
+            return date.fromisoformat(given)
+        # a plus sign that was not escaped arrives as a space
+        value = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
+        if value.tzinfo is None:
+            raise ValueError  # noqa: TRY301 - the same answer
+        return value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _invalid(name, given, "a valid timestamp", _TIMES) from None
+
+
+def _time_day_or_position(name: str, given: str) -> date | Position:
+    if re.fullmatch(PATTERN, given):
+        return parse_position(name, given)
+    try:
+        return _time_or_day(name, given)
+    except Problem:
+        what = "a valid timestamp or position"
+        raise _invalid(name, given, what, _TIMES_OR_POSITION) from None
+
+
+def _field_names(name: str, given: str) -> list[str]:
+    names = _split(name, given)
+    if not all(re.fullmatch(_FIELD, field) for field in names):
+        raise _invalid(name, given, "valid", "names of fields, separated by commas")
+    return names
+
+
+def _split(name: str, given: str) -> list[str]:
+    if given.count(",") >= MAX_VALUES:
+        most = f"at most {MAX_VALUES} values"
+        raise invalid(f"{name}: too many values. Use {most}.", name, _short(given), (most,))
+    return given.split(",")
+
+
+def _one_of(name: str, given: str, allowed: Collection[str]) -> str:
+    if given not in allowed:
+        reason = f"{name}: {_short(given)!r} is not one of {', '.join(allowed)}."
+        raise invalid(reason, name, _short(given), allowed)
+    return given
+
+
+def _invalid(name: str, given: str, what: str, use: str) -> Problem:
+    reason = f"{name}: {_short(given)!r} is not {what}. Use {use}."
+    return invalid(reason, name, _short(given), (use,))
+
+
+def _short(given: str) -> str:
+    return given if len(given) <= MAX_TEXT else f"{given[:MAX_TEXT]}…"
+
+
+Limit = Annotated[int, whole("How many at most.", 1, MAX_PAGE)]
+Cursor = Annotated[
+    str | None,
+    text(
+        "The `next_cursor` of the page before; none for the first. Opaque. It belongs to its list"
+        " and filters, and is refused with others.",
+        longest=MAX_CURSOR,
+    ),
+]
+Fields = Annotated[
+    Sequence[str] | None,
+    Parameter(
+        "Returns only these fields, separated by commas. One that a resource lacks is left out: the"
+        " provider adds fields at any time.",
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": f"^{_FIELD}$"},
+            "minItems": 1,
+            "maxItems": MAX_VALUES,
+        },
+        _field_names,
+        several=True,
+    ),
+]
+AsOf = Annotated[
+    date | None,
+    Parameter(
+        "The world's time: only what had happened by then. A time, such as 2026-03-14T10:00:00Z, or"
+        " a day, such as 2026-03-14: its end in UTC; today is now.",
+        {"anyOf": _TIME},
+        _time_or_day,
+    ),
+]
+KnownAt = Annotated[
+    date | Position | None,
+    Parameter(
+        "Our time: only what had been recorded by then. A time or a day, as in `as_of`; or the"
+        " `position` of an answer, and then exactly what that answer rested on: at a given time the"
+        " answers may have been a little behind. Without `as_of` the moment asked about is the"
+        " time, or when the position was recorded, and never one to come.",
+        {"anyOf": [*_TIME, _POSITION]},
+        _time_day_or_position,
+    ),
+]

@@ -1,19 +1,23 @@
 """List, one, and its history: alike for every resource."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, cast
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from msgspec import defstruct
+from msgspec.structs import asdict
 
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
-from service.api import asked
+from projections.search_terms import folded
 from service.api.disputes import response_days
-from service.api.endpoint import Asking, quickly, taking, thinned, thinned_page
-from service.api.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
-from service.api.schemas import named
+from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, select_fields
+from service.api.lists import list_route
+from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort_order, text, until
+from service.api.query import DocumentQuery, PageQuery
+from service.api.schemas import columns, named
 from service.database.reader import Reading
 from service.problems import Problem
 from service.queries import events, paging, resources
@@ -21,6 +25,23 @@ from service.queries.answers import History, Page
 from service.queries.clocks import past
 from service.readmodels.streams import Target
 from service.store.events import books
+
+_HISTORY_SORTS = ("occurred_at", "-occurred_at")
+
+
+class PastQuery(DocumentQuery, frozen=True, kw_only=True):
+    """What a question takes that may be about the past."""
+
+    as_of: AsOf = None
+    known_at: KnownAt = None
+
+
+class HistoryQuery(PageQuery, frozen=True, kw_only=True):
+    """What a history takes."""
+
+    as_of: AsOf = None
+    known_at: KnownAt = None
+    sort: Annotated[str | None, sort_order(*_HISTORY_SORTS)] = None
 
 
 async def target_of(conn: Reading, book: str) -> Target:
@@ -35,40 +56,73 @@ async def target_of(conn: Reading, book: str) -> Target:
     return Target(book, found.business_id, resources.VIEWS)
 
 
-def _list(projection: Projection[Any]) -> HTTPRouteHandler:
-    name = projection.name
-    sorts, filters = asked.sorts(projection), asked.filters(projection)
+def _sorts(projection: Projection[Any]) -> tuple[str, ...]:
+    """The orders of a list of resources, the default first."""
+    return tuple(f"{sign}{column}" for column in projection.sorts for sign in ("-", ""))
 
-    @get(
+
+def _filters(projection: Projection[Any]) -> dict[str, Parameter]:
+    """The parameters that choose among resources, by name."""
+    filters = {name: _filter(projection, name) for name in projection.filters}
+    between = {"created_at_gte": since("was created"), "created_at_lte": until("was created")}
+    return filters | between
+
+
+def _filter(projection: Projection[Any], name: str) -> Parameter:
+    if name == "status" and projection.aggregate:
+        return choice("Only those in this status.", projection.aggregate.lifecycle.statuses)
+    if name == "email":
+        return text("Only those who have or had this address, in upper or lower case.", folded)
+    return text(f"Only those whose `{name}` is exactly this.")
+
+
+def _list_query(projection: Projection[Any]) -> type[PageQuery]:
+    """The parameters of a list of resources, of its projection's filters."""
+    fields = _filters(projection) | {"sort": sort_order(*_sorts(projection))}
+    query = defstruct(
+        f"{named(projection)}Query",
+        [(name, Annotated[Any, parameter], None) for name, parameter in fields.items()],
+        bases=(PageQuery,),
+        frozen=True,
+        kw_only=True,
+    )
+    return cast("type[PageQuery]", query)
+
+
+def _list(projection: Projection[Any]) -> HTTPRouteHandler:
+    name, sorts, filters = projection.name, _sorts(projection), tuple(_filters(projection))
+
+    @list_route(
         f"/{name}",
+        connection=pipelined,
         operation_id=f"list_{name}",
         summary=f"A page of {name.replace('_', ' ')}, newest first",
         description="All filters that are given hold at once. Follow `next_cursor` until it is"
         " null: no entry is missed or shown twice, however many are added meanwhile. A page of"
         " large entries ends before `limit`, where it holds 8 MiB of them.",
         tags=[name],
-        opt=taking(*asked.resources(projection), answer=f"{named(projection)}Page"),
+        query=_list_query(projection),
+        answer=f"{named(projection)}Page",
+        columns=columns(projection),
     )
-    async def list_resources(request: Asking) -> Page:
-        async with quickly(request) as (conn, given):
-            page = await resources.page(
-                conn,
-                request.user.book,
-                projection,
-                filters={name: given[name] for name in filters},
-                order=await paging.checked_order(
-                    conn, request.user.book, given, sorts, str, request.scope["path"]
-                ),
-                limit=given["limit"],
-                response_days=response_days(request),
-            )
-        return thinned_page(page, given["fields"])
+    async def list_resources(request: ApiRequest, conn: Reading, query: PageQuery) -> Page:
+        book, given, path = request.user.book, asdict(query), request.scope["path"]
+        return await resources.page(
+            conn,
+            book,
+            projection,
+            filters={name: given[name] for name in filters},
+            order=await paging.checked_order(conn, book, given, sorts, str, path),
+            limit=query.limit,
+            response_days=response_days(request),
+        )
 
     return list_resources
 
 
 def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
+    kind = PastQuery if projection.aggregate else DocumentQuery
 
     @get(
         f"/{projection.name}/{{{projection.key}:str}}",
@@ -77,21 +131,22 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
         description="The provider's latest snapshot under its own names, and what we know beside;"
         " with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
-        opt=taking(*(CLOCKS if projection.aggregate else ()), FIELDS, answer=named(projection)),
+        opt=accepts(kind, answer=named(projection)),
     )
-    async def get_resource(request: Asking) -> dict[str, Any]:
+    async def get_resource(request: ApiRequest) -> dict[str, Any]:
         identity = request.path_params[projection.key]
-        async with quickly(request) as (conn, given):
+        query = await read_query(request, kind)
+        async with pipelined(request) as conn:
             book, days = request.user.book, response_days(request)
-            moments = await past(conn, book, given, datetime.now(UTC))
+            moments = await past(conn, book, asdict(query), datetime.now(UTC))
             if moments:
                 target = await target_of(conn, book)
-                told = await resources.resource_past(
+                resource = await resources.resource_past(
                     conn, target, projection, identity, moments, response_days=days
                 )
             else:
-                told = await resources.resource(conn, book, projection, identity, days)
-        return thinned(told, given["fields"])
+                resource = await resources.resource(conn, book, projection, identity, days)
+        return select_fields(resource, query.fields)
 
     return get_resource
 
@@ -99,29 +154,25 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
 def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
     one = projection.name.removesuffix("s")
 
-    @get(
+    @list_route(
         f"/{projection.name}/{{{projection.key}:str}}/history",
+        connection=pipelined,
         operation_id=f"get_{one}_history",
         summary=f"What happened to one of the {projection.name.replace('_', ' ')}",
         description="Each event in the order of the world, with the status before and after, its"
         " verdict, and why.",
         tags=[projection.name],
-        opt=taking(*CLOCKS, sort(*asked.HISTORY_SORTS), *PAGE),
     )
-    async def get_history(request: Asking) -> History:
-        async with quickly(request) as (conn, given):
-            target = await target_of(conn, request.user.book)
-            page = await events.history(
-                conn,
-                target,
-                f"{category}-{request.path_params[projection.key]}",
-                await past(conn, request.user.book, given, datetime.now(UTC)),
-                order=await paging.checked_order(
-                    conn, request.user.book, given, asked.HISTORY_SORTS, int, request.scope["path"]
-                ),
-                limit=given["limit"],
-            )
-        return thinned_page(page, given["fields"])
+    async def get_history(request: ApiRequest, conn: Reading, query: HistoryQuery) -> History:
+        book, given, path = request.user.book, asdict(query), request.scope["path"]
+        return await events.history(
+            conn,
+            await target_of(conn, book),
+            f"{category}-{request.path_params[projection.key]}",
+            await past(conn, book, given, datetime.now(UTC)),
+            order=await paging.checked_order(conn, book, given, _HISTORY_SORTS, int, path),
+            limit=query.limit,
+        )
 
     return get_history
 

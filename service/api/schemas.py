@@ -1,4 +1,4 @@
-"""What resources look like, for the OpenAPI document: the provider's fields and ours beside."""
+"""What resources look like in OpenAPI and as CSV: the provider's fields, and ours."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +12,7 @@ from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
+from service.api.csv_export import columns_of
 from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund
 from service.queries.documents import BESIDE
 
@@ -40,6 +41,18 @@ _RELATED: dict[str, dict[str, type]] = {
 def named(projection: Projection[Any]) -> str:
     """What a schema calls one resource: ``LicenseKey`` of ``license_keys``."""
     return "".join(part.capitalize() for part in projection.name.removesuffix("s").split("_"))
+
+
+def columns(projection: Projection[Any]) -> list[str]:
+    """The columns of a resource in a CSV, the identity and status first."""
+    aggregate = projection.aggregate
+    if aggregate is None:
+        return [projection.key, "email", "name", "created_at", "event_position"]
+    payload = columns_of(aggregate.payload)  # type: ignore[arg-type]
+    provided = [name for name in payload if name not in {"status", *BESIDE}]
+    derived = [name for name in BESIDE if name in aggregate.state.__struct_fields__]
+    derived += ["respond_by"] if projection is DISPUTES else []
+    return [provided[0], "status", "status_since", *provided[1:], *derived, "event_position"]
 
 
 def schemas() -> Schema:

@@ -1,35 +1,32 @@
 """``/v1/search``."""
 
-from litestar import get
+from typing import Annotated
 
-from service.api.endpoint import Asking, asking, taking, thinned_page
-from service.api.parameter_kinds import BOM, FIELDS, LIMIT
-from service.api.parameters import QueryParameter
-from service.problems import wrong
+from msgspec.structs import replace
+
+from service.api.endpoint import ApiRequest, pooled
+from service.api.lists import list_route
+from service.api.parameters import text
+from service.api.query import LimitedQuery
+from service.database.connections import Connection
 from service.queries.search import Found, find
 
-_LONGEST = 8_000
-"""A webhook-id may be of any length; many proxies let no longer URL pass."""
+_MAX_TEXT = 8_000
+"""In characters. A webhook-id may be of any length; many proxies let no longer URL pass."""
+
+_TEXT = text("What to look for.", longest=_MAX_TEXT)
+_TRIMMED = replace(_TEXT, parse=lambda name, given: _TEXT.parse(name, given.strip()))
 
 
-def _wanted(name: str, given: str) -> str:
-    wanted = given.strip()
-    if not wanted or len(wanted) > _LONGEST:
-        raise wrong(name, given, f"text of 1 to {_LONGEST} characters")
-    return wanted
+class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
+    """What the search takes."""
+
+    q: Annotated[str, _TRIMMED]
 
 
-_Q = QueryParameter(
-    name="q",
-    description="What to look for.",
-    schema={"type": "string", "minLength": 1, "maxLength": _LONGEST},
-    read=_wanted,
-    required=True,
-)
-
-
-@get(
+@list_route(
     "/search",
+    connection=pooled,
     operation_id="search",
     summary="What an identifier, an e-mail address or a name belongs to",
     description="`q` is the id of a customer, subscription, payment, refund, dispute, licence key,"
@@ -37,10 +34,7 @@ _Q = QueryParameter(
     " each as a whole; or, in any case of its letters, an e-mail address or its beginning, or the"
     " beginning of any word of a name. Those that a customer had before find them too.",
     tags=["search"],
-    opt=taking(_Q, LIMIT, FIELDS, BOM),
 )
-async def search(request: Asking) -> Found:
+async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> Found:
     """For whoever holds a ticket and one word of it."""
-    async with asking(request) as (conn, given):
-        found = await find(conn, request.user.book, given["q"], given["limit"])
-    return thinned_page(found, given["fields"])
+    return await find(conn, request.user.book, query.q, query.limit)

@@ -101,14 +101,3 @@ class Disputes(Struct, frozen=True):
     lost: int
     cancelled: int
     lost_amount: int
-
-
-METRICS: dict[str, type[Struct]] = {
-    "mrr": Mrr,
-    "subscriptions": Subscriptions,
-    "churn": Churn,
-    "revenue": Revenue,
-    "refunds": Refunds,
-    "disputes": Disputes,
-}
-"""The rows of each metric, by its name."""

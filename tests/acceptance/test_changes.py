@@ -92,9 +92,9 @@ def test_a_late_event_is_a_change_at_its_own_position(doors: Doors) -> None:
     ("query", "said"),
     [
         ("after=999999", "beyond the end of this book"),
-        ("after=x", "is no position"),
-        ("kind=invoice", "is none of subscription"),
-        ("since=1", "since: not known here"),
+        ("after=x", "is not a position. Use one from an answer"),
+        ("kind=invoice", "is not one of subscription"),
+        ("since=1", "since: unknown parameter"),
     ],
 )
 def test_a_wrong_place_is_refused(doors: Doors, path: str, query: str, said: str) -> None:

@@ -2,12 +2,14 @@
 
 import csv
 from io import StringIO
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import number
+from tests.acceptance.walk import questions
 from tests.builders import at, body
 
 MANY = 230
@@ -66,7 +68,7 @@ def test_a_negative_balance_is_a_number(many: Doors) -> None:
 
 
 def test_excel_gets_its_byte_order_mark_where_it_is_asked_for(many: Doors) -> None:
-    for path in ("payments?limit=1", "queries/metrics/revenue", "search?q=pay_1"):
+    for path in ("payments?limit=1", "metrics/revenue", "search?q=pay_1"):
         join = "&" if "?" in path else "?"
         plain, marked = ask(many, path), ask(many, f"{path}{join}bom=true")
         assert marked.content == b"\xef\xbb\xbf" + plain.content
@@ -108,6 +110,31 @@ def test_every_list_has_a_header_of_its_own(doors: Doors, name: str) -> None:
     header = ask(doors, name).text.partition("\r\n")[0].split(",")
     for key in ("event_position", "customer_id"):
         assert key in header or f"customer.{key}" in header or name == "payouts"
+
+
+def test_every_list_is_answered_as_a_table(told: Doors) -> None:
+    """Whatever answers entries in ``data`` answers them as rows too."""
+    lists = 0
+    headers = {"authorization": f"Bearer {told.live}"}
+
+    def as_json(path: str) -> Any:  # noqa: ANN401 - as JSON is
+        return told.service.client.get(path, headers=headers).raise_for_status().json()
+
+    for operation_id, path in questions(as_json("/schema/openapi.json"), as_json).items():
+        if not path.startswith("/v1/") or operation_id == "get_event_body":
+            continue
+        page = as_json(path)
+        if "data" not in page:
+            continue
+        lists += 1
+        answer = ask(told, path.removeprefix("/v1/"))
+        found = rows(answer)
+        assert len(found) >= len(page["data"]), operation_id
+        for entry, row in zip(page["data"], found, strict=False):
+            plain = {n: v for n, v in entry.items() if isinstance(v, str) and n in row}
+            assert plain == {name: row[name].removeprefix("'") for name in plain}, operation_id
+        assert answer.headers.get("daybook-position") == page.get("position"), operation_id
+    assert lists > 35
 
 
 def test_what_is_wrong_is_said_as_ever(doors: Doors) -> None:

@@ -98,11 +98,11 @@ def test_pages_follow_each_other(disputed: Doors) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("status=frozen", "is none of opened"),
+        ("status=frozen", "is not one of opened"),
         ("cursor=dp_none", "cursor: 'dp_none'"),
-        ("created_at_gte=monday", "created_at_gte: 'monday' is no time"),
+        ("created_at_gte=monday", "created_at_gte: 'monday' is not a valid timestamp"),
         ("amount_gte=much", "amount_gte"),
-        ("colour=red", "allowed are status, dispute_stage"),
+        ("colour=red", "unknown parameter. Use status, dispute_stage"),
     ],
 )
 def test_what_is_wrong_is_named(disputed: Doors, query: str, said: str) -> None:

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from service.api.open_streams import MAX_OF_KEY
-from service.api.parameters import LONGEST_TEXT, MOST_PARAMETERS, MOST_VALUES
+from service.api.parameters import MAX_TEXT, MAX_VALUES
+from service.api.query import MAX_PARAMETERS
 from service.http.request_heads import MAX_SEGMENT_BYTES, MAX_TARGET_BYTES
 from service.ingest.signature import MAX_SIGNATURES
 from tests.acceptance import raw
@@ -88,12 +89,12 @@ def test_paths_and_queries_have_an_end(doors: Doors) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "fields=" + ",".join(["id"] * (MOST_VALUES + 1)),
-        "&".join(["fields=id"] * (MOST_VALUES + 1)),
+        "fields=" + ",".join(["id"] * (MAX_VALUES + 1)),
+        "&".join(["fields=id"] * (MAX_VALUES + 1)),
         "fields=" + "x" * 101,
-        "verdict=" + ",".join(["unknown"] * (MOST_VALUES + 1)),
-        "&".join(["verdict=unknown"] * (MOST_PARAMETERS + 1)),
-        "type=" + "x" * (LONGEST_TEXT + 1),
+        "verdict=" + ",".join(["unknown"] * (MAX_VALUES + 1)),
+        "&".join(["verdict=unknown"] * (MAX_PARAMETERS + 1)),
+        "type=" + "x" * (MAX_TEXT + 1),
         "cursor=" + "x" * 4001,
     ],
     ids=lambda query: query[:20],
@@ -107,7 +108,7 @@ def test_parameters_have_an_end(doors: Doors, query: str, accept: str) -> None:
 
 
 def test_as_many_fields_as_are_allowed_are_columns(doors: Doors) -> None:
-    names = [f"field_{number}" for number in range(MOST_VALUES)]
+    names = [f"field_{number}" for number in range(MAX_VALUES)]
     headers = {"authorization": f"Bearer {doors.live}", "accept": "text/csv"}
     url = f"/v1/events?fields={','.join(names)}"
     answer = doors.service.client.get(url, headers=headers)
@@ -150,7 +151,7 @@ def test_the_readme_names_each_limit() -> None:
     for said in (
         "64 KiB", "10 seconds", "75 seconds", "60 seconds", "30 seconds", "64 MiB",
         f"first {MAX_SIGNATURES}", f"{MAX_TARGET_BYTES >> 10} KiB", f"{MAX_SEGMENT_BYTES:,} bytes",
-        f"{MOST_VALUES} values", f"{LONGEST_TEXT} characters", f"{MAX_OF_KEY} a key",
+        f"{MAX_VALUES} values", f"{MAX_TEXT} characters", f"{MAX_OF_KEY} a key",
         "100 a worker", "8 MiB", "2 MiB", "1,000",
     ):  # fmt: skip
         assert said in table, said

@@ -2,12 +2,14 @@
 
 import csv
 import re
+from datetime import UTC, datetime
 from io import StringIO
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from service.api.csv_cells import cell
 
@@ -74,3 +76,19 @@ def test_no_cell_is_run_however_the_table_is_cut(text: str) -> None:
     for piece in re.split(r"[;,|\t\r\n]", written.getvalue()):
         begun = piece.strip(' "\ufeff')
         assert _NUMBER.fullmatch(begun) or not begun.startswith(_BEGINS), piece
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (datetime(2026, 3, 14, 10, tzinfo=UTC), "2026-03-14T10:00:00Z"),
+        (Raw(b'"=1+1"'), "'=1+1"),
+        (Raw(b"null"), None),
+        (Raw(b"-12.5"), -12.5),
+        (Raw(b'{ "a" : [1] }'), '{"a":[1]}'),
+        (("a", "b"), '["a","b"]'),
+        (True, "true"),
+    ],
+)
+def test_a_cell_has_what_json_has(value: object, written: object) -> None:
+    assert cell(value) == written

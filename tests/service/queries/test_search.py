@@ -7,7 +7,8 @@ import pytest
 from psycopg.sql import SQL
 
 from projections.catalog import PROJECTIONS
-from service.api import search
+from service.api.query import parameters
+from service.api.search import SearchQuery
 from service.database import statements
 from service.database.connections import Connection
 from service.problems import Problem
@@ -75,7 +76,7 @@ async def test_each_identifier_finds_what_carries_it(
     conn: Connection, q: str, kind: str, identity: str, matched: str
 ) -> None:
     await record(conn)
-    found = await find(conn, "test", search._wanted("q", q), 20)
+    found = await find(conn, "test", parameters(SearchQuery)["q"].parse("q", q), 20)
     assert [(hit.kind, hit.id, hit.matched) for hit in found.data] == [(kind, identity, matched)]
     assert not found.more
     assert found.position.startswith("8-")
@@ -125,13 +126,13 @@ async def test_there_may_be_more_than_was_asked_for(conn: Connection) -> None:
 @pytest.mark.parametrize("q", ["", "  ", "x" * 8_001])
 def test_what_nothing_carries_is_refused(q: str) -> None:
     with pytest.raises(Problem, match="1 to 8000"):
-        search._wanted("q", q)
+        parameters(SearchQuery)["q"].parse("q", q)
 
 
 async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     tables = await fill(conn)
     statement = statements.fill(
-        "api/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
+        "queries/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
     )
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")

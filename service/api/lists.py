@@ -1,0 +1,77 @@
+"""Routes that answer a list: a page of it as JSON, or all of it as CSV."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar, get_type_hints
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from service.api.csv_export import columns_of, csv_response, prefers_csv, row_of
+from service.api.endpoint import ApiRequest, accepts, read_query, select_page_fields
+from service.api.query import ListQuery
+
+C = TypeVar("C")
+L = TypeVar("L", bound=ListQuery)
+P = TypeVar("P", bound=Struct)
+
+Connect = Callable[[ApiRequest], AbstractAsyncContextManager[C]]
+ReadPage = Callable[[ApiRequest, C, L], Awaitable[P]]
+
+
+def list_route(  # noqa: PLR0913 - as the framework's own
+    path: str,
+    *,
+    connection: Connect[C],
+    operation_id: str,
+    summary: str,
+    description: str,
+    tags: list[str],
+    query: type[L] | None = None,
+    answer: str | None = None,
+    columns: Sequence[str] | None = None,
+    scope: str = "read",
+) -> Callable[[ReadPage[C, L, P]], HTTPRouteHandler]:
+    """Make a route of a function that reads one page.
+
+    Args:
+        path: below ``/v1``.
+        connection: what the function reads from.
+        operation_id: as in OpenAPI; so are ``summary``, ``description`` and ``tags``.
+        summary: in a few words.
+        description: in a few sentences.
+        tags: one.
+        query: the parameters that it accepts, where the function's annotation does not say them.
+        answer: the name of the schema of its answer, where the annotation does not say it.
+        columns: of the CSV, where the type of the page's rows does not say them.
+        scope: the one that its caller's key must have.
+    """
+
+    def decorate(read: ReadPage[C, L, P]) -> HTTPRouteHandler:
+        hints = get_type_hints(read)
+        kind: type[L] = query or hints["query"]
+        header = columns or columns_of(row_of(hints["return"]))
+
+        async def handle(request: ApiRequest) -> Any:  # noqa: ANN401 - the page's type, as set below
+            async def read_page(wanted: L) -> P:
+                async with connection(request) as conn:
+                    return await read(request, conn, wanted)
+
+            wanted = await read_query(request, kind)
+            if prefers_csv(request):
+                return await csv_response(request, wanted, read_page, header)
+            return select_page_fields(await read_page(wanted), wanted.fields)
+
+        handle.__annotations__["return"] = hints["return"]
+        route = get(
+            path,
+            operation_id=operation_id,
+            summary=summary,
+            description=description,
+            tags=tags,
+            opt=accepts(kind, answer=answer, scope=scope),
+        )
+        return route(handle)
+
+    return decorate
