@@ -1,4 +1,4 @@
-"""The one list of projections."""
+"""The list of all projections. Nothing else lists them."""
 
 from typing import Any
 
@@ -29,9 +29,20 @@ STREAMS: tuple[Projection[Any], ...] = (
     CHECKOUTS,
     DUNNING,
 )
-"""Those that show the streams of one aggregate."""
+"""One read model per aggregate, with a row for each stream; each is a resource of the API."""
 
 PROJECTIONS: tuple[Projection[Any], ...] = (EVENTS, *STREAMS, CUSTOMERS, SEARCH_TERMS)
 
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
-BY_CATEGORY = {p.aggregate.category: p for p in STREAMS if p.aggregate is not None}
+
+BY_CATEGORY = {p.source_name: p for p in STREAMS}
+"""The read model of each aggregate's streams, by category."""
+
+BY_SOURCE = {
+    source: tuple(p for p in PROJECTIONS if p.source_name == source)
+    for source in dict.fromkeys(p.source_name for p in PROJECTIONS)
+}
+"""All read models of each source, by its name."""
+
+MEMOS = {**BY_CATEGORY, CUSTOMERS.source_name: CUSTOMERS}
+"""The read model that stores the ``memo`` of each thing, by the name of the source."""

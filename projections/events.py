@@ -68,11 +68,13 @@ def owner_of(folded: Fold[Any]) -> str | None:
     return owner
 
 
-def row(done: Placed | Entry) -> Row:
-    """The row of an event, from the step it took in its stream or, without one, as it was read."""
-    if not isinstance(done, Placed):
-        return _unplaced(done)
-    step = done.step
+def rows(event: Placed | Entry) -> tuple[Row]:
+    """The row of an event: from its step or, where it belongs to no stream, from its entry."""
+    return (_placed(event) if isinstance(event, Placed) else _unplaced(event),)
+
+
+def _placed(event: Placed) -> Row:
+    step = event.step
     entry, shown, moved = step.entry, step.shown, movements(step)
     after, shown_at, undecided = step.after, None, False
     if shown is not None:
@@ -85,7 +87,7 @@ def row(done: Placed | Entry) -> Row:
         kinds, times = [one.kind for one in moved], [one.at for one in moved]
         currencies, amounts = [one.currency for one in moved], [one.amount for one in moved]
     return Row(
-        entry.event.position, entry.stream, done.customer_id, entry.type, entry.occurred_at,
+        entry.event.position, entry.stream, event.customer_id, entry.type, entry.occurred_at,
         step.verdict, step.before, after, step.newer, step.late, step.revision, undecided,
         shown_at, kinds, times, currencies, amounts, list(entry.unread) if entry.unread else None,
     )  # fmt: skip
@@ -104,4 +106,6 @@ def _unplaced(entry: Entry) -> Row:
     )
 
 
-EVENTS = Projection[Placed | Entry](name="events", key="position", columns=Row, row=row)
+EVENTS = Projection[Placed | Entry](
+    name="events", source="event", key="position", columns=Row, rows=rows
+)

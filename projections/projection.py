@@ -1,16 +1,12 @@
-"""The shape of a projection: a name, a version, and how something folded becomes a row.
+"""The definition of a read model: its source, its columns, and how a thing becomes rows.
 
-A row is a struct whose fields are the columns of the read model, in their order and under their
-names; ``sql/readmodels/<name>/table.sql`` declares their types, and a test holds the two equal.
-Rows are facts keyed by identity, never differences, so writing one again changes nothing.
-
-Raise ``VERSION`` whenever the meaning of any row changes, in the domain too: the tables of a
-version are built anew, all of them together, beside the old ones. One fold makes them, and they
-must agree.
+A row is a struct whose fields are the columns of the read model, in the same order and under the
+same names; ``sql/readmodels/<name>/table.sql`` declares their types, and a test compares the two.
+Rows are facts under a key, never differences: writing a row twice changes nothing.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Collection
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -19,40 +15,61 @@ from domain.catalog import Aggregate
 T = TypeVar("T")
 
 VERSION = 2
-"""The version of all read models, and of the folds that they keep as ``memo``."""
+"""The version of all read models, and of the folds stored in their ``memo`` columns.
+
+Raise it whenever the meaning of any row changes, in the domain too. All tables of the new version
+are then built together, next to the old ones: one fold makes them all, so they must agree.
+"""
+
+Source = Literal["event", "customer"] | Aggregate
+"""The things that a read model shows; ``rows.Folded`` holds them.
+
+``"event"`` is each event; an aggregate is each of its streams, folded; ``"customer"`` is each
+customer that events name.
+"""
 
 
 class Projection(Struct, Generic[T], frozen=True, eq=False):
     """One read model.
 
     Attributes:
-        name: names its table, its directory in ``sql/readmodels`` and its resource in the API.
-        key: the column that, with the book, identifies a row.
-        further: the columns that are needed for that beside ``key``, if any are.
-        columns: the row's type.
-        row: makes the row of one folded thing.
+        name: names the table, its directory in ``sql/readmodels`` and the resource in the API.
+        source: the things that it shows.
+        key: the column that, together with the book, identifies a row.
+        further: additional columns of that key, if one is not enough.
+        columns: the type of a row.
+        rows: makes the rows of one thing. No two things may share a row's key.
         filters: the columns that the API offers as filters.
-        sorts: the times that the API offers as orders, the usual one first; never null.
-        aggregate: the aggregate whose streams it shows, if it shows one's.
+        sorts: the times that the API offers as orders, the default first; never null.
     """
 
     name: str
+    source: Source
     key: str
     columns: type[Struct]
-    row: Callable[[T], Any]
+    rows: Callable[[T], Collection[Any]]
     further: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("created_at", "status_since")
-    aggregate: Aggregate | None = None
+
+    @property
+    def aggregate(self) -> Aggregate | None:
+        """The aggregate whose streams it shows, if it shows streams."""
+        return self.source if isinstance(self.source, Aggregate) else None
+
+    @property
+    def source_name(self) -> str:
+        """The name of its source; an aggregate is named by its category."""
+        return self.source.category if isinstance(self.source, Aggregate) else self.source
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """All columns that, with the book, identify a row."""
+        """All columns that, together with the book, identify a row."""
         return (self.key, *self.further)
 
     @property
     def view(self) -> str:
-        """The name under which readers find this version's rows, whichever table holds them."""
+        """The view through which readers find this version's rows, whatever table holds them."""
         return f"{self.name}_v{VERSION}"
 
     def table(self, generation: int) -> str:

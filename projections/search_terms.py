@@ -9,11 +9,13 @@ Unicode's full case folding, normalised to NFC, so that it does not matter how a
 (the canonical caseless matching of the standard). Accents distinguish, as do compatibility forms.
 """
 
+from collections.abc import Collection
 from unicodedata import category, normalize
 
 from msgspec import Struct
 
 from domain.payload import Customer
+from projections.customers import Known
 from projections.projection import Projection
 
 LONGEST = 320
@@ -50,8 +52,16 @@ def _folded(text: str) -> str:
     return " ".join(without.split())
 
 
-def rows(customer: Customer) -> list[Row]:
-    """What a customer is found by, as one payload describes them."""
+def rows(known: Known) -> Collection[Row]:
+    """The terms of a customer."""
+    if len(known.descriptions) == 1:
+        (description,) = known.descriptions
+        return terms_of(description)
+    return dict.fromkeys(term for one in known.descriptions for term in terms_of(one))
+
+
+def terms_of(customer: Customer) -> list[Row]:
+    """The terms of a customer as one payload describes them."""
     found: list[Row] = []
     if customer.email and (address := folded(customer.email)):
         found.append(Row(customer.customer_id, address, "email"))
@@ -74,14 +84,11 @@ def _words(name: str) -> list[int]:
     return begins[:_WORDS]
 
 
-def _row(one: Row) -> Row:
-    return one
-
-
-SEARCH_TERMS = Projection[Row](
+SEARCH_TERMS = Projection[Known](
     name="search_terms",
+    source="customer",
     key="customer_id",
     further=("term", "field"),
     columns=Row,
-    row=_row,
+    rows=rows,
 )

@@ -41,16 +41,16 @@ def stream_projection(
         name=name,
         key=columns.__struct_fields__[0],
         columns=columns,
-        row=stream_row(aggregate, columns, **derived),
+        source=aggregate,
+        rows=stream_rows(aggregate, columns, **derived),
         filters=filters,
-        aggregate=aggregate,
     )
 
 
-def stream_row(
+def stream_rows(
     aggregate: Aggregate, columns: type[R], **derived: Callable[[Fold[Any]], Any]
-) -> Callable[[Fold[Any]], R]:
-    """What makes the row of a fold; see ``stream_projection``."""
+) -> Callable[[Fold[Any]], tuple[R]]:
+    """The function that makes the row of a fold; see ``stream_projection``."""
     key, *others = columns.__struct_fields__
     computed = {"created_at": _created_at, "memo": encode, **derived}
     fields = set(aggregate.state.__struct_fields__)
@@ -63,13 +63,13 @@ def stream_row(
     names = (key, *others)
     places = [(names.index(name), compute) for name, compute in computed.items() if name in names]
 
-    def row(fold: Fold[Any]) -> R:
+    def rows(fold: Fold[Any]) -> tuple[R]:
         values = list(read(fold))
         for place, compute in places:
             values[place] = compute(fold)
-        return columns(*values)
+        return (columns(*values),)
 
-    return row
+    return rows
 
 
 def _created_at(fold: Fold[Any]) -> datetime:

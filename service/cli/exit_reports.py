@@ -20,8 +20,7 @@ from service.database.connections import UnsupportedServerError
 from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
-from service.readmodels.errors import RebuildError
-from service.readmodels.rebuild import NothingToGoBackToError, StreamsSetAsideError
+from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
@@ -213,12 +212,12 @@ def _too_slow(_: BaseException) -> Report:
 _PLAIN = (
     EmbeddedError,
     LeaseTakenError,
-    NothingToGoBackToError,
+    NoPreviousBuildError,
     RebuildError,
     RoleError,
     SchemaError,
     SettingsError,
-    StreamsSetAsideError,
+    UnfoldableStreamsError,
     TracesUnavailableError,
     UnsupportedServerError,
 )

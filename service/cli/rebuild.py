@@ -18,7 +18,7 @@ from service.readmodels import rebuild as rebuilding
 from service.readmodels.compare import Difference
 from service.readmodels.errors import RebuildError, explanation
 from service.readmodels.fill import Progress
-from service.readmodels.parked import retry
+from service.readmodels.projector import retry
 from service.settings import Settings, SettingsError, load
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
-"""What only one may do at a time: a lease with an owner, kept by a heartbeat, and its progress.
+"""Leases: work that one process at a time may do, with its owner and its progress.
 
-Rows and not a lock held by a connection: that breaks behind a pooler and pins a snapshot.
+A lease is a row that a heartbeat renews. An advisory lock would not do: it belongs to a
+connection, so it breaks behind a pooler, and a transaction that held it would pin a snapshot.
 """
 
 import asyncio
@@ -11,13 +12,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from service.database.connections import UNAVAILABLE, Connection, connect
+import structlog
+
+from service.database.connections import UNAVAILABLE, Connection, answering, connect
 from service.database.statements import text
 
 REBUILD = "rebuild"
 
 _REBUILD_SECONDS = 30.0
 _BEAT_SECONDS = 1.0
+_ANSWER_SECONDS = 10.0
+_RETRY_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class LeaseTakenError(Exception):
@@ -25,7 +32,7 @@ class LeaseTakenError(Exception):
 
 
 class Lease:
-    """A lease that is held, and how far its work has come."""
+    """A lease, and the progress of the work that it covers."""
 
     def __init__(self, name: str, seconds: float = _REBUILD_SECONDS) -> None:
         self.name = name
@@ -36,7 +43,9 @@ class Lease:
         self.total = 0
 
     async def keep(self, conn: Connection) -> None:
-        """Take it or prolong it; inside a transaction, nobody else takes it before its end.
+        """Take the lease or renew it.
+
+        Inside a transaction, nobody else can take it before the transaction ends.
 
         Raises:
             LeaseTakenError: if somebody else holds it.
@@ -62,13 +71,13 @@ class Lease:
         )
 
     async def give_up(self, conn: Connection) -> None:
-        """Let the next one have it at once."""
+        """Return the lease, so that it can be taken at once."""
         await conn.execute(text("database/give_up_lease"), {"name": self.name, "owner": self.owner})
 
 
 @asynccontextmanager
 async def held(url: str, name: str) -> AsyncIterator[Lease]:
-    """Hold a lease while the block runs.
+    """Hold a lease while the block runs, and return it afterwards.
 
     Raises:
         LeaseTakenError: if somebody else holds it.
@@ -76,19 +85,29 @@ async def held(url: str, name: str) -> AsyncIterator[Lease]:
     lease = Lease(name)
     async with await connect(url) as conn:
         await lease.keep(conn)
-        beating = asyncio.create_task(_beat(conn, lease))
-        try:
-            yield lease
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
-            with suppress(*UNAVAILABLE):
+    heartbeat = asyncio.create_task(_beat(url, lease))
+    try:
+        yield lease
+    finally:
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)
+        with suppress(*UNAVAILABLE):
+            async with await connect(url) as conn:
                 await lease.give_up(conn)
 
 
-async def _beat(conn: Connection, lease: Lease) -> None:
-    # a beat that fails is no harm by itself: whoever switches asks once more
-    with suppress(LeaseTakenError, *UNAVAILABLE):
-        while True:
-            await asyncio.sleep(_BEAT_SECONDS)
-            await lease.keep(conn)
+async def _beat(url: str, lease: Lease) -> None:
+    """Renew a lease until cancelled; after a failure, go on over a new connection.
+
+    A missed beat does no harm: the final switch checks the lease again.
+    """
+    while True:
+        try:
+            async with await connect(url) as conn:
+                while True:
+                    await asyncio.sleep(_BEAT_SECONDS)
+                    async with answering(conn, _ANSWER_SECONDS):
+                        await lease.keep(conn)
+        except (LeaseTakenError, *UNAVAILABLE) as error:
+            _log.warning("lease not renewed", lease=lease.name, reason=str(error).strip())
+        await asyncio.sleep(_RETRY_SECONDS)

@@ -1,8 +1,8 @@
-"""A batch of events becomes rows, in three stages: what is known is read, folded on, written.
+"""A batch of events becomes rows in three stages: read what is known, fold, write.
 
-The stages stand apart so that, in a backlog, the server writes one batch while the next is folded
-here: that one's reading comes before, and what the batch before has made, but not yet written, is
-handed to it.
+The stages are separate so that, in a backlog, the server writes one batch while the next one is
+folded here. The next one is then read before the first is written, and gets the results of the
+first handed over.
 """
 
 import asyncio
@@ -15,54 +15,50 @@ from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.customer import Values, see
 from domain.events import Entry, Event, read
 from domain.fold import Fold, decode, extend, extends, fold
-from domain.payload import Customer as Seen
-from projections.catalog import BY_CATEGORY
-from projections.customers import CUSTOMERS, recall
-from projections.events import EVENTS, Placed, owner_of, placed
+from projections.catalog import BY_SOURCE, MEMOS
+from projections.customers import known_after, recall
+from projections.events import Placed, owner_of, placed
 from projections.projection import Projection
-from projections.search_terms import SEARCH_TERMS
-from projections.search_terms import Row as Term
-from projections.search_terms import rows as terms_of
+from projections.rows import Folded, rows_of
 from service.database import statements
 from service.database.binary import Column, columns
 from service.database.connections import Connection
 from service.readmodels.streams import Target, parked_streams, streams_entries
 
-_TURN = 32  # streams that are folded, or rows that are made, before others get their turn
+_TURN = 32  # streams folded, or rows made, before other tasks get their turn
 
 
 class Batch(Struct):
-    """Some events in a row, and what becomes of them.
+    """Consecutive events, and what becomes of them.
 
     Attributes:
-        first, last: the positions of the first and the last of them.
-        unplaced: the entries that belong to no stream, or to one that is set aside.
+        first, last: the positions of the first and the last event.
         streams: the entries of each stream.
-        earlier: of each stream that is to be folded anew, the entries before the batch.
-        folds: the fold of each stream that has one: before the batch or, when that is done, after.
-        customers: those whom the batch names, as they are known after it.
-        terms: what they are found by and were not before.
-        steps: the steps that are new or have changed, or whose customer has.
-        rows: what there is to write, encoded.
+        earlier: for each stream that must be folded from its beginning, the entries before the
+            batch.
+        folds: the fold of each stream that has one: before the batch and, once folded, after it.
+        folded: what the read models show of the batch.
+        rows: the rows to write, encoded.
     """
 
     first: int
     last: int
-    unplaced: list[Entry]
     streams: dict[str, list[Entry]]
     earlier: dict[str, list[Entry]]
     folds: dict[str, Fold[Any]]
-    customers: dict[str, Customer]
-    terms: list[Term]
-    steps: list[Placed] = field(default_factory=list)
+    folded: Folded
     rows: list[tuple[Projection[Any], dict[str, Column]]] = field(default_factory=list)
 
+    @property
+    def customers(self) -> dict[str, Customer]:
+        """The customers after the batch, by id."""
+        return {known.state.id: known.state for known in self.folded.customers}
 
-async def understand(target: Target, events: Sequence[Event]) -> list[Entry]:
-    """The entries that events are; now and then others get their turn."""
+
+async def decode_events(target: Target, events: Sequence[Event]) -> list[Entry]:
+    """The entries of events; other tasks get their turn meanwhile."""
     entries: list[Entry] = []
     for start in range(0, len(events), _TURN):
         entries += [read(event, target.business_id) for event in events[start : start + _TURN]]
@@ -75,76 +71,64 @@ async def begin(
 ) -> Batch:
     """Read what is known of the streams and customers of ``entries``, the next ones of their book.
 
-    ``before`` is the batch before them, where it is folded and not yet written.
+    ``before`` is the preceding batch, if it is folded and not yet written.
     """
     parked = await parked_streams(conn, target)
-    unplaced: list[Entry] = []
+    folded = Folded()
     streams: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.stream is None or entry.stream in parked:
-            unplaced.append(entry)
+            folded.events.append(entry)
         else:
             streams.setdefault(entry.stream, []).append(entry)
     first, last = entries[0].event.position, entries[-1].event.position
     folds = await _folds(conn, target, streams, before.folds if before else {})
-    again = [s for s, new in streams.items() if _asks_for_all(target, s, folds.get(s), new)]
+    again = [s for s, new in streams.items() if _needs_whole(target, s, folds.get(s), new)]
     until = (before.first if before else first) - 1
     earlier = await streams_entries(conn, target, again, until) if again else {}
     for stream in again:
         unwritten = before.streams.get(stream, []) if before else []
         earlier[stream] = earlier.get(stream, []) + unwritten
-    named = await customers_of(conn, target, entries, before.customers if before else {})
-    return Batch(first, last, unplaced, streams, earlier, folds, *named)
+    await add_customers(conn, target, folded, entries, before.customers if before else {})
+    return Batch(first, last, streams, earlier, folds, folded)
 
 
 async def fold_on(target: Target, batch: Batch) -> None:
-    """Fold the streams of a batch, and encode its rows; now and then others get their turn."""
-    folds: dict[str, list[Fold[Any]]] = {}
+    """Fold the streams of a batch and encode its rows; other tasks get their turn meanwhile."""
     for number, (stream, entries) in enumerate(batch.streams.items()):
         if number % _TURN == 0:
             await asyncio.sleep(0)
         memo, earlier = batch.folds.get(stream), batch.earlier.get(stream)
         if earlier is not None:
-            folded, steps = _again(earlier, entries)
+            after, steps = _fold_again(earlier, entries)
         else:
-            folded, taken = (extend(memo, entries) if memo else None) or fold(entries)
-            steps = placed(folded, taken)
-        batch.folds[stream] = folded
-        batch.steps += steps
-        folds.setdefault(_category(stream), []).append(folded)
-    await _encode(target, batch, EVENTS, [*batch.unplaced, *batch.steps])
-    for category, of_category in folds.items():
-        await _encode(target, batch, BY_CATEGORY[category], of_category)
-    await _encode(target, batch, CUSTOMERS, [*batch.customers.values()])
-    await _encode(target, batch, SEARCH_TERMS, batch.terms)
-
-
-async def _encode(
-    target: Target, batch: Batch, projection: Projection[Any], things: Sequence[Any]
-) -> None:
-    if not things or projection.name not in target.tables:
-        return
-    rows: list[Struct] = []
-    for start in range(0, len(things), _TURN):
-        rows += [projection.row(one) for one in things[start : start + _TURN]]
-        await asyncio.sleep(0)
-    batch.rows.append((projection, columns(rows)))
+            after, taken = (extend(memo, entries) if memo else None) or fold(entries)
+            steps = placed(after, taken)
+        batch.folds[stream] = after
+        batch.folded.events += steps
+        batch.folded.streams.setdefault(category_of(stream), []).append(after)
+    for projection, made in rows_of(batch.folded, target.tables):
+        rows: list[Struct] = []
+        for row in made:
+            rows.append(row)
+            if len(rows) % _TURN == 0:
+                await asyncio.sleep(0)
+        if rows:
+            batch.rows.append((projection, columns(rows)))
 
 
 async def write(conn: Connection, target: Target, batch: Batch) -> None:
-    """Write the rows of a batch that is folded, one table after the other."""
+    """Write the rows of a folded batch."""
     async with conn.pipeline():
         for projection, encoded in batch.rows:
             await _write(conn, target, projection, encoded)
 
 
-async def write_rows(
-    conn: Connection, target: Target, projection: Projection[Any], things: Sequence[Any]
-) -> None:
-    """Write the rows of some things, each of its own key, if their projection is written."""
-    if things and projection.name in target.tables:
-        encoded = columns([projection.row(one) for one in things])
-        await _write(conn, target, projection, encoded)
+async def write_folded(conn: Connection, target: Target, folded: Folded) -> None:
+    """Write the rows of everything that was folded."""
+    for projection, made in rows_of(folded, target.tables):
+        if rows := [*made]:
+            await _write(conn, target, projection, columns(rows))
 
 
 async def _write(
@@ -154,13 +138,13 @@ async def _write(
     await conn.execute(statement, {"book": target.book, **encoded})
 
 
-def _asks_for_all(
+def _needs_whole(
     target: Target, stream: str, memo: Fold[Any] | None, entries: Sequence[Entry]
 ) -> bool:
     if memo is not None:
         return not extends(memo, entries) or _may_change_owner(memo, entries)
-    # without its read model nobody knows whether the stream is new
-    return BY_CATEGORY[_category(stream)].name not in target.tables
+    # a stream without a memo is new only if memos are written here
+    return MEMOS[category_of(stream)].name not in target.tables
 
 
 def _may_change_owner(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
@@ -169,8 +153,8 @@ def _may_change_owner(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
     return any(entry.customer and entry.customer.customer_id != owner for entry in entries)
 
 
-def _again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Placed]]:
-    """Fold a whole stream; only the steps that are new or have changed, since each is a row."""
+def _fold_again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Placed]]:
+    """Fold a whole stream; returns only the steps that are new or changed, as each is a row."""
     folded, steps = fold([*earlier, *entries])
     before = placed(*fold(earlier)) if earlier else []
     known = {p.step.entry.event.position: p for p in before}
@@ -186,51 +170,39 @@ async def _folds(
         category, _, key = stream.partition("-")
         if stream in unwritten:
             folds[stream] = unwritten[stream]
-        elif BY_CATEGORY[category].name in target.tables:
+        elif MEMOS[category].name in target.tables:
             wanted.setdefault(category, []).append(key)
     async with conn.pipeline():
-        asked = {c: await _stored(conn, target, BY_CATEGORY[c], keys) for c, keys in wanted.items()}
-        for category, found in asked.items():
-            for row in await found.fetchall():
+        cursors = {c: await _memos(conn, target, c, keys) for c, keys in wanted.items()}
+        for category, cursor in cursors.items():
+            for row in await cursor.fetchall():
                 folds[f"{category}-{row['key']}"] = decode(category, row["memo"])
     return folds
 
 
-async def customers_of(
-    conn: Connection, target: Target, entries: Iterable[Entry], unwritten: Mapping[str, Customer]
-) -> tuple[dict[str, Customer], list[Term]]:
-    """The customers whom entries name, as they are known after them, and new terms of theirs."""
-    if not {CUSTOMERS.name, SEARCH_TERMS.name} & target.tables.keys():
-        return {}, []
-    named = [(entry.customer, entry) for entry in entries if entry.customer]
-    ids = {customer.customer_id for customer, _ in named}
+async def add_customers(
+    conn: Connection,
+    target: Target,
+    folded: Folded,
+    entries: Iterable[Entry],
+    unwritten: Mapping[str, Customer],
+) -> None:
+    """Add to ``folded`` the customers that entries name, as they are known after them."""
+    if all(p.name not in target.tables for p in BY_SOURCE["customer"]):
+        return
+    ids = {entry.customer.customer_id for entry in entries if entry.customer}
     known = {one: unwritten[one] for one in ids if one in unwritten}
-    asked = [*(ids - known.keys())]
-    if asked and CUSTOMERS.name in target.tables:
-        found = await _stored(conn, target, CUSTOMERS, asked)
-        known |= {row["key"]: recall(row["memo"]) for row in await found.fetchall()}
-    terms: dict[Term, None] = {}
-    for customer, entry in named:
-        if _tells_more(customer, known.get(customer.customer_id)):
-            terms |= dict.fromkeys(terms_of(customer))
-        see(known, customer, entry.key, entry.event.position)
-    return known, [*terms]
+    missing = [*(ids - known.keys())]
+    if missing and MEMOS["customer"].name in target.tables:
+        cursor = await _memos(conn, target, "customer", missing)
+        known |= {row["key"]: recall(row["memo"]) for row in await cursor.fetchall()}
+    folded.customers += known_after(entries, known)
 
 
-def _tells_more(customer: Seen, known: Customer | None) -> bool:
-    """Whether a payload may tell an address or a name that no event before it told."""
-    return known is None or not (
-        _told(customer.email, known.email_values) and _told(customer.name, known.name_values)
-    )
-
-
-def _told(text: str | None, values: Values) -> bool:
-    return not text or any(value.text == text for value in values)
-
-
-async def _stored(
-    conn: Connection, target: Target, projection: Projection[Any], keys: Sequence[str]
+async def _memos(
+    conn: Connection, target: Target, source: str, keys: Sequence[str]
 ) -> AsyncCursor[DictRow]:
+    projection = MEMOS[source]
     table, key = statements.relation(target.tables[projection.name]), Identifier(projection.key)
     statement = statements.fill("readmodels/memos", table=table, key=key)
     params = {"book": target.book, "keys": keys}
@@ -238,5 +210,6 @@ async def _stored(
     return await conn.execute(statement, params, prepare=False, binary=True)
 
 
-def _category(stream: str) -> str:
+def category_of(stream: str) -> str:
+    """The category of a stream, by its name."""
     return stream.partition("-")[0]

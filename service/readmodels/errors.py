@@ -1,4 +1,4 @@
-"""Why a rebuild or a comparison could not be done: sentences for a person."""
+"""The errors of this room, with messages for people: what is wrong, then what to do."""
 
 from concurrent.futures.process import BrokenProcessPool
 
@@ -8,19 +8,38 @@ from psycopg.errors import DataCorrupted, IndexCorrupted, LockNotAvailable
 from service.database.connections import is_away
 
 
+class HistoryLostError(Exception):
+    """The read models of a book show events that its store does not have."""
+
+    def __init__(self, book: str, checkpoint: int, head: int) -> None:
+        super().__init__(
+            f"The read models of book {book!r} stand at position {checkpoint} of a history that its"
+            f" store does not have; the store ends at {head}. The database was restored without"
+            " them. Run `daybook rebuild`."
+        )
+
+
+class UnfoldableStreamsError(Exception):
+    """Some streams could not be folded, and only some projections were to be switched."""
+
+
+class NoPreviousBuildError(Exception):
+    """There are no tables from before the last rebuild to go back to."""
+
+
 class RebuildError(Exception):
-    """It could not be done or checked, and nothing was switched. The text says what to do."""
+    """A rebuild or a comparison failed; nothing was switched. The message says what to do."""
 
 
 class MissingEventsError(RebuildError):
-    """Fewer events could be read than were recorded, or some twice."""
+    """Some recorded events could not be read, or were read twice."""
 
     def __init__(self, book: str, head: int, read: int) -> None:
         super().__init__(book, head, read)
         self.book, self.head, self.read = book, head, read
 
     def __str__(self) -> str:
-        """The sentence."""
+        """The message."""
         return (
             f"Nothing was switched or compared: book {self.book!r} ends at position {self.head},"
             f" and {self.read} of its events could be read. Rows are missing in store.event, or the"
@@ -30,7 +49,7 @@ class MissingEventsError(RebuildError):
 
 
 def explanation(error: BaseException) -> str | None:
-    """A sentence for what can befall a rebuild from outside; None for a defect of ours."""
+    """The message for a failure that comes from outside; None for a defect of ours."""
     if isinstance(error, BrokenProcessPool):
         return (
             "Nothing was switched: a process of the rebuild was killed, perhaps because memory ran"
@@ -43,17 +62,17 @@ def explanation(error: BaseException) -> str | None:
         )
     if isinstance(error, LockNotAvailable):
         return (
-            "Nothing was switched: somebody keeps a transaction open in which the read models are"
-            f" locked ({_primary(error)}). End it, and run it again."
+            "Nothing was switched: an open transaction keeps the read models locked"
+            f" ({_primary(error)}). End it, and run it again."
         )
     if isinstance(error, psycopg.Error) and is_away(error):
         return (
-            f"Broken off: the database failed meanwhile ({_primary(error)}). The read models are"
-            " whole; run it again when it is back."
+            f"The rebuild broke off: the database failed ({_primary(error)}). The read models are"
+            " intact; run it again when the database is back."
         )
     return None
 
 
 def _primary(error: psycopg.Error) -> str:
-    said = error.diag.message_primary or str(error) or type(error).__name__
-    return " ".join(said.split())
+    message = error.diag.message_primary or str(error) or type(error).__name__
+    return " ".join(message.split())

@@ -96,7 +96,8 @@ async def _read(conn: Connection, workers: Workers, plan: passes.Plan, progress:
         count(sum(tally.count for tally in found.values()))
 
     # asked after the heads, so that all that is before them is there
-    tasks = [Task(passes.sort, (plan, one)) for one in await scan.stretches(conn, heads)]
+    stretches = await scan.stretches(conn, heads)
+    tasks = [Task(passes.partition_blocks, (plan, stretch)) for stretch in stretches]
     await workers.run(tasks, took)
     for book, head in heads.items():
         if not tallies[book].is_whole(head):

@@ -11,7 +11,7 @@ import structlog
 from service.database import statements
 from service.database.connections import PROJECTOR, Connection, answering, connect
 from service.database.lease import Lease, LeaseTakenError
-from service.readmodels.checkpoints import HistoryLostError
+from service.readmodels.errors import HistoryLostError
 from service.readmodels.projector import advance
 from service.telemetry.repeating import Repeating
 

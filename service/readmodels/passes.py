@@ -1,13 +1,13 @@
-"""The passes of a rebuild, each over one part and in whatever process: sort, fold, merge, index.
+"""The passes of a rebuild, each over one part, in any process: partition, fold, index.
 
-``sort`` reads a stretch of the store once, decodes them, and leaves the entries by book and by
-partition of their streams; ``fold_partition`` folds the streams of one partition, merges its
-customers and copies their rows. Memory is bounded by the size of a part, whatever the size of the
-store.
+``partition_blocks`` reads a part of the store once, decodes its events, and leaves their entries on
+disk by book and by partition of their streams. ``fold_partition`` folds the streams and merges the
+customers of one partition, and copies their rows. The size of a part bounds the memory, whatever
+the size of the store.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,13 @@ from domain.customer import State as Customer
 from domain.events import Entry, Event, Key, moment_of, read, read_at_once
 from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
-from domain.payload import Customer as Seen
+from domain.payload import Customer as Description
 from domain.payload import Payload
 from domain.steps import Step
-from projections.catalog import BY_CATEGORY, BY_NAME
-from projections.customers import CUSTOMERS
-from projections.events import EVENTS, placed
-from projections.search_terms import SEARCH_TERMS
-from projections.search_terms import rows as terms_of
+from projections.catalog import BY_NAME, BY_SOURCE
+from projections.customers import Known
+from projections.events import placed
+from projections.rows import Folded, rows_of
 from service.database import binary, statements
 from service.database.connections import connected
 from service.readmodels import spill
@@ -37,24 +36,23 @@ from service.store.scan import Blocks, Positions, Tally, scan
 from service.telemetry.tracebacks import described
 
 _CUSTOMERS = "customers"
-_SEEN = "seen"
 _ROWS = 2_000
 
 _ENCODER = msgspec.msgpack.Encoder()
-_CUSTOMER_DECODER = msgspec.msgpack.Decoder(list[Customer])
-_SEEN_DECODER = msgspec.msgpack.Decoder(list[Seen])
+_CUSTOMERS_DECODER = msgspec.msgpack.Decoder(list[tuple[Description, Sightings]])
 
 Rows = dict[str, list[bytes]]
+"""Encoded rows, by the name of their projection."""
 
 
 class Part(Struct, frozen=True):
-    """What of a book is read: the events up to a position, into so many partitions.
+    """The part that a book has in a rebuild.
 
     Attributes:
         business_id: the business that the book names; events of another are foreign.
-        head: where the book ended; all events up to there must be found.
-        end: up to where they become rows.
-        partitions: into how many parts the streams and the customers are cut.
+        head: the last position when the rebuild began; all events up to there must be found.
+        end: the last position that becomes rows.
+        partitions: the number of parts into which streams and customers are divided.
     """
 
     business_id: str | None
@@ -64,11 +62,11 @@ class Part(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a rebuild is about; goes to other processes.
+    """The plan of a rebuild; it is sent to other processes.
 
     Attributes:
         tables: the fresh table of each projection that is built.
-        directory: where the frames are, those of a book in a directory of its name.
+        directory: where the frames are; those of a book are in a directory of its name.
     """
 
     url: str
@@ -78,33 +76,33 @@ class Plan(Struct, frozen=True):
 
 
 class Parked(Struct, frozen=True):
-    """A stream that cannot be folded, and why."""
+    """A stream that cannot be folded, and the reason."""
 
     stream: str
     position: int
     error: str
 
 
-def sort(plan: Plan, stretch: Blocks | Positions) -> dict[str, Tally]:
-    """Read the events of a stretch of the store; which there were of each book."""
-    sorted_ = {book: _Sorted(plan, book) for book in plan.books}
+def partition_blocks(plan: Plan, stretch: Blocks | Positions) -> dict[str, Tally]:
+    """Read a part of the store and leave its entries on disk; the events found in each book."""
+    partitioned = {book: _Partitioned(plan, book) for book in plan.books}
     with connected(plan.url) as conn:
         for book, event in scan(conn, stretch):
-            of_book = sorted_.get(book)
-            # one that was recorded since is left for catching up
+            of_book = partitioned.get(book)
+            # later events are left for catching up
             if of_book is not None and event.position <= of_book.part.head:
                 of_book.tally.add(event.position)
                 if event.position <= of_book.part.end:
                     of_book.add(event)
-        for of_book in sorted_.values():
-            _copy(conn, plan, of_book.rows.rows)
-    for of_book in sorted_.values():
+        for of_book in partitioned.values():
+            of_book.rows.copy(conn)
+    for of_book in partitioned.values():
         of_book.leave()
-    return {book: of_book.tally for book, of_book in sorted_.items()}
+    return {book: of_book.tally for book, of_book in partitioned.items()}
 
 
-class _Sorted:
-    """What was read of one book, by partition."""
+class _Partitioned:
+    """The events read from one book, by partition."""
 
     def __init__(self, plan: Plan, book: str) -> None:
         self.part = plan.books[book]
@@ -114,8 +112,8 @@ class _Sorted:
         self._packed: list[dict[str, list[Packed[Any]]]] = [
             defaultdict(list) for _ in range(self.part.partitions)
         ]
-        built = {CUSTOMERS.name, SEARCH_TERMS.name} & plan.tables.keys()
-        self._seen: dict[Seen, Sightings] | None = {} if built else None
+        built = any(p.name in plan.tables for p in BY_SOURCE["customer"])
+        self._customers: dict[Description, Sightings] | None = {} if built else None
 
     def add(self, event: Event) -> None:
         quick = read_at_once(event.body, event.sent_at, self.part.business_id)
@@ -127,11 +125,11 @@ class _Sorted:
             return
         entry = read(event, self.part.business_id)
         if entry.aggregate is None:
-            self.rows.add(EVENTS.name, [entry])
+            self.rows.add(Folded(events=[entry]))
         else:
             self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload, entry.unread)
 
-    def _keep(  # noqa: PLR0913, PLR0917 - an entry that is not made
+    def _keep(  # noqa: PLR0913, PLR0917 - all of an entry, without making one
         self,
         aggregate: Aggregate,
         event: Event,
@@ -144,23 +142,18 @@ class _Sorted:
         kept = packed(event, kind, key[0], payload, unread)
         self._packed[number][aggregate.category].append(kept)
         customer = payload.who
-        if customer is not None and self._seen is not None:
-            note(self._seen, customer, key, event.position)
+        if customer is not None and self._customers is not None:
+            note(self._customers, customer, key, event.position)
 
     def leave(self) -> None:
-        """Leave all of it on disk."""
-        customers: dict[int, dict[str, Customer]] = defaultdict(dict)
-        seen: dict[int, list[Seen]] = defaultdict(list)
-        for one, sightings in (self._seen or {}).items():
-            number = spill.partition_of(one.customer_id, self.part.partitions)
-            gather(customers[number], state_of(one, sightings))
-            seen[number].append(one)
+        """Write everything to disk."""
+        customers: dict[int, list[tuple[Description, Sightings]]] = defaultdict(list)
+        for seen in (self._customers or {}).items():
+            customers[spill.partition_of(seen[0].customer_id, self.part.partitions)].append(seen)
         for number, by_category in enumerate(self._packed):
             frames = {category: pack(some) for category, some in by_category.items()}
             if number in customers:
-                frames[_CUSTOMERS] = _ENCODER.encode([*customers[number].values()])
-            if number in seen:
-                frames[_SEEN] = _ENCODER.encode(seen[number])
+                frames[_CUSTOMERS] = _ENCODER.encode(customers[number])
             if frames:
                 spill.append(self._directory, number, frames)
 
@@ -170,102 +163,92 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
     directory = plan.directory / book
     streams: dict[str, list[Entry]] = defaultdict(list)
     customers: dict[str, Customer] = {}
-    seen: set[Seen] = set()
+    descriptions: dict[str, set[Description]] = defaultdict(set)
     for kind, content in spill.frames(directory, number):
         if kind == _CUSTOMERS:
-            for one in _CUSTOMER_DECODER.decode(content):
-                gather(customers, one)
-            continue
-        if kind == _SEEN:
-            seen.update(_SEEN_DECODER.decode(content))
+            for description, sightings in _CUSTOMERS_DECODER.decode(content):
+                gather(customers, state_of(description, sightings))
+                descriptions[description.customer_id].add(description)
             continue
         for entry in unpack(AGGREGATES[kind], content):
             streams[entry.stream or ""].append(entry)
     rows = _Rows(plan, book)
     parked = [one for stream in streams.items() for one in _fold_stream(rows, *stream)]
-    rows.add(CUSTOMERS.name, customers.values())
-    rows.add(SEARCH_TERMS.name, {term for one in seen for term in terms_of(one)})
+    known = [Known(state, descriptions[one]) for one, state in customers.items()]
+    rows.add(Folded(customers=known))
     with connected(plan.url) as conn:
-        _copy(conn, plan, rows.rows)
+        rows.copy(conn)
     spill.remove(directory, number)
     return book, parked
 
 
 def run(url: str, statement: str) -> None:
-    """Run one statement, as the making of an index, on a connection of its own."""
+    """Run one statement, such as the making of an index, on a connection of its own."""
     with connected(url) as conn:
         conn.execute(statement.encode())
 
 
 class _Rows:
-    """Encodes rows of a book for the tables that are built, and leaves out the others."""
+    """The encoded rows of a book, for the tables that are built."""
 
     def __init__(self, plan: Plan, book: str) -> None:
-        self.rows: Rows = defaultdict(list)
-        self._made = {
-            name: (BY_NAME[name].row, binary.row_encoder(book, BY_NAME[name].columns))
-            for name in plan.tables
+        self._tables = plan.tables
+        self._rows: Rows = defaultdict(list)
+        self._encoders = {
+            name: binary.row_encoder(book, BY_NAME[name].columns) for name in plan.tables
         }
 
-    def encoded(self, name: str, things: Iterable[Any]) -> list[bytes]:
-        """The rows of some things, if their projection is built."""
-        if made := self._made.get(name):
-            row, encode = made
-            return [encode(row(thing)) for thing in things]
-        return []
-
-    def add(self, name: str, things: Iterable[Any]) -> None:
-        """Keep the rows of some things: of all or, where one fails, of none."""
-        if rows := self.encoded(name, things):
-            self.rows[name].extend(rows)
-
-    def add_stream(self, stream: str, folded: Fold[Any], steps: Sequence[Step]) -> None:
-        """Keep the row of a stream and those of its steps."""
-        category = stream.partition("-")[0]
-        made = {
-            EVENTS.name: self.encoded(EVENTS.name, placed(folded, steps)),
-            BY_CATEGORY[category].name: self.encoded(BY_CATEGORY[category].name, [folded]),
+    def encode(self, folded: Folded) -> Rows:
+        """The rows of everything that was folded."""
+        return {
+            projection.name: [*map(self._encoders[projection.name], rows)]
+            for projection, rows in rows_of(folded, self._tables)
         }
-        # all of them or, where one cannot be made, none
-        for name, rows in made.items():
-            self.rows[name].extend(rows)
+
+    def add(self, folded: Folded) -> None:
+        """Keep the rows of everything that was folded or, if one of them fails, none."""
+        for name, rows in self.encode(folded).items():
+            self._rows[name].extend(rows)
+
+    def copy(self, conn: psycopg.Connection[Any]) -> None:
+        """Copy the rows that were kept into their tables."""
+        for name, rows in self._rows.items():
+            if not rows:
+                continue
+            table = statements.relation(self._tables[name])
+            statement = statements.fill("readmodels/copy", table=table)
+            with conn.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.write(binary.HEADER)
+                for start in range(0, len(rows), _ROWS):
+                    copy.write(b"".join(rows[start : start + _ROWS]))
+                copy.write(binary.TRAILER)
+        self._rows.clear()
 
 
 def _fold_stream(rows: _Rows, stream: str, entries: Sequence[Entry]) -> Iterator[Parked]:
     try:
-        rows.add_stream(stream, *fold(entries))
-    except Exception:  # noqa: BLE001 - as live: the others go on
+        rows.add(_folded(stream, *fold(entries)))
+    except Exception:  # noqa: BLE001 - as live: the other streams go on
         yield _park(rows, stream, sorted(entries, key=lambda e: e.event.position))
 
 
+def _folded(stream: str, after: Fold[Any], steps: Sequence[Step]) -> Folded:
+    return Folded([*placed(after, steps)], {stream.partition("-")[0]: [after]})
+
+
 def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
-    """Leave the stream as live projecting would have: as it was before it failed."""
+    """Keep the rows that live projecting would have left: the stream before its failure."""
     memo: Fold[Any] | None = None
-    shown = BY_CATEGORY[stream.partition("-")[0]].name
-    good, why = 0, ""
+    good, reason = 0, ""
     for good, entry in enumerate(ordered):
         try:
-            done = extend(memo, [entry]) if memo else fold([entry])
-            memo, steps = done or fold(ordered[: good + 1])
-            rows.encoded(shown, [memo])
-            rows.encoded(EVENTS.name, placed(memo, steps))
-        except Exception as error:  # noqa: BLE001 - this is the one
-            why = described(error)
+            extended = extend(memo, [entry]) if memo else fold([entry])
+            memo, steps = extended or fold(ordered[: good + 1])
+            rows.encode(_folded(stream, memo, steps))
+        except Exception as error:  # noqa: BLE001 - this is the failing one
+            reason = described(error)
             break
     if good:
-        rows.add_stream(stream, *fold(ordered[:good]))
-    rows.add(EVENTS.name, ordered[good:])
-    return Parked(stream, ordered[good].event.position, why)
-
-
-def _copy(conn: psycopg.Connection[Any], plan: Plan, rows: Rows) -> None:
-    for name, encoded in rows.items():
-        if not encoded:
-            continue
-        statement = statements.fill("readmodels/copy", table=statements.relation(plan.tables[name]))
-        with conn.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(binary.HEADER)
-            for start in range(0, len(encoded), _ROWS):
-                copy.write(b"".join(encoded[start : start + _ROWS]))
-            copy.write(binary.TRAILER)
-        encoded.clear()
+        rows.add(_folded(stream, *fold(ordered[:good])))
+    rows.add(Folded(events=[*ordered[good:]]))
+    return Parked(stream, ordered[good].event.position, reason)

@@ -1,7 +1,8 @@
 """Projecting: events become rows, in the transaction that moves the checkpoint.
 
 ``project`` writes the rows of some events into one set of tables: the live ones, or those that a
-rebuild brings up to date. ``advance`` does it for the next events of a book.
+rebuild brings up to date. ``advance`` does so for the next events of a book, and ``retry`` for a
+parked stream.
 """
 
 import asyncio
@@ -11,37 +12,39 @@ import structlog
 
 from domain.events import Event, read
 from domain.fold import fold
-from projections.catalog import BY_CATEGORY, PROJECTIONS
-from projections.customers import CUSTOMERS
-from projections.events import EVENTS, placed
+from projections.catalog import PROJECTIONS
+from projections.events import placed
 from projections.projection import VERSION
-from projections.search_terms import SEARCH_TERMS
+from projections.rows import Folded
 from service.database import statements
 from service.database.connections import Connection, is_away
 from service.database.notifications import PROJECTED, notify
+from service.problems import Problem
 from service.readmodels import batch
-from service.readmodels.checkpoints import HistoryLostError, tables_of
-from service.readmodels.streams import Target, stream_entries
-from service.store.events import events_after
+from service.readmodels.checkpoints import live_tables, tables_of
+from service.readmodels.errors import HistoryLostError
+from service.readmodels.streams import LIVE, Target, park, stream_entries
+from service.store.events import books, events_after
 from service.telemetry.tracebacks import described
 
 _BATCH = 1000
-_AHEAD = 16  # batches that go into one transaction, where there are so many
+_AHEAD = 16  # the most batches in one transaction, in a backlog
 
 _log = structlog.get_logger(__name__)
 
 
-_Way = Callable[[Connection, Target, int], Awaitable[int]]
+_Projecting = Callable[[Connection, Target, int], Awaitable[int]]
 
 
 async def project(conn: Connection, target: Target, events: Sequence[Event]) -> None:
     """Write the rows of ``events``, the next ones of their book, inside the caller's transaction.
 
-    An event that cannot be digested parks its stream and does not stop the others.
+    An event that cannot be folded parks its stream and does not stop the others.
     """
     try:
         async with conn.transaction():
-            begun = await batch.begin(conn, target, await batch.understand(target, events))
+            entries = await batch.decode_events(target, events)
+            begun = await batch.begin(conn, target, entries)
             await batch.fold_on(target, begun)
             await batch.write(conn, target, begun)
     except Exception as error:
@@ -54,32 +57,53 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
             await project(conn, target, (event,))
 
 
-async def project_stream(conn: Connection, target: Target, stream: str, until: int) -> None:
-    """Fold one stream from its beginning up to a position, and write its rows."""
-    entries = await stream_entries(conn, target, stream, until)
-    if not entries:
-        return
-    folded, steps = fold(entries)
-    await batch.write_rows(conn, target, EVENTS, placed(folded, steps))
-    await batch.write_rows(conn, target, BY_CATEGORY[stream.partition("-")[0]], [folded])
-    customers, terms = await batch.customers_of(conn, target, entries, {})
-    await batch.write_rows(conn, target, CUSTOMERS, [*customers.values()])
-    await batch.write_rows(conn, target, SEARCH_TERMS, terms)
-
-
 async def _park(conn: Connection, target: Target, event: Event, error: Exception) -> None:
     entry = read(event, target.business_id)
     stream = entry.stream or f"position-{event.position}"
     _log.error("stream parked", book=target.book, stream=stream, position=event.position)
-    params = {
-        "book": target.book,
-        "build": target.build,
-        "stream": stream,
-        "position": event.position,
-        "error": described(error),
-    }
-    await conn.execute(statements.text("readmodels/park"), params)
-    await batch.write_rows(conn, target, EVENTS, [entry])
+    await park(conn, target, stream, event.position, described(error))
+    await batch.write_folded(conn, target, Folded(events=[entry]))
+
+
+async def retry(conn: Connection, book: str, stream: str) -> str | None:
+    """Fold a parked stream again and bring its rows up to date.
+
+    Returns:
+        The error with its traceback if it fails again, else None.
+
+    Raises:
+        Problem: ``not-found`` if the stream is not parked.
+    """
+    async with conn.transaction():
+        tables = await live_tables(conn)
+        place = {"book": book, "version": VERSION}
+        row = await (
+            await conn.execute(statements.text("readmodels/lock_checkpoint"), place)
+        ).fetchone()
+        key = {"book": book, "build": LIVE, "stream": stream}
+        parked = await (await conn.execute(statements.text("readmodels/unpark"), key)).fetchone()
+        if parked is None or row is None or len(tables) < len(PROJECTIONS):
+            raise Problem("not-found", f"Stream {stream!r} is not parked.")
+        target = Target(book, (await books(conn))[book].business_id, tables)
+        try:
+            async with conn.transaction():
+                await _project_stream(conn, target, stream, row["position"])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays parked for it
+            reason = described(error)
+            await park(conn, target, stream, parked["position"], reason)
+            return reason
+    return None
+
+
+async def _project_stream(conn: Connection, target: Target, stream: str, until: int) -> None:
+    """Fold one stream from its beginning up to a position, and write its rows."""
+    entries = await stream_entries(conn, target, stream, until)
+    if not entries:
+        return
+    after, steps = fold(entries)
+    folded = Folded([*placed(after, steps)], {batch.category_of(stream): [after]})
+    await batch.add_customers(conn, target, folded, entries, {})
+    await batch.write_folded(conn, target, folded)
 
 
 async def advance(conn: Connection, book: str) -> bool:
@@ -102,7 +126,7 @@ async def advance(conn: Connection, book: str) -> bool:
     return await _advance(conn, book, _project_one)
 
 
-async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
+async def _advance(conn: Connection, book: str, projecting: _Projecting) -> bool:
     place = {"book": book, "version": VERSION}
     # not prepared: a plan made while the table was empty would scan the grown one
     found = await conn.execute(statements.text("readmodels/behind"), place, prepare=False)
@@ -124,7 +148,8 @@ async def _advance(conn: Connection, book: str, projected: _Way) -> bool:
             row = await locked.fetchone()
         if row is None or len(tables) < len(PROJECTIONS):
             return False
-        position = await projected(conn, Target(book, head["business_id"], tables), row["position"])
+        target = Target(book, head["business_id"], tables)
+        position = await projecting(conn, target, row["position"])
         if position == row["position"]:
             return False
         moved = {**place, "position": position, "expected": row["position"]}
@@ -151,10 +176,10 @@ async def _project_ahead(conn: Connection, target: Target, after: int) -> int:
     events = await events_after(conn, target.book, after, _BATCH)
     if not events:
         return after
-    now = await batch.begin(conn, target, await batch.understand(target, events))
+    now = await batch.begin(conn, target, await batch.decode_events(target, events))
     events = await _after(conn, target, now)
     await batch.fold_on(target, now)
-    entries = await batch.understand(target, events)
+    entries = await batch.decode_events(target, events)
     for _ in range(1, _AHEAD):
         if not entries:
             break
@@ -163,7 +188,7 @@ async def _project_ahead(conn: Connection, target: Target, after: int) -> int:
         writing = asyncio.create_task(batch.write(conn, target, now))
         try:
             await batch.fold_on(target, following)
-            entries = await batch.understand(target, events)
+            entries = await batch.decode_events(target, events)
         finally:
             await writing
         now = following

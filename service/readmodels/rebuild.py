@@ -20,7 +20,11 @@ from service.readmodels import spill
 from service.readmodels.catch_up import catch_up, catch_up_locked, ends_of
 from service.readmodels.checkpoints import checkpoint, live_tables, lost, set_checkpoint
 from service.readmodels.compare import Difference, compare
-from service.readmodels.errors import RebuildError
+from service.readmodels.errors import (
+    NoPreviousBuildError,
+    RebuildError,
+    UnfoldableStreamsError,
+)
 from service.readmodels.fill import Build, Progress, fill
 from service.readmodels.locks import patiently
 from service.readmodels.streams import LIVE, parked_rows
@@ -35,14 +39,6 @@ from service.readmodels.versions import drop_old
 from service.store.events import books
 
 T = TypeVar("T")
-
-
-class StreamsSetAsideError(Exception):
-    """Some streams could not be folded, and only some projections were to be switched."""
-
-
-class NothingToGoBackToError(Exception):
-    """There are no previous tables."""
 
 
 async def rebuild(
@@ -66,7 +62,7 @@ async def rebuild(
     Raises:
         LeaseTakenError: if another rebuild is running.
         RebuildError: if not all events could be read, or readers were in the way too long.
-        StreamsSetAsideError: if only some are chosen, and a stream cannot be folded.
+        UnfoldableStreamsError: if only some are chosen, and a stream cannot be folded.
     """
     if await missing(conn) or await lost(conn):
         chosen = PROJECTIONS
@@ -130,7 +126,7 @@ async def undo(conn: Connection) -> dict[str, int]:
 
     Raises:
         LeaseTakenError: if a rebuild is running.
-        NothingToGoBackToError: if there was no rebuild before.
+        NoPreviousBuildError: if there was no rebuild before.
         RebuildError: if readers were in the way too long.
     """
     async with held(url_of(conn), REBUILD) as lease:
@@ -141,11 +137,11 @@ async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
     await lease.keep(conn)
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     if strayed := await lost(conn):
-        raise NothingToGoBackToError(" ".join(map(str, strayed)))
+        raise NoPreviousBuildError(" ".join(map(str, strayed)))
     found = await conn.execute(statements.text("readmodels/previous"), {"version": VERSION})
     back = {BY_NAME[r["name"]]: r["previous"] for r in await found.fetchall()}
     if not back:
-        raise NothingToGoBackToError("There are no tables from before the last rebuild.")
+        raise NoPreviousBuildError("There are no tables from before the last rebuild.")
     positions = {}
     for name in await books(conn):
         positions[name] = await checkpoint(conn, name, lock=True) or 0
@@ -219,8 +215,8 @@ async def _under_locks(conn: Connection, build: Build, change: Callable[[], Awai
 
 
 async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
-    if not build.whole and (failed := await _set_aside(conn, build.lease.owner)):
-        raise StreamsSetAsideError(
+    if not build.whole and (failed := await _parked(conn, build.lease.owner)):
+        raise UnfoldableStreamsError(
             f"Nothing was switched: {len(failed)} streams could not be folded,"
             f" the first is {failed[0]}."
         )
@@ -246,5 +242,5 @@ async def _retired(conn: Connection, projection: Projection[Any], book: str) -> 
     return row["position"] if row else 0
 
 
-async def _set_aside(conn: Connection, build: str) -> list[str]:
+async def _parked(conn: Connection, build: str) -> list[str]:
     return [row["stream"] for row in await parked_rows(conn, build, None)]

@@ -1,4 +1,8 @@
-"""Which tables a book's rows stand in, and the entries of its streams as an index knows them."""
+"""The streams of a book: where their rows go, their entries, and which of them are parked.
+
+A stream is parked when an event cannot be folded into it. It keeps the rows that it had; its later
+events are listed, but not folded, until a retry succeeds.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,6 +13,7 @@ from psycopg.rows import DictRow
 from domain.events import Entry, read
 from projections.events import EVENTS
 from service.database import statements
+from service.database.connections import Connection
 from service.database.reader import Reading
 from service.readmodels.folding import fold_aside
 from service.store.events import event_of
@@ -24,7 +29,7 @@ class Target(Struct, frozen=True):
         business_id: the business that the book names; events of another are foreign.
         tables: the table of each projection that is written, by its name.
         build: ``LIVE``, or the name of the rebuild that fills the tables.
-        index: where the entries of a stream are looked up, if the index of events is not written;
+        index: the table that lists the events of a stream, if the one in ``tables`` is missing;
             complete at least up to the events that are projected.
     """
 
@@ -36,21 +41,21 @@ class Target(Struct, frozen=True):
 
 
 async def stream_entries(conn: Reading, target: Target, stream: str, until: int) -> list[Entry]:
-    """The entries of one stream up to a position, as the index of ``target`` knows them."""
+    """The entries of one stream up to a position, as the index of ``target`` lists them."""
     return (await streams_entries(conn, target, [stream], until)).get(stream, [])
 
 
 async def streams_entries(
     conn: Reading, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
-    """The same of several streams; one of which none is known is absent."""
+    """The entries of several streams, by stream; a stream without any is absent."""
     return _read(await _rows(conn, target, streams, until), target)
 
 
 async def question_entries(
     conn: Reading, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
-    """The same for a question, whose caller waits beside others.
+    """The entries of several streams for a query, without blocking other requests.
 
     Raises:
         Problem: ``too-many-events`` or ``busy``.
@@ -64,8 +69,8 @@ async def _rows(conn: Reading, target: Target, streams: Sequence[str], until: in
     assert index is not None, "a target without an index of events"  # noqa: S101
     statement = statements.over("readmodels/stream", events=index)
     params = {"book": target.book, "streams": streams, "until": until}
-    found = await conn.execute(statement, params, prepare=False, binary=True)
-    return await found.fetchall()
+    cursor = await conn.execute(statement, params, prepare=False, binary=True)
+    return await cursor.fetchall()
 
 
 def _read(rows: Sequence[DictRow], target: Target) -> dict[str, list[Entry]]:
@@ -78,8 +83,17 @@ def _read(rows: Sequence[DictRow], target: Target) -> dict[str, list[Entry]]:
     return entries
 
 
+async def park(conn: Connection, target: Target, stream: str, position: int, error: str) -> None:
+    """Park a stream: the event at ``position`` cannot be folded, for the ``error`` given."""
+    params = {
+        "book": target.book, "build": target.build,
+        "stream": stream, "position": position, "error": error,
+    }  # fmt: skip
+    await conn.execute(statements.text("readmodels/park"), params)
+
+
 async def parked_streams(conn: Reading, target: Target) -> set[str]:
-    """The streams that are set aside."""
+    """The names of the parked streams."""
     return {row["stream"] for row in await parked_rows(conn, target.build, target.book)}
 
 

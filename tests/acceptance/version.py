@@ -21,14 +21,14 @@ if column != "-":
     columns = subscriptions.SUBSCRIPTIONS.columns
     fields = [(f.name, f.type) for f in msgspec.structs.fields(columns)]
     wider: Any = msgspec.defstruct("Row", [*fields, (column, str | None, None)])
-    known = subscriptions.SUBSCRIPTIONS.row
+    known = subscriptions.SUBSCRIPTIONS.rows
 
-    def row(folded: Any) -> Any:  # noqa: ANN401
-        return wider(*msgspec.structs.astuple(known(folded)), f"new in {number}")
+    def rows(folded: Any) -> Any:  # noqa: ANN401
+        return [wider(*msgspec.structs.astuple(row), f"new in {number}") for row in known(folded)]
 
     parts = msgspec.structs.asdict(subscriptions.SUBSCRIPTIONS)
     subscriptions.SUBSCRIPTIONS = type(subscriptions.SUBSCRIPTIONS)(
-        **parts | {"columns": wider, "row": row}
+        **parts | {"columns": wider, "rows": rows}
     )
 
 from service.database import statements  # noqa: E402

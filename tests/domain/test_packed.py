@@ -22,9 +22,9 @@ def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.D
     kept = [packed(e.event, e.type, e.occurred_at, e.payload, e.unread) for e in entries]
     again, stepped = fold(unpack(aggregate, pack(kept)))
     shows = BY_CATEGORY[aggregate.category]
-    assert shows.row(again) == shows.row(folded)
-    rows = [EVENTS.row(one) for one in placed(folded, steps)]
-    assert [EVENTS.row(one) for one in placed(again, stepped)] == rows
+    assert shows.rows(again) == shows.rows(folded)
+    rows = [EVENTS.rows(one) for one in placed(folded, steps)]
+    assert [EVENTS.rows(one) for one in placed(again, stepped)] == rows
 
 
 def test_what_was_unread_is_unread_in_a_rebuild_too() -> None:
@@ -33,5 +33,5 @@ def test_what_was_unread_is_unread_in_a_rebuild_too() -> None:
     (again,) = unpack(SUBSCRIPTION, pack([packed(entry.event, entry.type, entry.occurred_at,
                                                  entry.payload, entry.unread)]))  # fmt: skip
     assert again.unread == entry.unread == ("quantity", "metadata")
-    (row,) = [EVENTS.row(one) for one in placed(*fold([again]))]
+    ((row,),) = [EVENTS.rows(one) for one in placed(*fold([again]))]
     assert row.unread == ["quantity", "metadata"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.events import read
 from domain.fold import fold
-from projections.events import Row, placed, row
+from projections.events import Row, placed, rows
 from tests.builders import at, entry, event
 
 BODY: dict[str, Any] = {
@@ -17,12 +17,12 @@ BODY: dict[str, Any] = {
 
 def test_an_event_without_a_stream_shows_how_it_was_read() -> None:
     entry = read(event(b"not JSON", 7))
-    assert row(entry) == Row(7, None, None, entry.type, entry.occurred_at, "unreadable")
+    assert rows(entry) == (Row(7, None, None, entry.type, entry.occurred_at, "unreadable"),)
 
 
 def test_an_event_shows_its_step_and_what_it_moved() -> None:
     told = [entry("subscription.active", "active", 5, position=1, **BODY)]
-    (shown,) = [row(one) for one in placed(*fold(told))]
+    ((shown,),) = map(rows, placed(*fold(told)))
     assert (shown.stream, shown.customer_id) == ("subscription-x_1", "cus_1")
     assert (shown.verdict, shown.status_from, shown.status_to) == ("applied", "pending", "active")
     assert (shown.movements, shown.movement_times) == (["new"], [at(5)])
@@ -35,10 +35,10 @@ def test_an_event_that_names_nobody_belongs_to_the_customer_of_its_stream() -> N
         entry("subscription.updated", "active", 9, position=2, customer=None),
         entry("subscription.updated", "active", 12, position=3, customer="cus_2"),
     ]
-    rows = [row(one) for one in placed(*fold(told[:2]))]
-    assert [one.customer_id for one in rows] == ["cus_1", "cus_1"]
-    rows = [row(one) for one in placed(*fold(told))]
-    assert rows[-1].customer_id == "cus_2"
+    before = [row for one in placed(*fold(told[:2])) for row in rows(one)]
+    assert [row.customer_id for row in before] == ["cus_1", "cus_1"]
+    *_, (last,) = map(rows, placed(*fold(told)))
+    assert last.customer_id == "cus_2"
 
 
 def test_a_snapshot_that_was_rendered_later_shows_since_when_it_counts() -> None:
@@ -46,5 +46,5 @@ def test_a_snapshot_that_was_rendered_later_shows_since_when_it_counts() -> None
         entry("subscription.active", "on_hold", 0, position=1, sent=7200),
         entry("subscription.on_hold", "on_hold", 3600, position=2),
     ]
-    first, _ = [row(one) for one in placed(*fold(told))]
+    (first,), _ = map(rows, placed(*fold(told)))
     assert (first.newer, first.shown_at) == (True, at(7200))

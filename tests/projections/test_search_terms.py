@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payload import Customer
-from projections.search_terms import LONGEST, folded, rows
+from projections.search_terms import LONGEST, folded, terms_of
 
 
 def found_by(email: str | None, name: str | None) -> list[tuple[str, str]]:
-    return [(one.field, one.term) for one in rows(Customer("cus_1", email, name))]
+    return [(one.field, one.term) for one in terms_of(Customer("cus_1", email, name))]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_name_is_found_by_each_of_its_words() -> None:
 
 def test_every_term_fits_into_an_index() -> None:
     long = "\U00020000" * 200
-    for one in rows(Customer(long, "ΐ" * 320, f"{long * 3} " * 30)):
+    for one in terms_of(Customer(long, "ΐ" * 320, f"{long * 3} " * 30)):
         assert len(f"{one.customer_id}{one.term}{one.field}".encode()) < 2_200
     assert len(found_by(None, "a b " * 1_000)) <= 16
     assert found_by(None, "x y" * 5_000)

@@ -12,7 +12,7 @@ from domain.catalog import BY_CATEGORY
 from domain.fold import decode, fold
 from projections.catalog import STREAMS
 from projections.projection import Projection
-from projections.streams import stream_row
+from projections.streams import stream_rows
 from tests.builders import NOON, at, entry
 from tests.entries import events
 
@@ -40,7 +40,7 @@ def test_a_column_has_the_type_of_the_state_that_it_is_copied_from(
 def test_a_row_is_what_its_fold_says(projection: Projection[Any], data: st.DataObject) -> None:
     assert projection.aggregate is not None
     folded = fold(data.draw(events(projection.aggregate)))[0]
-    row = projection.row(folded)
+    (row,) = projection.rows(folded)
     values = {name: getattr(row, name) for name in projection.column_names}
     assert values.pop(projection.key) == folded.state.id
     assert (values.pop("status"), values.pop("status_since")) == (folded.status, folded.since)
@@ -58,7 +58,7 @@ def test_a_column_without_a_source_is_refused() -> None:
         colour: str
 
     with pytest.raises(ValueError, match=r"payment: no source for the columns \['colour'\]"):
-        stream_row(BY_CATEGORY["payment"], Wrong)
+        stream_rows(BY_CATEGORY["payment"], Wrong)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,8 @@ def test_a_dispute_was_opened_when_it_last_began_to_await_an_answer(
         for n, (kind, status, seconds) in enumerate(told, 1)
     ]
     (disputes,) = [one for one in STREAMS if one.name == "disputes"]
-    assert disputes.row(fold(rows)[0]).opened_at == opened
+    (row,) = disputes.rows(fold(rows)[0])
+    assert row.opened_at == opened
 
 
 def test_a_payment_counts_until_the_end_of_its_latest_period() -> None:
@@ -88,5 +89,5 @@ def test_a_payment_counts_until_the_end_of_its_latest_period() -> None:
     ]
     told = entry("payment.succeeded", "succeeded", 1, position=1, service_periods=periods)
     (payments,) = [one for one in STREAMS if one.name == "payments"]
-    row = payments.row(fold([told])[0])
+    (row,) = payments.rows(fold([told])[0])
     assert (row.paid_until, row.subscription_ids) == (at(9), ["sub_5", "sub_7", "sub_9"])

@@ -8,9 +8,10 @@ from service.database.connections import Connection, connect
 from service.problems import Problem
 from service.queries.resources import position
 from service.queries.restores import verify
-from service.readmodels.checkpoints import HistoryLostError, lost
+from service.readmodels.checkpoints import lost
+from service.readmodels.errors import HistoryLostError, NoPreviousBuildError
 from service.readmodels.projector import advance
-from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
+from service.readmodels.rebuild import preview, rebuild, undo
 from service.store.events import append
 from service.store.positions import BEGINNING, Position, parse
 from tests.builders import at, body
@@ -73,7 +74,7 @@ async def test_what_a_restore_took_is_neither_projected_on_nor_gone_back_to(
             await verify(conn, "test", late)
         with pytest.raises(Problem, match="daybook rebuild"):
             await position(conn, "test")
-        with pytest.raises(NothingToGoBackToError, match="daybook rebuild"):
+        with pytest.raises(NoPreviousBuildError, match="daybook rebuild"):
             await undo(conn)
     assert any(one.rows for one in await preview(conn))
     await rebuild(conn)
@@ -81,6 +82,6 @@ async def test_what_a_restore_took_is_neither_projected_on_nor_gone_back_to(
     assert await lost(conn) == []
     assert (await position(conn, "test")).number == 4
     assert not any(one.rows for one in await preview(conn))
-    with pytest.raises(NothingToGoBackToError):
+    with pytest.raises(NoPreviousBuildError):
         await undo(conn)
     await verify(conn, "test", BEGINNING)

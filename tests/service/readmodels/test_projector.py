@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 
 from domain.events import Event
-from projections.catalog import BY_CATEGORY, PROJECTIONS
+from projections.catalog import BY_SOURCE, PROJECTIONS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database.connections import Connection, connect
@@ -172,13 +172,13 @@ async def test_an_event_that_cannot_be_digested_parks_its_stream_only(
     def fragile(folded: Any) -> Any:  # noqa: ANN401
         if folded.state.id == "sub_bad":
             raise RuntimeError("no such luck")
-        return SUBSCRIPTIONS.row(folded)
+        return SUBSCRIPTIONS.rows(folded)
 
     broken = Projection(
         **{name: getattr(SUBSCRIPTIONS, name) for name in SUBSCRIPTIONS.__struct_fields__}
-        | {"row": fragile}
+        | {"rows": fragile}
     )
-    monkeypatch.setitem(BY_CATEGORY, "subscription", broken)
+    monkeypatch.setitem(BY_SOURCE, "subscription", (broken,))
     kinds = ["sub_1", "sub_bad", "sub_2", "sub_bad"]
     bodies = [body("subscription.renewed", "active", at(n), i) for n, i in enumerate(kinds)]
     await append(conn, "test", [delivery(content) for content in bodies])

@@ -1,4 +1,4 @@
-"""Before and after a rebuild: what it would change, the way back, and streams set aside."""
+"""Before and after a rebuild: what it would change, the way back, and parked streams."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from domain.catalog import AGGREGATES
-from projections.catalog import BY_CATEGORY, BY_NAME, PROJECTIONS, STREAMS
+from projections.catalog import BY_NAME, BY_SOURCE, PROJECTIONS, STREAMS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database.connections import Connection
 from service.problems import Problem
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.compare import Difference
-from service.readmodels.parked import retry
-from service.readmodels.projector import advance
-from service.readmodels.rebuild import NothingToGoBackToError, preview, rebuild, undo
+from service.readmodels.errors import NoPreviousBuildError
+from service.readmodels.projector import advance, retry
+from service.readmodels.rebuild import preview, rebuild, undo
 from service.readmodels.streams import Target, parked_streams
 from service.store.events import append
 from tests.builders import at, body
@@ -105,7 +105,7 @@ async def test_there_may_be_no_way_back(empty_database_url: str) -> None:
 
     async with await connect(empty_database_url) as conn:
         await migrate(conn)
-        with pytest.raises(NothingToGoBackToError):
+        with pytest.raises(NoPreviousBuildError):
             await undo(conn)
 
 
@@ -123,12 +123,11 @@ def break_sub_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     def fragile(folded: Any) -> Any:  # noqa: ANN401
         if folded.state.id == "sub_bad" and folded.position > 2:
             raise RuntimeError("no such luck")
-        return SUBSCRIPTIONS.row(folded)
+        return SUBSCRIPTIONS.rows(folded)
 
     parts = {name: getattr(SUBSCRIPTIONS, name) for name in SUBSCRIPTIONS.__struct_fields__}
-    broken = Projection(**parts | {"row": fragile})
-    monkeypatch.setitem(BY_CATEGORY, "subscription", broken)
-    monkeypatch.setitem(BY_NAME, "subscriptions", broken)
+    broken = Projection(**parts | {"rows": fragile})
+    monkeypatch.setitem(BY_SOURCE, "subscription", (broken,))
 
 
 TOLD = [
@@ -137,7 +136,7 @@ TOLD = [
 ]
 
 
-async def test_a_rebuild_sets_aside_what_live_does_and_both_show_the_same(
+async def test_a_rebuild_parks_what_live_does_and_both_show_the_same(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -152,13 +151,13 @@ async def test_a_rebuild_sets_aside_what_live_does_and_both_show_the_same(
         said = await retry(conn, "test", "subscription-sub_bad")
         assert said is not None
         assert said.rstrip().endswith("RuntimeError: no such luck")
-    # the cause is mended
+    # the cause is gone
     assert await retry(conn, "test", "subscription-sub_bad") is None
     assert await parked_streams(conn, Target("test", None, {})) == set()
     rows = await contents(conn)
     await rebuild(conn)
     assert await contents(conn) == rows
-    with pytest.raises(Problem, match="not set aside"):
+    with pytest.raises(Problem, match="is not parked"):
         await retry(conn, "test", "subscription-sub_bad")
 
 
