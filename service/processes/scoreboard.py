@@ -85,15 +85,15 @@ _shared: list[Scoreboard] = []
 
 
 def share(scoreboard: Scoreboard) -> None:
-    """Make it the one that ``processes`` reads, in this process."""
+    """Make it the one that ``process_statuses`` reads, in this process."""
     _shared[:] = [scoreboard]
 
 
-def processes() -> list[ProcessStatus]:
+def process_statuses() -> list[ProcessStatus]:
     """The child processes of this service; none where this process has no parent."""
     return [status for scoreboard in _shared for status in scoreboard.statuses()]
 
 
 def down() -> list[str]:
     """The names of those that are down for longer than a restart takes."""
-    return [one.name for one in processes() if one.down_seconds > _GRACE_SECONDS]
+    return [one.name for one in process_statuses() if one.down_seconds > _GRACE_SECONDS]

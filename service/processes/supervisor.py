@@ -39,8 +39,8 @@ class _Watched:
         self.due: float | None = None
 
 
-class Supervisor:
-    """The running children; see ``supervising``."""
+class ProcessSupervisor:
+    """The running children; see ``supervise``."""
 
     def __init__(
         self, jobs: Mapping[str, Job], settings: Settings, silent_seconds: float = SILENT_SECONDS
@@ -192,11 +192,11 @@ class Supervisor:
 
 
 @contextmanager
-def supervising(
+def supervise(
     jobs: Mapping[str, Job], settings: Settings, silent_seconds: float = SILENT_SECONDS
-) -> Iterator[Supervisor]:
+) -> Iterator[ProcessSupervisor]:
     """Run the jobs, each in a process of its own, until the block is left."""
-    supervisor = Supervisor(jobs, settings, silent_seconds)
+    supervisor = ProcessSupervisor(jobs, settings, silent_seconds)
     try:
         supervisor.start()
         yield supervisor

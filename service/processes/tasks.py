@@ -66,7 +66,7 @@ class Task(Struct):
         return f"{self.name} is being restarted for {seconds:.0f} s, after {self.error}"
 
 
-class Supervisor:
+class TaskSupervisor:
     """Runs background tasks until ``stop``."""
 
     def __init__(

@@ -18,27 +18,27 @@ from service.processes.orphans import end_with_parent
 T = TypeVar("T")
 
 
-class Task(Struct, Generic[T], frozen=True):
+class Call(Struct, Generic[T], frozen=True):
     """A function of some module, and what it is called with."""
 
     do: Callable[..., T]
     args: tuple[Any, ...]
 
 
-class Workers:
-    """Runs tasks; see ``working``."""
+class WorkerPool:
+    """Runs tasks; see ``worker_pool``."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    async def run(self, tasks: Iterable[Task[T]], done: Callable[[T], None]) -> list[T]:
+    async def run(self, tasks: Iterable[Call[T]], done: Callable[[T], None]) -> list[T]:
         """The results of all tasks; ``done`` is told each as it comes.
 
         Raises:
             Exception: the first that a task raises; those not begun are dropped.
         """
 
-        async def one(task: Task[T]) -> T:
+        async def one(task: Call[T]) -> T:
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(self._executor, task.do, *task.args)
             done(result)
@@ -53,14 +53,14 @@ class Workers:
 
 
 @asynccontextmanager
-async def working(processes: int) -> AsyncIterator[Workers]:
+async def worker_pool(processes: int) -> AsyncIterator[WorkerPool]:
     """Workers for as long as the block runs; with 0 processes, one thread of this one."""
     executor: Executor = ThreadPoolExecutor(1)
     if processes:
         # spawned and not forked: this process has threads
         executor = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin)
     try:
-        yield Workers(executor)
+        yield WorkerPool(executor)
     finally:
         # what runs is waited for, so that nothing is written after we said that it is over
         await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)

@@ -12,7 +12,7 @@ from service.database import notifications
 from service.database.connections import connect, is_away
 from service.database.lease import LeaseTakenError
 from service.processes.link import Link
-from service.processes.tasks import Supervisor, exit_if_given_up
+from service.processes.tasks import TaskSupervisor, exit_if_given_up
 from service.readmodels import spill
 from service.readmodels.errors import RebuildError
 from service.readmodels.follower import Projector
@@ -45,7 +45,7 @@ async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
 
 async def follow(settings: Settings, url: str) -> None:
     """Project every book of the settings until cancelled."""
-    supervisor = Supervisor(is_away)
+    supervisor = TaskSupervisor(is_away)
     try:
         await supervisor.start("read models", partial(_build, settings, url), once=True)
         projectors = {book: Projector(url, book) for book in settings.books}

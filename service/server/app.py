@@ -32,7 +32,7 @@ from service.ingest.signature import Verifier
 from service.ingest.webhooks import Door, Webhooks
 from service.ingest.writer import Writer
 from service.processes.link import Link
-from service.processes.tasks import Supervisor
+from service.processes.tasks import TaskSupervisor
 from service.queries.freshness import Tips
 from service.readmodels.versions import shown
 from service.server.background import flush_every
@@ -87,7 +87,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
             readers = (app.state.access.reader, app.state.lists.reader)
             # a fold in a thread holds the loop up for so long each time that both have work
             sys.setswitchinterval(_SWITCH_SECONDS)
-            app.state.supervisor = supervisor = Supervisor(is_away)
+            app.state.supervisor = supervisor = TaskSupervisor(is_away)
             try:
                 _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
@@ -142,7 +142,7 @@ def _verifier(book: Book) -> Verifier:
 
 
 def _start(
-    supervisor: Supervisor, state: State, settings: Settings, url: str, notifier: Notifier
+    supervisor: TaskSupervisor, state: State, settings: Settings, url: str, notifier: Notifier
 ) -> None:
     """Start what runs beside the requests; it ends after the last of them."""
     built = partial(_await_built, state, settings, url)

@@ -106,7 +106,7 @@ def _processes() -> Iterable[Metric]:
     restarts = CounterMetricFamily(
         "daybook_process_restarts", "Restarts of a process that had ended.", labels=["process"]
     )
-    for one in scoreboard.processes():
+    for one in scoreboard.process_statuses():
         up.add_metric([one.name], not one.down_seconds)
         restarts.add_metric([one.name], one.restarts)
     return up, restarts
