@@ -22,7 +22,7 @@ from pydantic_settings import SettingsError as SourceError
 from domain.policy import Policy
 from service import setting_errors
 from service.setting_kinds import BookName, DatabaseUrl, Plain, PlainPath, Secrets
-from service.telemetry.sanitize import masked
+from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
@@ -39,7 +39,7 @@ class SettingsError(Exception):
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__(masked(text))
+        super().__init__(mask_secrets(text))
 
 
 class Access(BaseModel):

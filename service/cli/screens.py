@@ -15,7 +15,7 @@ from service.server.trial import Trial
 from service.settings import Settings
 from service.store.api_keys import Key
 from service.store.roles import Access
-from service.telemetry.sanitize import escaped
+from service.telemetry.sanitize import escape
 
 
 class Screen(Console):
@@ -27,7 +27,7 @@ class Screen(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as the library's own
         """What becomes of every text that is printed, in a table too."""
-        return super().render_str(escaped(text, "\n"), **options)
+        return super().render_str(escape(text, "\n"), **options)
 
 
 def table(*headers: str) -> Table:

@@ -11,7 +11,7 @@ import structlog
 
 from service.database.connections import ACCESS, Connection, answering, connect, pooled
 from service.database.statements import text
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _PATIENCE_SECONDS = 1.5
 
@@ -19,9 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def watched(
-    conn: Connection, url: str, book: str, repeating: Repeating
-) -> AsyncIterator[None]:
+async def watched(conn: Connection, url: str, book: str, throttle: Throttle) -> AsyncIterator[None]:
     """Log who holds the lock that ``conn`` waits for, if the block takes long.
 
     A writer of ours whose process has stopped within its transaction is disconnected; its webhooks
@@ -34,7 +32,7 @@ async def watched(
     started: list[asyncio.Task[None]] = []
 
     def start() -> None:
-        started.append(asyncio.create_task(_look(url, book, pid, repeating)))
+        started.append(asyncio.create_task(_look(url, book, pid, throttle)))
 
     timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, start)
     try:
@@ -45,22 +43,22 @@ async def watched(
             task.cancel()
 
 
-async def _look(url: str, book: str, pid: int, repeating: Repeating) -> None:
+async def _look(url: str, book: str, pid: int, throttle: Throttle) -> None:
     try:
         async with await connect(url, ACCESS) as conn, answering(conn, ACCESS.answer):
             found = await conn.execute(text("database/blockers"), {"pid": pid})
             for row in await found.fetchall():
-                await _report(conn, book, row, repeating)
+                await _report(conn, book, row, throttle)
     except psycopg.Error:
         # the append itself says what is wrong
         return
 
 
-async def _report(conn: Connection, book: str, row: dict[str, Any], repeating: Repeating) -> None:
+async def _report(conn: Connection, book: str, row: dict[str, Any], throttle: Throttle) -> None:
     blocker = {name: row[name] for name in ("pid", "application", "role")}
     since = row["since"] and row["since"].isoformat(timespec="seconds")
     log = partial(_log.warning, "append blocked", book=book, since=since, **blocker)
-    repeating.say(("blocked", row["pid"]), log)
+    throttle.log(("blocked", row["pid"]), log)
     if row["stalled"]:
         await conn.execute(text("database/end_stalled"), {"pid": row["pid"]})
         _log.warning("stalled writer disconnected", book=book, pid=row["pid"])

@@ -14,7 +14,7 @@ from psycopg.sql import Identifier
 from service.database import statements
 from service.database.connections import NOTICES, Connection, answering, connect, pooled
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 APPENDED = "daybook_appended"
 """A book has grown."""
@@ -77,13 +77,13 @@ async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
             await asyncio.Event().wait()
         await conn.execute(statements.fill("database/listen", channel=Identifier(channel)))
         # there from the start, so that a first increase is seen as one
-        metrics.notices_ignored(channel, 0)
-        repeating = Repeating()
+        metrics.count_ignored_notifications(channel, 0)
+        throttle = Throttle()
         async for notice in conn.notifies():
             parsed = _parsed(notice.payload)
             if parsed is None:
-                metrics.notices_ignored(channel, 1)
-                repeating.say(channel, partial(_log.warning, "notice ignored", channel=channel))
+                metrics.count_ignored_notifications(channel, 1)
+                throttle.log(channel, partial(_log.warning, "notice ignored", channel=channel))
             else:
                 yield parsed
 

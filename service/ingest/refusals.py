@@ -66,7 +66,7 @@ class Refusals:
             reason: one of ``problems.REFUSALS``.
             scope: of the request, as ASGI has it.
         """
-        metrics.refused(book, reason)
+        metrics.count_refused(book, reason)
         refusal = _refusal(book, reason, scope)
         minute = refusal.at.replace(second=0, microsecond=0)
         self._count({(book, minute, reason): 1})

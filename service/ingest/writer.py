@@ -16,7 +16,7 @@ from service.database.connections import WRITER, Connection, answering, connect,
 from service.problems import Problem
 from service.store.events import Delivery, Receipt, append
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 256 << 20
@@ -42,7 +42,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._conn: Connection | None = None
         self._stopped = False
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     async def record(self, delivery: Delivery) -> Receipt:
         """Record a delivery; when this returns, it is on disk.
@@ -126,7 +126,7 @@ class Writer:
     def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
         """What follows a commit: hints and figures, whose failure concerns no sender."""
         duplicates = sum(receipt.duplicate for receipt in receipts)
-        metrics.appended(self._book, len(receipts) - duplicates, duplicates, seconds)
+        metrics.count_appended(self._book, len(receipts) - duplicates, duplicates, seconds)
         try:
             self._on_append(max(receipt.position for receipt in receipts))
         except Exception:  # noqa: BLE001 - what was recorded was recorded
@@ -137,7 +137,7 @@ class Writer:
         name, state = type(error).__name__, getattr(error, "sqlstate", None)
         log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
         if is_away(error):
-            self._repeating.say((name, state), log)
+            self._throttle.log((name, state), log)
         else:
             log()
 
@@ -159,7 +159,7 @@ class Writer:
         conn = self._conn
         async with (
             answering(conn, WRITER.answer),
-            watched(conn, self._url, self._book, self._repeating),
+            watched(conn, self._url, self._book, self._throttle),
         ):
             return await append(conn, self._book, deliveries)
 

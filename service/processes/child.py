@@ -168,7 +168,7 @@ def _run(name: str, job: Job, settings: Settings, link: Link) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setproctitle(f"daybook: {name}")
-    logs.set_up()
+    logs.configure_logging()
     link.dump_stacks()
     scoreboard.share(link.scoreboard)
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from service.processes.orphans import GRACE_SECONDS
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 EXIT_CODE = 70
 """How a process ends that gave up; ``EX_SOFTWARE`` of sysexits.h."""
@@ -78,7 +78,7 @@ class TaskSupervisor:
         self._give_up = give_up or end_process
         self._tasks: list[Task] = []
         self._running: list[asyncio.Task[None]] = []
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     def start(
         self,
@@ -111,7 +111,7 @@ class TaskSupervisor:
     async def _supervise(self, task: Task) -> None:
         while True:
             task.down_since = None
-            metrics.task_running(task.name, up=True)
+            metrics.set_task_up(task.name, up=True)
             began = time.monotonic()
             error = await _end_of(task)
             if error is None and task.once:
@@ -125,14 +125,14 @@ class TaskSupervisor:
         task.down_since = time.monotonic()
         task.restarts += 1
         task.error = "a return" if error is None else type(error).__name__
-        metrics.task_running(task.name, up=False)
-        metrics.task_restarted(task.name)
+        metrics.set_task_up(task.name, up=False)
+        metrics.count_task_restart(task.name)
         if error is not None and self._is_outage(error):
             log = partial(
                 _log.warning, "database unavailable; background tasks wait", task=task.name,
                 error=task.error, state=getattr(error, "sqlstate", None),
             )  # fmt: skip
-            self._repeating.say("outage", log)
+            self._throttle.log("outage", log)
             return _AWAY_PAUSE_SECONDS
         return self._after_defect(task, error)
 

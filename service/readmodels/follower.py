@@ -13,7 +13,7 @@ from service.database.connections import PROJECTOR, Connection, answering, conne
 from service.database.lease import Lease, LeaseTakenError
 from service.readmodels.checkpoints import HistoryLostError
 from service.readmodels.projector import advance
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _POLL_SECONDS = 0.5
 _LEASE_SECONDS = 3.0
@@ -44,7 +44,7 @@ class Projector:
         self._lease = Lease(lease_name(book), _LEASE_SECONDS)
         self._kept = float("-inf")
         self._clock_due = float("-inf")
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     def wake(self) -> None:
         """Say that there is something to project."""
@@ -78,7 +78,7 @@ class Projector:
                 return await self._holds(conn) and await advance(conn, self._book)
         except HistoryLostError as error:
             log = partial(_log.error, "history lost", book=self._book, reason=str(error))
-            self._repeating.say("history lost", log)
+            self._throttle.log("history lost", log)
             return False
 
     async def _watch_clock(self, conn: Connection) -> None:

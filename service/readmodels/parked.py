@@ -9,7 +9,7 @@ from service.readmodels.checkpoints import live_tables
 from service.readmodels.projector import project_stream
 from service.readmodels.streams import LIVE, Target
 from service.store.events import books
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 
 async def retry(conn: Connection, book: str, stream: str) -> str | None:
@@ -36,7 +36,7 @@ async def retry(conn: Connection, book: str, stream: str) -> str | None:
             async with conn.transaction():
                 await project_stream(conn, target, stream, row["position"])
         except Exception as error:  # noqa: BLE001 - whatever it is, it stays set aside for it
-            said = described(error)
+            said = format_error(error)
             params = {**key, "position": known["position"], "error": said}
             await conn.execute(statements.text("readmodels/park"), params)
             return said

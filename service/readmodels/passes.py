@@ -34,7 +34,7 @@ from service.database import binary, statements
 from service.database.connections import connected
 from service.readmodels import spill
 from service.store.scan import Blocks, Positions, Tally, scan
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 _CUSTOMERS = "customers"
 _SEEN = "seen"
@@ -250,7 +250,7 @@ def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
             rows.encoded(shown, [memo])
             rows.encoded(EVENTS.name, placed(memo, steps))
         except Exception as error:  # noqa: BLE001 - this is the one
-            why = described(error)
+            why = format_error(error)
             break
     if good:
         rows.add_stream(stream, *fold(ordered[:good]))

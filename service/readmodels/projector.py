@@ -23,7 +23,7 @@ from service.readmodels import batch
 from service.readmodels.checkpoints import HistoryLostError, tables_of
 from service.readmodels.streams import Target, stream_entries
 from service.store.events import events_after
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 _BATCH = 1000
 _AHEAD = 16  # batches that go into one transaction, where there are so many
@@ -76,7 +76,7 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
         "build": target.build,
         "stream": stream,
         "position": event.position,
-        "error": described(error),
+        "error": format_error(error),
     }
     await conn.execute(statements.text("readmodels/park"), params)
     await batch.write_rows(conn, target, EVENTS, [entry])

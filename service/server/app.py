@@ -42,7 +42,7 @@ from service.settings import Book, Settings
 from service.store.keyring import Keyring
 from service.store.prepare import prepare
 from service.telemetry.request_ids import RequestIds
-from service.telemetry.tracing import traced
+from service.telemetry.tracing import with_tracing
 
 _ASK_SECONDS = 0.1
 _SWITCH_SECONDS = 0.0005
@@ -122,7 +122,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
     rest = RequestIds(RequestHeads(Divided(gate)))
     door = Webhooks(rest, doors, settings.max_body_bytes, refusals)
-    return traced(RequestDurations(door) if settings.metrics else door, route_of)
+    return with_tracing(RequestDurations(door) if settings.metrics else door, route_of)
 
 
 def _reload(state: State, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from service.settings import Book
 from service.store.events import open_books
 from service.store.migrations import SchemaError, migrate
 from service.store.roles import RoleError, alters, lacking
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _RETRY_SECONDS = 1.0
 
@@ -28,16 +28,16 @@ async def prepare(url: str, books: Mapping[str, Book]) -> bool:
     Raises:
         psycopg.Error: for instance while the database is away.
     """
-    repeating = Repeating()
+    throttle = Throttle()
     while True:
         try:
             return await _prepare(url, books)
         except Exception as error:  # noqa: BLE001 - whatever it is, the process stays and tries
-            _log_failure(repeating, error)
+            _log_failure(throttle, error)
             await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _log_failure(repeating: Repeating, error: Exception) -> None:
+def _log_failure(throttle: Throttle, error: Exception) -> None:
     # bound here: a line about how often is written when the error is no longer being handled
     if isinstance(error, InsufficientPrivilege):
         reason = error.diag.message_primary
@@ -48,7 +48,7 @@ def _log_failure(repeating: Repeating, error: Exception) -> None:
         log = partial(_log.warning, "waiting for the database", error=type(error).__name__)
     else:
         log = partial(_log.error, "cannot prepare the database", exc_info=error)
-    repeating.say((type(error), str(error)), log)
+    throttle.log((type(error), str(error)), log)
 
 
 async def _prepare(url: str, books: Mapping[str, Book]) -> bool:

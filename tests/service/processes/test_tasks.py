@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from service.database.connections import is_away
 from service.processes import tasks as module
 from service.processes.tasks import EXIT_CODE, TaskSupervisor
-from tests.service.telemetry.test_repeating import until
+from tests.service.telemetry.test_log_throttle import until
 
 
 @pytest.fixture
