@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from service.database.connections import ACCESS, Connection, connect, pool
 from service.database.embedded import embedded
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import open_books
 from service.store.roles import SERVICE, set_up

@@ -16,7 +16,7 @@ from service.api.endpoint import Asking, CallerAgain, asking, taking, thinned_pa
 from service.api.open_streams import OpenStreams
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.api.parameters import after_place
-from service.database.connections import QUESTIONS, UNAVAILABLE, Pool, borrowed
+from service.database.connections import QUESTIONS, UNAVAILABLE, Pool, pool_connection
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
@@ -131,7 +131,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
                 if caller is None:
                     return
                 seen = tips.seen(caller.book)
-                async with borrowed(pool, QUESTIONS) as conn:
+                async with pool_connection(pool, QUESTIONS) as conn:
                     page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
                     )

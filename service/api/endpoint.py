@@ -18,8 +18,8 @@ from msgspec import Struct, structs
 
 from service.api.parameter_kinds import MIN_POSITION, STALE
 from service.api.parameters import QueryParameter, asked
-from service.database.connections import QUESTIONS, Connection, borrowed
-from service.database.reader import Reading
+from service.database.connections import QUESTIONS, Connection, pool_connection
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
 from service.queries.restores import locate, verify
@@ -27,7 +27,7 @@ from service.store.api_keys import Caller
 from service.store.positions import Position
 
 if TYPE_CHECKING:
-    from service.database.lanes import Lane
+    from service.database.reader import Lane
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -59,14 +59,14 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
             that is asked for.
     """
     given = await _given(request)
-    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
+    async with pool_connection(request.app.state.pool, QUESTIONS) as conn:
         yield conn, given
 
 
 @asynccontextmanager
 async def quickly(
     request: Asking, *, login: bool = False
-) -> AsyncIterator[tuple[Reading, dict[str, Any]]]:
+) -> AsyncIterator[tuple[Queryable, dict[str, Any]]]:
     """The same for what is answered from a few rows: it is sent beside other questions.
 
     A question that a ``login`` waits for has a lane of its own, unless it is about the past, which
@@ -138,7 +138,7 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
 
 
-def _quick(request: Asking) -> AbstractAsyncContextManager[Reading]:
+def _quick(request: Asking) -> AbstractAsyncContextManager[Queryable]:
     """Where a short statement is sent before the question itself."""
     lane: Lane = request.app.state.access
     return lane.connection()

@@ -14,7 +14,7 @@ from service.api.disputes import response_days
 from service.api.endpoint import Asking, quickly, taking, thinned, thinned_page
 from service.api.parameter_kinds import CLOCKS, FIELDS, PAGE, sort
 from service.api.schemas import named
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries import events, paging, resources
 from service.queries.answers import History, Page
@@ -23,7 +23,7 @@ from service.readmodels.streams import Target
 from service.store.events import books
 
 
-async def target_of(conn: Reading, book: str) -> Target:
+async def target_of(conn: Queryable, book: str) -> Target:
     """The live read models of a book, as the projector names them.
 
     Raises:

@@ -1,6 +1,6 @@
-"""What only one may do at a time: a lease with an owner, kept by a heartbeat, and its progress.
+"""Leases: work that one process at a time may do, with its owner, heartbeat and progress.
 
-Rows and not a lock held by a connection: that breaks behind a pooler and pins a snapshot.
+A lease is a row, not an advisory lock: behind a pooler such a lock breaks, and it pins a snapshot.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ _BEAT_SECONDS = 1.0
 
 
 class LeaseTakenError(Exception):
-    """Somebody else holds the lease."""
+    """Another process holds the lease; the text names it."""
 
 
 class Lease:
-    """A lease that is held, and how far its work has come."""
+    """A lease and the progress of the work that it protects."""
 
     def __init__(self, name: str, seconds: float = _REBUILD_SECONDS) -> None:
         self.name = name
@@ -35,22 +35,22 @@ class Lease:
         self.done = 0
         self.total = 0
 
-    async def keep(self, conn: Connection) -> None:
-        """Take it or prolong it; inside a transaction, nobody else takes it before its end.
+    async def acquire(self, conn: Connection) -> None:
+        """Acquire or renew the lease; in a transaction, nobody can take it before the commit.
 
         Raises:
-            LeaseTakenError: if somebody else holds it.
+            LeaseTakenError: if another process holds it.
         """
         params = {
             "name": self.name, "owner": self.owner, "ttl": self._ttl,
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
         if await (await conn.execute(text("database/take_lease"), params)).fetchone() is None:
-            raise LeaseTakenError(await self._taken(conn))
+            raise LeaseTakenError(await self._describe_holder(conn))
 
-    async def _taken(self, conn: Connection) -> str:
-        found = await conn.execute(text("database/lease"), {"name": self.name})
-        row = await found.fetchone()
+    async def _describe_holder(self, conn: Connection) -> str:
+        cursor = await conn.execute(text("database/lease"), {"name": self.name})
+        row = await cursor.fetchone()
         if row is None:
             return f"Another {self.name} has just ended; run it again."
         host, pid, _ = row["owner"].rsplit(":", 2)
@@ -61,34 +61,34 @@ class Lease:
             f" {self._ttl.total_seconds():.0f} s at most."
         )
 
-    async def give_up(self, conn: Connection) -> None:
-        """Let the next one have it at once."""
+    async def release(self, conn: Connection) -> None:
+        """Release the lease, so that the next process can acquire it at once."""
         await conn.execute(text("database/give_up_lease"), {"name": self.name, "owner": self.owner})
 
 
 @asynccontextmanager
-async def held(url: str, name: str) -> AsyncIterator[Lease]:
-    """Hold a lease while the block runs.
+async def hold_lease(url: str, name: str) -> AsyncIterator[Lease]:
+    """Hold a lease while the block runs, renewed by a heartbeat.
 
     Raises:
-        LeaseTakenError: if somebody else holds it.
+        LeaseTakenError: if another process holds it.
     """
     lease = Lease(name)
     async with await connect(url) as conn:
-        await lease.keep(conn)
-        beating = asyncio.create_task(_beat(conn, lease))
+        await lease.acquire(conn)
+        heartbeat = asyncio.create_task(_renew(conn, lease))
         try:
             yield lease
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
             with suppress(*UNAVAILABLE):
-                await lease.give_up(conn)
+                await lease.release(conn)
 
 
-async def _beat(conn: Connection, lease: Lease) -> None:
-    # a beat that fails is no harm by itself: whoever switches asks once more
+async def _renew(conn: Connection, lease: Lease) -> None:
+    # a failed heartbeat is harmless: the switch at the end acquires the lease once more
     with suppress(LeaseTakenError, *UNAVAILABLE):
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            await lease.keep(conn)
+            await lease.acquire(conn)

@@ -11,8 +11,14 @@ import psycopg
 import structlog
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from service.database.blocking import watched
-from service.database.connections import WRITER, Connection, answering, connect, is_away
+from service.database.blocking import log_blockers
+from service.database.connections import (
+    WRITER,
+    Connection,
+    connect,
+    is_unavailable,
+    response_deadline,
+)
 from service.problems import Problem
 from service.store.events import Delivery, Receipt, append
 from service.telemetry import metrics
@@ -116,7 +122,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
             self._say(error)
             await self._disconnect()
-            return is_away(error) or len(batch) == 1
+            return is_unavailable(error) or len(batch) == 1
         for (_, future), receipt in zip(batch, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
@@ -136,7 +142,7 @@ class Writer:
         # neither text nor detail of the error: they can quote the row
         name, state = type(error).__name__, getattr(error, "sqlstate", None)
         log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
-        if is_away(error):
+        if is_unavailable(error):
             self._throttle.log((name, state), log)
         else:
             log()
@@ -148,7 +154,7 @@ class Writer:
             return await self._append_once(deliveries)
         except Exception as error:
             # where a limit was reached, it would be reached again
-            if not is_away(error) or isinstance(error, LockNotAvailable | QueryCanceled):
+            if not is_unavailable(error) or isinstance(error, LockNotAvailable | QueryCanceled):
                 raise
             await self._disconnect()
         return await self._append_once(deliveries)
@@ -158,8 +164,8 @@ class Writer:
             self._conn = await connect(self._url, WRITER)
         conn = self._conn
         async with (
-            answering(conn, WRITER.answer),
-            watched(conn, self._url, self._book, self._throttle),
+            response_deadline(conn, WRITER.answer),
+            log_blockers(conn, self._url, self._book, self._throttle),
         ):
             return await append(conn, self._book, deliveries)
 

@@ -5,7 +5,7 @@ from concurrent.futures.process import BrokenProcessPool
 import psycopg
 from psycopg.errors import DataCorrupted, IndexCorrupted, LockNotAvailable
 
-from service.database.connections import is_away
+from service.database.connections import is_unavailable
 
 
 class RebuildError(Exception):
@@ -46,7 +46,7 @@ def explanation(error: BaseException) -> str | None:
             "Nothing was switched: somebody keeps a transaction open in which the read models are"
             f" locked ({_primary(error)}). End it, and run it again."
         )
-    if isinstance(error, psycopg.Error) and is_away(error):
+    if isinstance(error, psycopg.Error) and is_unavailable(error):
         return (
             f"Broken off: the database failed meanwhile ({_primary(error)}). The read models are"
             " whole; run it again when it is back."

@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from service.database import statements
-from service.database.connections import PROJECTOR, Connection, answering, connect
+from service.database.connections import PROJECTOR, Connection, connect, response_deadline
 from service.database.lease import Lease, LeaseTakenError
 from service.readmodels.checkpoints import HistoryLostError
 from service.readmodels.projector import advance
@@ -62,19 +62,19 @@ class Projector:
                     self._wake.clear()
                     while await self._advance(conn):
                         pass
-                    async with answering(conn, PROJECTOR.answer):
+                    async with response_deadline(conn, PROJECTOR.answer):
                         await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
                 self._kept = float("-inf")
                 with suppress(psycopg.Error):
-                    await self._lease.give_up(conn)
+                    await self._lease.release(conn)
 
     async def _advance(self, conn: Connection) -> bool:
         """Project the next events, unless a restore has made them those of another history."""
         try:
-            async with answering(conn, PROJECTOR.answer):
+            async with response_deadline(conn, PROJECTOR.answer):
                 return await self._holds(conn) and await advance(conn, self._book)
         except HistoryLostError as error:
             log = partial(_log.error, "history lost", book=self._book, reason=str(error))
@@ -99,7 +99,7 @@ class Projector:
         if time.monotonic() - self._kept < _BEAT_SECONDS:
             return True
         try:
-            await self._lease.keep(conn)
+            await self._lease.acquire(conn)
         except LeaseTakenError:
             return False
         self._kept = time.monotonic()

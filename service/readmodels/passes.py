@@ -31,7 +31,7 @@ from projections.events import EVENTS, placed
 from projections.search_terms import SEARCH_TERMS
 from projections.search_terms import rows as terms_of
 from service.database import binary, statements
-from service.database.connections import connected
+from service.database.connections import bulk_connection
 from service.readmodels import spill
 from service.store.scan import Blocks, Positions, Tally, scan
 from service.telemetry.tracebacks import format_error
@@ -88,7 +88,7 @@ class Parked(Struct, frozen=True):
 def sort(plan: Plan, stretch: Blocks | Positions) -> dict[str, Tally]:
     """Read the events of a stretch of the store; which there were of each book."""
     sorted_ = {book: _Sorted(plan, book) for book in plan.books}
-    with connected(plan.url) as conn:
+    with bulk_connection(plan.url) as conn:
         for book, event in scan(conn, stretch):
             of_book = sorted_.get(book)
             # one that was recorded since is left for catching up
@@ -185,7 +185,7 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
     parked = [one for stream in streams.items() for one in _fold_stream(rows, *stream)]
     rows.add(CUSTOMERS.name, customers.values())
     rows.add(SEARCH_TERMS.name, {term for one in seen for term in terms_of(one)})
-    with connected(plan.url) as conn:
+    with bulk_connection(plan.url) as conn:
         _copy(conn, plan, rows.rows)
     spill.remove(directory, number)
     return book, parked
@@ -193,7 +193,7 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
 
 def run(url: str, statement: str) -> None:
     """Run one statement, as the making of an index, on a connection of its own."""
-    with connected(url) as conn:
+    with bulk_connection(url) as conn:
         conn.execute(statement.encode())
 
 

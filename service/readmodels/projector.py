@@ -17,7 +17,7 @@ from projections.events import EVENTS, placed
 from projections.projection import VERSION
 from projections.search_terms import SEARCH_TERMS
 from service.database import statements
-from service.database.connections import Connection, is_away
+from service.database.connections import Connection, is_unavailable
 from service.database.notifications import PROJECTED, notify
 from service.readmodels import batch
 from service.readmodels.checkpoints import HistoryLostError, tables_of
@@ -45,7 +45,7 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
             await batch.fold_on(target, begun)
             await batch.write(conn, target, begun)
     except Exception as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise
         if len(events) == 1:
             await _park(conn, target, events[0], error)
@@ -96,7 +96,7 @@ async def advance(conn: Connection, book: str) -> bool:
     except HistoryLostError:
         raise
     except Exception as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise
         _log.warning("projecting event by event", book=book, error=type(error).__name__)
     return await _advance(conn, book, _project_one)

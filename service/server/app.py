@@ -19,9 +19,16 @@ from service.api.auth import Gate
 from service.api.open_streams import OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.api.rate_limit import Allowance
-from service.database.connections import ACCESS, LISTS, QUESTIONS, borrowed, is_away, pool
-from service.database.lanes import Lane
+from service.database.connections import (
+    ACCESS,
+    LISTS,
+    QUESTIONS,
+    is_unavailable,
+    pool,
+    pool_connection,
+)
 from service.database.notifications import Notifier
+from service.database.reader import Lane
 from service.http.request_durations import RequestDurations
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, route_of
@@ -87,7 +94,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
             readers = (app.state.access.reader, app.state.lists.reader)
             # a fold in a thread holds the loop up for so long each time that both have work
             sys.setswitchinterval(_SWITCH_SECONDS)
-            app.state.supervisor = supervisor = TaskSupervisor(is_away)
+            app.state.supervisor = supervisor = TaskSupervisor(is_unavailable)
             try:
                 _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
@@ -134,7 +141,7 @@ def _reload(state: State, settings: Settings) -> None:
 
 
 def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:
-    return Door(_verifier(book), Writer(url, name, partial(notifier.say, name)))
+    return Door(_verifier(book), Writer(url, name, partial(notifier.announce, name)))
 
 
 def _verifier(book: Book) -> Verifier:
@@ -161,7 +168,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     await prepare(url, settings.books)
     state.prepared.set()
     while True:
-        async with borrowed(state.access.pool, ACCESS) as conn:
+        async with pool_connection(state.access.pool, ACCESS) as conn:
             if await shown(conn):
                 state.built.set()
                 return

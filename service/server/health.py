@@ -8,7 +8,7 @@ from litestar import get
 from litestar.datastructures import State
 
 from service.database import statements
-from service.database.connections import ACCESS, Connection, borrowed
+from service.database.connections import ACCESS, Connection, pool_connection
 from service.problems import Problem
 from service.processes import scoreboard
 from service.readmodels.checkpoints import lost
@@ -44,7 +44,7 @@ async def healthz() -> dict[str, str]:
 )
 async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and what is needed runs."""
-    async with borrowed(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
+    async with pool_connection(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         try:
             lacking = await missing(conn)
         except SchemaError as error:

@@ -21,7 +21,7 @@ from domain.events import ATTENTION
 from projections import projection
 from projections.events import EVENTS
 from service.database import statements
-from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
+from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.database.lease import REBUILD
 from service.processes import scoreboard
 from service.server.health import VERSION, without_projector
@@ -67,7 +67,7 @@ class _Found(Collector):
 
 async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
-        async with borrowed(pool, QUESTIONS, _WAIT_SECONDS) as conn:
+        async with pool_connection(pool, QUESTIONS, _WAIT_SECONDS) as conn:
             found = await conn.execute(
                 statements.text("server/gauges"), {"version": projection.VERSION}
             )

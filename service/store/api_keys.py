@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct, convert
 
 from service.database.connections import Connection
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.database.statements import text
 
 PREFIX = "dbk_"
@@ -80,7 +80,7 @@ def id_of(key: str) -> str | None:
     return found["id"] if found else None
 
 
-async def caller(conn: Reading, sha256: bytes) -> Caller | None:
+async def caller(conn: Queryable, sha256: bytes) -> Caller | None:
     """Whom the key with this digest belongs to; None if there is none, or it was revoked."""
     found = await conn.execute(text("store/keys/find"), {"sha256": sha256})
     row = await found.fetchone()

@@ -27,8 +27,8 @@ from msgspec import Struct
 
 from domain.events import Event
 from service.database import binary
-from service.database.connections import WRITER, Connection, pooled
-from service.database.reader import Reading
+from service.database.connections import WRITER, Connection, behind_pooler
+from service.database.reader import Queryable
 from service.database.statements import text
 from service.store.positions import Position, position_of
 
@@ -125,7 +125,7 @@ async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> lis
     params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
     async with conn.pipeline():
         await conn.execute(text("store/begin"))
-        if pooled(conn):
+        if behind_pooler(conn):
             limits = {name: f"{getattr(WRITER, name):g}s" for name in _LIMITS}
             await conn.execute(text("store/limits"), limits)
         locked = await conn.execute(text("store/lock_head"), {"book": book})
@@ -231,13 +231,13 @@ async def open_books(conn: Connection, books: Mapping[str, str | None]) -> tuple
     return tuple(changed)
 
 
-async def books(conn: Reading) -> dict[str, Book]:
+async def books(conn: Queryable) -> dict[str, Book]:
     """Every book that was opened."""
     found = await conn.execute(text("store/heads"))
     return {r["book"]: Book(r["position"], r["business_id"]) for r in await found.fetchall()}
 
 
-async def recorded(conn: Reading, book: str, at: datetime, *, inclusive: bool) -> int:
+async def recorded(conn: Queryable, book: str, at: datetime, *, inclusive: bool) -> int:
     """The last position recorded before ``at``, or ``inclusive`` of it; 0 where none was.
 
     The times of a book never fall from one position to the next: its writers read the clock under

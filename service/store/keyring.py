@@ -3,8 +3,8 @@
 import time
 from datetime import UTC, datetime
 
-from service.database.connections import QUESTIONS, Pool, borrowed
-from service.database.lanes import Lane
+from service.database.connections import QUESTIONS, Pool, pool_connection
+from service.database.reader import Lane
 from service.database.statements import text
 from service.store import api_keys
 from service.store.api_keys import Caller
@@ -46,7 +46,7 @@ class Keyring:
         if not used:
             return
         try:
-            async with borrowed(pool, QUESTIONS) as conn, conn.cursor() as cursor:
+            async with pool_connection(pool, QUESTIONS) as conn, conn.cursor() as cursor:
                 # in one order, so that two processes do not wait for each other
                 rows = [
                     {"book": book, "id": identity, "at": at}

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from psycopg.errors import InsufficientPrivilege
 
-from service.database.connections import UnsupportedServerError, connect, is_away
+from service.database.connections import UnsupportedServerError, connect, is_unavailable
 from service.settings import Book
 from service.store.events import open_books
 from service.store.migrations import SchemaError, migrate
@@ -44,7 +44,7 @@ def _log_failure(throttle: Throttle, error: Exception) -> None:
         log = partial(_log.error, "run: daybook migrate --owner URL", reason=reason)
     elif isinstance(error, (RoleError, SchemaError, UnsupportedServerError)):
         log = partial(_log.error, "cannot use the database", reason=str(error))
-    elif is_away(error):
+    elif is_unavailable(error):
         log = partial(_log.warning, "waiting for the database", error=type(error).__name__)
     else:
         log = partial(_log.error, "cannot prepare the database", exc_info=error)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service.database.connections import is_away
+from service.database.connections import is_unavailable
 from service.processes import tasks as module
 from service.processes.tasks import EXIT_CODE, TaskSupervisor
 from tests.service.telemetry.test_log_throttle import until
@@ -19,7 +19,7 @@ from tests.service.telemetry.test_log_throttle import until
 async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TaskSupervisor]:
     for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_AWAY_PAUSE_SECONDS"):
         monkeypatch.setattr(module, pause, 0.01)
-    made = TaskSupervisor(is_away, give_up=_given_up.clear)
+    made = TaskSupervisor(is_unavailable, give_up=_given_up.clear)
     _given_up[:] = ["not yet"]
     yield made
     await made.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from service.api import changes
 from service.database.connections import Connection, Pool, pool
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.queries import changes as change_reads
 from service.queries import resources
 from service.queries.freshness import Tips

@@ -8,7 +8,7 @@ import pytest
 
 from service.api.rate_limit import Allowance, Headers
 from service.database.connections import Connection, Pool, pool
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.problems import Problem
 from service.store import api_keys
 from service.store import keyring as module
