@@ -41,7 +41,7 @@ def migrate(
             raise SettingsError(f"--owner: {fault}")
         role, password = _service_role(settings)
         try:
-            applied = asyncio.run(roles.set_up(owner, role, password))
+            applied = asyncio.run(roles.set_up_role(owner, role, password))
         except roles.UnsuitableRoleError as error:
             raise SettingsError(str(error)) from None
         OUT.print(f"{role} may append events, and alter none.")

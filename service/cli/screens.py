@@ -151,13 +151,13 @@ def database_access(out: Screen, access: Access) -> None:
         f"Connected as {access.role} to {access.database}, PostgreSQL {access.version}.",
         soft_wrap=True,
     )
-    if access.lacking:
+    if access.missing_privileges:
         out.print(
-            f"{access.role} lacks: {', '.join(access.lacking)}."
+            f"{access.role} lacks: {', '.join(access.missing_privileges)}."
             " Run `daybook migrate --owner URL`, which grants it.",
             soft_wrap=True,
         )
-    if access.alters:
+    if access.can_alter_events:
         out.print(
             f"Warning: {access.role} could alter events; only a trigger prevents it."
             " See: daybook migrate --help",

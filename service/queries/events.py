@@ -30,7 +30,7 @@ from service.queries.payers import streams_of_payer, with_payers
 from service.queries.resources import checkpoint_of, of, position
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
-from service.store.events import recorded
+from service.store.events import last_recorded_position
 
 _NAMES = ("type", "stream", "customer_id")
 _OF_STREAMS = SQL(
@@ -94,9 +94,11 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
         conditions.append(_concerns(chosen["streams"]))
     places = {"after": after}
     if since:
-        places["after"] = max(after, await recorded(conn, book, since, inclusive=False))
+        places["after"] = max(
+            after, await last_recorded_position(conn, book, since, inclusive=False)
+        )
     if until:
-        places["until"] = await recorded(conn, book, until, inclusive=True)
+        places["until"] = await last_recorded_position(conn, book, until, inclusive=True)
         conditions.append(SQL("i.position <= %(until)s"))
     return await _page(conn, conditions, order, of(book, limit=limit + 1, **places, **chosen))
 

@@ -98,7 +98,7 @@ async def _read(
         count(sum(tally.count for tally in found.values()))
 
     # asked after the heads, so that all that is before them is there
-    tasks = [Call(passes.sort, (plan, one)) for one in await scan.stretches(conn, heads)]
+    tasks = [Call(passes.sort, (plan, one)) for one in await scan.plan_scan(conn, heads)]
     await workers.run(tasks, took)
     for book, head in heads.items():
         if not tallies[book].is_whole(head):

@@ -46,7 +46,7 @@ from service.server.background import flush_every
 from service.server.health import healthz, readyz
 from service.server.pool_use import PoolUse
 from service.settings import Book, Settings
-from service.store.keyring import Keyring
+from service.store.api_keys import CallerCache
 from service.store.prepare import prepare
 from service.telemetry.request_ids import RequestIds
 from service.telemetry.tracing import with_tracing
@@ -68,7 +68,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
-    refusals, keyring = Refusals(), Keyring()
+    refusals, keyring = Refusals(), CallerCache()
     routes: list[Any] = [router.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
     if settings.metrics:
         # not at the top: the library must not be imported before ``shared_metrics``

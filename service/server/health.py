@@ -13,7 +13,7 @@ from service.problems import Problem
 from service.processes import scoreboard
 from service.readmodels.checkpoints import lost
 from service.readmodels.follower import lease_name
-from service.store.migrations import SchemaError, missing
+from service.store.migrations import SchemaError, missing_migrations
 
 VERSION = version("daybook")
 
@@ -46,7 +46,7 @@ async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and what is needed runs."""
     async with pool_connection(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         try:
-            lacking = await missing(conn)
+            lacking = await missing_migrations(conn)
         except SchemaError as error:
             raise Problem("not-ready", str(error)) from None
         if lacking:

@@ -85,7 +85,7 @@ async def trial(settings: Settings, url: str) -> Trial | None:
         return None
     async with await connect(url) as conn:
         await migrate(conn)
-        if not key or await api_keys.caller(conn, api_keys.digest(key)) is None:
+        if not key or await api_keys.find_caller(conn, api_keys.digest(key)) is None:
             key = await api_keys.create(conn, TRIAL_BOOK, get_args(api_keys.Scope))
             made.write_text(f"{mark} {key}\n")
     return Trial(secret, key)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from service.database.embedded import Embedded, EmbeddedError, embedded
-from service.store.roles import SERVICE, set_up
+from service.store.roles import SERVICE, set_up_role
 from tests import servers
 
 
@@ -173,7 +173,7 @@ def test_the_way_out_keeps_what_was_recorded(data_dir: Path) -> None:
         pytest.skip("no other major version is installed")
     data_dir.chmod(0o711)
     with servers.running(others[0], data_dir / "postgres") as url:
-        asyncio.run(set_up(url, SERVICE))
+        asyncio.run(set_up_role(url, SERVICE))
         with psycopg.connect(url) as conn:
             conn.execute("insert into store.head (book) values ('kept')")
     with pytest.raises(EmbeddedError) as refused:
@@ -186,7 +186,7 @@ def test_the_way_out_keeps_what_was_recorded(data_dir: Path) -> None:
     assert len(errors) == 1
     assert 'role "postgres" already exists' in errors[0]
     with embedded(data_dir) as server:
-        asyncio.run(set_up(server.url, SERVICE))
+        asyncio.run(set_up_role(server.url, SERVICE))
         with psycopg.connect(server.url_of(SERVICE)) as conn:
             assert conn.execute("select book from store.head").fetchall() == [("kept",)]
 

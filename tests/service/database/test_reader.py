@@ -134,6 +134,6 @@ async def test_no_plan_is_kept_for_long(one_line: Reader, monkeypatch: pytest.Mo
     when = "select prepare_time as value from pg_prepared_statements order by 1 limit 1"
     # the first one finds the line as it was opened
     await value(one_line, "select 1 as value")
-    one_line._connections[0]._fresh_until = 0.0
+    one_line._connections[0]._deallocate_at = 0.0
     times = await asyncio.gather(*(value(one_line, when) for _ in range(5)))
     assert len(set(times)) == 5
