@@ -162,7 +162,7 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(data_dir: Path, place: st
 def test_a_store_of_another_major_version_names_the_way_out(data_dir: Path) -> None:
     (data_dir / "postgres").mkdir()
     (data_dir / "postgres" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedError, match=r"(?s)made by PostgreSQL 17, and this is.*pg_dumpall"):
+    with pytest.raises(EmbeddedError, match=r"(?s)created by PostgreSQL 17, but.*pg_dumpall"):
         embedded(data_dir).__enter__()
 
 
@@ -262,7 +262,7 @@ def test_a_user_without_a_name_is_told_what_to_do(data_dir: Path) -> None:
     )  # fmt: skip
     if "Permission denied" in done.stderr:
         pytest.skip("others cannot reach the interpreter")
-    assert "PostgreSQL needs a name for user 54321: add it to /etc/passwd" in done.stdout
+    assert "PostgreSQL needs a name for user 54321. Add it to /etc/passwd" in done.stdout
 
 
 ACCOUNTS = [

@@ -17,7 +17,7 @@ from tests.service.telemetry.test_log_throttle import until
 
 @pytest.fixture
 async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TaskSupervisor]:
-    for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_AWAY_PAUSE_SECONDS"):
+    for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_OUTAGE_PAUSE_SECONDS"):
         monkeypatch.setattr(module, pause, 0.01)
     made = TaskSupervisor(is_unavailable, give_up=_given_up.clear)
     _given_up[:] = ["not yet"]
@@ -75,7 +75,7 @@ async def test_while_it_waits_it_is_down(
     supervisor.start("notifier", Failing(KeyError("x")).run, needed=False)
     await until(lambda: healthy.running)
     assert [str(t) for t in supervisor.down(needed=True)] == [
-        "writer is being restarted for 0 s, after KeyError"
+        "writer has been down for 0 s, after KeyError"
     ]
     assert [task.name for task in supervisor.down(needed=False)] == ["notifier"]
 
