@@ -7,7 +7,7 @@ import typer
 from psycopg.conninfo import conninfo_to_dict
 
 from service.cli.options import OUT, Config, DataDir, ask
-from service.setting_kinds import database_url_fault
+from service.setting_checks import database_url_fault
 from service.settings import Settings, SettingsError, load
 from service.store import roles
 
