@@ -1,7 +1,7 @@
-"""Settings: flags over environment over ``daybook.toml`` over defaults.
+"""Settings, from flags, the environment, ``daybook.toml`` and defaults, in this order.
 
-Each value has an environment variable: ``DAYBOOK_`` and its name in capitals, a book's values as
-``DAYBOOK_BOOKS__<BOOK>__<VALUE>``; lists are written as JSON.
+Each setting has an environment variable: ``DAYBOOK_`` and its name in capitals; a book's settings
+are ``DAYBOOK_BOOKS__<BOOK>__<SETTING>``. Lists are JSON.
 """
 
 import os
@@ -20,77 +20,74 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
-from service import setting_errors
-from service.setting_kinds import BookName, DatabaseUrl, Plain, PlainPath, Secrets
-from service.telemetry.sanitize import masked
+from service import setting_checks
+from service.setting_checks import BookName, DatabaseUrl, Plain, PlainPath, Secrets
+from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
-"""Remembers which secret ``serve`` made, and the API key to try it with."""
+"""The file with the secret that ``serve`` generated, and an API key for trying the service."""
 
 RESPONSE_DAYS = 10
-"""How long a dispute may be answered, by the provider's guide; nothing in a webhook says it."""
+"""Days to respond to a dispute, by the provider's guide; webhooks do not contain it."""
 
 
 class SettingsError(Exception):
-    """The configuration is refused; the text names the file, the line and the reason.
-
-    Never a secret: whatever it is made of, those are masked.
-    """
+    """The configuration is invalid; the text names file, line and reason, and masks secrets."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(masked(text))
+        super().__init__(mask_secrets(text))
 
 
 class Access(BaseModel):
-    """Where merchants differ in who is entitled; see ``domain.access.Policy``."""
+    """Access rules in which merchants differ; see ``domain.policy.Policy``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     grace: Annotated[bool, Field(description="Whether `past_due` keeps access.")] = True
     paid_through: Annotated[
-        bool, Field(description="Whether what was cancelled keeps access until it was paid for.")
+        bool, Field(description="Whether a cancelled subscription keeps access until paid through.")
     ] = True
     trial_through: Annotated[
         bool, Field(description="Whether a cancelled trial keeps access until it ends.")
     ] = True
     refunded: Annotated[
         bool,
-        Field(description="Whether a payment wholly refunded or lost to a dispute counts as paid."),
+        Field(description="Whether a payment counts if fully refunded or lost to a dispute."),
     ] = False
     one_time_payments: Annotated[
-        bool, Field(description="Whether a payment for no subscription entitles without a grant.")
+        bool, Field(description="Whether a one-time payment gives access without a grant.")
     ] = False
     license_keys: Annotated[
-        bool, Field(description="Whether a licence key entitles without a grant or subscription.")
+        bool, Field(description="Whether a licence key gives access on its own.")
     ] = False
     renewal_allowance_days: Annotated[
         Annotated[int, Field(ge=0, le=3650)] | None,
-        Field(description="Days that a renewal may be awaited with access; without, no end."),
+        Field(description="Days of access while a renewal is awaited; unlimited by default."),
     ] = None
 
     @property
     def policy(self) -> Policy:
-        """The policy of the domain."""
+        """The domain's policy with these rules."""
         return Policy(**self.model_dump())
 
 
 class Book(BaseModel):
-    """One book: a separate ledger for one business in one mode."""
+    """A book: a separate ledger of one business in one mode."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     mode: Annotated[Literal["live", "test"], Field(description="live or test.")]
     secrets: Annotated[
         Secrets,
-        Field(min_length=1, description="The endpoint's secret, and rotated ones behind it."),
+        Field(min_length=1, description="The endpoint's secret, followed by rotated ones."),
     ]
     business_id: Annotated[
-        Plain | None, Field(description="Marks what is another business's as `foreign`.")
+        Plain | None, Field(description="Marks events of another business as `foreign`.")
     ] = None
     access: Access = Access()
     dispute_response_days: Annotated[
-        int, Field(ge=1, le=365, description="Days in which a dispute is to be answered.")
+        int, Field(ge=1, le=365, description="Days to respond to a dispute.")
     ] = RESPONSE_DAYS
 
 
@@ -109,11 +106,11 @@ class Settings(BaseSettings):
 
     database_url: Annotated[
         DatabaseUrl | None,
-        Field(description="Your PostgreSQL, 15 or later; without, a private one is started."),
+        Field(description="Your PostgreSQL, 15 or later; by default a private one is started."),
     ] = None
     data_dir: Annotated[
         PlainPath,
-        Field(description="Where the private PostgreSQL and the made configuration live."),
+        Field(description="Holds the private PostgreSQL and the generated configuration."),
     ] = Field(default_factory=lambda: default_data_dir())  # noqa: PLW0108 - below
     host: Annotated[Plain, Field(min_length=1, description="The address to listen on.")] = (
         "127.0.0.1"
@@ -122,15 +119,15 @@ class Settings(BaseSettings):
         8000
     )
     workers: Annotated[
-        int, Field(ge=1, le=64, description="Processes that speak HTTP; the projector is one more.")
+        int, Field(ge=1, le=64, description="HTTP processes; the projector is one more.")
     ] = 1
     max_body_bytes: Annotated[
-        int, Field(ge=1024, description="The largest body of a webhook that is taken.")
+        int, Field(ge=1024, description="The largest accepted body of a webhook.")
     ] = 1 << 20
     requests_per_minute: Annotated[
-        int, Field(ge=0, description="What an API key may ask of each worker; 0 is no limit.")
+        int, Field(ge=0, description="Requests per API key and worker; 0 means no limit.")
     ] = 0
-    metrics: Annotated[bool, Field(description="Whether `/metrics` answers.")] = True
+    metrics: Annotated[bool, Field(description="Whether `/metrics` is served.")] = True
     books: dict[BookName, Book] = {}
 
     @classmethod
@@ -155,49 +152,49 @@ _file = _File()
 
 
 def default_data_dir() -> Path:
-    """The platform's place for data; for root one that the account of PostgreSQL can reach."""
+    """The platform's data directory; for root one that PostgreSQL's account can reach."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/daybook")
     return Path(platformdirs.user_data_dir("daybook"))
 
 
 def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
-    """Read the settings.
+    """Load the settings.
 
     Args:
-        config: the file; without it ``DAYBOOK_CONFIG``, else ``daybook.toml`` here, else the one
-            that ``serve`` made in the data directory, else none.
-        flags: values from the command line; None means not given.
+        config: the file; by default ``DAYBOOK_CONFIG``, else ``daybook.toml`` in the working
+            directory, else the one that ``serve`` created in the data directory, else none.
+        flags: values from the command line; None means that the flag is absent.
 
     Raises:
-        SettingsError: if the file is missing or a value is wrong.
+        SettingsError: if the file is missing or a value is invalid.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
-    path = configured(config, given.get("data_dir"))
+    values = {name: value for name, value in flags.items() if value is not None}
+    path = find_config(config, values.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
     names = {*Settings.model_fields, *Book.model_fields, *Access.model_fields}
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
-        raise SettingsError(setting_errors.explain(error, path, text, names)) from None
+        raise SettingsError(setting_checks.explain(error, path, text, names)) from None
     except SourceError:
-        # its text and its cause quote the value, which may be a secret
-        found = setting_errors.variables("DAYBOOK_BOOKS", names)
-        raise SettingsError(f"{found}: cannot be read; lists are written as JSON.") from None
+        # the error's text and cause quote the value, which may be a secret
+        variables = setting_checks.variables("DAYBOOK_BOOKS", names)
+        raise SettingsError(f"{variables}: not valid JSON. Write lists as JSON.") from None
 
 
-def configured(config: Path | None, data_dir: Path | None) -> Path | None:
-    """The configuration file that counts.
+def find_config(config: Path | None, data_dir: Path | None) -> Path | None:
+    """Find the configuration file to load, if any.
 
     Raises:
-        SettingsError: if one is named that does not exist.
+        SettingsError: if the flag or ``DAYBOOK_CONFIG`` names a file that does not exist.
     """
-    named = config or os.environ.get("DAYBOOK_CONFIG")
-    if named:
-        path = Path(named)
+    explicit = config or os.environ.get("DAYBOOK_CONFIG")
+    if explicit:
+        path = Path(explicit)
         if not _is_file(path):
-            raise SettingsError(f"{path}: there is no such file, or this account cannot read it")
+            raise SettingsError(f"{path}: this file does not exist or cannot be read")
         return path
     home = data_dir or os.environ.get("DAYBOOK_DATA_DIR") or default_data_dir()
     candidates = (Path(CONFIG_NAME), Path(home) / CONFIG_NAME)
@@ -210,12 +207,12 @@ def _read(path: Path) -> str:
         text = path.read_text("utf-8")
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {setting_errors.explain_toml(error, text)}") from None
+        raise SettingsError(f"{path}: {setting_checks.explain_toml(error, text)}") from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
-        # bytes that are not UTF-8, a number or nesting without end
-        raise SettingsError(f"{path}: cannot be read as TOML in UTF-8") from None
+        # bytes that are not UTF-8, a huge number, or too deep nesting
+        raise SettingsError(f"{path}: not valid TOML in UTF-8") from None
     return text
 
 
@@ -223,5 +220,5 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:
-        # in a directory that this account cannot reach; whoever needs that is told so then
+        # in a directory that this account cannot enter; using it raises a clear error later
         return False

@@ -18,10 +18,10 @@ from psycopg.sql import SQL, Identifier
 
 from service.database.connections import ACCESS, Connection, connect, pool
 from service.database.embedded import embedded
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import open_books
-from service.store.roles import SERVICE, set_up
+from service.store.roles import SERVICE, set_up_role
 from tests import servers
 
 settings.register_profile(
@@ -57,7 +57,7 @@ def template(postgres: str) -> str:
         conn.execute(SQL("create database {}").format(Identifier(name)))
 
     async def prepare() -> None:
-        await set_up(_database(postgres, name), SERVICE)
+        await set_up_role(_database(postgres, name), SERVICE)
         async with await connect(as_service(_database(postgres, name))) as conn:
             await open_books(conn, {"test": None})
             await rebuild(conn)

@@ -20,8 +20,7 @@ from service.api.problem_pages import unavailable
 from service.api.rate_limit import Allowance, Headers
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem, send_problem
-from service.store.api_keys import Caller
-from service.store.keyring import Keyring
+from service.store.api_keys import Caller, CallerCache
 
 PATH = "/v1"
 
@@ -31,7 +30,7 @@ _log = structlog.get_logger(__name__)
 class Gate:
     """Stands before the framework, whose routing would tell strangers which paths there are."""
 
-    def __init__(self, app: Litestar, keyring: Keyring, allowance: Allowance) -> None:
+    def __init__(self, app: Litestar, keyring: CallerCache, allowance: Allowance) -> None:
         self._app = app
         self._keyring = keyring
         self._allowance = allowance

@@ -25,7 +25,7 @@ from service.api.lists import list_route
 from service.api.open_streams import OpenStreams
 from service.api.parameters import choices, parse_position, position
 from service.api.query import DocumentQuery, LimitedQuery
-from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
+from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
@@ -157,7 +157,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
                 if caller is None:
                     return
                 seen = tips.seen(caller.book)
-                async with borrowed(pool, QUESTIONS) as conn:
+                async with pool_connection(pool, QUESTIONS) as conn:
                     page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
                     )

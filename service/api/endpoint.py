@@ -17,8 +17,8 @@ from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
 from service.api.query import Q, Query, parameters, parse_query
-from service.database.connections import QUESTIONS, Connection, borrowed
-from service.database.reader import Reading
+from service.database.connections import QUESTIONS, Connection, pool_connection
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
 from service.queries.restores import locate, verify
@@ -26,7 +26,7 @@ from service.store.api_keys import Caller
 from service.store.positions import Position
 
 if TYPE_CHECKING:
-    from service.database.lanes import Lane
+    from service.database.reader import Lane
 
 Reauthenticate = Callable[[], Awaitable[Caller | None]]
 """Looks up the key of a request again: its caller, or None once the key is revoked."""
@@ -89,11 +89,13 @@ async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
 @asynccontextmanager
 async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
     """A connection of the pool, for any question."""
-    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
+    async with pool_connection(request.app.state.pool, QUESTIONS) as conn:
         yield conn
 
 
-def pipelined(request: ApiRequest, *, login: bool = False) -> AbstractAsyncContextManager[Reading]:
+def pipelined(
+    request: ApiRequest, *, login: bool = False
+) -> AbstractAsyncContextManager[Queryable]:
     """A pipelined connection, for questions that read a few rows: other requests share it.
 
     What a ``login`` waits for has a lane of its own. A question about the past must not use that

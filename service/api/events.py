@@ -23,7 +23,7 @@ from service.api.lists import list_route
 from service.api.parameters import choices, flag, position, since, sort_order, text, until
 from service.api.query import DocumentQuery, ListQuery, PageQuery, Query
 from service.database.connections import Connection
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.queries import events, paging, resources
 from service.queries.answers import Counts, EventAnswer, EventPage
 from service.queries.restores import placed
@@ -98,7 +98,7 @@ class TimelineQuery(PageQuery, frozen=True, kw_only=True):
     " belongs to whoever made the payment.",
     tags=["customers"],
 )
-async def get_timeline(request: ApiRequest, conn: Reading, query: TimelineQuery) -> EventPage:
+async def get_timeline(request: ApiRequest, conn: Queryable, query: TimelineQuery) -> EventPage:
     """What a support tool shows first."""
     book, path = request.user.book, request.scope["path"]
     return await events.timeline(
@@ -123,7 +123,7 @@ async def get_timeline(request: ApiRequest, conn: Reading, query: TimelineQuery)
     " `recorded_at_gte` and `recorded_at_lte`.",
     tags=["events"],
 )
-async def list_events(request: ApiRequest, conn: Reading, query: EventsQuery) -> EventPage:
+async def list_events(request: ApiRequest, conn: Queryable, query: EventsQuery) -> EventPage:
     """The whole book, or what was filtered of it."""
     book, path = request.user.book, request.scope["path"]
     return await events.page(

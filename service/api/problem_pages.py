@@ -11,13 +11,13 @@ from psycopg import DataError
 from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
 from psycopg_pool import PoolTimeout
 
-from service.database.connections import TOO_SLOW, UNAVAILABLE, UnansweredError
+from service.database.connections import TOO_SLOW, UNAVAILABLE, ResponseTimeoutError
 from service.problems import KINDS, MEDIA_TYPE, TYPE, Kind, Problem, rendered
 
 _SLOW: dict[type[Exception], str] = {
     QueryCanceled: "a statement was cut off",
     LockNotAvailable: "it waited for a lock that another transaction holds",
-    UnansweredError: "it did not answer at all",
+    ResponseTimeoutError: "it did not answer at all",
 }
 
 _BY_STATUS = {

@@ -18,7 +18,7 @@ from service.api.lists import list_route
 from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort_order, text, until
 from service.api.query import DocumentQuery, PageQuery
 from service.api.schemas import columns, named
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries import events, paging, resources
 from service.queries.answers import History, Page
@@ -44,7 +44,7 @@ class HistoryQuery(PageQuery, frozen=True, kw_only=True):
     sort: Annotated[str | None, sort_order(*_HISTORY_SORTS)] = None
 
 
-async def target_of(conn: Reading, book: str) -> Target:
+async def target_of(conn: Queryable, book: str) -> Target:
     """The live read models of a book, as the projector names them.
 
     Raises:
@@ -105,7 +105,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         answer=f"{named(projection)}Page",
         columns=columns(projection),
     )
-    async def list_resources(request: ApiRequest, conn: Reading, query: PageQuery) -> Page:
+    async def list_resources(request: ApiRequest, conn: Queryable, query: PageQuery) -> Page:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
         return await resources.page(
             conn,
@@ -163,7 +163,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         " verdict, and why.",
         tags=[projection.name],
     )
-    async def get_history(request: ApiRequest, conn: Reading, query: HistoryQuery) -> History:
+    async def get_history(request: ApiRequest, conn: Queryable, query: HistoryQuery) -> History:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
         return await events.history(
             conn,

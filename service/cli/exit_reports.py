@@ -24,8 +24,8 @@ from service.readmodels.errors import NoPreviousBuildError, RebuildError, Unfold
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
-from service.telemetry.sanitize import clean
-from service.telemetry.tracebacks import described
+from service.telemetry.sanitize import sanitize_text
+from service.telemetry.tracebacks import format_error
 from service.telemetry.tracing import TracesUnavailableError
 
 REFUSED = 1
@@ -63,7 +63,7 @@ def report(error: Exception) -> Report:
         for kind, explain in _EXPLANATIONS:
             if isinstance(one, kind):
                 found = explain(one)
-                return Report(clean(found.text), found.status)
+                return Report(sanitize_text(found.text), found.status)
     return _defect(error)
 
 
@@ -75,7 +75,7 @@ def _members(error: BaseException) -> Iterator[BaseException]:
 
 
 def _defect(error: Exception) -> Report:
-    text = described(error)
+    text = format_error(error)
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="daybook-traceback-", suffix=".txt", delete=False, errors="replace"
@@ -84,7 +84,7 @@ def _defect(error: Exception) -> Report:
         where = f"The traceback is in {file.name}."
     except OSError:
         where = f"Run it again with {_DEBUG}=1 for the traceback."
-    said = clean(text.rstrip().splitlines()[-1])
+    said = sanitize_text(text.rstrip().splitlines()[-1])
     return Report(f"Unexpected error, a defect of Daybook: {said}. {where}", DEFECT)
 
 

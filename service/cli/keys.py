@@ -49,7 +49,7 @@ def create(
 @app.command("list")
 def listed(book: SomeBook = None, config: Config = None, data_dir: DataDir = None) -> None:
     """All keys, open and revoked; never the keys themselves."""
-    screens.keys(OUT, ask(load(config, data_dir=data_dir), lambda c: api_keys.listed(c, book)))
+    screens.keys(OUT, ask(load(config, data_dir=data_dir), lambda c: api_keys.list_keys(c, book)))
 
 
 @app.command("revoke")

@@ -38,7 +38,7 @@ from service.server.database import database
 from service.server.trial import trial_now, with_books
 from service.settings import SettingsError, load
 from service.telemetry import logs
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 app = typer.Typer(
     name="daybook",
@@ -217,7 +217,7 @@ def history(
 
 def main() -> None:
     """Run a command; an error that has an explanation is explained, not traced."""
-    logs.set_up()
+    logs.configure_logging()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # what a terminal's encoding lacks is written out
@@ -228,7 +228,7 @@ def main() -> None:
         app()
     except Exception as error:  # noqa: BLE001 - the outermost handler
         if exit_reports.debugging():
-            ERR.print(described(error), soft_wrap=True)
+            ERR.print(format_error(error), soft_wrap=True)
         report = exit_reports.report(error)
         ERR.print(report.text, style="red", soft_wrap=True)
         raise SystemExit(report.status) from None

@@ -7,7 +7,7 @@ import typer
 from psycopg.conninfo import conninfo_to_dict
 
 from service.cli.options import OUT, Config, DataDir, ask
-from service.setting_kinds import database_url_fault
+from service.setting_checks import database_url_fault
 from service.settings import Settings, SettingsError, load
 from service.store import roles
 
@@ -41,7 +41,7 @@ def migrate(
             raise SettingsError(f"--owner: {fault}")
         role, password = _service_role(settings)
         try:
-            applied = asyncio.run(roles.set_up(owner, role, password))
+            applied = asyncio.run(roles.set_up_role(owner, role, password))
         except roles.UnsuitableRoleError as error:
             raise SettingsError(str(error)) from None
         OUT.print(f"{role} may append events, and alter none.")

@@ -15,7 +15,7 @@ from service.server.trial import Trial
 from service.settings import Settings
 from service.store.api_keys import Key
 from service.store.roles import Access
-from service.telemetry.sanitize import escaped
+from service.telemetry.sanitize import escape
 
 
 class Screen(Console):
@@ -27,7 +27,7 @@ class Screen(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as the library's own
         """What becomes of every text that is printed, in a table too."""
-        return super().render_str(escaped(text, "\n"), **options)
+        return super().render_str(escape(text, "\n"), **options)
 
 
 def table(*headers: str) -> Table:
@@ -151,13 +151,13 @@ def database_access(out: Screen, access: Access) -> None:
         f"Connected as {access.role} to {access.database}, PostgreSQL {access.version}.",
         soft_wrap=True,
     )
-    if access.lacking:
+    if access.missing_privileges:
         out.print(
-            f"{access.role} lacks: {', '.join(access.lacking)}."
+            f"{access.role} lacks: {', '.join(access.missing_privileges)}."
             " Run `daybook migrate --owner URL`, which grants it.",
             soft_wrap=True,
         )
-    if access.alters:
+    if access.can_alter_events:
         out.print(
             f"Warning: {access.role} could alter events; only a trigger prevents it."
             " See: daybook migrate --help",

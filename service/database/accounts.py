@@ -1,7 +1,7 @@
-"""The account that runs the private PostgreSQL where we are root: PostgreSQL refuses to be root.
+"""The system account of the private PostgreSQL, which refuses to run as root.
 
-An account of its own is made once, where the system can do so. Where it cannot, one that is there
-already serves. A store that exists is always run by its owner.
+If Daybook runs as root, it creates an account once; if the system cannot, it shares an existing
+one. An existing store is always run by its owner.
 """
 
 import os
@@ -16,27 +16,27 @@ import structlog
 from msgspec import Struct
 
 ACCOUNT = "daybook"
-"""The system account that is made."""
+"""The name of the system account that is created."""
 
 _OTHERS = ("postgres", "nobody")
-"""Accounts that serve where none can be made."""
+"""Accounts to share if none can be created."""
 
-_SYSTEM_DIRS = "/usr/sbin:/sbin"  # which root's PATH may lack, as in a cron job
+_SYSTEM_DIRS = "/usr/sbin:/sbin"  # root's PATH may lack them, for instance in a cron job
 
 _COMMANDS = (
     ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin"),
-    ("adduser", "-S", "-D", "-H", "-s", "/sbin/nologin"),  # BusyBox, as on Alpine
+    ("adduser", "-S", "-D", "-H", "-s", "/sbin/nologin"),  # BusyBox, on Alpine
 )
 
 _log = structlog.get_logger(__name__)
 
 
 class EmbeddedError(Exception):
-    """The private PostgreSQL cannot be run here; the text says what to do."""
+    """The private PostgreSQL cannot run on this machine; the text says what to do."""
 
 
 class Account(Struct, frozen=True):
-    """An account of the system that is not root's."""
+    """A system account other than root."""
 
     name: str
     uid: int
@@ -44,10 +44,10 @@ class Account(Struct, frozen=True):
 
 
 def account_for(pgdata: Path) -> Account | None:
-    """Which account runs the server of a store, or None where it is our own.
+    """The account that runs a store's server; None for the current account.
 
     Raises:
-        EmbeddedError: if we are root, and there is no account and none can be made.
+        EmbeddedError: if the current account is root, and no other can be found or created.
     """
     if os.geteuid() != 0:
         return None
@@ -62,12 +62,13 @@ def run_as(
     output: IO[bytes] | int = subprocess.DEVNULL,
     env: Mapping[str, str] | None = None,
 ) -> int:
-    """Run a command as an account, or as ourselves; its exit status.
+    """Run a command as an account, by default the current one, and return its exit status.
 
-    Not through pipes: a server that it starts would inherit them, and we would wait for its end.
+    Output does not go through pipes: a server started by the command would inherit them, and this
+    call would wait until that server ends.
 
     Raises:
-        EmbeddedError: if we are root but may not become the account.
+        EmbeddedError: if the current account is root, but may not become the account.
     """
     try:
         return subprocess.run(  # noqa: S603
@@ -83,19 +84,18 @@ def run_as(
             extra_groups=[] if account else None,
         ).returncode
     except OSError as error:
-        # the name is that of the working directory, or none, where no command was begun
+        # without a filename, or with that of the working directory, no command was started
         if account is None or error.filename not in {None, "/"}:
             raise
         # a container without the capability, or whose only account is root's
         raise EmbeddedError(
-            f"PostgreSQL does not run as root, and root may not become {account.name} here:"
-            " run daybook as an ordinary user, or set DAYBOOK_DATABASE_URL to a PostgreSQL of"
-            " yours."
+            f"PostgreSQL does not run as root, and root may not become {account.name} here."
+            " Run daybook as an ordinary user, or set DAYBOOK_DATABASE_URL to your own PostgreSQL."
         ) from error
 
 
 def can_read(account: Account | None, paths: Sequence[Path]) -> bool:
-    """Whether an account can read files, or open directories, as the system itself decides."""
+    """Whether an account can read the files, or enter the directories, at ``paths``."""
     script = 'for path; do test -r "$path" || test -x "$path" || exit 1; done'
     return account is None or run_as(account, ["/bin/sh", "-c", script, "sh", *paths]) == 0
 
@@ -118,10 +118,11 @@ def _name(uid: int) -> str:
 def _create() -> Account | None:
     path = f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_DIRS}"
     for name, *options in _COMMANDS:
-        found = shutil.which(name, path=path)
-        if found and run_as(None, [found, *options, ACCOUNT]) == 0 and (made := _known(ACCOUNT)):
+        command = shutil.which(name, path=path)
+        created = command and run_as(None, [command, *options, ACCOUNT]) == 0
+        if created and (account := _known(ACCOUNT)):
             _log.warning("system account created", account=ACCOUNT, reason="runs PostgreSQL")
-            return made
+            return account
     return None
 
 
@@ -131,7 +132,7 @@ def _other() -> Account:
             _log.warning("system account shared", account=name, reason="none could be created")
             return account
     raise EmbeddedError(
-        f"PostgreSQL does not run as root, and no account {ACCOUNT!r} could be made: make one"
+        f"PostgreSQL does not run as root, and no account {ACCOUNT!r} could be created. Create one"
         f" (useradd --system {ACCOUNT}, or adduser -S {ACCOUNT}), run daybook as an ordinary user,"
-        " or set DAYBOOK_DATABASE_URL to a PostgreSQL of yours."
+        " or set DAYBOOK_DATABASE_URL to your own PostgreSQL."
     )

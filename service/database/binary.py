@@ -1,7 +1,7 @@
-"""Rows and columns as PostgreSQL's binary format wants them, for COPY and for arrays.
+"""Encodes rows and columns in PostgreSQL's binary format, for COPY and for arrays.
 
-Written here and not by the driver, whose ``write_row`` costs about as much as decoding and
-folding the event that the row tells of.
+The driver's ``write_row`` is not used: it costs about as much as decoding and folding the event
+behind the row.
 """
 
 import struct
@@ -31,7 +31,7 @@ _TRUE, _FALSE = _length(1) + b"\x01", _length(1) + b"\x00"
 
 
 def text(value: str) -> bytes:
-    """A ``text``; it must hold no NUL."""
+    """A ``text``; it must not contain NUL."""
     raw = value.encode()
     return _length(len(raw)) + raw
 
@@ -50,28 +50,28 @@ int8 = partial(_wide, 8)
 
 
 def timestamptz(value: datetime) -> bytes:
-    """A ``timestamptz``, to the microsecond; ``value`` must know its zone."""
-    gone = value - _EPOCH
-    return _wide(8, gone.days * _DAY + gone.seconds * _SECOND + gone.microseconds)
+    """A ``timestamptz``, to the microsecond; ``value`` must have a time zone."""
+    elapsed = value - _EPOCH
+    return _wide(8, elapsed.days * _DAY + elapsed.seconds * _SECOND + elapsed.microseconds)
 
 
-def boolean(value: bool) -> bytes:  # noqa: FBT001 - as a column is
+def boolean(value: bool) -> bytes:  # noqa: FBT001 - a column's value
     """A ``boolean``."""
     return _TRUE if value else _FALSE
 
 
 def elements(oid: int, encoded: Iterable[bytes], count: int) -> bytes:
-    """The content of an array of one dimension, from its elements as columns are encoded."""
+    """The content of a one-dimensional array, from its encoded elements."""
     if not count:
         return struct.pack(">iiI", 0, 0, oid)
-    # one dimension, maybe nulls, counted from one
+    # one dimension, nulls allowed, lower bound 1
     return struct.pack(">iiIii", 1, 1, oid, count, 1) + b"".join(encoded)
 
 
 class Type(Struct, frozen=True):
-    """How values of a Python type become a column: its SQL type, and its encoding.
+    """The SQL type and the encoder of a Python type.
 
-    Whether it may be null is for others to know; the encoding takes no None.
+    The encoder does not accept None, even if the column is nullable.
     """
 
     sql: LiteralString
@@ -85,20 +85,20 @@ _INT8 = Type("bigint", 20, int8)
 _TIMESTAMPTZ = Type("timestamptz", 1184, timestamptz)
 
 
-def _remembered(value: str) -> bytes:
+def _cached_text(value: str) -> bytes:
     return _TEXTS[value]
 
 
-def array_of(kind: Type) -> Callable[[Sequence[Any]], bytes]:
-    """What encodes an array of one dimension; its elements may be None."""
-    oid, encode = kind.oid, _remembered if kind.encode is text else kind.encode
-    alone = elements(oid, (), 1)
+def array_encoder(kind: Type) -> Callable[[Sequence[Any]], bytes]:
+    """The encoder of a one-dimensional array, whose elements may be None."""
+    oid, encode = kind.oid, _cached_text if kind.encode is text else kind.encode
+    header = elements(oid, (), 1)
 
     def array(values: Sequence[Any]) -> bytes:
         if len(values) == 1:
             # nearly always
             element = NULL if values[0] is None else encode(values[0])
-            return _length(len(alone) + len(element)) + alone + element
+            return _length(len(header) + len(element)) + header + element
         encoded = [NULL if value is None else encode(value) for value in values]
         return bytea(elements(oid, encoded, len(encoded)))
 
@@ -111,16 +111,16 @@ _TYPES: dict[Any, Type] = {
     int: _INT8,
     bool: Type("boolean", 16, boolean),
     datetime: _TIMESTAMPTZ,
-    list[str]: Type("text[]", 1009, array_of(_TEXT)),
-    list[str | None]: Type("text[]", 1009, array_of(_TEXT)),
-    list[int]: Type("bigint[]", 1016, array_of(_INT8)),
-    list[datetime]: Type("timestamptz[]", 1185, array_of(_TIMESTAMPTZ)),
+    list[str]: Type("text[]", 1009, array_encoder(_TEXT)),
+    list[str | None]: Type("text[]", 1009, array_encoder(_TEXT)),
+    list[int]: Type("bigint[]", 1016, array_encoder(_INT8)),
+    list[datetime]: Type("timestamptz[]", 1185, array_encoder(_TIMESTAMPTZ)),
 }
 
 
 @cache
-def types_of(columns: type[Struct]) -> tuple[Type, ...]:
-    """The column types of a row, from the annotations of its fields."""
+def column_types(columns: type[Struct]) -> tuple[Type, ...]:
+    """The column types of a row, from its annotations."""
     hints = get_type_hints(columns)
     return tuple(_type(hints[name]) for name in columns.__struct_fields__)
 
@@ -133,25 +133,25 @@ def _type(hint: Any) -> Type:  # noqa: ANN401 - a type, or a form of one
 
 
 class _Texts(dict[str | None, bytes]):
-    """Encoded texts by what they say: most say again what was said a moment ago."""
+    """A cache of encoded texts: most rows repeat texts of recent rows."""
 
     def __init__(self) -> None:
         super().__init__({None: NULL})
 
     def __missing__(self, value: str) -> bytes:
-        if len(self) > _REMEMBERED:
+        if len(self) > _MAX_TEXTS:
             self.clear()
             self[None] = NULL
         encoded = self[value] = text(value)
         return encoded
 
 
-_REMEMBERED = 20_000
+_MAX_TEXTS = 20_000
 _BOOLEANS: dict[bool | None, bytes] = {True: _TRUE, False: _FALSE, None: NULL}
 
 
 def _null_or(kind: Type) -> Callable[[Any], bytes]:
-    """What encodes the values of a column, nulls included."""
+    """The encoder of a column's values, including nulls."""
     encode = kind.encode
     if encode is text:
         return _TEXTS.__getitem__
@@ -164,11 +164,11 @@ _TEXTS = _Texts()
 
 
 def row_encoder(book: str, columns: type[Struct]) -> Callable[[Struct], bytes]:
-    """What makes a whole row of a read model, the book first, from its struct."""
-    types = types_of(columns)
+    """The encoder of whole rows of a read model; the book is the first column."""
+    types = column_types(columns)
     encoders = [*map(_null_or, types)]
     head = (len(encoders) + 1).to_bytes(2, "big") + text(book)
-    # the last columns are often null, all of them: that is seen at once
+    # the trailing columns are often all null: one comparison recognises that
     cut = max((n for n, kind in enumerate(types, 1) if not kind.nullable), default=0)
     first, nones, nulls = encoders[:cut], (None,) * (len(types) - cut), NULL * (len(types) - cut)
 
@@ -182,42 +182,42 @@ def row_encoder(book: str, columns: type[Struct]) -> Callable[[Struct], bytes]:
 
 
 class Column(Struct, frozen=True):
-    """A whole column, ready to be sent as an array parameter of its SQL type."""
+    """An encoded column, sent as an array parameter of its SQL type."""
 
     content: bytes
 
 
 def columns(rows: Sequence[Struct]) -> dict[str, Column]:
-    """The columns of some rows of one read model, by name; at least one row.
+    """Encode rows of one read model as columns by name; at least one row.
 
-    For ``unnest``, which would flatten arrays: those go as text.
+    The statement unnests them. ``unnest`` would flatten arrays, so those are sent as text.
     """
     kind = type(rows[0])
     values = zip(*map(astuple, rows), strict=True)
     return {
         name: Column(elements(oid, map(encode, of_column), len(rows)))
         for name, (oid, encode), of_column in zip(
-            kind.__struct_fields__, _sent(kind), values, strict=True
+            kind.__struct_fields__, _column_encoders(kind), values, strict=True
         )
     }
 
 
 @cache
-def _sent(columns: type[Struct]) -> list[tuple[int, Callable[[Any], bytes]]]:
+def _column_encoders(columns: type[Struct]) -> list[tuple[int, Callable[[Any], bytes]]]:
     return [
         (_TEXT.oid, lambda values: NULL if values is None else text(_literal(values)))
         if kind.sql.endswith("[]")
         else (kind.oid, _null_or(kind))
-        for kind in types_of(columns)
+        for kind in column_types(columns)
     ]
 
 
 def _literal(values: Sequence[Any]) -> str:
-    """An array as text: the literal that PostgreSQL reads back, whatever its elements are."""
+    """An array as the literal that PostgreSQL parses."""
     return "{" + ",".join(map(_element, values)) + "}"
 
 
-def _element(value: Any) -> str:  # noqa: ANN401 - of whatever type the array has
+def _element(value: Any) -> str:  # noqa: ANN401 - of the array's type
     if value is None:
         return "NULL"
     quoted = str(value).replace("\\", "\\\\").replace('"', '\\"')
@@ -226,7 +226,7 @@ def _element(value: Any) -> str:  # noqa: ANN401 - of whatever type the array ha
 
 class _ColumnDumper(Dumper):
     format = Format.BINARY
-    oid = 0  # the statement says by a cast what it is
+    oid = 0  # the statement casts it to its type
 
     def dump(self, obj: Column) -> bytes:
         return obj.content

@@ -1,4 +1,4 @@
-"""Who keeps a writer waiting for the lock on the head of its book."""
+"""Finds the connections that block a writer from locking the head of its book."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,9 +9,15 @@ from typing import Any
 import psycopg
 import structlog
 
-from service.database.connections import ACCESS, Connection, answering, connect, pooled
+from service.database.connections import (
+    ACCESS,
+    Connection,
+    behind_pooler,
+    connect,
+    response_deadline,
+)
 from service.database.statements import text
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _PATIENCE_SECONDS = 1.5
 
@@ -19,48 +25,48 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def watched(
-    conn: Connection, url: str, book: str, repeating: Repeating
+async def log_blockers(
+    conn: Connection, url: str, book: str, throttle: Throttle
 ) -> AsyncIterator[None]:
-    """Log who holds the lock that ``conn`` waits for, if the block takes long.
+    """Log which connections block ``conn``, if the block takes long.
 
-    A writer of ours whose process has stopped within its transaction is disconnected; its webhooks
-    were not acknowledged. Behind a pooler nobody can be named.
+    A writer whose process has stopped within its transaction is disconnected; its webhooks were
+    not acknowledged. Behind a pooler the blockers are unknown.
     """
-    if pooled(conn):
+    if behind_pooler(conn):
         yield
         return
     pid = conn.info.backend_pid
-    started: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[None]] = []
 
     def start() -> None:
-        started.append(asyncio.create_task(_look(url, book, pid, repeating)))
+        tasks.append(asyncio.create_task(_log_blockers(url, book, pid, throttle)))
 
     timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, start)
     try:
         yield
     finally:
         timer.cancel()
-        for task in started:
+        for task in tasks:
             task.cancel()
 
 
-async def _look(url: str, book: str, pid: int, repeating: Repeating) -> None:
+async def _log_blockers(url: str, book: str, pid: int, throttle: Throttle) -> None:
     try:
-        async with await connect(url, ACCESS) as conn, answering(conn, ACCESS.answer):
-            found = await conn.execute(text("database/blockers"), {"pid": pid})
-            for row in await found.fetchall():
-                await _report(conn, book, row, repeating)
+        async with await connect(url, ACCESS) as conn, response_deadline(conn, ACCESS.answer):
+            cursor = await conn.execute(text("database/blockers"), {"pid": pid})
+            for row in await cursor.fetchall():
+                await _report(conn, book, row, throttle)
     except psycopg.Error:
-        # the append itself says what is wrong
+        # the append itself reports the error
         return
 
 
-async def _report(conn: Connection, book: str, row: dict[str, Any], repeating: Repeating) -> None:
+async def _report(conn: Connection, book: str, row: dict[str, Any], throttle: Throttle) -> None:
     blocker = {name: row[name] for name in ("pid", "application", "role")}
     since = row["since"] and row["since"].isoformat(timespec="seconds")
     log = partial(_log.warning, "append blocked", book=book, since=since, **blocker)
-    repeating.say(("blocked", row["pid"]), log)
+    throttle.log(("blocked", row["pid"]), log)
     if row["stalled"]:
         await conn.execute(text("database/end_stalled"), {"pid": row["pid"]})
         _log.warning("stalled writer disconnected", book=book, pid=row["pid"])

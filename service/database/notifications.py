@@ -1,6 +1,7 @@
-"""Wake-ups between processes: a hint by ``NOTIFY``, never a promise.
+"""Wake-ups between processes by ``LISTEN`` and ``NOTIFY``.
 
-Whoever waits for one polls as well: behind a pooler in transaction mode none arrives.
+A notification is a hint, never a guarantee: behind a pooler in transaction mode none arrives, so
+every listener polls as well.
 """
 
 import asyncio
@@ -12,15 +13,21 @@ import structlog
 from psycopg.sql import Identifier
 
 from service.database import statements
-from service.database.connections import NOTICES, Connection, answering, connect, pooled
+from service.database.connections import (
+    NOTICES,
+    Connection,
+    behind_pooler,
+    connect,
+    response_deadline,
+)
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 APPENDED = "daybook_appended"
-"""A book has grown."""
+"""The channel for appended events."""
 
 PROJECTED = "daybook_projected"
-"""The read models of a book have come further."""
+"""The channel for updated read models."""
 
 _PAUSE_SECONDS = 0.01
 _PAYLOAD = re.compile(r"([0-9]{1,18}) (.+)")
@@ -29,65 +36,66 @@ _log = structlog.get_logger(__name__)
 
 
 async def notify(conn: Connection, channel: str, book: str, position: int) -> None:
-    """Tell the other processes how far a book has come; inside a transaction, when it commits."""
+    """Send a book's position to the listeners; in a transaction, when it commits."""
     payload = f"{position} {book}"
     await conn.execute(statements.text("database/notify"), {"channel": channel, "payload": payload})
 
 
 class Notifier:
-    """Tells the other processes what the writers of this one appended, beside their commits."""
+    """Notifies other processes of appended events, outside the writers' transactions."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._books: dict[str, int] = {}
         self._wake = asyncio.Event()
 
-    def say(self, book: str, position: int) -> None:
-        """Have it told soon; costs the caller nothing."""
+    def announce(self, book: str, position: int) -> None:
+        """Queue a notification of a book's position; does not block."""
         self._books[book] = position
         self._wake.set()
 
     async def run(self) -> None:
-        """Notify until cancelled. What could not be sent is forgotten: the others poll."""
+        """Send queued notifications until cancelled. Lost ones are not resent: listeners poll."""
         async with await connect(self._url, NOTICES) as conn:
-            await self._tell(conn)
+            await self._send_queued(conn)
 
-    async def _tell(self, conn: Connection) -> None:
+    async def _send_queued(self, conn: Connection) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             books, self._books = self._books, {}
             for book, position in books.items():
-                async with answering(conn, NOTICES.answer):
+                async with response_deadline(conn, NOTICES.answer):
                     await notify(conn, APPENDED, book, position)
-            # many commits, one notice
+            # one notification for many commits
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def heard(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
-    """The books that notices on ``channel`` name, and how far they have come.
+async def listen(url: str, channel: str) -> AsyncIterator[tuple[str, int]]:
+    """Yield each book and position that is announced on ``channel``.
 
-    Anybody who may connect can send a notice: one that is malformed is counted and ignored.
+    Anyone who can connect can send a notification: malformed ones are counted and ignored.
 
     Raises:
         psycopg.Error: when the connection is lost, or the server is a standby.
     """
     async with await connect(url, NOTICES) as conn:
-        if pooled(conn):
+        if behind_pooler(conn):
             await asyncio.Event().wait()
         await conn.execute(statements.fill("database/listen", channel=Identifier(channel)))
-        # there from the start, so that a first increase is seen as one
-        metrics.notices_ignored(channel, 0)
-        repeating = Repeating()
-        async for notice in conn.notifies():
-            parsed = _parsed(notice.payload)
-            if parsed is None:
-                metrics.notices_ignored(channel, 1)
-                repeating.say(channel, partial(_log.warning, "notice ignored", channel=channel))
+        # present from the start: Prometheus sees an increase only from an earlier value
+        metrics.count_ignored_notifications(channel, 0)
+        throttle = Throttle()
+        async for notification in conn.notifies():
+            announcement = _parse(notification.payload)
+            if announcement is None:
+                metrics.count_ignored_notifications(channel, 1)
+                log = partial(_log.warning, "notification ignored", channel=channel)
+                throttle.log(channel, log)
             else:
-                yield parsed
+                yield announcement
 
 
-def _parsed(payload: str) -> tuple[str, int] | None:
+def _parse(payload: str) -> tuple[str, int] | None:
     match = _PAYLOAD.fullmatch(payload)
     return (match[2], int(match[1])) if match else None

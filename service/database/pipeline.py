@@ -1,10 +1,9 @@
-"""One connection over which many questions are under way at once.
+"""A connection that multiplexes many statements (PostgreSQL's pipeline mode).
 
-Each is one statement, prepared once and sent without waiting for the answers to those before it
-(PostgreSQL's pipeline mode), so that those which come together travel together. The driver's
-connections answer one after the other, and what they add to a statement costs more than nearly all
-questions here take to be answered. Each statement is a transaction of its own: one that fails
-leaves the others alone.
+Each statement is prepared once and sent without waiting for earlier results, so that statements of
+the same moment travel together. The driver's own connections run one statement at a time, and
+their overhead exceeds the time that nearly all statements here take. Each statement is its own
+transaction: one that fails does not affect the others.
 """
 
 import asyncio
@@ -23,20 +22,20 @@ from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGresult
 from psycopg.rows import DictRow
 
-from service.database.connections import Connection, UnansweredError, is_away
+from service.database.connections import Connection, ResponseTimeoutError, is_unavailable
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_MOST_PREPARED = 500
-_FRESH_SECONDS = 10.0
+_MAX_PREPARED = 500
+_PREPARED_SECONDS = 10.0
 _SLICE = 200
 
-UNPREPARED = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
-"""The question before could not prepare the statement, or what it gives has changed: asked again
-unprepared, the same question is answered, or told what is wrong with it."""
+PREPARE_ERRORS = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
+"""Errors of a prepared statement: an earlier prepare failed, or the result's columns have changed.
+Sent again unprepared, the statement succeeds, or fails with an error of its own."""
 
 
 class Statement(Struct, frozen=True):
-    """A statement with numbered placeholders, and the names of what goes into them."""
+    """A statement with numbered placeholders, and the names of its parameters."""
 
     text: bytes
     names: tuple[str, ...]
@@ -44,9 +43,9 @@ class Statement(Struct, frozen=True):
 
 @lru_cache(4096)
 def statement(text: str) -> Statement:
-    """A statement with named placeholders as the wire wants it."""
+    """Convert named placeholders to PostgreSQL's numbered ones."""
     names = tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
-    numbered = _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
+    numbered = _PLACEHOLDER.sub(lambda match: f"${names.index(match[1]) + 1}", text)
     return Statement(numbered.replace("%%", "%").encode(), names)
 
 
@@ -54,8 +53,8 @@ class UnreadableError(Exception):
     """The driver cannot load a row that the database sent."""
 
 
-class Answer:
-    """The rows of a statement as they came. Loading many of them takes its time, and can fail."""
+class PipelineResult:
+    """The rows of a statement, not yet loaded. Loading many rows is slow, and can fail."""
 
     def __init__(self, result: PGresult, transformer: abc.Transformer) -> None:
         self._result = result
@@ -63,28 +62,30 @@ class Answer:
         self.size = result.ntuples
 
     def rows(self) -> list[DictRow]:
-        """All rows.
+        """Load all rows.
 
         Raises:
-            UnreadableError: if one of them cannot be loaded, such as a date after the year 9999.
+            UnreadableError: if a row cannot be loaded, such as a date after the year 9999.
         """
         result, load = self._result, self._transformer.load_rows
         try:
             self._transformer.set_pgresult(result)
             names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
             rows: list[DictRow] = []
-            # in slices: loading one of them holds the interpreter
+            # in slices: each call holds the interpreter lock until it returns
             for first in range(0, self.size, _SLICE):
                 last = min(first + _SLICE, self.size)
                 rows += load(first, last, lambda values: dict(zip(names, values, strict=True)))
-        except Exception as error:  # noqa: BLE001 - of the driver, whatever it is
-            # without its text, which quotes the value
+        except Exception as error:  # noqa: BLE001 - the driver raises errors of many kinds
+            # without the error's text, which quotes the value
             raise UnreadableError(f"A row cannot be loaded: {type(error).__name__}.") from None
         return rows
 
 
-class _Asked(Struct):
-    answer: "asyncio.Future[Answer]"
+class _Pending(Struct):
+    """A statement that was sent and whose result is awaited."""
+
+    future: "asyncio.Future[PipelineResult]"
     key: tuple[bytes, tuple[int, ...]]
     transformer: abc.Transformer
     name: bytes | None = None
@@ -93,14 +94,14 @@ class _Asked(Struct):
     error: Exception | None = None
 
 
-class Line:
-    """A connection that was opened for this alone.
+class PipelinedConnection:
+    """Executes many statements at once over a connection that nothing else uses.
 
-    A statement that is not answered in time, counted from the answer before it, ends the line: the
-    server cuts its statements off itself, so one that does not is frozen, or cannot be reached.
+    A statement without a result in time, counted from the previous result, closes the connection.
+    The server enforces its own timeouts, so a server that stays silent is frozen or unreachable.
 
     Attributes:
-        closed: whether it was lost or closed.
+        closed: whether the connection was lost or closed.
     """
 
     closed: bool
@@ -111,151 +112,154 @@ class Line:
         self._wire.nonblocking = 1
         self._wire.enter_pipeline_mode()
         self._loop = asyncio.get_running_loop()
-        self._asked: deque[_Asked] = deque()
+        self._pending: deque[_Pending] = deque()
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._numbers = count()
-        self._fresh_until = self._loop.time() + _FRESH_SECONDS
-        self._leaving = self.closed = False
+        self._deallocate_at = self._loop.time() + _PREPARED_SECONDS
+        self._flushing = self.closed = False
         self._seconds = seconds
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._socket = self._wire.socket
-        self._loop.add_reader(self._socket, self._receive)
+        self._loop.add_reader(self._socket, self._on_readable)
 
     @property
     def waiting(self) -> int:
-        """How many questions have no answer yet."""
-        return len(self._asked)
+        """How many statements have no result yet."""
+        return len(self._pending)
 
-    def ask(
-        self, said: Statement, params: Mapping[str, Any], *, prepared: bool = True
-    ) -> "asyncio.Future[Answer]":
-        """Send a statement; its rows come.
+    def execute(
+        self, statement: Statement, params: Mapping[str, Any], *, prepared: bool = True
+    ) -> "asyncio.Future[PipelineResult]":
+        """Send a statement; the future resolves to its rows.
 
         Raises:
-            psycopg.Error: if a parameter cannot be sent, or the connection is lost.
+            psycopg.Error: if a parameter cannot be encoded, or the connection is lost.
         """
         transformer = Transformer(self._conn)
-        values = [params[name] for name in said.names]
-        dumped = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        key = (said.text, transformer.types or ())
-        asked = _Asked(self._loop.create_future(), key, transformer)
+        values = [params[name] for name in statement.names]
+        encoded = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        key = (statement.text, transformer.types or ())
+        pending = _Pending(self._loop.create_future(), key, transformer)
         try:
-            if self._loop.time() > self._fresh_until:
-                self._forget()
-            self._send(asked, dumped, transformer.formats, prepared=prepared)
+            if self._loop.time() > self._deallocate_at:
+                self._deallocate()
+            self._send(pending, encoded, transformer.formats, prepared=prepared)
         except Exception as error:
-            # half a question may have been sent: the answers would no longer fit
-            self._lose(error)
+            # the statement may be half sent: later results would belong to other statements
+            self._fail_pending(error)
             raise
-        return asked.answer
+        return pending.future
 
     def close(self) -> None:
-        """Give up what is under way."""
-        self._lose(psycopg.OperationalError("the connection was closed"))
+        """Close the connection; pending statements fail."""
+        self._fail_pending(psycopg.OperationalError("the connection was closed"))
 
     def _send(
         self,
-        asked: _Asked,
-        dumped: Sequence[Any],
+        pending: _Pending,
+        encoded: Sequence[Any],
         formats: Sequence[pq.Format] | None,
         *,
         prepared: bool,
     ) -> None:
-        text, types = asked.key
-        name = self._prepared.get(asked.key) if prepared else None
-        if prepared and name is None and len(self._prepared) < _MOST_PREPARED:
-            name = self._prepared[asked.key] = b"q%d" % next(self._numbers)
+        text, types = pending.key
+        name = self._prepared.get(pending.key) if prepared else None
+        if prepared and name is None and len(self._prepared) < _MAX_PREPARED:
+            name = self._prepared[pending.key] = b"q%d" % next(self._numbers)
             self._wire.send_prepare(name, text, types)
-            asked.prepares = True
+            pending.prepares = True
         if name is None:
-            self._wire.send_query_params(text, dumped, types, formats, pq.Format.BINARY)
+            self._wire.send_query_params(text, encoded, types, formats, pq.Format.BINARY)
         else:
-            asked.name = name
-            self._wire.send_query_prepared(name, dumped, formats, pq.Format.BINARY)
-        self._leave(asked)
+            pending.name = name
+            self._wire.send_query_prepared(name, encoded, formats, pq.Format.BINARY)
+        self._enqueue(pending)
 
-    def _forget(self) -> None:
-        # a plan that was made while a table was small would be kept while it grows
-        self._fresh_until = self._loop.time() + _FRESH_SECONDS
+    def _deallocate(self) -> None:
+        # a plan that was made while a table was small must not be kept while it grows
+        self._deallocate_at = self._loop.time() + _PREPARED_SECONDS
         self._prepared.clear()
-        nobody = self._loop.create_future()
-        nobody.cancel()
+        ignored = self._loop.create_future()
+        ignored.cancel()
         self._wire.send_query_params(b"deallocate all", None)
-        self._leave(_Asked(nobody, (b"", ()), Transformer(self._conn)))
+        self._enqueue(_Pending(ignored, (b"", ()), Transformer(self._conn)))
 
-    def _leave(self, asked: _Asked) -> None:
+    def _enqueue(self, pending: _Pending) -> None:
         self._wire.pipeline_sync()
-        if not self._asked:
+        if not self._pending:
             self._since = self._loop.time()
-        self._asked.append(asked)
+        self._pending.append(pending)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._seconds, self._check)
-        if not self._leaving:
-            self._leaving = True
-            # what is asked in the same moment leaves together
+            self._timer = self._loop.call_later(self._seconds, self._check_timeout)
+        if not self._flushing:
+            self._flushing = True
+            # later in the loop: statements of the same moment are sent together
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._leaving = False
+        self._flushing = False
         if self.closed:
             return
         try:
-            left = self._wire.flush()
-        except Exception as error:  # noqa: BLE001 - whatever it is, every question is answered
-            self._lose(error)
+            unsent = self._wire.flush()
+        except Exception as error:  # noqa: BLE001 - every pending statement must end
+            self._fail_pending(error)
             return
-        if left:
+        if unsent:
             self._loop.add_writer(self._socket, self._flush)
         else:
             self._loop.remove_writer(self._socket)
 
-    def _receive(self) -> None:
+    def _on_readable(self) -> None:
         try:
             self._wire.consume_input()
-            while self._asked and not self._wire.is_busy():
+            while self._pending and not self._wire.is_busy():
                 result = self._wire.get_result()
                 if result is not None:
-                    self._take(result)
-        except Exception as error:  # noqa: BLE001 - whatever it is, every question is answered
-            self._lose(error)
+                    self._on_result(result)
+        except Exception as error:  # noqa: BLE001 - every pending statement must end
+            self._fail_pending(error)
 
-    def _check(self) -> None:
+    def _check_timeout(self) -> None:
         self._timer = None
-        if not self._asked:
+        if not self._pending:
             return
-        left = self._since + self._seconds - self._loop.time()
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._check)
+        remaining = self._since + self._seconds - self._loop.time()
+        if remaining > 0:
+            self._timer = self._loop.call_later(remaining, self._check_timeout)
         else:
-            self._lose(UnansweredError(f"no answer in {self._seconds:g} s"))
+            self._fail_pending(ResponseTimeoutError(f"no answer in {self._seconds:g} s"))
 
-    def _take(self, result: PGresult) -> None:
-        asked = self._asked[0]
+    def _on_result(self, result: PGresult) -> None:
+        pending = self._pending[0]
         if result.status == pq.ExecStatus.TUPLES_OK:
-            asked.result = result
+            pending.result = result
         elif result.status == pq.ExecStatus.COMMAND_OK:
-            asked.prepares = False
+            pending.prepares = False
         elif result.status == pq.ExecStatus.FATAL_ERROR:
-            asked.error = error_from_result(result)
+            pending.error = error_from_result(result)
         elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-            self._asked.popleft()
+            self._pending.popleft()
             self._since = self._loop.time()
-            self._answer(asked)
+            self._resolve(pending)
 
-    def _answer(self, asked: _Asked) -> None:
-        unprepared = asked.prepares or isinstance(asked.error, UNPREPARED)
-        if unprepared and self._prepared.get(asked.key) == asked.name:
-            self._prepared.pop(asked.key, None)
-        if asked.answer.done():
+    def _resolve(self, pending: _Pending) -> None:
+        unprepared = pending.prepares or isinstance(pending.error, PREPARE_ERRORS)
+        if unprepared and self._prepared.get(pending.key) == pending.name:
+            self._prepared.pop(pending.key, None)
+        if pending.future.done():
             return
-        if asked.error is not None or asked.result is None:
-            asked.answer.set_exception(asked.error or psycopg.InterfaceError("no rows came"))
+        if pending.error is not None or pending.result is None:
+            pending.future.set_exception(
+                pending.error or psycopg.InterfaceError("the statement returned no rows")
+            )
         else:
-            asked.answer.set_result(Answer(asked.result, asked.transformer))
+            pending.future.set_result(PipelineResult(pending.result, pending.transformer))
 
-    def _lose(self, error: Exception) -> None:
-        lost = error if is_away(error) else psycopg.OperationalError("the connection was given up")
+    def _fail_pending(self, error: Exception) -> None:
+        if not is_unavailable(error):
+            error = psycopg.OperationalError("the connection was given up")
         if not self.closed:
             self.closed = True
             if self._timer is not None:
@@ -263,7 +267,7 @@ class Line:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._wire.finish()
-        while self._asked:
-            answer = self._asked.popleft().answer
-            if not answer.done():
-                answer.set_exception(lost)
+        while self._pending:
+            future = self._pending.popleft().future
+            if not future.done():
+                future.set_exception(error)

@@ -1,40 +1,55 @@
-"""The lines over which the quick questions are asked, and what a reader of the read models needs.
+"""Reads the read models: over pipelined connections, or over a pool behind a pooler.
 
-Behind a pooler there are no prepared statements and no pipelines: there, and for what may take
-long, the pool's connections serve.
+A pooler offers neither prepared statements nor pipelines. There, and for slow queries, connections
+of the pool are used.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, LiteralString, NamedTuple, Protocol
 
 import psycopg
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from service.database.connections import LISTS, Limits, UnansweredError, connect, pooled
-from service.database.pipeline import UNPREPARED, Answer, Line, Statement, statement
+from service.database.connections import (
+    LISTS,
+    Limits,
+    Pool,
+    ResponseTimeoutError,
+    behind_pooler,
+    connect,
+    pool_connection,
+)
+from service.database.pipeline import (
+    PREPARE_ERRORS,
+    PipelinedConnection,
+    PipelineResult,
+    Statement,
+    statement,
+)
 
-_FEW = 200
-"""So many rows are loaded at once; more of them beside the loop."""
+_MAX_ROWS_IN_LOOP = 200
+"""The most rows that are loaded in the event loop; more are loaded in a thread."""
 
-LEAVING = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
-"""What a server says before it ends a connection."""
+SHUTDOWN_ERRORS = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
+"""Errors that a server sends before it closes a connection."""
 
 
-class Found(Protocol):
+class ResultSet(Protocol):
     """The rows of a statement."""
 
     async def fetchall(self) -> list[DictRow]:
-        """All of them."""
+        """All rows."""
 
     async def fetchone(self) -> DictRow | None:
-        """The next one."""
+        """The next row; None after the last."""
 
 
-class Reading(Protocol):
-    """What a question is asked of: a connection, or a ``Reader``."""
+class Queryable(Protocol):
+    """Anything that executes a query: a connection, or a ``Reader``."""
 
     async def execute(
         self,
@@ -43,130 +58,157 @@ class Reading(Protocol):
         *,
         prepare: bool | None = None,
         binary: bool = False,
-    ) -> Found:
-        """The rows of one statement."""
+    ) -> ResultSet:
+        """Execute one statement and return its rows."""
 
 
-class Rows:
-    """Rows that have come."""
+class FetchedRows:
+    """Rows that are in memory."""
 
     def __init__(self, rows: list[DictRow]) -> None:
         self._rows = rows
 
     async def fetchall(self) -> list[DictRow]:
-        """All of them."""
+        """All rows."""
         return self._rows
 
     async def fetchone(self) -> DictRow | None:
-        """The first one."""
+        """The first row, if any."""
         return self._rows[0] if self._rows else None
 
 
-class Use(NamedTuple):
-    """How many statements were answered, and how long they were under way in all."""
+class PipelineUse(NamedTuple):
+    """How many statements were executed, and the sum of their durations."""
 
     statements: int
     seconds: float
 
 
 class Reader:
-    """Some lines, opened when they are first needed and again when they are lost."""
+    """A few pipelined connections, opened when first needed and reopened when lost."""
 
-    def __init__(self, url: str, limits: Limits = LISTS, lines: int = 3) -> None:
+    def __init__(self, url: str, limits: Limits = LISTS, connections: int = 3) -> None:
         self._url = url
         self._limits = limits
-        self._most = lines
-        self._lines: list[Line] = []
+        self._max_connections = connections
+        self._connections: list[PipelinedConnection] = []
         self._opening: asyncio.Task[None] | None = None
-        self._pooled = False
-        self._use = Use(0, 0.0)
+        self._behind_pooler = False
+        self._use = PipelineUse(0, 0.0)
 
-    def pop_use(self) -> "Use":
-        """What was asked since the last time."""
-        use, self._use = self._use, Use(0, 0.0)
+    def pop_use(self) -> PipelineUse:
+        """The use since the last call."""
+        use, self._use = self._use, PipelineUse(0, 0.0)
         return use
 
     async def ready(self) -> bool:
-        """Whether it can be asked; not behind a pooler.
+        """Open a connection if none is open; False behind a pooler, where pipelines do not work.
 
         Raises:
-            psycopg.OperationalError: if the database is away.
+            psycopg.OperationalError: if the database is unavailable.
         """
-        self._lines = [line for line in self._lines if not line.closed]
-        if len(self._lines) < self._most and self._opening is None and not self._pooled:
-            # the others are opened meanwhile, one after the other
+        self._connections = [conn for conn in self._connections if not conn.closed]
+        missing = len(self._connections) < self._max_connections
+        if missing and self._opening is None and not self._behind_pooler:
+            # one per call: the open ones serve meanwhile
             self._opening = asyncio.create_task(self._open())
             self._opening.add_done_callback(self._opened)
-        if not self._lines and self._opening is not None:
+        if not self._connections and self._opening is not None:
             await asyncio.shield(self._opening)
-        return not self._pooled
+        return not self._behind_pooler
 
     async def execute(
         self,
         query: LiteralString | SQL | Composed,
         params: Mapping[str, Any] | None = None,
         *,
-        prepare: bool | None = None,  # noqa: ARG002 - as a connection takes it
+        prepare: bool | None = None,  # noqa: ARG002 - the signature of a connection
         binary: bool = False,  # noqa: ARG002
-    ) -> Rows:
-        """The rows of one statement, a transaction of its own.
+    ) -> FetchedRows:
+        """Execute one statement in a transaction of its own.
 
         Raises:
-            psycopg.Error: what the database says of it.
-            UnansweredError: if it says nothing in time.
+            psycopg.Error: the error of the database.
+            ResponseTimeoutError: if the database does not answer in time.
             UnreadableError: if a row cannot be loaded.
         """
-        said = statement(query if isinstance(query, str) else query.as_string())
+        prepared = statement(query if isinstance(query, str) else query.as_string())
         began = time.perf_counter()
         seconds = self._limits.answer
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._answer(said, params or {})
+                result = await self._execute(prepared, params or {})
         except TimeoutError:
-            raise UnansweredError(f"no answer in {seconds:g} s") from None
-        self._use = Use(self._use.statements + 1, self._use.seconds + time.perf_counter() - began)
-        if answer.size > _FEW:
-            return Rows(await asyncio.to_thread(answer.rows))
-        return Rows(answer.rows())
+            raise ResponseTimeoutError(f"no answer in {seconds:g} s") from None
+        duration = time.perf_counter() - began
+        self._use = PipelineUse(self._use.statements + 1, self._use.seconds + duration)
+        if result.size > _MAX_ROWS_IN_LOOP:
+            return FetchedRows(await asyncio.to_thread(result.rows))
+        return FetchedRows(result.rows())
 
-    async def _answer(self, said: Statement, params: Mapping[str, Any]) -> Answer:
-        line = self._line()
+    async def _execute(self, query: Statement, params: Mapping[str, Any]) -> PipelineResult:
+        conn = self._least_busy()
         try:
-            return await line.ask(said, params)
+            return await conn.execute(query, params)
         except psycopg.Error as error:
-            # a line may have been lost long ago: only now it is noticed
-            if not line.closed and not isinstance(error, (*LEAVING, *UNPREPARED)):
+            # a connection may have been lost long ago: only its next use reveals it
+            if not conn.closed and not isinstance(error, (*SHUTDOWN_ERRORS, *PREPARE_ERRORS)):
                 raise
-            prepared = not isinstance(error, UNPREPARED)
+            prepared = not isinstance(error, PREPARE_ERRORS)
         await self.ready()
-        return await self._line().ask(said, params, prepared=prepared)
+        return await self._least_busy().execute(query, params, prepared=prepared)
 
-    def _line(self) -> Line:
-        if not self._lines:
+    def _least_busy(self) -> PipelinedConnection:
+        if not self._connections:
             raise psycopg.OperationalError("no connection is open")
-        return min(self._lines, key=_waiting)
+        return min(self._connections, key=_waiting)
 
     def close(self) -> None:
-        """Close all lines."""
+        """Close all connections."""
         if self._opening is not None:
             self._opening.cancel()
-        for line in self._lines:
-            line.close()
+        for conn in self._connections:
+            conn.close()
 
     def _opened(self, opening: asyncio.Task[None]) -> None:
         self._opening = None
         if not opening.cancelled():
-            # whoever waits is told; nobody may wait
+            # mark the error as retrieved: a caller may or may not be waiting for it
             opening.exception()
 
     async def _open(self) -> None:
         conn = await connect(self._url, self._limits)
-        if pooled(conn):
-            self._pooled = True
+        if behind_pooler(conn):
+            self._behind_pooler = True
             await conn.close()
         else:
-            self._lines.append(Line(conn, self._limits.answer))
+            self._connections.append(PipelinedConnection(conn, self._limits.answer))
 
 
-def _waiting(line: Line) -> int:
-    return line.waiting
+def _waiting(conn: PipelinedConnection) -> int:
+    return conn.waiting
+
+
+class Lane:
+    """Connections for one kind of query, so that it never waits for queries of another kind.
+
+    A ``Reader``, and the pool that replaces it behind a pooler.
+    """
+
+    def __init__(self, url: str, limits: Limits, connections: int, pool: Pool) -> None:
+        self.limits = limits
+        self.pool = pool
+        self.reader = Reader(url, limits, connections)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Queryable]:
+        """The reader, or a connection of the pool.
+
+        Raises:
+            psycopg.OperationalError: if the database is unavailable.
+        """
+        if await self.reader.ready():
+            yield self.reader
+            return
+        async with pool_connection(self.pool, self.limits) as conn:
+            yield conn

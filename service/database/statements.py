@@ -1,4 +1,4 @@
-"""The statements of ``sql/``, by name."""
+"""Loads the statements of ``sql/`` by name, and fills in their placeholders."""
 
 from functools import cache
 from importlib.resources import files
@@ -8,54 +8,54 @@ from psycopg.adapt import PyFormat
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from projections.projection import Projection
-from service.database.binary import types_of
+from service.database.binary import column_types
 
 _ROOT = files("sql")
 
 
 @cache
 def text(name: str) -> LiteralString:
-    """The statement in ``sql/<name>.sql``. Our own files are as literal as our own code."""
+    """The text of ``sql/<name>.sql``, typed as literal because the file is part of the code."""
     literal: LiteralString = _ROOT.joinpath(f"{name}.sql").read_text("utf-8")
     return literal
 
 
 def names(folder: str) -> tuple[str, ...]:
-    """The names of the statements in a folder, without their ending, in order."""
-    found = (entry.name for entry in _ROOT.joinpath(folder).iterdir())
-    return tuple(sorted(n.removesuffix(".sql") for n in found if n.endswith(".sql")))
+    """The names of the statements in a folder, without the suffix, sorted."""
+    files_ = (entry.name for entry in _ROOT.joinpath(folder).iterdir())
+    return tuple(sorted(n.removesuffix(".sql") for n in files_ if n.endswith(".sql")))
 
 
 def relation(name: str) -> Identifier:
-    """A table or view of the read models."""
+    """The identifier of a table or view of the read models."""
     return Identifier("read", name)
 
 
 def fill(name: str, **parts: Composable) -> Composed:
-    """The statement with its ``{placeholders}`` filled in."""
+    """Fill in the ``{placeholders}`` of a statement."""
     return SQL(text(name)).format(**parts)
 
 
 @cache
-def over(name: str, key: str = "", **views: str) -> LiteralString:
-    """The statement over these read models, put together once; ``key`` names a column of theirs."""
+def bind_views(name: str, key: str = "", **views: str) -> LiteralString:
+    """Fill in views of the read models, and ``key`` with one of their columns; cached."""
     parts: dict[str, Composable] = {part: relation(view) for part, view in views.items()}
     if key:
         parts["key"] = Identifier(key)
-    # names of ours, quoted, in a file of ours
-    whole: LiteralString = fill(name, **parts).as_string()
-    return whole
+    # safe as a literal: the file and the quoted names are part of the code
+    bound: LiteralString = fill(name, **parts).as_string()
+    return bound
 
 
 @cache
 def upsert(projection: Projection[object], table: str) -> Composed:
-    """The statement that writes whole rows of a projection into ``table``, column by column.
+    """The statement that upserts whole rows of a projection, sent as one array per column.
 
-    Its parameters are ``book`` and a ``copying.Column`` for each column, under its name.
+    Its parameters are ``book``, and a ``binary.Column`` named like each column.
     """
     columns = projection.column_names
-    types = [kind.sql for kind in types_of(projection.columns)]
-    # unnest would flatten arrays of arrays: those come as text
+    types = [kind.sql for kind in column_types(projection.columns)]
+    # unnest would flatten arrays of arrays: those are sent as text
     sent = ["text" if kind.endswith("[]") else kind for kind in types]
     comma = SQL(", ")
     return fill(

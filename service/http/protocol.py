@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 from service.http.request_heads import announced
 from service.http.sending import LINGER_SECONDS, SendingProtocol
 from service.problems import Problem
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 MAX_HEAD_BYTES = 64 << 10
 """Of a request line with its headers; and once more of what a chunked body has beside its data."""
@@ -56,7 +56,7 @@ MAX_CONNECTIONS = _most_connections()
 """Open at once in a worker, where so many files may be open."""
 
 _log = structlog.get_logger(__name__)
-_repeating = Repeating()
+_throttle = Throttle()
 
 
 class _RefusedError(Exception):
@@ -90,7 +90,7 @@ class HttpProtocol(SendingProtocol):
             self.deadline = self.loop.call_later(HEAD_SECONDS, self._late)
             return
         log = partial(_log.warning, "connections refused", open=MAX_CONNECTIONS)
-        _repeating.say("connections", log)
+        _throttle.log("connections", log)
         busy = Problem("busy", f"{MAX_CONNECTIONS} connections are open.")
         self.send_problem(busy)
         self.close()

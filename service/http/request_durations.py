@@ -46,7 +46,7 @@ class RequestDurations:
 
 def _answered(scope: Scope, status: int, began: float) -> None:
     method: str = scope["method"]  # type: ignore[typeddict-item]
-    metrics.answered(route_of(scope), method, status, perf_counter() - began)
+    metrics.observe_request(route_of(scope), method, status, perf_counter() - began)
 
 
 def _streams(message: Message) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from litestar.types import Scope
 from msgspec import Struct
 
-from service.database.connections import QUESTIONS, Connection, Pool, borrowed
+from service.database.connections import QUESTIONS, Connection, Pool, pool_connection
 from service.database.statements import text
 from service.ingest.signature import SIGNED_HEADERS
 from service.telemetry import metrics
@@ -66,7 +66,7 @@ class Refusals:
             reason: one of ``problems.REFUSALS``.
             scope: of the request, as ASGI has it.
         """
-        metrics.refused(book, reason)
+        metrics.count_refused(book, reason)
         refusal = _refusal(book, reason, scope)
         minute = refusal.at.replace(second=0, microsecond=0)
         self._count({(book, minute, reason): 1})
@@ -79,7 +79,7 @@ class Refusals:
         counts, self._counts = self._counts, Counter()
         latest, self._latest = self._latest, {}
         try:
-            async with borrowed(pool, QUESTIONS) as conn, conn.transaction():
+            async with pool_connection(pool, QUESTIONS) as conn, conn.transaction():
                 await _write(conn, counts, [r for of_book in latest.values() for r in of_book])
         except BaseException:
             self._count(counts)

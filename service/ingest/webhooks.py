@@ -34,8 +34,8 @@ from service.ingest.unverified import Body, Unverified
 from service.ingest.writer import Writer
 from service.problems import Problem, refused, send_problem, send_raw
 from service.store.events import Delivery
-from service.telemetry.request_ids import identified
-from service.telemetry.sanitize import cut
+from service.telemetry.request_ids import with_request_id
+from service.telemetry.sanitize import truncate
 
 _BODY_SECONDS = 30
 """The provider gives a whole delivery 15 seconds."""
@@ -99,13 +99,13 @@ class Webhooks:
         except _GoneError:
             return
         except Problem as problem:
-            send = identified(scope, send)
+            send = with_request_id(scope, send)
             self._say(book, problem)
             self._note(book, problem, scope)
             await send_problem(send, problem)
             return
         except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
-            send = identified(scope, send)
+            send = with_request_id(scope, send)
             _log.exception("unhandled exception")
             defect = Problem("internal-error", "The error is in this server's log.")
             self._note(book, defect, scope)
@@ -125,7 +125,7 @@ class Webhooks:
         check_head(scope)
         door = self._doors.get(book)
         if door is None:
-            raise Problem("unknown-book", f"No book is called {cut(book, _SHOWN)!r}.")
+            raise Problem("unknown-book", f"No book is called {truncate(book, _SHOWN)!r}.")
         if scope["method"] != "POST":
             raise Problem(
                 "method-not-allowed", "Webhooks are sent with POST.", headers={"allow": "POST"}

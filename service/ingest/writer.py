@@ -11,12 +11,18 @@ import psycopg
 import structlog
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from service.database.blocking import watched
-from service.database.connections import WRITER, Connection, answering, connect, is_away
+from service.database.blocking import log_blockers
+from service.database.connections import (
+    WRITER,
+    Connection,
+    connect,
+    is_unavailable,
+    response_deadline,
+)
 from service.problems import Problem
 from service.store.events import Delivery, Receipt, append
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 256 << 20
@@ -42,7 +48,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._conn: Connection | None = None
         self._stopped = False
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     async def record(self, delivery: Delivery) -> Receipt:
         """Record a delivery; when this returns, it is on disk.
@@ -116,7 +122,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
             self._say(error)
             await self._disconnect()
-            return is_away(error) or len(batch) == 1
+            return is_unavailable(error) or len(batch) == 1
         for (_, future), receipt in zip(batch, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
@@ -126,7 +132,7 @@ class Writer:
     def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
         """What follows a commit: hints and figures, whose failure concerns no sender."""
         duplicates = sum(receipt.duplicate for receipt in receipts)
-        metrics.appended(self._book, len(receipts) - duplicates, duplicates, seconds)
+        metrics.count_appended(self._book, len(receipts) - duplicates, duplicates, seconds)
         try:
             self._on_append(max(receipt.position for receipt in receipts))
         except Exception:  # noqa: BLE001 - what was recorded was recorded
@@ -136,8 +142,8 @@ class Writer:
         # neither text nor detail of the error: they can quote the row
         name, state = type(error).__name__, getattr(error, "sqlstate", None)
         log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
-        if is_away(error):
-            self._repeating.say((name, state), log)
+        if is_unavailable(error):
+            self._throttle.log((name, state), log)
         else:
             log()
 
@@ -148,7 +154,7 @@ class Writer:
             return await self._append_once(deliveries)
         except Exception as error:
             # where a limit was reached, it would be reached again
-            if not is_away(error) or isinstance(error, LockNotAvailable | QueryCanceled):
+            if not is_unavailable(error) or isinstance(error, LockNotAvailable | QueryCanceled):
                 raise
             await self._disconnect()
         return await self._append_once(deliveries)
@@ -158,8 +164,8 @@ class Writer:
             self._conn = await connect(self._url, WRITER)
         conn = self._conn
         async with (
-            answering(conn, WRITER.answer),
-            watched(conn, self._url, self._book, self._repeating),
+            response_deadline(conn, WRITER.answer),
+            log_blockers(conn, self._url, self._book, self._throttle),
         ):
             return await append(conn, self._book, deliveries)
 

@@ -1,4 +1,4 @@
-"""Pauses between attempts, and work that is repeated whatever happens to it."""
+"""Growing pauses between retries, and a loop that survives every exception."""
 
 import threading
 from collections.abc import Callable
@@ -19,29 +19,29 @@ class Backoff:
         self._next = _FIRST_SECONDS
 
     def pause(self, lived: float = 0.0) -> float:
-        """How long to wait before the next attempt; after a minute's life one second again."""
+        """Seconds until the next attempt; resets after a minute of life."""
         if lived >= _STABLE_SECONDS:
             self.reset()
         pause, self._next = self._next, min(2 * self._next, _LONGEST_SECONDS)
         return pause
 
     def reset(self) -> None:
-        """Begin again with one second."""
+        """Start over with one second."""
         self._next = _FIRST_SECONDS
 
 
 def repeat(name: str, step: Callable[[], None], seconds: float, ended: threading.Event) -> None:
-    """Call ``step`` every so many seconds until ``ended``, for a thread of its own.
+    """Call ``step`` every ``seconds`` until ``ended``; run it in a thread of its own.
 
-    No exception ends it: a supervisor that dies of used-up descriptors or a missing TMPDIR would
-    never restart anything again. A failure is logged, and the next call comes after a longer pause.
+    No exception ends the loop: a supervisor that dies of exhausted descriptors or a missing TMPDIR
+    would never restart anything again. A failure is logged, and the next call waits longer.
     """
     backoff = Backoff()
     pause = seconds
     while not ended.wait(pause):
         try:
             step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor lives
+        except Exception as error:  # noqa: BLE001 - the supervisor must survive
             pause = backoff.pause()
             _log.error("supervisor failed; retrying", supervisor=name, pause=pause, exc_info=error)
         else:

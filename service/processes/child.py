@@ -1,4 +1,4 @@
-"""One child process: started, watched, dumped and killed by its parent."""
+"""A child process, as its parent sees it: starts, signals, dumps and joins it."""
 
 import multiprocessing
 import os
@@ -32,9 +32,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Job(Struct, frozen=True):
-    """What a child does: a module's function of its link, the settings, and ``args``.
+    """The work of a child: a module-level function of its link, the settings, and ``args``.
 
-    ``reloads`` says that it follows new settings while it runs.
+    A job that ``reloads`` follows new settings while it runs.
     """
 
     do: Callable[..., None]
@@ -43,7 +43,7 @@ class Job(Struct, frozen=True):
 
 
 class Child:
-    """The process of a job; its parent may start it again and again."""
+    """The process of a job, which can be restarted any number of times."""
 
     def __init__(self, name: str, job: Job, scoreboard: Scoreboard, number: int) -> None:
         self.name = name
@@ -58,13 +58,13 @@ class Child:
         self._silent = 0.0
 
     def start(self, settings: Settings, generation: int) -> None:
-        """Start a process that follows the settings, which are of this generation.
+        """Start a process with settings of this generation.
 
         Raises:
-            OSError: if there is no room for another process or descriptor.
+            OSError: if the system has no room for another process or descriptor.
         """
-        self.forget()
-        # spawned and not forked: the parent has threads
+        self.release()
+        # spawned, not forked, because the parent has threads
         context = multiprocessing.get_context("spawn")
         self._scoreboard.begin(self._number, generation)
         self._started, self._sent = time.monotonic(), generation
@@ -74,24 +74,24 @@ class Child:
             link = Link(self._scoreboard, self._number, theirs)
             args = (self.name, self.job, settings, link)
             process = context.Process(target=_run, args=args, name=f"daybook {self.name}")
-            # known before it runs: a signal that ends the parent meanwhile must find it
+            # set before it runs: a signal that ends the parent meanwhile must reach the child
             self._process, self._connection = process, ours
             process.start()
 
-    def forget(self) -> None:
-        """Give back what the last process held, whether it ran or could not be started."""
+    def release(self) -> None:
+        """Release the resources of the last process, whether or not it could be started."""
         if self._connection is not None:
             self._connection.close()
         self._connection = self._process = None
 
     @property
     def running(self) -> bool:
-        """Whether a process of it lives."""
+        """Whether the process is alive."""
         return self._process is not None and self._process.is_alive()
 
     @property
     def exit_code(self) -> int | str | None:
-        """The exit code of the process that has ended, or the name of the signal that ended it."""
+        """The exit code of the last process, or the name of the signal that ended it."""
         code = self._process.exitcode if self._process is not None else None
         if code is None or code >= 0:
             return code
@@ -101,28 +101,28 @@ class Child:
 
     @property
     def lived(self) -> float:
-        """Seconds since the start."""
+        """Seconds since the last start."""
         return time.monotonic() - self._started
 
     @property
     def up(self) -> bool:
-        """Whether it has sent a heartbeat since the start."""
+        """Whether the process has sent a heartbeat since its start."""
         return self._scoreboard.beats(self._number) > 0
 
     def silent(self, passed: float) -> float:
-        """For how long it has sent no heartbeat; ``passed`` since this was last called."""
+        """Seconds without a heartbeat; ``passed`` is the time since the last call."""
         beats = self._scoreboard.beats(self._number)
         self._silent = self._silent + passed if beats == self._beats else 0.0
         self._beats = beats
         return self._silent
 
     def follows(self, generation: int) -> bool:
-        """Whether no request in it is answered by settings before this generation's."""
+        """Whether the process no longer uses settings older than this generation."""
         follows = self._scoreboard.generation(self._number) >= generation
         return follows or not self.job.reloads or not self.running
 
     def send(self, settings: Settings, generation: int) -> None:
-        """Send newer settings, unless what was sent before is under way still."""
+        """Send newer settings, unless earlier ones are still being applied."""
         waiting = self._scoreboard.generation(self._number) < self._sent
         if waiting or self._sent >= generation or not self.job.reloads or not self.running:
             return
@@ -133,28 +133,28 @@ class Child:
         threading.Thread(target=_deliver, args=(self._connection, message), daemon=True).start()
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it lives."""
+        """Send the process a signal, if it is alive."""
         process = self._process
         if process is not None and process.pid is not None and process.is_alive():
             os.kill(process.pid, number)
 
     def dump(self) -> str:
-        """The stacks of its threads; empty where it is stopped and cannot tell."""
+        """The stacks of its threads; empty if the process is stopped and cannot answer."""
         assert self._connection is not None  # noqa: S101 - it runs
         self.signal(signal.SIGUSR1)
-        told = bytearray()
+        stacks = bytearray()
         deadline = time.monotonic() + _DUMP_SECONDS
-        while len(told) < _DUMP_BYTES and self._connection.poll(
+        while len(stacks) < _DUMP_BYTES and self._connection.poll(
             max(0.0, deadline - time.monotonic())
         ):
-            # no messages come this way: it is the bare text of faulthandler
+            # a child sends no messages, so this is the plain text of faulthandler
             if not (chunk := os.read(self._connection.fileno(), _DUMP_BYTES)):
                 break
-            told += chunk
-        return told.decode(errors="replace")
+            stacks += chunk
+        return stacks.decode(errors="replace")
 
     def join(self, seconds: float) -> bool:
-        """Wait for its end; whether it has ended."""
+        """Wait for the process to end, and return whether it has."""
         process = self._process
         if process is not None and process.pid is not None:
             process.join(seconds)
@@ -162,18 +162,18 @@ class Child:
 
 
 def _run(name: str, job: Job, settings: Settings, link: Link) -> None:
-    """The whole life of a child process."""
-    # a terminal sends these to all of a service; whether it ends or reloads is the parent's word
+    """Run a job in its process, from start to exit."""
+    # a terminal sends these to all processes; only the parent decides to end or to reload
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setproctitle(f"daybook: {name}")
-    logs.set_up()
+    logs.configure_logging()
     link.dump_stacks()
     scoreboard.share(link.scoreboard)
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         job.do(link, settings, *job.args)
-    except Exception as error:  # noqa: BLE001 - said in the log, and by the exit code
+    except Exception as error:  # noqa: BLE001 - reported by the log and the exit code
         _log.error("child process failed", process=name, exc_info=error)
         sys.exit(1)
 

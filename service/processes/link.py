@@ -1,4 +1,4 @@
-"""A child process's link to its parent: heartbeats one way, new settings the other."""
+"""A child's link to its parent: sends heartbeats, receives new settings."""
 
 import asyncio
 import faulthandler
@@ -14,11 +14,11 @@ from service.settings import Settings
 _BEAT_SECONDS = 1.0
 
 Message = tuple[int, Settings]
-"""Settings to follow, and their generation."""
+"""A generation, and its settings."""
 
 
 class Link:
-    """One child's link; the parent has the other end of the connection."""
+    """The child's end of the connection."""
 
     def __init__(self, scoreboard: Scoreboard, number: int, connection: Connection) -> None:
         self.scoreboard = scoreboard
@@ -26,23 +26,23 @@ class Link:
         self._connection = connection
 
     def dump_stacks(self) -> None:
-        """Answer SIGUSR1 with the stack of every thread, even while Python code blocks."""
+        """Send the stacks of all threads on SIGUSR1, even while Python code blocks."""
         faulthandler.register(signal.SIGUSR1, file=self._connection.fileno())
 
     @asynccontextmanager
     async def attached(
         self, reload: Callable[[Settings], None] | None = None
     ) -> AsyncIterator[None]:
-        """Beat while this event loop runs, and ``reload`` in it what the parent sends."""
+        """Send heartbeats while this event loop runs; call ``reload`` in it for new settings."""
         if reload is not None:
             loop = asyncio.get_running_loop()
-            receiving = threading.Thread(target=self._receive, args=(loop, reload), daemon=True)
-            receiving.start()
-        beating = asyncio.create_task(self._beat(), name="heartbeat")
+            receiver = threading.Thread(target=self._receive, args=(loop, reload), daemon=True)
+            receiver.start()
+        heartbeat = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             yield
         finally:
-            beating.cancel()
+            heartbeat.cancel()
 
     async def _beat(self) -> None:
         while True:
@@ -55,12 +55,12 @@ class Link:
                 generation, settings = self._connection.recv()
                 loop.call_soon_threadsafe(self._reload, generation, settings, reload)
         except (EOFError, OSError, RuntimeError):
-            # the parent or the loop is gone, and this process will be soon
+            # the parent or the loop has ended, and this process will end soon
             return
 
     def _reload(
         self, generation: int, settings: Settings, reload: Callable[[Settings], None]
     ) -> None:
         reload(settings)
-        # in the loop, behind the change: no request is judged by the older settings any more
+        # in the loop, after the change: no request uses older settings from now on
         self.scoreboard.follow(self._number, generation)

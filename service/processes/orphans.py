@@ -1,4 +1,4 @@
-"""No process outlives the one that started it."""
+"""Ends a process whose parent is gone."""
 
 import multiprocessing
 import os
@@ -6,11 +6,11 @@ import signal
 import time
 
 GRACE_SECONDS = 25.0
-"""How long a process may take to end."""
+"""How long a process may take to end before it is killed."""
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it is gone; blocks, so run it in a thread."""
+    """End this process when its parent has ended; blocks, so run it in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,8 +1,8 @@
-"""What a service's processes know of one another: memory that the parent and its children share.
+"""Shared memory of a service's processes: heartbeats, settings generations and restarts.
 
-Each field has one writer: the child its heartbeats and the settings that it follows, the parent
-the rest. Each is one machine word, so a reader sees the old value or the new one, without a lock
-that a killed process could hold for ever.
+Each field has one writer: a child writes its heartbeats and its generation, the parent the rest.
+Each field is one machine word, so a reader sees the old value or the new one without a lock, which
+a killed process could hold for ever.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from msgspec import Struct
 
 _GRACE_SECONDS = 5.0
-"""A restart takes less; who is down for longer is told of."""
+"""Longer than a restart takes; a process that is down for longer is reported."""
 
 
 class _Entry(ctypes.Structure):
@@ -34,46 +34,46 @@ class ProcessStatus(Struct, frozen=True):
 
 
 class Scoreboard:
-    """An entry for each child, by its number; handed to a child as it is started."""
+    """An entry per child, by its number; each child receives the scoreboard at its start."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        # memory of an unlinked file: it goes with the last process that has it
+        # memory of an unlinked file, freed when the last process ends
         self._entries = get_context("spawn").RawArray(_Entry, len(self.names))
 
     def begin(self, number: int, generation: int) -> None:
-        """Set a child's entry as it is started, with the settings of a generation."""
+        """Reset a child's entry at its start with settings of a generation."""
         self._entries[number].beats = 0
         self._entries[number].generation = generation
 
     def beat(self, number: int) -> None:
-        """Count a heartbeat; the first says that the process is up."""
+        """Count a heartbeat; the first one means that the process is up."""
         self._entries[number].beats += 1
 
     def beats(self, number: int) -> int:
-        """How many heartbeats there were since it was started."""
+        """The number of heartbeats since the start."""
         return int(self._entries[number].beats)
 
     def follow(self, number: int, generation: int) -> None:
-        """Say that the process follows the settings of this generation, and no older ones."""
+        """Record that the process follows settings of this generation, and no older ones."""
         self._entries[number].generation = generation
 
     def generation(self, number: int) -> int:
-        """Which settings the process follows."""
+        """The generation of the settings that the process follows."""
         return int(self._entries[number].generation)
 
     def down(self, number: int) -> None:
-        """Count a restart; the process is down until ``up``."""
+        """Count a restart; the process counts as down until ``up``."""
         entry = self._entries[number]
         entry.restarts += 1
         entry.down_since = entry.down_since or time.monotonic()
 
     def up(self, number: int) -> None:
-        """Say that the process runs."""
+        """Record that the process is up."""
         self._entries[number].down_since = 0.0
 
     def statuses(self) -> list[ProcessStatus]:
-        """All child processes as they are now."""
+        """The current status of every child."""
         now = time.monotonic()
         return [
             ProcessStatus(name, entry.restarts, now - entry.down_since if entry.down_since else 0.0)
@@ -85,15 +85,15 @@ _shared: list[Scoreboard] = []
 
 
 def share(scoreboard: Scoreboard) -> None:
-    """Make it the one that ``processes`` reads, in this process."""
+    """Set the scoreboard that ``process_statuses`` reads in this process."""
     _shared[:] = [scoreboard]
 
 
-def processes() -> list[ProcessStatus]:
-    """The child processes of this service; none where this process has no parent."""
+def process_statuses() -> list[ProcessStatus]:
+    """The statuses of this service's child processes; empty outside a supervised process."""
     return [status for scoreboard in _shared for status in scoreboard.statuses()]
 
 
 def down() -> list[str]:
-    """The names of those that are down for longer than a restart takes."""
-    return [one.name for one in processes() if one.down_seconds > _GRACE_SECONDS]
+    """The names of processes that are down for longer than a restart takes."""
+    return [status.name for status in process_statuses() if status.down_seconds > _GRACE_SECONDS]

@@ -1,8 +1,8 @@
-"""The supervisor of a service's processes: one that ends or freezes is replaced.
+"""Supervises a service's child processes, and replaces those that exit or freeze.
 
-A child that ends is started again after a growing pause, with the settings of now. One that sends
-no heartbeat is killed, its stacks in the log. New settings are sent to all, and it is said when no
-process follows the older ones any more.
+A child that exits is restarted with the current settings after a growing pause. A child without
+heartbeats is killed, after its stacks are logged. New settings are sent to all children; the log
+says when every child follows them.
 """
 
 import signal
@@ -20,7 +20,7 @@ from service.processes.scoreboard import Scoreboard
 from service.settings import Settings
 
 SILENT_SECONDS = 30.0
-"""How long a child may send no heartbeat before it is replaced."""
+"""How long a child may stay without a heartbeat before it is replaced."""
 
 _START_SECONDS = 120.0
 _TICK_SECONDS = 0.25
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Watched:
-    """A child, and when it is to be started again."""
+    """A child, and the time of its next restart."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -39,8 +39,8 @@ class _Watched:
         self.due: float | None = None
 
 
-class Supervisor:
-    """The running children; see ``supervising``."""
+class ProcessSupervisor:
+    """The running children; see ``supervise``."""
 
     def __init__(
         self, jobs: Mapping[str, Job], settings: Settings, silent_seconds: float = SILENT_SECONDS
@@ -63,96 +63,98 @@ class Supervisor:
         )
 
     def start(self) -> None:
-        """Start all children, and watch them."""
-        for one in self._watched:
-            one.child.start(self._settings, self._generation)
+        """Start and watch all children."""
+        for watched in self._watched:
+            watched.child.start(self._settings, self._generation)
         self._watcher.start()
 
     def reload(self, settings: Settings) -> None:
-        """Have every child follow new settings; the log says when all of them do."""
+        """Send new settings to every child; the log says when all of them follow."""
         with self._turn:
             self._settings = settings
             self._generation += 1
             self._reloaded, self._slow = time.monotonic(), False
 
     def terminate(self) -> None:
-        """Tell all children to end; they finish what they have begun."""
+        """Send SIGTERM to all children; they finish their current work."""
         self._ended.set()
         with self._turn:
             self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End all children at once."""
+        """Send SIGKILL to all children."""
         self._ended.set()
         with self._turn:
             self._signal(signal.SIGKILL)
 
     def await_end(self, seconds: float) -> bool:
-        """Wait until all children have ended; whether they have."""
+        """Wait for all children to end, and return whether they have."""
         deadline = time.monotonic() + seconds
-        return all(one.child.join(max(0.0, deadline - time.monotonic())) for one in self._watched)
+        return all(
+            watched.child.join(max(0.0, deadline - time.monotonic())) for watched in self._watched
+        )
 
     def stop(self) -> None:
-        """End all children, after the grace by force."""
+        """Terminate all children, and kill those that exceed the grace period."""
         self.terminate()
         if not self.await_end(GRACE_SECONDS):
-            slow = [one.child.name for one in self._watched if one.child.running]
+            slow = [watched.child.name for watched in self._watched if watched.child.running]
             _log.error("child processes killed: they did not end in time", processes=slow)
             self.kill()
             self.await_end(GRACE_SECONDS)
 
     def _signal(self, number: int) -> None:
-        for one in self._watched:
-            one.child.signal(number)
+        for watched in self._watched:
+            watched.child.signal(number)
 
     def _look(self) -> None:
-        # so much of our own time: neither a machine's sleep nor our own stop is a child's silence
+        # capped: neither a suspended machine nor a stopped parent counts as a child's silence
         passed = min(time.monotonic() - self._looked, 4 * _TICK_SECONDS)
         self._looked = time.monotonic()
-        for one in self._watched:
+        for watched in self._watched:
             with self._turn:
                 if self._ended.is_set():
                     return
-                self._look_at(one, passed)
-        self._hand_on()
+                self._look_at(watched, passed)
+        self._distribute_settings()
 
-    def _look_at(self, one: _Watched, passed: float) -> None:
-        if one.due is not None:
-            if time.monotonic() >= one.due:
-                self._restart(one)
-        elif not one.child.running:
-            self._await_restart(one)
-        elif one.child.up:
-            self.scoreboard.up(self._watched.index(one))
-            self._end_silence(one.child, passed, self._silent_seconds)
+    def _look_at(self, watched: _Watched, passed: float) -> None:
+        if watched.due is not None:
+            if time.monotonic() >= watched.due:
+                self._restart(watched)
+        elif not watched.child.running:
+            self._await_restart(watched)
+        elif watched.child.up:
+            self.scoreboard.up(self._watched.index(watched))
+            self._end_silence(watched.child, passed, self._silent_seconds)
         else:
-            self._end_silence(one.child, passed, max(_START_SECONDS, self._silent_seconds))
+            self._end_silence(watched.child, passed, max(_START_SECONDS, self._silent_seconds))
 
-    def _await_restart(self, one: _Watched) -> None:
-        pause = one.backoff.pause(one.child.lived)
-        one.due = time.monotonic() + pause
-        self.scoreboard.down(self._watched.index(one))
+    def _await_restart(self, watched: _Watched) -> None:
+        pause = watched.backoff.pause(watched.child.lived)
+        watched.due = time.monotonic() + pause
+        self.scoreboard.down(self._watched.index(watched))
         _log.error(
             "child process exited; restarting",
-            process=one.child.name,
-            exit_code=one.child.exit_code,
+            process=watched.child.name,
+            exit_code=watched.child.exit_code,
             pause=pause,
         )
 
-    def _restart(self, one: _Watched) -> None:
+    def _restart(self, watched: _Watched) -> None:
         try:
-            one.child.start(self._settings, self._generation)
-        except Exception as error:  # noqa: BLE001 - the others are watched on
-            pause = one.backoff.pause()
-            one.due = time.monotonic() + pause
+            watched.child.start(self._settings, self._generation)
+        except Exception as error:  # noqa: BLE001 - the other children must be watched
+            pause = watched.backoff.pause()
+            watched.due = time.monotonic() + pause
             _log.error(
                 "child process not started; retrying",
-                process=one.child.name,
+                process=watched.child.name,
                 pause=pause,
                 error=f"{type(error).__name__}: {error}",
             )
         else:
-            one.due = None
+            watched.due = None
 
     def _end_silence(self, child: Child, passed: float, allowed: float) -> None:
         silent = child.silent(passed)
@@ -168,16 +170,16 @@ class Supervisor:
             stacks=stacks,
         )
 
-    def _hand_on(self) -> None:
-        """Send the latest settings to the children, and say when all of them follow."""
+    def _distribute_settings(self) -> None:
+        """Send the latest settings to all children, and log when all of them follow."""
         while self._confirmed < self._generation and not self._ended.is_set():
             with self._turn:
                 generation = self._generation
-                for one in self._watched:
-                    one.child.send(self._settings, generation)
+                for watched in self._watched:
+                    watched.child.send(self._settings, generation)
                 late = [x.child.name for x in self._watched if not x.child.follows(generation)]
             if not late:
-                workers = sum(one.child.job.reloads for one in self._watched)
+                workers = sum(watched.child.job.reloads for watched in self._watched)
                 _log.info(
                     "configuration reloaded", workers=workers, books=sorted(self._settings.books)
                 )
@@ -192,11 +194,11 @@ class Supervisor:
 
 
 @contextmanager
-def supervising(
+def supervise(
     jobs: Mapping[str, Job], settings: Settings, silent_seconds: float = SILENT_SECONDS
-) -> Iterator[Supervisor]:
-    """Run the jobs, each in a process of its own, until the block is left."""
-    supervisor = Supervisor(jobs, settings, silent_seconds)
+) -> Iterator[ProcessSupervisor]:
+    """Run each job in its own process until the block ends."""
+    supervisor = ProcessSupervisor(jobs, settings, silent_seconds)
     try:
         supervisor.start()
         yield supervisor

@@ -1,8 +1,8 @@
-"""Background tasks: restarted when they end, and the process given up when that does not help.
+"""Supervises background tasks: restarts them, and ends the process if that does not help.
 
-An outage of the database is waited out in even steps, and logged as one. Anything else is a defect:
-it is logged with its traceback, the pauses grow, and a task that the service cannot do without and
-that does not recover ends the process, so that the parent starts another.
+During an outage of the database, tasks are retried every second and logged together. Any other
+error is a defect: it is logged with its traceback, and the pauses grow. If a needed task does not
+recover, the process exits, and its parent starts another.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from msgspec import Struct
 
 from service.processes.orphans import GRACE_SECONDS
 from service.telemetry import metrics
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 EXIT_CODE = 70
-"""How a process ends that gave up; ``EX_SOFTWARE`` of sysexits.h."""
+"""The exit code of a process whose task did not recover; ``EX_SOFTWARE`` of sysexits.h."""
 
-_AWAY_PAUSE_SECONDS = 1.0
+_OUTAGE_PAUSE_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _QUIET_SECONDS = 60.0
@@ -36,18 +36,18 @@ _given_up = threading.Event()
 
 
 class Task(Struct):
-    """A background task and how it fares.
+    """A background task and its state.
 
     Attributes:
-        name: in the log, in metrics and in ``/readyz``.
-        run: does the work, until cancelled.
-        needed: whether the service cannot do without.
-        once: whether it may return, when its work is done.
-        restarts: how often it was restarted, outages included.
+        name: its name in the log, in metrics and in ``/readyz``.
+        run: does the work until cancelled.
+        needed: whether the service depends on it.
+        once: whether it may return when its work is done.
+        restarts: the number of restarts, including those of outages.
         error: the class of the last error.
-        down_since: since when it waits for its restart, on the monotonic clock.
-        failures: how often it has failed without a quiet minute, outages not counted.
-        failing_since: when the first of those was.
+        down_since: the start of the wait for a restart, on the monotonic clock.
+        failures: failures without a quiet minute between them, not counting outages.
+        failing_since: the time of the first of those failures.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Task(Struct):
     failing_since: float = 0.0
 
     def __str__(self) -> str:
-        """Why it is down, in a sentence."""
+        """Describe why the task is down."""
         seconds = time.monotonic() - (self.down_since or time.monotonic())
-        return f"{self.name} is being restarted for {seconds:.0f} s, after {self.error}"
+        return f"{self.name} has been down for {seconds:.0f} s, after {self.error}"
 
 
-class Supervisor:
+class TaskSupervisor:
     """Runs background tasks until ``stop``."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Supervisor:
         self._give_up = give_up or end_process
         self._tasks: list[Task] = []
         self._running: list[asyncio.Task[None]] = []
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     def start(
         self,
@@ -88,9 +88,9 @@ class Supervisor:
         needed: bool = True,
         once: bool = False,
     ) -> asyncio.Task[None]:
-        """Run a task for ever, or with ``once`` until it returns.
+        """Start a task and restart it for ever, or with ``once`` until it returns.
 
-        One that is not ``needed`` is restarted for ever, and never ends the process.
+        A task that is not ``needed`` never ends the process.
         """
         task = Task(name, run, needed, once)
         self._tasks.append(task)
@@ -99,11 +99,11 @@ class Supervisor:
         return running
 
     def down(self, *, needed: bool) -> Iterable[Task]:
-        """The tasks that wait for their restart."""
+        """The tasks that wait for a restart."""
         return [t for t in self._tasks if t.needed is needed and t.down_since is not None]
 
     async def stop(self) -> None:
-        """Cancel all of them and wait for their end."""
+        """Cancel all tasks and wait for their end."""
         for running in self._running:
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -111,32 +111,32 @@ class Supervisor:
     async def _supervise(self, task: Task) -> None:
         while True:
             task.down_since = None
-            metrics.task_running(task.name, up=True)
+            metrics.set_task_up(task.name, up=True)
             began = time.monotonic()
-            error = await _end_of(task)
+            error = await _run(task)
             if error is None and task.once:
                 return
             if time.monotonic() - began >= _QUIET_SECONDS:
                 task.failures = 0
-            await asyncio.sleep(self._after(task, error))
+            await asyncio.sleep(self._record_end(task, error))
 
-    def _after(self, task: Task, error: BaseException | None) -> float:
-        """Take down that a task has ended; the pause before its restart."""
+    def _record_end(self, task: Task, error: BaseException | None) -> float:
+        """Record that a task has ended, and return the pause before its restart."""
         task.down_since = time.monotonic()
         task.restarts += 1
         task.error = "a return" if error is None else type(error).__name__
-        metrics.task_running(task.name, up=False)
-        metrics.task_restarted(task.name)
+        metrics.set_task_up(task.name, up=False)
+        metrics.count_task_restart(task.name)
         if error is not None and self._is_outage(error):
             log = partial(
                 _log.warning, "database unavailable; background tasks wait", task=task.name,
                 error=task.error, state=getattr(error, "sqlstate", None),
             )  # fmt: skip
-            self._repeating.say("outage", log)
-            return _AWAY_PAUSE_SECONDS
-        return self._after_defect(task, error)
+            self._throttle.log("outage", log)
+            return _OUTAGE_PAUSE_SECONDS
+        return self._record_defect(task, error)
 
-    def _after_defect(self, task: Task, error: BaseException | None) -> float:
+    def _record_defect(self, task: Task, error: BaseException | None) -> float:
         now = time.monotonic()
         task.failures += 1
         if task.failures == 1:
@@ -155,26 +155,26 @@ class Supervisor:
         return pause
 
 
-async def _end_of(task: Task) -> BaseException | None:
-    """The error that a task ends with; None where it returns."""
+async def _run(task: Task) -> BaseException | None:
+    """Run a task, and return the error that ended it; None if it returned."""
     try:
         await task.run()
     except asyncio.CancelledError as error:
         current = asyncio.current_task()
         if current is None or current.cancelling():
             raise
-        # something inside was cancelled, and not this task
+        # something inside was cancelled, not this task
         return error
-    except Exception as error:  # noqa: BLE001 - whatever it is, the task is restarted
+    except Exception as error:  # noqa: BLE001 - the task is restarted after any error
         return error
     return None
 
 
 def end_process() -> None:
-    """End this process as SIGTERM does: requests that are under way are answered first."""
+    """End this process as SIGTERM does: it finishes its current requests first."""
     if not _given_up.is_set():
         _given_up.set()
-        # what is hopeless may not drain either
+        # a broken process may not drain either
         timer = threading.Timer(GRACE_SECONDS, os._exit, (EXIT_CODE,))
         timer.daemon = True
         timer.start()
@@ -182,10 +182,10 @@ def end_process() -> None:
 
 
 def exit_if_given_up() -> None:
-    """Exit with ``EXIT_CODE`` where a task has ended the process; called when all has drained.
+    """Exit with ``EXIT_CODE`` if a task ended the process; call it after draining.
 
     Raises:
-        SystemExit: then.
+        SystemExit: if a task ended the process.
     """
     if _given_up.is_set():
         raise SystemExit(EXIT_CODE)

@@ -1,4 +1,4 @@
-"""Passes run in parallel processes, or beside us in a thread where there is little to do."""
+"""Runs calls in parallel processes, or in a thread if there is little to do."""
 
 import asyncio
 import gc
@@ -18,62 +18,62 @@ from service.processes.orphans import end_with_parent
 T = TypeVar("T")
 
 
-class Task(Struct, Generic[T], frozen=True):
-    """A function of some module, and what it is called with."""
+class Call(Struct, Generic[T], frozen=True):
+    """A module-level function and its arguments."""
 
     do: Callable[..., T]
     args: tuple[Any, ...]
 
 
-class Workers:
-    """Runs tasks; see ``working``."""
+class WorkerPool:
+    """Runs calls; see ``worker_pool``."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    async def run(self, tasks: Iterable[Task[T]], done: Callable[[T], None]) -> list[T]:
-        """The results of all tasks; ``done`` is told each as it comes.
+    async def run(self, calls: Iterable[Call[T]], done: Callable[[T], None]) -> list[T]:
+        """Run all calls and return their results; ``done`` receives each as soon as it is there.
 
         Raises:
-            Exception: the first that a task raises; those not begun are dropped.
+            Exception: the first error of a call; calls that have not started are dropped.
         """
 
-        async def one(task: Task[T]) -> T:
+        async def run(call: Call[T]) -> T:
             loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._executor, task.do, *task.args)
+            result = await loop.run_in_executor(self._executor, call.do, *call.args)
             done(result)
             return result
 
         try:
             async with asyncio.TaskGroup() as group:
-                running = [group.create_task(one(task)) for task in tasks]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        return [task.result() for task in running]
+                tasks = [group.create_task(run(call)) for call in calls]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
 
 
 @asynccontextmanager
-async def working(processes: int) -> AsyncIterator[Workers]:
-    """Workers for as long as the block runs; with 0 processes, one thread of this one."""
+async def worker_pool(processes: int) -> AsyncIterator[WorkerPool]:
+    """A pool of processes while the block runs; with 0 processes, one thread of this process."""
     executor: Executor = ThreadPoolExecutor(1)
     if processes:
-        # spawned and not forked: this process has threads
+        # spawned, not forked, because this process has threads
         executor = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin)
     try:
-        yield Workers(executor)
+        yield WorkerPool(executor)
     finally:
-        # what runs is waited for, so that nothing is written after we said that it is over
+        # wait for running calls, so that nothing is written after the block
         await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
 
 
 def processors() -> int:
-    """How many processes can run at once here."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _begin() -> None:
-    # Ctrl-C is for the one who started us, who then lets us end what we are at
+    # the parent handles Ctrl-C, and waits for the running calls
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    # millions of small things without cycles: looking for cycles among them costs a fifth
+    # millions of small objects without cycles: cycle collection would cost a fifth of the time
     gc.disable()

@@ -21,7 +21,7 @@ from projections.projection import Projection
 from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.queries.answers import AccessAnswer
 from service.queries.resources import checkpoint_of, of
 from service.readmodels.folding import fold_aside
@@ -42,7 +42,7 @@ Folds = dict[str, list[Fold[Any]]]
 
 
 async def access(
-    conn: Reading, book: str, customer_id: str, now: datetime, policy: Policy
+    conn: Queryable, book: str, customer_id: str, now: datetime, policy: Policy
 ) -> AccessAnswer:
     """Whether a customer is entitled at ``now``; an unknown customer is not.
 
@@ -69,7 +69,7 @@ async def access(
 
 
 async def access_past(  # noqa: PLR0913 - the question, and both clocks
-    conn: Reading,
+    conn: Queryable,
     target: Target,
     customer_id: str,
     asked: Past,
@@ -83,7 +83,7 @@ async def access_past(  # noqa: PLR0913 - the question, and both clocks
     """
     rows, checkpoint = await _rows(conn, target.book, customer_id)
     streams = {f"{row['category']}-{row['id']}" for row in rows if row["category"] is not None}
-    statement = statements.over("queries/streams_of_customer", view=EVENTS.view)
+    statement = statements.bind_views("queries/streams_of_customer", view=EVENTS.view)
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
     found = await (await conn.execute(statement, params)).fetchall()
     streams |= {row["stream"] for row in found if row["stream"]}
@@ -103,11 +103,11 @@ def _folded(entries: Mapping[str, list[Entry]], asked: Past) -> Folds:
 
 
 async def _rows(
-    conn: Reading, book: str, customer_id: str, *, even_lost: bool = False
+    conn: Queryable, book: str, customer_id: str, *, even_lost: bool = False
 ) -> tuple[list[dict[str, Any]], Position]:
     params = of(book, customer_id=customer_id)
     rows = await (
-        await conn.execute(statements.over("queries/access", **_VIEWS), params)
+        await conn.execute(statements.bind_views("queries/access", **_VIEWS), params)
     ).fetchall()
     return rows, checkpoint_of(rows, even_lost=even_lost)
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from domain.past import Past
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import Problem, invalid
 from service.queries.resources import of
 from service.readmodels.checkpoints import checkpoint_rows
 from service.store.positions import Position
 
 
-async def past(conn: Reading, book: str, given: Mapping[str, Any], now: datetime) -> Past:
+async def past(conn: Queryable, book: str, given: Mapping[str, Any], now: datetime) -> Past:
     """The question of both parameters, where they are given.
 
     A position stands for what its book held then, whatever was asked about the world: an answer's
@@ -60,7 +60,7 @@ def moment(
     return meant
 
 
-async def _latest(conn: Reading, book: str, now: datetime) -> datetime:
+async def _latest(conn: Queryable, book: str, now: datetime) -> datetime:
     """The later of our clock and the time of the last event that is reflected.
 
     A database whose clock was once ahead has recorded events at a time that is still to come.
@@ -70,7 +70,7 @@ async def _latest(conn: Reading, book: str, now: datetime) -> datetime:
     return max(now, recorded_at or now)
 
 
-async def _recorded_at(conn: Reading, book: str, position: int) -> datetime | None:
+async def _recorded_at(conn: Queryable, book: str, position: int) -> datetime | None:
     """When a position was recorded; None of the one before all."""
     if position == 0:
         return None

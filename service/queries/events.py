@@ -13,7 +13,7 @@ from domain.past import Past
 from domain.steps import Step
 from projections.events import EVENTS
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.database.statements import text
 from service.problems import Problem
 from service.queries.answers import (
@@ -30,7 +30,7 @@ from service.queries.payers import streams_of_payer, with_payers
 from service.queries.resources import checkpoint_of, of, position
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
-from service.store.events import recorded
+from service.store.events import last_recorded_position
 
 _NAMES = ("type", "stream", "customer_id")
 _OF_STREAMS = SQL(
@@ -41,7 +41,7 @@ _OF_STREAMS = SQL(
 
 
 async def history(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Reading,
+    conn: Queryable,
     target: Target,
     stream: str,
     asked: Past | None = None,
@@ -75,7 +75,7 @@ async def history(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Reading,
+    conn: Queryable,
     book: str,
     filters: Mapping[str, Any],
     after: int,
@@ -94,15 +94,17 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
         conditions.append(_concerns(chosen["streams"]))
     places = {"after": after}
     if since:
-        places["after"] = max(after, await recorded(conn, book, since, inclusive=False))
+        places["after"] = max(
+            after, await last_recorded_position(conn, book, since, inclusive=False)
+        )
     if until:
-        places["until"] = await recorded(conn, book, until, inclusive=True)
+        places["until"] = await last_recorded_position(conn, book, until, inclusive=True)
         conditions.append(SQL("i.position <= %(until)s"))
     return await _page(conn, conditions, order, of(book, limit=limit + 1, **places, **chosen))
 
 
 async def timeline(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Reading,
+    conn: Queryable,
     book: str,
     customer_id: str,
     *,
@@ -129,7 +131,7 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     return await _page(conn, conditions, order, params)
 
 
-async def counts(conn: Reading, book: str) -> Counts:
+async def counts(conn: Queryable, book: str) -> Counts:
     """How many events of each type got a verdict that needs attention."""
     statement = statements.fill("queries/event_counts", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book))).fetchall()
@@ -142,7 +144,7 @@ async def counts(conn: Reading, book: str) -> Counts:
     return Counts(found, str(checkpoint))
 
 
-async def event(conn: Reading, book: str, place: int) -> EventAnswer:
+async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
     """One event.
 
     Raises:
@@ -183,7 +185,7 @@ async def event(conn: Reading, book: str, place: int) -> EventAnswer:
     )
 
 
-async def body(conn: Reading, book: str, place: int) -> bytes:
+async def body(conn: Queryable, book: str, place: int) -> bytes:
     """The exact bytes of an event.
 
     Raises:
@@ -235,7 +237,7 @@ def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
 
 
 async def _page(
-    conn: Reading,
+    conn: Queryable,
     conditions: Sequence[Composable],
     order: Order[int],
     params: Mapping[str, Any],

@@ -9,7 +9,7 @@ from collections.abc import Container
 from contextlib import suppress
 
 from service.database import notifications
-from service.database.connections import ACCESS, Pool, borrowed
+from service.database.connections import ACCESS, Pool, pool_connection
 from service.queries import resources
 
 _POLL_SECONDS = 1.0
@@ -64,7 +64,7 @@ class Tips:
 
     async def listen(self, url: str, books: Container[str]) -> None:
         """Take over what notices say of these books, until cancelled."""
-        async for book, position in notifications.heard(url, notifications.PROJECTED):
+        async for book, position in notifications.listen(url, notifications.PROJECTED):
             # it has committed: no need to look
             if book in books and position > self._positions.get(book, 0):
                 self._positions[book] = position
@@ -81,7 +81,7 @@ class Tips:
                 await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
 
     async def _ask(self, pool: Pool) -> None:
-        async with borrowed(pool, ACCESS) as conn:
+        async with pool_connection(pool, ACCESS) as conn:
             found = {row["book"]: row["position"] or 0 for row in await resources.checkpoints(conn)}
         if found != self._positions:
             self._positions = found

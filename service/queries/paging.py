@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 from psycopg.sql import SQL, Composable, Placeholder
 
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import invalid, wrong
 from service.queries.restores import verify
 from service.store.positions import LINK_BYTES, Position
@@ -94,7 +94,7 @@ class Order(Struct, Generic[K], frozen=True):
 
 
 async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and where to check
-    conn: Reading,
+    conn: Queryable,
     book: str,
     given: Mapping[str, Any],
     sorts: Sequence[str],

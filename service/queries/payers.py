@@ -9,20 +9,22 @@ from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.refunds import REFUNDS
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 
 _OF_PAYMENTS = ("refund", "dispute")
 _VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS, DISPUTES)}
 
 
-async def streams_of_payer(conn: Reading, book: str, customer_id: str) -> list[str]:
+async def streams_of_payer(conn: Queryable, book: str, customer_id: str) -> list[str]:
     """The streams of refunds and disputes without a customer, of this customer's payments."""
     params = {"book": book, "customer_id": customer_id}
-    found = await conn.execute(statements.over("queries/streams_of_payer", **_VIEWS), params)
+    found = await conn.execute(statements.bind_views("queries/streams_of_payer", **_VIEWS), params)
     return [row["stream"] for row in await found.fetchall()]
 
 
-async def with_payers(conn: Reading, book: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def with_payers(
+    conn: Queryable, book: str, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Rows of the index of events; who made the payment where ``customer_id`` would be null."""
     ids: dict[str, set[str]] = {category: set() for category in _OF_PAYMENTS}
     for row in rows:
@@ -33,7 +35,7 @@ async def with_payers(conn: Reading, book: str, rows: list[dict[str, Any]]) -> l
         return rows
     params = {f"{category}_ids": list(some) for category, some in ids.items()}
     found = await conn.execute(
-        statements.over("queries/payers", **_VIEWS), {"book": book, **params}
+        statements.bind_views("queries/payers", **_VIEWS), {"book": book, **params}
     )
     payers = {row["stream"]: row["customer_id"] for row in await found.fetchall()}
     return [{**row, "customer_id": row["customer_id"] or payers.get(row["stream"])} for row in rows]

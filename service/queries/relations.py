@@ -11,14 +11,14 @@ from projections.projection import Projection
 from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund
 
 _VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS, DISPUTES)}
 
 
 async def related(
-    conn: Reading, book: str, projection: Projection[Any], identity: str
+    conn: Queryable, book: str, projection: Projection[Any], identity: str
 ) -> dict[str, Any]:
     """A payment's refunds and disputes; a subscription's payments and paid periods."""
     if projection is PAYMENTS:
@@ -28,8 +28,8 @@ async def related(
     return {}
 
 
-async def _of_subscription(conn: Reading, book: str, identity: str) -> dict[str, Any]:
-    statement = statements.over("queries/payments_of_subscription", **_VIEWS)
+async def _of_subscription(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
+    statement = statements.bind_views("queries/payments_of_subscription", **_VIEWS)
     params = {"book": book, "subscription_id": identity}
     folds: dict[str, list[Fold[Any]]] = {"payment": [], "refund": [], "dispute": []}
     for row in await (await conn.execute(statement, params)).fetchall():
@@ -43,14 +43,14 @@ async def _of_subscription(conn: Reading, book: str, identity: str) -> dict[str,
     }
 
 
-async def refund_statuses(conn: Reading, book: str, ids: Sequence[str]) -> dict[str, str]:
+async def refund_statuses(conn: Queryable, book: str, ids: Sequence[str]) -> dict[str, str]:
     """What the refunds in the book say of some payments: ``partial`` or ``full``, by payment.
 
     No event tells that a payment was refunded, so its own snapshot may be older.
     """
     if not ids:
         return {}
-    statement = statements.over(
+    statement = statements.bind_views(
         "queries/refund_statuses", payments=PAYMENTS.view, refunds=REFUNDS.view
     )
     found = await conn.execute(statement, {"book": book, "ids": list(ids)})
@@ -62,7 +62,7 @@ def refund_status(seen: str | None, refunded: str | None) -> str | None:
     return refunded if refunded and seen in {None, "partial"} else seen
 
 
-async def _of_payment(conn: Reading, book: str, identity: str) -> dict[str, Any]:
+async def _of_payment(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
     params = {"book": book, "payment_id": identity}
     return {
         other.name: [
@@ -80,9 +80,9 @@ def _payment(folded: Fold[Any], subscription_id: str) -> RelatedPayment:
 
 
 async def _folds(
-    conn: Reading, name: str, projection: Projection[Any], params: Mapping[str, Any]
+    conn: Queryable, name: str, projection: Projection[Any], params: Mapping[str, Any]
 ) -> list[Fold[Any]]:
-    statement = statements.over(name, view=projection.view, key=projection.key)
+    statement = statements.bind_views(name, view=projection.view, key=projection.key)
     found = await conn.execute(statement, params)
     category = projection.aggregate.category if projection.aggregate else ""
     return [decode(category, row["memo"]) for row in await found.fetchall()]

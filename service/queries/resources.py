@@ -15,7 +15,7 @@ from projections.payments import PAYMENTS
 from projections.projection import VERSION, Projection
 from projections.search_terms import SEARCH_TERMS
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries import documents
 from service.queries.answers import Page
@@ -36,14 +36,14 @@ VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
 
 
 async def resource(
-    conn: Reading, book: str, projection: Projection[Any], identity: str, response_days: int
+    conn: Queryable, book: str, projection: Projection[Any], identity: str, response_days: int
 ) -> dict[str, Any]:
     """One resource: the provider's latest snapshot, and what we know beside it.
 
     Raises:
         Problem: ``not-found``.
     """
-    statement = statements.over("queries/get", view=projection.view, key=projection.key)
+    statement = statements.bind_views("queries/get", view=projection.view, key=projection.key)
     found = await conn.execute(statement, of(book, id=identity, category=_category(projection)))
     rows = await found.fetchall()
     checkpoint = checkpoint_of(rows)
@@ -56,7 +56,7 @@ async def resource(
 
 
 async def resource_past(  # noqa: PLR0913 - the question, and what its answer is made with
-    conn: Reading,
+    conn: Queryable,
     target: Target,
     projection: Projection[Any],
     identity: str,
@@ -85,7 +85,7 @@ async def resource_past(  # noqa: PLR0913 - the question, and what its answer is
 
 
 async def page(  # noqa: PLR0913 - a page is asked for by this much
-    conn: Reading,
+    conn: Queryable,
     book: str,
     projection: Projection[Any],
     *,
@@ -127,7 +127,7 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def _know_refunds(
-    conn: Reading, book: str, projection: Projection[Any], told: Sequence[dict[str, Any]]
+    conn: Queryable, book: str, projection: Projection[Any], told: Sequence[dict[str, Any]]
 ) -> None:
     """Give payments the refund status that the refunds in the book tell of."""
     if projection is not PAYMENTS:
@@ -144,18 +144,18 @@ def _category(projection: Projection[Any]) -> str:
     return projection.aggregate.category if projection.aggregate else ""
 
 
-async def checkpoints(conn: Reading) -> list[dict[str, Any]]:
+async def checkpoints(conn: Queryable) -> list[dict[str, Any]]:
     """How far the read models have come in each book, and the book's end."""
     found = await conn.execute(statements.text("queries/checkpoints"), {"version": VERSION})
     return await found.fetchall()
 
 
-async def parked(conn: Reading, book: str | None = None) -> list[dict[str, Any]]:
+async def parked(conn: Queryable, book: str | None = None) -> list[dict[str, Any]]:
     """The streams that are set aside, of one book or of all, with the error of each."""
     return await parked_rows(conn, LIVE, book)
 
 
-async def position(conn: Reading, book: str, *, even_lost: bool = False) -> Position:
+async def position(conn: Queryable, book: str, *, even_lost: bool = False) -> Position:
     """How far the read models have come in a book."""
     return checkpoint_of(await checkpoint_rows(conn, book), even_lost=even_lost)
 

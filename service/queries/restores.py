@@ -4,12 +4,12 @@ from psycopg.rows import DictRow
 
 from projections.projection import VERSION
 from service.database import statements
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.store.positions import BEGINNING, Position, parse, position_of
 
 
-async def locate(conn: Reading, book: str, position: Position) -> DictRow:
+async def locate(conn: Queryable, book: str, position: Position) -> DictRow:
     """How a position stands in its book, as ``read/place`` selects it.
 
     Raises:
@@ -30,7 +30,7 @@ async def locate(conn: Reading, book: str, position: Position) -> DictRow:
     return row
 
 
-async def verify(conn: Reading, book: str, position: Position) -> None:
+async def verify(conn: Queryable, book: str, position: Position) -> None:
     """Refuse a position of another history; a bare number is not checked.
 
     Raises:
@@ -43,7 +43,7 @@ async def verify(conn: Reading, book: str, position: Position) -> None:
         raise Problem("behind", f"Position {position} is not here yet.")
 
 
-async def placed(conn: Reading, book: str, given: str) -> int:
+async def placed(conn: Queryable, book: str, given: str) -> int:
     """The number of an event, from a position or a bare number in a path.
 
     Raises:

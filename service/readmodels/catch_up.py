@@ -54,7 +54,7 @@ async def catch_up_locked(conn: Connection, build: Build) -> dict[str, int]:
         RebuildError: if the store was restored to before that, and only some are built.
         MissingEventsError: if one of the events is not there.
     """
-    await build.lease.keep(conn)
+    await build.lease.acquire(conn)
     # in no book, one that is opened now included
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     live: dict[str, int] = {}

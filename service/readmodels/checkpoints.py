@@ -8,7 +8,7 @@ from projections.catalog import PROJECTIONS
 from projections.projection import VERSION
 from service.database import statements
 from service.database.connections import Connection
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.readmodels.errors import HistoryLostError
 
 
@@ -50,7 +50,7 @@ async def checkpoint(conn: Connection, book: str, *, lock: bool = False) -> int 
     return next(iter(row.values())) if row else None
 
 
-async def checkpoint_rows(conn: Reading, book: str) -> list[DictRow]:
+async def checkpoint_rows(conn: Queryable, book: str) -> list[DictRow]:
     """The checkpoint of a book, at most one row: position, link, time, whether it is lost."""
     place = {"book": book, "version": VERSION}
     return await (await conn.execute(statements.text("readmodels/checkpoint"), place)).fetchall()

@@ -5,7 +5,7 @@ from concurrent.futures.process import BrokenProcessPool
 import psycopg
 from psycopg.errors import DataCorrupted, IndexCorrupted, LockNotAvailable
 
-from service.database.connections import is_away
+from service.database.connections import is_unavailable
 
 
 class HistoryLostError(Exception):
@@ -65,7 +65,7 @@ def explanation(error: BaseException) -> str | None:
             "Nothing was switched: an open transaction keeps the read models locked"
             f" ({_primary(error)}). End it, and run it again."
         )
-    if isinstance(error, psycopg.Error) and is_away(error):
+    if isinstance(error, psycopg.Error) and is_unavailable(error):
         return (
             f"The rebuild broke off: the database failed ({_primary(error)}). The read models are"
             " intact; run it again when the database is back."

@@ -13,7 +13,7 @@ from projections.catalog import PROJECTIONS
 from service.database import statements as sql
 from service.database.connections import Connection, url_of
 from service.database.lease import Lease
-from service.processes.workers import Task, Workers, processors, working
+from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.readmodels import passes, spill
 from service.readmodels.errors import MissingEventsError
 from service.readmodels.tables import Generations, index_statements
@@ -79,13 +79,15 @@ async def fill(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     }
     plan = passes.Plan(url_of(conn), build.tables, directory, parts)
     spill.divide(directory, heads)
-    async with working(0 if few else processes or processors()) as workers:
+    async with worker_pool(0 if few else processes or processors()) as workers:
         await _read(conn, workers, plan, progress)
         await _fold(conn, build, workers, plan, progress)
         await _index(conn, build, workers, progress)
 
 
-async def _read(conn: Connection, workers: Workers, plan: passes.Plan, progress: Progress) -> None:
+async def _read(
+    conn: Connection, workers: WorkerPool, plan: passes.Plan, progress: Progress
+) -> None:
     heads = {book: part.head for book, part in plan.books.items()}
     tallies = {book: Tally() for book in heads}
     count = _counted(progress, "read", sum(heads.values()))
@@ -96,8 +98,8 @@ async def _read(conn: Connection, workers: Workers, plan: passes.Plan, progress:
         count(sum(tally.count for tally in found.values()))
 
     # asked after the heads, so that all that is before them is there
-    stretches = await scan.stretches(conn, heads)
-    tasks = [Task(passes.partition_blocks, (plan, stretch)) for stretch in stretches]
+    stretches = await scan.plan_scan(conn, heads)
+    tasks = [Call(passes.partition_blocks, (plan, stretch)) for stretch in stretches]
     await workers.run(tasks, took)
     for book, head in heads.items():
         if not tallies[book].is_whole(head):
@@ -105,10 +107,10 @@ async def _read(conn: Connection, workers: Workers, plan: passes.Plan, progress:
 
 
 async def _fold(
-    conn: Connection, build: Build, workers: Workers, plan: passes.Plan, progress: Progress
+    conn: Connection, build: Build, workers: WorkerPool, plan: passes.Plan, progress: Progress
 ) -> None:
     parts = [
-        Task(passes.fold_partition, (plan, book, number))
+        Call(passes.fold_partition, (plan, book, number))
         for book, part in plan.books.items()
         for number in range(part.partitions)
     ]
@@ -121,12 +123,12 @@ async def _fold(
             await conn.execute(sql.text("readmodels/park"), params)
 
 
-async def _index(conn: Connection, build: Build, workers: Workers, progress: Progress) -> None:
+async def _index(conn: Connection, build: Build, workers: WorkerPool, progress: Progress) -> None:
     statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
-    tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
+    tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
     await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))
     analyze = [sql.fill("readmodels/analyze", table=sql.relation(t)) for t in build.tables.values()]
-    tasks = [Task(passes.run, (url_of(conn), s.as_string(conn))) for s in analyze]
+    tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in analyze]
     await workers.run(tasks, lambda _: None)
 
 

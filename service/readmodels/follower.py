@@ -9,11 +9,11 @@ import psycopg
 import structlog
 
 from service.database import statements
-from service.database.connections import PROJECTOR, Connection, answering, connect
+from service.database.connections import PROJECTOR, Connection, connect, response_deadline
 from service.database.lease import Lease, LeaseTakenError
 from service.readmodels.errors import HistoryLostError
 from service.readmodels.projector import advance
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 _POLL_SECONDS = 0.5
 _LEASE_SECONDS = 3.0
@@ -44,7 +44,7 @@ class Projector:
         self._lease = Lease(lease_name(book), _LEASE_SECONDS)
         self._kept = float("-inf")
         self._clock_due = float("-inf")
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     def wake(self) -> None:
         """Say that there is something to project."""
@@ -62,23 +62,23 @@ class Projector:
                     self._wake.clear()
                     while await self._advance(conn):
                         pass
-                    async with answering(conn, PROJECTOR.answer):
+                    async with response_deadline(conn, PROJECTOR.answer):
                         await self._watch_clock(conn)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
             finally:
                 self._kept = float("-inf")
                 with suppress(psycopg.Error):
-                    await self._lease.give_up(conn)
+                    await self._lease.release(conn)
 
     async def _advance(self, conn: Connection) -> bool:
         """Project the next events, unless a restore has made them those of another history."""
         try:
-            async with answering(conn, PROJECTOR.answer):
+            async with response_deadline(conn, PROJECTOR.answer):
                 return await self._holds(conn) and await advance(conn, self._book)
         except HistoryLostError as error:
             log = partial(_log.error, "history lost", book=self._book, reason=str(error))
-            self._repeating.say("history lost", log)
+            self._throttle.log("history lost", log)
             return False
 
     async def _watch_clock(self, conn: Connection) -> None:
@@ -99,7 +99,7 @@ class Projector:
         if time.monotonic() - self._kept < _BEAT_SECONDS:
             return True
         try:
-            await self._lease.keep(conn)
+            await self._lease.acquire(conn)
         except LeaseTakenError:
             return False
         self._kept = time.monotonic()

@@ -30,10 +30,10 @@ from projections.customers import Known
 from projections.events import placed
 from projections.rows import Folded, rows_of
 from service.database import binary, statements
-from service.database.connections import connected
+from service.database.connections import bulk_connection
 from service.readmodels import spill
 from service.store.scan import Blocks, Positions, Tally, scan
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 _CUSTOMERS = "customers"
 _ROWS = 2_000
@@ -86,7 +86,7 @@ class Parked(Struct, frozen=True):
 def partition_blocks(plan: Plan, stretch: Blocks | Positions) -> dict[str, Tally]:
     """Read a part of the store and leave its entries on disk; the events found in each book."""
     partitioned = {book: _Partitioned(plan, book) for book in plan.books}
-    with connected(plan.url) as conn:
+    with bulk_connection(plan.url) as conn:
         for book, event in scan(conn, stretch):
             of_book = partitioned.get(book)
             # later events are left for catching up
@@ -176,7 +176,7 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
     parked = [one for stream in streams.items() for one in _fold_stream(rows, *stream)]
     known = [Known(state, descriptions[one]) for one, state in customers.items()]
     rows.add(Folded(customers=known))
-    with connected(plan.url) as conn:
+    with bulk_connection(plan.url) as conn:
         rows.copy(conn)
     spill.remove(directory, number)
     return book, parked
@@ -184,7 +184,7 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
 
 def run(url: str, statement: str) -> None:
     """Run one statement, such as the making of an index, on a connection of its own."""
-    with connected(url) as conn:
+    with bulk_connection(url) as conn:
         conn.execute(statement.encode())
 
 
@@ -246,7 +246,7 @@ def _park(rows: _Rows, stream: str, ordered: Sequence[Entry]) -> Parked:
             memo, steps = extended or fold(ordered[: good + 1])
             rows.encode(_folded(stream, memo, steps))
         except Exception as error:  # noqa: BLE001 - this is the failing one
-            reason = described(error)
+            reason = format_error(error)
             break
     if good:
         rows.add(_folded(stream, *fold(ordered[:good])))

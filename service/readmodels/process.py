@@ -9,10 +9,10 @@ from functools import partial
 import structlog
 
 from service.database import notifications
-from service.database.connections import connect, is_away
+from service.database.connections import connect, is_unavailable
 from service.database.lease import LeaseTakenError
 from service.processes.link import Link
-from service.processes.tasks import Supervisor, exit_if_given_up
+from service.processes.tasks import TaskSupervisor, exit_if_given_up
 from service.readmodels import spill
 from service.readmodels.errors import RebuildError
 from service.readmodels.follower import Projector
@@ -45,7 +45,7 @@ async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
 
 async def follow(settings: Settings, url: str) -> None:
     """Project every book of the settings until cancelled."""
-    supervisor = Supervisor(is_away)
+    supervisor = TaskSupervisor(is_unavailable)
     try:
         await supervisor.start("read models", partial(_build, settings, url), once=True)
         projectors = {book: Projector(url, book) for book in settings.books}
@@ -59,7 +59,7 @@ async def follow(settings: Settings, url: str) -> None:
 
 
 async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
-    async for book, _ in notifications.heard(url, notifications.APPENDED):
+    async for book, _ in notifications.listen(url, notifications.APPENDED):
         if book in projectors:
             projectors[book].wake()
 

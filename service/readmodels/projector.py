@@ -17,7 +17,7 @@ from projections.events import placed
 from projections.projection import VERSION
 from projections.rows import Folded
 from service.database import statements
-from service.database.connections import Connection, is_away
+from service.database.connections import Connection, is_unavailable
 from service.database.notifications import PROJECTED, notify
 from service.problems import Problem
 from service.readmodels import batch
@@ -25,7 +25,7 @@ from service.readmodels.checkpoints import live_tables, tables_of
 from service.readmodels.errors import HistoryLostError
 from service.readmodels.streams import LIVE, Target, park, stream_entries
 from service.store.events import books, events_after
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 _BATCH = 1000
 _AHEAD = 16  # the most batches in one transaction, in a backlog
@@ -48,7 +48,7 @@ async def project(conn: Connection, target: Target, events: Sequence[Event]) -> 
             await batch.fold_on(target, begun)
             await batch.write(conn, target, begun)
     except Exception as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise
         if len(events) == 1:
             await _park(conn, target, events[0], error)
@@ -61,7 +61,7 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
     entry = read(event, target.business_id)
     stream = entry.stream or f"position-{event.position}"
     _log.error("stream parked", book=target.book, stream=stream, position=event.position)
-    await park(conn, target, stream, event.position, described(error))
+    await park(conn, target, stream, event.position, format_error(error))
     await batch.write_folded(conn, target, Folded(events=[entry]))
 
 
@@ -89,7 +89,7 @@ async def retry(conn: Connection, book: str, stream: str) -> str | None:
             async with conn.transaction():
                 await _project_stream(conn, target, stream, row["position"])
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays parked for it
-            reason = described(error)
+            reason = format_error(error)
             await park(conn, target, stream, parked["position"], reason)
             return reason
     return None
@@ -120,7 +120,7 @@ async def advance(conn: Connection, book: str) -> bool:
     except HistoryLostError:
         raise
     except Exception as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise
         _log.warning("projecting event by event", book=book, error=type(error).__name__)
     return await _advance(conn, book, _project_one)

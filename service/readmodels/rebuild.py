@@ -15,7 +15,7 @@ from projections.catalog import BY_NAME, PROJECTIONS
 from projections.projection import VERSION, Projection
 from service.database import statements
 from service.database.connections import UNAVAILABLE, Connection, url_of
-from service.database.lease import REBUILD, Lease, LeaseTakenError, held
+from service.database.lease import REBUILD, Lease, LeaseTakenError, hold_lease
 from service.readmodels import spill
 from service.readmodels.catch_up import catch_up, catch_up_locked, ends_of
 from service.readmodels.checkpoints import checkpoint, live_tables, lost, set_checkpoint
@@ -129,12 +129,12 @@ async def undo(conn: Connection) -> dict[str, int]:
         NoPreviousBuildError: if there was no rebuild before.
         RebuildError: if readers were in the way too long.
     """
-    async with held(url_of(conn), REBUILD) as lease:
+    async with hold_lease(url_of(conn), REBUILD) as lease:
         return await patiently(conn, lambda: _undo(conn, lease))
 
 
 async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
-    await lease.keep(conn)
+    await lease.acquire(conn)
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     if strayed := await lost(conn):
         raise NoPreviousBuildError(" ".join(map(str, strayed)))
@@ -171,7 +171,7 @@ async def _built(
     comparing: bool = False,
 ) -> AsyncIterator[Build]:
     """Fresh tables, nearly up to date; what is not shown at the end is dropped."""
-    async with held(url_of(conn), REBUILD) as lease:
+    async with hold_lease(url_of(conn), REBUILD) as lease:
 
         def told(doing: str, done: int, total: int) -> None:
             lease.doing, lease.done, lease.total = doing, done, total
@@ -190,7 +190,7 @@ async def _built(
                 await conn.execute(
                     statements.text("readmodels/forget_parked"), {"build": lease.owner}
                 )
-                await lease.keep(conn)
+                await lease.acquire(conn)
                 await drop_leftovers(conn)
 
 

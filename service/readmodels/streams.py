@@ -14,7 +14,7 @@ from domain.events import Entry, read
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
-from service.database.reader import Reading
+from service.database.reader import Queryable
 from service.readmodels.folding import fold_aside
 from service.store.events import event_of
 
@@ -40,20 +40,20 @@ class Target(Struct, frozen=True):
     index: str | None = None
 
 
-async def stream_entries(conn: Reading, target: Target, stream: str, until: int) -> list[Entry]:
+async def stream_entries(conn: Queryable, target: Target, stream: str, until: int) -> list[Entry]:
     """The entries of one stream up to a position, as the index of ``target`` lists them."""
     return (await streams_entries(conn, target, [stream], until)).get(stream, [])
 
 
 async def streams_entries(
-    conn: Reading, target: Target, streams: Sequence[str], until: int
+    conn: Queryable, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
     """The entries of several streams, by stream; a stream without any is absent."""
     return _read(await _rows(conn, target, streams, until), target)
 
 
 async def question_entries(
-    conn: Reading, target: Target, streams: Sequence[str], until: int
+    conn: Queryable, target: Target, streams: Sequence[str], until: int
 ) -> dict[str, list[Entry]]:
     """The entries of several streams for a query, without blocking other requests.
 
@@ -64,10 +64,12 @@ async def question_entries(
     return await fold_aside(len(rows), partial(_read, rows, target))
 
 
-async def _rows(conn: Reading, target: Target, streams: Sequence[str], until: int) -> list[DictRow]:
+async def _rows(
+    conn: Queryable, target: Target, streams: Sequence[str], until: int
+) -> list[DictRow]:
     index = target.tables.get(EVENTS.name) or target.index
     assert index is not None, "a target without an index of events"  # noqa: S101
-    statement = statements.over("readmodels/stream", events=index)
+    statement = statements.bind_views("readmodels/stream", events=index)
     params = {"book": target.book, "streams": streams, "until": until}
     cursor = await conn.execute(statement, params, prepare=False, binary=True)
     return await cursor.fetchall()
@@ -92,12 +94,12 @@ async def park(conn: Connection, target: Target, stream: str, position: int, err
     await conn.execute(statements.text("readmodels/park"), params)
 
 
-async def parked_streams(conn: Reading, target: Target) -> set[str]:
+async def parked_streams(conn: Queryable, target: Target) -> set[str]:
     """The names of the parked streams."""
     return {row["stream"] for row in await parked_rows(conn, target.build, target.book)}
 
 
-async def parked_rows(conn: Reading, build: str, book: str | None) -> list[DictRow]:
+async def parked_rows(conn: Queryable, build: str, book: str | None) -> list[DictRow]:
     """The parked streams of a build, in one book or in all, with the error of each."""
     params = {"build": build, "book": book}
     return await (await conn.execute(statements.text("readmodels/parked"), params)).fetchall()

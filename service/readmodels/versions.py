@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
 from service.database import statements
-from service.database.binary import types_of
+from service.database.binary import column_types
 from service.database.connections import Connection
 from service.readmodels.locks import LockBudget, drop, limit_locks
 from service.readmodels.tables import missing
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def shown(conn: Connection) -> bool:
-    """Whether readers find rows, of this version or borrowed from the one before.
+    """Whether readers find rows, of this version or pool_connection from the one before.
 
     Several processes may ask at once; the first of them borrows. Where somebody is in the way for
     more than a moment, ask again.
@@ -87,7 +87,7 @@ async def _borrow(
     if not has:
         # a projection that the older version did not have is not ready yet
         return
-    kinds = zip(projection.column_names, types_of(projection.columns), strict=True)
+    kinds = zip(projection.column_names, column_types(projection.columns), strict=True)
     columns = [SQL("book"), *(_column(name, kind.sql, has) for name, kind in kinds)]
     statement = statements.fill(
         "readmodels/borrow",

@@ -19,9 +19,16 @@ from service.api.auth import Gate
 from service.api.open_streams import OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.api.rate_limit import Allowance
-from service.database.connections import ACCESS, LISTS, QUESTIONS, borrowed, is_away, pool
-from service.database.lanes import Lane
+from service.database.connections import (
+    ACCESS,
+    LISTS,
+    QUESTIONS,
+    is_unavailable,
+    pool,
+    pool_connection,
+)
 from service.database.notifications import Notifier
+from service.database.reader import Lane
 from service.http.request_durations import RequestDurations
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, route_of
@@ -32,17 +39,17 @@ from service.ingest.signature import Verifier
 from service.ingest.webhooks import Door, Webhooks
 from service.ingest.writer import Writer
 from service.processes.link import Link
-from service.processes.tasks import Supervisor
+from service.processes.tasks import TaskSupervisor
 from service.queries.freshness import Tips
 from service.readmodels.versions import shown
 from service.server.background import flush_every
 from service.server.health import healthz, readyz
 from service.server.pool_use import PoolUse
 from service.settings import Book, Settings
-from service.store.keyring import Keyring
+from service.store.api_keys import CallerCache
 from service.store.prepare import prepare
 from service.telemetry.request_ids import RequestIds
-from service.telemetry.tracing import traced
+from service.telemetry.tracing import with_tracing
 
 _ASK_SECONDS = 0.1
 _SWITCH_SECONDS = 0.0005
@@ -61,7 +68,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     notifier = Notifier(url)
     doors = {name: _door(url, name, book, notifier) for name, book in settings.books.items()}
 
-    refusals, keyring = Refusals(), Keyring()
+    refusals, keyring = Refusals(), CallerCache()
     routes: list[Any] = [router.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
     if settings.metrics:
         # not at the top: the library must not be imported before ``shared_metrics``
@@ -87,7 +94,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
             readers = (app.state.access.reader, app.state.lists.reader)
             # a fold in a thread holds the loop up for so long each time that both have work
             sys.setswitchinterval(_SWITCH_SECONDS)
-            app.state.supervisor = supervisor = Supervisor(is_away)
+            app.state.supervisor = supervisor = TaskSupervisor(is_unavailable)
             try:
                 _start(supervisor, app.state, settings, url, notifier)
                 for seconds, what in (
@@ -122,7 +129,7 @@ def build(settings: Settings, url: str, link: Link, tips: Tips) -> ASGIApp:
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
     rest = RequestIds(RequestHeads(Divided(gate)))
     door = Webhooks(rest, doors, settings.max_body_bytes, refusals)
-    return traced(RequestDurations(door) if settings.metrics else door, route_of)
+    return with_tracing(RequestDurations(door) if settings.metrics else door, route_of)
 
 
 def _reload(state: State, settings: Settings) -> None:
@@ -134,7 +141,7 @@ def _reload(state: State, settings: Settings) -> None:
 
 
 def _door(url: str, name: str, book: Book, notifier: Notifier) -> Door:
-    return Door(_verifier(book), Writer(url, name, partial(notifier.say, name)))
+    return Door(_verifier(book), Writer(url, name, partial(notifier.announce, name)))
 
 
 def _verifier(book: Book) -> Verifier:
@@ -142,7 +149,7 @@ def _verifier(book: Book) -> Verifier:
 
 
 def _start(
-    supervisor: Supervisor, state: State, settings: Settings, url: str, notifier: Notifier
+    supervisor: TaskSupervisor, state: State, settings: Settings, url: str, notifier: Notifier
 ) -> None:
     """Start what runs beside the requests; it ends after the last of them."""
     built = partial(_await_built, state, settings, url)
@@ -161,7 +168,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     await prepare(url, settings.books)
     state.prepared.set()
     while True:
-        async with borrowed(state.access.pool, ACCESS) as conn:
+        async with pool_connection(state.access.pool, ACCESS) as conn:
             if await shown(conn):
                 state.built.set()
                 return

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from service.database.embedded import embedded
 from service.processes.backoff import repeat
 from service.settings import Settings
-from service.store.roles import SERVICE, set_up
+from service.store.roles import SERVICE, set_up_role
 
 _WATCH_SECONDS = 1.0
 
@@ -30,7 +30,7 @@ def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
         yield settings.database_url.get_secret_value()
         return
     with embedded(settings.data_dir) as server:
-        asyncio.run(set_up(server.url, SERVICE))
+        asyncio.run(set_up_role(server.url, SERVICE))
         ended = threading.Event()
         args = ("private PostgreSQL", server.ensure_running, _WATCH_SECONDS, ended)
         watcher = threading.Thread(target=repeat, args=args, daemon=True)

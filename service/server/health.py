@@ -8,12 +8,12 @@ from litestar import get
 from litestar.datastructures import State
 
 from service.database import statements
-from service.database.connections import ACCESS, Connection, borrowed
+from service.database.connections import ACCESS, Connection, pool_connection
 from service.problems import Problem
 from service.processes import scoreboard
 from service.readmodels.checkpoints import lost
 from service.readmodels.follower import lease_name
-from service.store.migrations import SchemaError, missing
+from service.store.migrations import SchemaError, missing_migrations
 
 VERSION = version("daybook")
 
@@ -44,9 +44,9 @@ async def healthz() -> dict[str, str]:
 )
 async def readyz(state: State) -> dict[str, str]:
     """Ready when the database and its schema are there, all is built, and what is needed runs."""
-    async with borrowed(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
+    async with pool_connection(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         try:
-            lacking = await missing(conn)
+            lacking = await missing_migrations(conn)
         except SchemaError as error:
             raise Problem("not-ready", str(error)) from None
         if lacking:

@@ -15,4 +15,4 @@ class PoolUse:
         """Add their use since the last time."""
         uses = [reader.pop_use() for reader in self._readers]
         statements, seconds = sum(u.statements for u in uses), sum(u.seconds for u in uses)
-        metrics.pools_used(pool.pop_stats(), statements, seconds)
+        metrics.count_pool_use(pool.pop_stats(), statements, seconds)

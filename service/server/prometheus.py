@@ -21,7 +21,7 @@ from domain.events import ATTENTION
 from projections import projection
 from projections.events import EVENTS
 from service.database import statements
-from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, borrowed
+from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.database.lease import REBUILD
 from service.processes import scoreboard
 from service.server.health import VERSION, without_projector
@@ -67,7 +67,7 @@ class _Found(Collector):
 
 async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
-        async with borrowed(pool, QUESTIONS, _WAIT_SECONDS) as conn:
+        async with pool_connection(pool, QUESTIONS, _WAIT_SECONDS) as conn:
             found = await conn.execute(
                 statements.text("server/gauges"), {"version": projection.VERSION}
             )
@@ -106,7 +106,7 @@ def _processes() -> Iterable[Metric]:
     restarts = CounterMetricFamily(
         "daybook_process_restarts", "Restarts of a process that had ended.", labels=["process"]
     )
-    for one in scoreboard.processes():
+    for one in scoreboard.process_statuses():
         up.add_metric([one.name], not one.down_seconds)
         restarts.add_metric([one.name], one.restarts)
     return up, restarts

@@ -17,7 +17,7 @@ from setproctitle import setproctitle
 
 from service.processes.child import Job
 from service.processes.orphans import GRACE_SECONDS
-from service.processes.supervisor import Supervisor, supervising
+from service.processes.supervisor import ProcessSupervisor, supervise
 from service.settings import Settings, SettingsError
 from service.telemetry.shared_metrics import shared_metrics
 
@@ -63,7 +63,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[Supervisor]:
+def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[ProcessSupervisor]:
     """Run the workers and the projector until the block is left.
 
     Args:
@@ -82,11 +82,14 @@ def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[Super
 
             tracing.check()
         stack.enter_context(shared_metrics())
-        yield stack.enter_context(supervising(_jobs(settings, url, sock), settings))
+        yield stack.enter_context(supervise(_jobs(settings, url, sock), settings))
 
 
 def run(
-    supervisor: Supervisor, settings: Settings, load: Callable[[], Settings], signals: Signals
+    supervisor: ProcessSupervisor,
+    settings: Settings,
+    load: Callable[[], Settings],
+    signals: Signals,
 ) -> int:
     """Supervise until SIGINT or SIGTERM; on SIGHUP have all workers follow the settings of now.
 
@@ -112,7 +115,9 @@ def run(
     return 0
 
 
-def _reload(supervisor: Supervisor, settings: Settings, load: Callable[[], Settings]) -> Settings:
+def _reload(
+    supervisor: ProcessSupervisor, settings: Settings, load: Callable[[], Settings]
+) -> Settings:
     """Follow rotated secrets and changed policies; a wrong configuration changes nothing."""
     try:
         books = load().books

@@ -15,7 +15,7 @@ from service.settings import (
     MADE_NAME,
     Settings,
     SettingsError,
-    configured,
+    find_config,
     load,
 )
 from service.store import api_keys
@@ -62,7 +62,7 @@ def with_books(settings: Settings, config: Path | None, **flags: object) -> Sett
     """
     if settings.books:
         return settings
-    if found := configured(config, settings.data_dir):
+    if found := find_config(config, settings.data_dir):
         raise SettingsError(f"{found}: no book is configured; the README shows how.")
     make_trial_book(settings.data_dir)
     return load(settings.data_dir / CONFIG_NAME, **flags)
@@ -85,7 +85,7 @@ async def trial(settings: Settings, url: str) -> Trial | None:
         return None
     async with await connect(url) as conn:
         await migrate(conn)
-        if not key or await api_keys.caller(conn, api_keys.digest(key)) is None:
+        if not key or await api_keys.find_caller(conn, api_keys.digest(key)) is None:
             key = await api_keys.create(conn, TRIAL_BOOK, get_args(api_keys.Scope))
             made.write_text(f"{mark} {key}\n")
     return Trial(secret, key)

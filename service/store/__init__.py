@@ -1,1 +1,8 @@
-"""The event store: append, read, schema, roles and API keys."""
+"""The event store: append and read events, its schema, its roles and its API keys.
+
+- ``events``: appends deliveries as events, and reads them; defines the hash chain
+- ``positions``: writes and parses positions as clients see them
+- ``scan``: reads all events in bulk, for a rebuild
+- ``prepare``: brings a database to this version: ``migrations``, ``roles``, the books
+- ``api_keys``: creates, lists, revokes and looks up API keys
+"""

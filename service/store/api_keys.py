@@ -1,36 +1,38 @@
-"""API keys. Each opens one book, for what its scopes say; it is shown once, its hash is kept."""
+"""API keys: each grants its scopes on one book. A key is shown once; only its hash is stored."""
 
 import re
 import secrets
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct, convert
 
-from service.database.connections import Connection
-from service.database.reader import Reading
+from service.database.connections import QUESTIONS, Connection, Pool, pool_connection
+from service.database.reader import Lane, Queryable
 from service.database.statements import text
 
 PREFIX = "dbk_"
 
 _ID_BYTES = 4
 _SECRET_BYTES = 24
-# a book's name, and the secret, may hold underscores themselves: the lengths tell them apart
+_CACHE_SECONDS = 5.0
+# a book's name and the secret may contain underscores: the fixed lengths separate the parts
 _FORM = re.compile(rf"{PREFIX}(?P<book>.+)_(?P<id>[0-9a-f]{{8}})_[A-Za-z0-9_-]{{32}}")
 
 Scope = Literal["read", "audit", "admin"]
-"""What a key is for; none includes another.
+"""The permissions of a key; none includes another.
 
-``read`` asks for what is known: resources, histories, events, but not what was received verbatim.
-``audit`` sees that: bodies, headers and what proves them. ``admin`` operates the book: it sees what
-was refused. The names are stored.
+``read`` allows resources, histories and events, without verbatim requests. ``audit`` allows those:
+bodies, headers and their signatures. ``admin`` allows operating the book: its refused webhooks.
+The names are stored in the database.
 """
 
 
 class Key(Struct, frozen=True):
-    """What is known of a key: never the key itself. ``last_used_at`` lags by half a minute."""
+    """The metadata of a key, never the key itself. ``last_used_at`` lags by half a minute."""
 
     book: str
     id: str
@@ -42,7 +44,7 @@ class Key(Struct, frozen=True):
 
 
 class Caller(Struct, frozen=True):
-    """Who asks with a key: everything they see is of this book."""
+    """The holder of a key, who sees only this book."""
 
     book: str
     id: str
@@ -52,7 +54,7 @@ class Caller(Struct, frozen=True):
 async def create(
     conn: Connection, book: str, scopes: Sequence[Scope] = ("read",), label: str | None = None
 ) -> str:
-    """Make a key of a book; returns it, for the only time."""
+    """Create a key of a book and return it; it cannot be shown again."""
     identity = secrets.token_hex(_ID_BYTES)
     key = f"{PREFIX}{book}_{identity}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     params = {
@@ -62,31 +64,78 @@ async def create(
     return key
 
 
-async def listed(conn: Connection, book: str | None) -> list[Key]:
+async def list_keys(conn: Connection, book: str | None) -> list[Key]:
     """All keys, of one book or of all."""
-    found = await conn.execute(text("store/keys/list"), {"book": book})
-    return [convert(row, Key) for row in await found.fetchall()]
+    cursor = await conn.execute(text("store/keys/list"), {"book": book})
+    return [convert(row, Key) for row in await cursor.fetchall()]
 
 
 async def revoke(conn: Connection, identity: str) -> bool:
-    """Close a key for ever; returns whether there was an open one of this id."""
-    found = await conn.execute(text("store/keys/revoke"), {"id": identity})
-    return await found.fetchone() is not None
+    """Revoke a key for ever; returns False if no active key has this id."""
+    cursor = await conn.execute(text("store/keys/revoke"), {"id": identity})
+    return await cursor.fetchone() is not None
 
 
 def id_of(key: str) -> str | None:
-    """The id of a whole key; None if the text is not one."""
-    found = _FORM.fullmatch(key.strip().removeprefix("Bearer ").strip())
-    return found["id"] if found else None
+    """The id of a complete key; None if the text is not a key."""
+    match = _FORM.fullmatch(key.strip().removeprefix("Bearer ").strip())
+    return match["id"] if match else None
 
 
-async def caller(conn: Reading, sha256: bytes) -> Caller | None:
-    """Whom the key with this digest belongs to; None if there is none, or it was revoked."""
-    found = await conn.execute(text("store/keys/find"), {"sha256": sha256})
-    row = await found.fetchone()
+async def find_caller(conn: Queryable, sha256: bytes) -> Caller | None:
+    """The caller of the key with this digest; None if the key is unknown or revoked."""
+    result = await conn.execute(text("store/keys/find"), {"sha256": sha256})
+    row = await result.fetchone()
     return convert(row, Caller) if row else None
 
 
 def digest(key: str) -> bytes:
-    """The hash that is kept. Keys carry 192 random bits, so one round is enough."""
+    """The hash of a key. Keys hold 192 random bits, so one round of SHA-256 is enough."""
     return sha256(key.encode()).digest()
+
+
+class CallerCache:
+    """Caches the callers of recently used keys, so that a request needs no look-up.
+
+    A revoked key stays valid for up to five seconds. Unknown keys are never cached; an attacker
+    could otherwise fill the cache.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._used: dict[tuple[str, str], datetime] = {}
+
+    async def caller(self, lane: Lane, key: str) -> Caller | None:
+        """The caller of a key; None if the key is unknown or revoked.
+
+        Raises:
+            psycopg.Error: if the key is not cached and the look-up fails.
+        """
+        key_digest, now = digest(key), time.monotonic()
+        until, caller = self._known.get(key_digest, (0.0, None))
+        if caller is None or until < now:
+            self._known.pop(key_digest, None)
+            async with lane.connection() as conn:
+                caller = await find_caller(conn, key_digest)
+            if caller is None:
+                return None
+            self._known[key_digest] = (now + _CACHE_SECONDS, caller)
+        self._used[caller.book, caller.id] = datetime.now(UTC)
+        return caller
+
+    async def flush(self, pool: Pool) -> None:
+        """Store when each key was last used."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            async with pool_connection(pool, QUESTIONS) as conn, conn.cursor() as cursor:
+                # sorted, so that two processes cannot deadlock
+                rows = [
+                    {"book": book, "id": identity, "at": at}
+                    for (book, identity), at in sorted(used.items())
+                ]
+                await cursor.executemany(text("store/keys/used"), rows)
+        except BaseException:
+            self._used = {**used, **self._used}
+            raise

@@ -1,4 +1,4 @@
-"""The event store: how a delivery becomes an event, and how the chain is computed.
+"""Appends deliveries to the event store as events, and defines the hash chain.
 
 The chain, version 1. Each event's ``link`` is SHA-256 over the previous event's link (32 zero
 bytes before the first) and every stored column but the body, with the body's hash in its place,
@@ -11,9 +11,9 @@ webhook_timestamp, webhook_signature, headers, verified_by, body_sha256. Each is
 bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text is UTF-8, numbers
 are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
 
-A delivery is a duplicate if it repeats the body of the latest recorded delivery of its webhook-id,
-or the body and ``sent_at`` of any of them: that is a copy of the same request. Every other delivery
-is an event, also where an earlier body is told again after another one: its ``sent_at`` is new.
+A delivery is a duplicate if it repeats the body of the latest event of its webhook-id, or the body
+and ``sent_at`` of any of them: that is a copy of the same request. Every other delivery is an
+event, even if it returns to an earlier body after another one: its ``sent_at`` is new.
 """
 
 import struct
@@ -27,8 +27,8 @@ from msgspec import Struct
 
 from domain.events import Event
 from service.database import binary
-from service.database.connections import WRITER, Connection, pooled
-from service.database.reader import Reading
+from service.database.connections import WRITER, Connection, behind_pooler
+from service.database.reader import Queryable
 from service.database.statements import text
 from service.store.positions import Position, position_of
 
@@ -42,10 +42,10 @@ _length = struct.Struct(">Q").pack
 
 
 class Delivery(Struct, frozen=True, gc=False):
-    """A verified request, not yet recorded.
+    """A verified request that is not yet recorded.
 
     ``webhook_timestamp`` and ``webhook_signature`` are verbatim; ``headers`` is a JSON object of
-    the other request headers that are kept; ``verified_by`` names the secret by its fingerprint.
+    the other stored request headers; ``verified_by`` is the fingerprint of the secret.
     """
 
     webhook_id: str
@@ -59,7 +59,7 @@ class Delivery(Struct, frozen=True, gc=False):
 
 
 class Receipt(Struct, frozen=True, gc=False):
-    """Where a delivery is recorded, and whether it had been before."""
+    """The position of a delivery, and whether it is a duplicate."""
 
     position: int
     link: bytes
@@ -67,11 +67,11 @@ class Receipt(Struct, frozen=True, gc=False):
 
     @property
     def place(self) -> Position:
-        """The position as it leaves the service."""
+        """The position as clients see it."""
         return position_of(self.position, self.link)
 
 
-def link(  # noqa: PLR0913, PLR0917 - all that the link covers
+def compute_link(  # noqa: PLR0913, PLR0917 - all that the link covers
     previous: bytes,
     book: str,
     position: int,
@@ -79,7 +79,7 @@ def link(  # noqa: PLR0913, PLR0917 - all that the link covers
     recorded_at: datetime,
     event: Delivery,
 ) -> bytes:
-    """The link of an event, as the chain above defines it."""
+    """Compute the link of an event, as the chain above defines it."""
     fields = (
         book.encode(),
         b"%d" % position,
@@ -103,13 +103,13 @@ def _micros(at: datetime) -> int:
 
 
 async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
-    """Record what is new of ``batch`` in one transaction; when it returns, it is on disk.
+    """Record the new deliveries of ``batch`` in one transaction, durable on return.
 
-    The order of the receipts is that of the batch. Several processes may append to one book: the
-    lock on its head makes positions dense and in commit order.
+    Receipts have the order of the batch. Several processes may append to one book: the lock on its
+    head makes positions dense and in commit order.
 
     Raises:
-        psycopg.Error: and then nothing of the batch is recorded, or all of it but unconfirmed.
+        psycopg.Error: the batch is not recorded, or recorded as a whole without confirmation.
     """
     try:
         return await _append(conn, book, batch)
@@ -120,36 +120,36 @@ async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list
 
 
 async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
-    # four round trips, since others wait for the lock meanwhile: begin, lock and look up;
-    # copy, and its end; move and commit. COPY has no place in a pipeline
+    # only four round trips, since other writers wait for the lock: begin, lock and look up;
+    # copy, and its end; move and commit. A pipeline cannot contain COPY
     params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
     async with conn.pipeline():
         await conn.execute(text("store/begin"))
-        if pooled(conn):
+        if behind_pooler(conn):
             limits = {name: f"{getattr(WRITER, name):g}s" for name in _LIMITS}
             await conn.execute(text("store/limits"), limits)
         locked = await conn.execute(text("store/lock_head"), {"book": book})
-        # never prepared: a plan made while the table was empty would scan the grown one.
-        # It must see what the last holder of the lock committed, so it stays after the lock
+        # never prepared: a plan made while the table was empty would scan the grown table.
+        # After the lock, so that it sees the commit of the lock's last holder
         known = await conn.execute(text("store/known"), params, prepare=False)
-        head, found = await locked.fetchone(), await known.fetchall()
+        head, recorded = await locked.fetchone(), await known.fetchall()
     assert head is not None, f"book {book} was not opened"  # noqa: S101
-    receipts, rows, last = _number(book, batch, _by_id(found), head)
+    receipts, rows, last = _number(book, batch, _by_id(recorded), head)
     if not rows:
         await conn.rollback()
         return receipts
     async with conn.cursor() as cursor, cursor.copy(text("store/append")) as copy:
         await copy.write(b"".join([binary.HEADER, *rows, binary.TRAILER]))
-    moved = {"book": book, "position": head["position"] + len(rows), "link": last}
-    moved["recorded_at"] = head["recorded_at"]
+    new_head = {"book": book, "position": head["position"] + len(rows), "link": last}
+    new_head["recorded_at"] = head["recorded_at"]
     async with conn.pipeline():
-        await conn.execute(text("store/move_head"), moved)
+        await conn.execute(text("store/move_head"), new_head)
         await conn.execute(text("store/commit"))
     return receipts
 
 
 class _Recorded(NamedTuple):
-    """What tells whether a delivery repeats a recorded one; ordered by position."""
+    """The fields of an event that reveal a duplicate; ordered by position."""
 
     position: int
     link: bytes
@@ -161,42 +161,42 @@ _ById = defaultdict[str, list[_Recorded]]
 
 
 def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
-    """The recorded deliveries of each webhook-id, in order."""
+    """The events of each webhook-id, in order."""
     known: _ById = defaultdict(list)
     for row in rows:
-        one = _Recorded(row["position"], row["link"], row["body_sha256"], row["sent_at"])
-        known[row["webhook_id"]].append(one)
-    for tellings in known.values():
-        tellings.sort()
+        event = _Recorded(row["position"], row["link"], row["body_sha256"], row["sent_at"])
+        known[row["webhook_id"]].append(event)
+    for revisions in known.values():
+        revisions.sort()
     return known
 
 
-def _repeated(tellings: Sequence[_Recorded], delivery: Delivery) -> _Recorded | None:
-    """Which recorded delivery of its id a delivery repeats, if any."""
-    for one in reversed(tellings):
-        if one.body_sha256 == delivery.body_sha256 and (
-            one is tellings[-1] or one.sent_at == delivery.sent_at
+def _find_original(revisions: Sequence[_Recorded], delivery: Delivery) -> _Recorded | None:
+    """The event of which a delivery is a duplicate, if any."""
+    for event in reversed(revisions):
+        if event.body_sha256 == delivery.body_sha256 and (
+            event is revisions[-1] or event.sent_at == delivery.sent_at
         ):
-            return one
+            return event
     return None
 
 
 def _number(
     book: str, batch: Iterable[Delivery], known: _ById, head: dict[str, Any]
 ) -> tuple[list[Receipt], list[bytes], bytes]:
-    """Give positions and links to what is new, as rows to copy; ``known`` learns them."""
+    """Number and link the new deliveries, as rows to copy; adds them to ``known``."""
     receipts: list[Receipt] = []
     rows: list[bytes] = []
     position, last, now = head["position"], head["link"], head["recorded_at"]
     of_book, recorded_at = binary.text(book), binary.timestamptz(now)
     for d in batch:
-        tellings = known[d.webhook_id]
-        if repeated := _repeated(tellings, d):
-            receipts.append(Receipt(repeated.position, repeated.link, duplicate=True))
+        revisions = known[d.webhook_id]
+        if original := _find_original(revisions, d):
+            receipts.append(Receipt(original.position, original.link, duplicate=True))
             continue
-        position, revision = position + 1, len(tellings)
-        last = link(last, book, position, revision, now, d)
-        tellings.append(_Recorded(position, last, d.body_sha256, d.sent_at))
+        position, revision = position + 1, len(revisions)
+        last = compute_link(last, book, position, revision, now, d)
+        revisions.append(_Recorded(position, last, d.body_sha256, d.sent_at))
         receipts.append(Receipt(position, last, duplicate=False))
         rows.append(b"".join((
             _COLUMNS, of_book, binary.int8(position), _SOURCE, binary.text(d.webhook_id),
@@ -209,18 +209,18 @@ def _number(
 
 
 class Book(Struct, frozen=True):
-    """A book as the store knows it: where it ends, and the business that it names, if any."""
+    """The head of a book, and its configured business, if any."""
 
     position: int
     business_id: str | None
 
 
 async def open_books(conn: Connection, books: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Begin the books that have no event yet, each with the business that it names.
+    """Create the heads of new books, and store each book's business.
 
     Returns:
-        The books with events that name another business than before: which of their events are
-        foreign is decided anew by a rebuild.
+        The books with events whose business has changed. They need a rebuild, which decides again
+        which of their events are foreign.
     """
     changed: list[str] = []
     for book, business_id in books.items():
@@ -231,22 +231,24 @@ async def open_books(conn: Connection, books: Mapping[str, str | None]) -> tuple
     return tuple(changed)
 
 
-async def books(conn: Reading) -> dict[str, Book]:
-    """Every book that was opened."""
-    found = await conn.execute(text("store/heads"))
-    return {r["book"]: Book(r["position"], r["business_id"]) for r in await found.fetchall()}
+async def books(conn: Queryable) -> dict[str, Book]:
+    """All books of the store, by name."""
+    heads = await conn.execute(text("store/heads"))
+    return {r["book"]: Book(r["position"], r["business_id"]) for r in await heads.fetchall()}
 
 
-async def recorded(conn: Reading, book: str, at: datetime, *, inclusive: bool) -> int:
-    """The last position recorded before ``at``, or ``inclusive`` of it; 0 where none was.
+async def last_recorded_position(
+    conn: Queryable, book: str, at: datetime, *, inclusive: bool
+) -> int:
+    """The last position recorded before ``at``, or at it if ``inclusive``; 0 if none was.
 
-    The times of a book never fall from one position to the next: its writers read the clock under
-    the lock on its head, and take the head's own time where that is later.
+    The times of a book never decrease: its writers read the clock under the lock on its head, and
+    use the head's own time if that is later.
     """
     params = {"book": book, "at": at, "inclusive": inclusive}
-    # never prepared: a plan made while the table was empty would scan the grown one
-    found = await conn.execute(text("store/recorded"), params, prepare=False)
-    row = await found.fetchone()
+    # never prepared: a plan made while the table was empty would scan the grown table
+    result = await conn.execute(text("store/recorded"), params, prepare=False)
+    row = await result.fetchone()
     return int(row["position"]) if row else 0
 
 
@@ -254,12 +256,12 @@ async def events_after(conn: Connection, book: str, after: int, limit: int) -> l
     """The next events of a book, in order."""
     params = {"book": book, "after": after, "limit": limit}
     # not prepared either, for the same reason
-    found = await conn.execute(text("store/after"), params, prepare=False, binary=True)
-    return [event_of(row) for row in await found.fetchall()]
+    cursor = await conn.execute(text("store/after"), params, prepare=False, binary=True)
+    return [event_of(row) for row in await cursor.fetchall()]
 
 
 def event_of(row: dict[str, Any]) -> Event:
-    """The domain's event, from the row of a statement that selects its columns."""
+    """Convert a row with an event's columns to the domain's event."""
     return Event(
         position=row["position"],
         webhook_id=row["webhook_id"],

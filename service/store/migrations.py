@@ -1,4 +1,4 @@
-"""The event store's schema, brought up to date. Read models are derived and not migrated."""
+"""Migrates the event store's schema. Read models are derived and never migrated."""
 
 from hashlib import sha256
 
@@ -12,32 +12,32 @@ _LOCK = 0x0DA1B00C
 
 
 class SchemaError(Exception):
-    """The database has a schema that this version cannot use; the text says what to do."""
+    """This version cannot use the database's schema; the text says what to do."""
 
 
 async def migrate(conn: Connection) -> tuple[str, ...]:
-    """Apply what is missing, each file in a transaction of its own.
+    """Apply the missing migrations, each in its own transaction.
 
     Returns:
-        The names of the migrations that were applied now.
+        The names of the applied migrations.
 
     Raises:
-        SchemaError: if the schema is one of an unreleased version.
-        psycopg.errors.InsufficientPrivilege: if something is missing, and the role of ``conn`` may
-            not change the schema.
+        SchemaError: if an unreleased version created the schema.
+        psycopg.errors.InsufficientPrivilege: if a migration is missing, and the role of ``conn``
+            may not change the schema.
     """
-    if not await missing(conn):
+    if not await missing_migrations(conn):
         return ()
     applied: list[str] = []
     for name in names("store/migrations"):
         async with conn.transaction():
             await lock(conn)
-            # under the lock: two that make the same schema at once would collide
+            # under the lock: two processes that create the schema at once would collide
             await conn.execute(text("store/migration_schema"))
             await conn.execute(text("store/migration_table"))
-            if name not in await missing(conn):
+            if name not in await missing_migrations(conn):
                 continue
-            # without parameters, so that a file may hold several statements
+            # without parameters, so that a file may contain several statements
             await conn.execute(text(f"store/migrations/{name}"))
             done = {"name": name, "sha256": _checksum(name)}
             await conn.execute(text("store/migration_done"), done)
@@ -46,15 +46,15 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
 
 
 async def lock(conn: Connection) -> None:
-    """Let nobody else change the schema until the end of the transaction."""
+    """Lock the schema against other migrations until the end of the transaction."""
     await conn.execute(text("store/migration_lock"), {"key": _LOCK})
 
 
-async def missing(conn: Connection) -> set[str]:
-    """The migrations that the database lacks, of those that this version knows.
+async def missing_migrations(conn: Connection) -> set[str]:
+    """The names of this version's migrations that the database lacks.
 
     Raises:
-        SchemaError: if one that was applied differs from this version's of the same name.
+        SchemaError: if an applied migration differs from this version's of the same name.
     """
     known = {name: _checksum(name) for name in names("store/migrations")}
     try:
@@ -64,20 +64,20 @@ async def missing(conn: Connection) -> set[str]:
         return set(known)
     applied = {row["name"]: row["sha256"] for row in await cursor.fetchall()}
     if edited := [name for name in known if applied.get(name, known[name]) != known[name]]:
-        raise _unusable(f"migration {edited[0]} has another checksum")
+        raise _unusable(f"migration {edited[0]} has a different checksum")
     return known.keys() - applied
 
 
 async def _refuse_unversioned(conn: Connection) -> None:
     row = await (await conn.execute(text("store/unversioned"))).fetchone()
     if row and row["unversioned"]:
-        raise _unusable("it has events, but no record of its migrations")
+        raise _unusable("it has events, but no record of migrations")
 
 
 def _unusable(reason: str) -> SchemaError:
     return SchemaError(
-        f"The schema of this database was made by an unreleased version of Daybook: {reason}."
-        " Use an empty database or another data directory, or the version that made this one."
+        f"An unreleased version of Daybook created the schema of this database: {reason}."
+        " Use an empty database, another data directory, or the version that created the schema."
     )
 
 

@@ -1,12 +1,11 @@
-"""Positions as they leave the service: ``30-5f0c8a21``, a number and the beginning of its link.
+"""Positions as clients see them: ``30-5f0c8a21``, a number and the first bytes of its link.
 
-A link covers everything before it (see ``store``), so these few bytes name the history that a
-position belongs to. After a restore of the database to an earlier moment the same numbers come
-again and name other events: a reader who comes with a position of the lost history is recognised.
+A link covers all events before it (see ``store.events``), so these few bytes identify the history
+of a position. After a restore of the database to an earlier moment, the same numbers name other
+events; a client that sends a position of the lost history is recognised.
 
-A bare number is accepted where a person types one; it is not checked. ``event_position`` and what
-is derived from it are bare numbers: they name an event within one answer, and every answer carries
-a whole position beside them.
+A bare number, typed by a person, is accepted unchecked. ``event_position`` and values derived from
+it are bare numbers: they name an event within one response, which also contains a full position.
 """
 
 import re
@@ -14,14 +13,14 @@ import re
 from msgspec import Struct
 
 LINK_BYTES = 4
-"""How much of a link a position carries; another history has the same in one of 2^32 cases."""
+"""The bytes of a link in a position; two histories share them with probability 2^-32."""
 
 PATTERN = "(0|[1-9][0-9]{0,17})(-[0-9a-f]{8})?"
-"""What a position looks like, with the link or without."""
+"""The regular expression of a position, with or without the link."""
 
 
 class Position(Struct, frozen=True, gc=False):
-    """A place in a book; ``link`` is None where only a number was given."""
+    """A place in a book; ``link`` is None for a bare number."""
 
     number: int
     link: bytes | None = None
@@ -31,19 +30,19 @@ class Position(Struct, frozen=True, gc=False):
 
 
 BEGINNING = Position(0, bytes(LINK_BYTES))
-"""The position before all events, the same in every history."""
+"""The position before the first event, the same in every history."""
 
 
 def position_of(number: int, link: bytes) -> Position:
-    """The position with this number, and a link of which only the beginning is kept."""
+    """The position of an event, from its number and its link."""
     return Position(number, bytes(link[:LINK_BYTES]))
 
 
 def parse(text: str) -> Position:
-    """A position, from its text.
+    """Parse a position.
 
     Raises:
-        ValueError: if it is not written as this service writes it.
+        ValueError: if the text does not match ``PATTERN``.
     """
     if not re.fullmatch(PATTERN, text):
         raise ValueError(text)

@@ -1,8 +1,8 @@
-"""Two roles: the owner of the schema, who migrates it, and the service's, which only appends.
+"""Two database roles: the owner migrates the schema, and the service's role only appends.
 
-The owner's is used to migrate and for nothing else, so no defect of the service and no statement
-that is smuggled into it can alter an event: its role lacks the privilege, and cannot get it. The
-trigger on the table is the second fence, and the only one where the service is given the owner.
+The owner is used for migrations only. So neither a bug nor an SQL injection in the service can
+alter an event: its role lacks the privilege, and cannot gain it. A trigger on the table is the
+second line of defence, and the only one if the service connects as the owner.
 """
 
 from msgspec import Struct
@@ -18,38 +18,38 @@ SERVICE = "daybook_service"
 
 
 class RoleError(Exception):
-    """The role may not do what it must, or more than it should; the text says what to do."""
+    """The role lacks privileges, or has too many; the text says what to do."""
 
 
 class UnsuitableRoleError(RoleError):
-    """The role could alter events, whatever it is given; another must be configured."""
+    """The role can alter events whatever it is granted; configure another."""
 
 
 class Access(Struct, frozen=True):
-    """Who is connected to what, and whether its rights are those that the service should have."""
+    """The role and database of a connection, and whether the role suits the service."""
 
     role: str
     database: str
     version: str
-    alters: bool
-    lacking: tuple[str, ...]
+    can_alter_events: bool
+    missing_privileges: tuple[str, ...]
 
 
-async def set_up(owner_url: str, role: str, password: str | None = None) -> tuple[str, ...]:
-    """Migrate as the owner, and give the service's role what it needs and no more.
+async def set_up_role(owner_url: str, role: str, password: str | None = None) -> tuple[str, ...]:
+    """Migrate as the owner, and grant the service's role exactly what it needs.
 
     Args:
-        owner_url: of the database, as a role that owns the schema or may make it.
-        role: the service's; it is made if it is absent.
-        password: the role's, if it is made.
+        owner_url: the database's URL with a role that owns the schema, or may create it.
+        role: the service's role; created if it does not exist.
+        password: the password of a created role.
 
     Returns:
-        The names of the migrations that were applied now.
+        The names of the applied migrations.
 
     Raises:
-        UnsuitableRoleError: if the role could alter events whatever it is given here.
-        RoleError: if it still lacks a right, or the owner may not do what must be done.
-        service.migrations.SchemaError: if the schema is one of an unreleased version.
+        UnsuitableRoleError: if the role can alter events whatever it is granted.
+        RoleError: if the role still lacks a privilege, or the owner may not grant it.
+        store.migrations.SchemaError: if an unreleased version created the schema.
     """
     async with await connect(owner_url) as conn:
         applied = await migrate_as_owner(conn)
@@ -57,31 +57,31 @@ async def set_up(owner_url: str, role: str, password: str | None = None) -> tupl
             async with conn.transaction():
                 await lock(conn)
                 await _allow(conn, role, password)
-                if await alters(conn, role):
+                if await can_alter_events(conn, role):
                     raise UnsuitableRoleError(
-                        f"{role} may not be the service's role: it is a superuser, may create"
-                        " roles, owns the events, or acts for who does. Name another in"
-                        " DAYBOOK_DATABASE_URL."
+                        f"{role} cannot be the service's role: it is a superuser, may create"
+                        " roles, owns the events, or is a member of their owner. Configure another"
+                        " role in DAYBOOK_DATABASE_URL."
                     )
                 await _hand_over(conn, role)
-                if lacks := await lacking(conn, role):
+                if lacks := await missing_privileges(conn, role):
                     raise RoleError(f"{role} still lacks: {', '.join(lacks)}.")
         except InsufficientPrivilege as error:
             owner = (await access(conn)).role
             raise RoleError(
-                f"{owner} may not set up {role}: {error.diag.message_primary}. Let {role} be made"
-                f" beforehand, or give {owner} CREATEROLE; where {owner} has built read models,"
-                f" grant {role} to {owner} too."
+                f"{owner} may not set up {role}: {error.diag.message_primary}. Create {role}"
+                f" first, or grant {owner} CREATEROLE; if {owner} has built read models, grant"
+                f" {role} to {owner} too."
             ) from error
     return applied
 
 
 async def migrate_as_owner(conn: Connection) -> tuple[str, ...]:
-    """Migrate; where the role may not, say which role that is and what it needs.
+    """Migrate; if the role may not, say what it needs.
 
     Raises:
-        RoleError: if something is missing, and the role may not change the schema.
-        service.migrations.SchemaError: if the schema is one of an unreleased version.
+        RoleError: if a migration is missing, and the role may not change the schema.
+        store.migrations.SchemaError: if an unreleased version created the schema.
     """
     try:
         return await migrate(conn)
@@ -94,28 +94,32 @@ async def migrate_as_owner(conn: Connection) -> tuple[str, ...]:
         ) from error
 
 
-async def alters(conn: Connection, role: str | None = None) -> bool:
-    """Whether a role, or else that of ``conn``, could alter events if no trigger were there."""
+async def can_alter_events(conn: Connection, role: str | None = None) -> bool:
+    """Whether a role, by default that of ``conn``, could alter events if no trigger existed."""
     row = await (
         await conn.execute(statements.text("store/roles/alters"), {"role": role})
     ).fetchone()
     return bool(row and row["alters"])
 
 
-async def lacking(conn: Connection, role: str | None = None) -> tuple[str, ...]:
-    """The rights that the service needs and a role, or else that of ``conn``, does not have."""
+async def missing_privileges(conn: Connection, role: str | None = None) -> tuple[str, ...]:
+    """The service's privileges that a role, by default that of ``conn``, lacks."""
     cursor = await conn.execute(statements.text("store/roles/lacking"), {"role": role})
     return tuple([row["lacks"] for row in await cursor.fetchall()])
 
 
 async def access(conn: Connection) -> Access:
-    """Who ``conn`` is connected as; the schema must be there.
+    """The access of ``conn``; the schema must exist.
 
     Raises:
-        psycopg.errors.UndefinedTable: if it is not.
+        psycopg.errors.UndefinedTable: if the schema does not exist.
     """
     row = await (await conn.execute(statements.text("store/roles/connection"))).fetchone() or {}
-    return Access(**row, alters=await alters(conn), lacking=await lacking(conn))
+    return Access(
+        **row,
+        can_alter_events=await can_alter_events(conn),
+        missing_privileges=await missing_privileges(conn),
+    )
 
 
 async def _allow(conn: Connection, role: str, password: str | None) -> None:
@@ -129,7 +133,7 @@ async def _allow(conn: Connection, role: str, password: str | None) -> None:
 
 
 async def _hand_over(conn: Connection, role: str) -> None:
-    """Give the service's role the read models that another role has built."""
+    """Make the service's role the owner of read models that another role has built."""
     name = Identifier(role)
     cursor = await conn.execute(statements.text("store/roles/others_tables"), {"role": role})
     if not (rows := await cursor.fetchall()):
@@ -141,6 +145,6 @@ async def _hand_over(conn: Connection, role: str) -> None:
 
 
 def _scram(conn: Connection, role: str, password: str) -> str:
-    # the server's log may show the statement, so it holds the hash only
+    # the server may log the statement, so it contains only the hash
     hashed = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     return hashed.decode()

@@ -1,8 +1,8 @@
-"""Reading the store as fast as PostgreSQL hands out its bytes: block by block, as they lie there.
+"""Scans the whole store at the speed of PostgreSQL's sequential reads: block by block.
 
-Nothing is looked up in an index, which would cost more than all the rest. Events are only ever
-added, so the blocks that there were when somebody asked hold all that was recorded by then. That
-this is so is not trusted: positions are dense, and a ``Tally`` shows whether each was read once.
+An index look-up per event would cost more than everything else. Events are only ever added, so
+the blocks at the start of a scan hold all events recorded until then. The scan verifies that:
+positions are dense, and a ``Tally`` shows whether each was read exactly once.
 """
 
 import struct
@@ -18,7 +18,7 @@ from domain.events import Event
 from service.database import binary, statements
 from service.database.connections import Connection
 
-_BLOCKS = 2_000  # that are read at a time: some 10,000 events
+_BLOCKS = 2_000  # per stretch: some 10,000 events
 _POSITIONS = 10_000
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -28,32 +28,32 @@ _length = struct.Struct(">i")
 
 
 class Tally(Struct):
-    """Which positions were read, as three sums: equal to those of 1 to n if each was read once."""
+    """Three sums over the positions read: equal to those of 1 to n if each was read once."""
 
     count: int = 0
     total: int = 0
     squares: int = 0
 
     def add(self, position: int) -> None:
-        """Count one that was read."""
+        """Count a position."""
         self.count += 1
         self.total += position
         self.squares += position * position
 
     def merge(self, other: "Tally") -> None:
-        """Count those of another one too."""
+        """Add the sums of another tally."""
         self.count += other.count
         self.total += other.total
         self.squares += other.squares
 
     def is_whole(self, head: int) -> bool:
-        """Whether it has each position from 1 to ``head`` once."""
+        """Whether each position from 1 to ``head`` was counted once."""
         total = head * (head + 1) // 2
         return (self.count, self.total, self.squares) == (head, total, total * (2 * head + 1) // 3)
 
 
 class Blocks(Struct, frozen=True):
-    """Blocks of the table, from ``first`` to before ``last``: events of all books."""
+    """Blocks of the table, from ``first`` to before ``last``; they hold events of all books."""
 
     first: int
     last: int
@@ -67,11 +67,11 @@ class Positions(Struct, frozen=True):
     last: int
 
 
-async def stretches(conn: Connection, heads: Mapping[str, int]) -> list[Blocks | Positions]:
-    """Into what a scan of all books up to their ``heads`` is cut.
+async def plan_scan(conn: Connection, heads: Mapping[str, int]) -> list[Blocks | Positions]:
+    """The stretches of a scan of all books up to their ``heads``.
 
-    Blocks where the events lie in those of one plain table, and else positions: a partitioned or
-    distributed table, or one of another access method, has no blocks of its own.
+    Stretches are blocks if the events are in one plain table. Otherwise they are positions: a
+    partitioned or distributed table, or one of another access method, has no blocks of its own.
     """
     row = await (await conn.execute(statements.text("store/blocks"))).fetchone()
     if row is not None and row["blocks"]:
@@ -85,7 +85,7 @@ async def stretches(conn: Connection, heads: Mapping[str, int]) -> list[Blocks |
 
 
 def scan(conn: psycopg.Connection[Any], stretch: Blocks | Positions) -> Iterator[tuple[str, Event]]:
-    """The events of a stretch, each with its book, in no order."""
+    """Yield the events of a stretch with their books, unordered."""
     moments = _Moments()
     with conn.cursor() as cursor, cursor.copy(_statement(stretch)) as copy:
         for row in copy:
@@ -111,22 +111,22 @@ def _event(raw: bytes, moments: "_Moments") -> tuple[str, Event]:
     (
         _, _, position, _, revision, _, sent_at, _, recorded_at, _, digest, length,
     ) = _fixed.unpack_from(raw)  # fmt: skip
-    named = _fixed.size + length
-    booked = named + _length.size + _length.unpack_from(raw, named)[0]
+    id_end = _fixed.size + length
+    book_end = id_end + _length.size + _length.unpack_from(raw, id_end)[0]
     event = Event(
         position,
-        raw[_fixed.size : named].decode(),
+        raw[_fixed.size : id_end].decode(),
         moments[sent_at],
         moments[recorded_at],
         digest,
-        raw[booked + _length.size :],
+        raw[book_end + _length.size :],
         revision,
     )
-    return raw[named + _length.size : booked].decode(), event
+    return raw[id_end + _length.size : book_end].decode(), event
 
 
 class _Moments(dict[int, datetime]):
-    """Times by their microseconds: many events were sent in one second, or recorded in one go."""
+    """A cache of times by microseconds: many events share a second, or a transaction."""
 
     def __missing__(self, microseconds: int) -> datetime:
         moment = self[microseconds] = _EPOCH + timedelta(microseconds=microseconds)

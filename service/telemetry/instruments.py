@@ -1,4 +1,4 @@
-"""The metrics that are counted, as the Prometheus library has them."""
+"""The counted metrics, as instruments of the Prometheus library."""
 
 import os
 from functools import partial
@@ -6,7 +6,7 @@ from multiprocessing import current_process
 from pathlib import Path
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the directory where the processes of a service count together."""
+"""The environment variable of the directory that all processes of a service count in."""
 
 _FILES = ("counter", "histogram", "gauge_mostrecent")
 _FILE_BYTES = 1 << 20
@@ -15,11 +15,11 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Instruments:
-    """Every metric that is counted, and the registry that has the sums of all processes."""
+    """Every counted metric, and the registry that sums it over all processes."""
 
     def __init__(self) -> None:
         _reserve()
-        # not at the top: other commands count nothing, and the directory must be known by now
+        # imported late: other commands count nothing, and the directory must be set before
         from prometheus_client import (  # noqa: PLC0415
             CollectorRegistry,
             Counter,
@@ -36,26 +36,26 @@ class Instruments:
         counter = partial(Counter, registry=registry)
         self.webhooks = counter(
             "daybook_webhooks",
-            "Webhooks that were answered. The book is empty where there is none of that name.",
+            "Answered webhooks. The book is empty if no book has that name.",
             ("book", "result", "reason"),
         )
         self.batch_size = Histogram(
             "daybook_append_batch_size",
-            "Webhooks that were recorded in one transaction.",
+            "Webhooks recorded in one transaction.",
             ("book",),
             buckets=_ROWS,
             registry=registry,
         )
         self.append_seconds = Histogram(
             "daybook_append_duration_seconds",
-            "How long a transaction took, from its first statement until it was on disk.",
+            "Duration of a transaction, from its first statement until it was on disk.",
             ("book",),
             buckets=_SECONDS,
             registry=registry,
         )
         self.request_seconds = Histogram(
             "daybook_http_request_duration_seconds",
-            "How long a request took, until its last byte; a stream, until its first.",
+            "Duration of a request until its last byte; of a stream until its first.",
             ("route", "method", "status"),
             buckets=_SECONDS,
             registry=registry,
@@ -64,21 +64,21 @@ class Instruments:
         self.pool_requests, self.pool_wait, self.pool_usage, self.pool_errors = (
             counter(f"daybook_pool_{name}", text)
             for name, text in (
-                ("requests", "Connections that were requested from the pools."),
-                ("wait_seconds", "How long requests waited for a connection, in all."),
-                ("usage_seconds", "How long connections were in use, in all; of 8 in each worker."),
+                ("requests", "Requests for a connection of the pools."),
+                ("wait_seconds", "Total time that requests waited for a connection."),
+                ("usage_seconds", "Total time that connections were in use; 8 per worker."),
                 ("errors", "Requests for a connection that timed out."),
             )
         )
         self.pipeline_statements, self.pipeline_seconds = (
             counter(f"daybook_pipeline_{name}", text)
             for name, text in (
-                ("statements", "Statements of quick queries, over 4 connections in each worker."),
-                ("usage_seconds", "How long those statements were under way, in all."),
+                ("statements", "Statements of quick queries, over 4 connections per worker."),
+                ("usage_seconds", "Total time between sending those statements and their results."),
             )
         )
         self.notices = counter(
-            "daybook_notices_ignored", "Notices of PostgreSQL that were malformed.", ("channel",)
+            "daybook_notices_ignored", "Malformed notifications of PostgreSQL.", ("channel",)
         )
         self.task_restarts = counter(
             "daybook_task_restarts",
@@ -98,14 +98,15 @@ class Instruments:
 
 
 def _identity() -> str:
-    """Whose the files are: not a pid's, so that a process that is replaced leaves none behind."""
+    """The name in this process's files: not the pid, so a restarted process reuses them."""
     return current_process().name.replace(" ", "-").replace("_", "-")
 
 
 def _reserve() -> None:
-    """Give the files of this process their room on the disk at once.
+    """Allocate this process's files on disk in advance.
 
-    They are mapped into memory, where a disk that is full later would be a signal, and no error.
+    They are mapped into memory: if the disk filled up later, a write would raise a signal that
+    kills the process, instead of an error.
     """
     directory = os.environ.get(DIRECTORY)
     if directory is None or not hasattr(os, "posix_fallocate"):

@@ -1,6 +1,6 @@
 """Logs: readable in a terminal, JSON everywhere else.
 
-Whatever is logged is escaped, masked, cut and throttled here, so that no call has to: see
+Every line is escaped, masked, truncated and throttled here, so that callers need not: see
 ``sanitize`` and ``throttle``.
 """
 
@@ -13,15 +13,15 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
-from service.telemetry.sanitize import clean_value, cut, escaped, masked
+from service.telemetry.sanitize import escape, mask_secrets, sanitize_value, truncate
 from service.telemetry.throttle import ThrottledHandler
-from service.telemetry.tracebacks import described
+from service.telemetry.tracebacks import format_error
 
 LINE_BYTES = 8192
-"""The longest line, with everything that is on it."""
+"""The longest line, including all of its values."""
 
 _LIMITS = (512, 128, 32, 8)
-"""Characters of a value: a shorter one is tried where the line is still too long."""
+"""Characters of a value; the next limit is tried if the line is still too long."""
 
 _TRACEBACK = "exception"
 _TRACEBACK_SHARE = 12
@@ -37,24 +37,24 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def set_up() -> None:
-    """Send every log line, our own and the libraries', to standard error."""
+def configure_logging() -> None:
+    """Send every log line, ours and those of libraries, to standard error."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[handler(sys.stderr)], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[log_handler(sys.stderr)], level=logging.WARNING, force=True)
     logging.getLogger("service").setLevel(logging.INFO)
     # what it tells of lost connections, ours tell too, without an error's detail
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
-def handler(stream: TextIO) -> logging.Handler:
-    """What writes log lines to a stream: for people where it is a terminal."""
-    made = ThrottledHandler(stream)
-    made.setFormatter(
+def log_handler(stream: TextIO) -> logging.Handler:
+    """A handler that writes to a stream: plain lines in a terminal, else JSON."""
+    throttled = ThrottledHandler(stream)
+    throttled.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
             processors=[
@@ -64,7 +64,7 @@ def handler(stream: TextIO) -> logging.Handler:
             ],
         )
     )
-    return made
+    return throttled
 
 
 def _renderer(*, terminal: bool) -> _Render:
@@ -75,7 +75,7 @@ def _renderer(*, terminal: bool) -> _Render:
     render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
 
     def indented(logger: WrappedLogger, name: str, values: EventDict) -> str:
-        # so that no line of an error's text can pass for one of the log
+        # indented, so that an error's text cannot forge a line of the log
         if _TRACEBACK in values:
             values[_TRACEBACK] = values[_TRACEBACK].replace("\n", "\n  ")
         return str(render(logger, name, values))
@@ -84,31 +84,32 @@ def _renderer(*, terminal: bool) -> _Render:
 
 
 def _bounded(render: _Render) -> _Render:
-    """A renderer of lines that are safe to show, and no longer than ``LINE_BYTES``."""
+    """A renderer whose lines are safe to print and at most ``LINE_BYTES`` long."""
 
     def rendered(logger: WrappedLogger, name: str, values: EventDict) -> str:
         line = ""
         for limit in _LIMITS:
-            line = str(render(logger, name, _cleaned(values, limit)))
+            line = str(render(logger, name, _sanitize(values, limit)))
             if len(line.encode("utf-8", "backslashreplace")) <= LINE_BYTES:
                 return line
-        kept = {key: values[key] for key in _ALWAYS if key in values}
-        return str(render(logger, name, _cleaned(kept, _LIMITS[-1])))
+        essential = {key: values[key] for key in _ALWAYS if key in values}
+        return str(render(logger, name, _sanitize(essential, _LIMITS[-1])))
 
     return rendered
 
 
-def _cleaned(values: EventDict, limit: int) -> EventDict:
-    cleaned: dict[str, Any] = clean_value(values, limit)
-    # a line of very many values still has these
-    cleaned |= {name: clean_value(values[name], limit) for name in _ALWAYS if name in values}
+def _sanitize(values: EventDict, limit: int) -> EventDict:
+    safe: dict[str, Any] = sanitize_value(values, limit)
+    # present even if the line has too many values
+    safe |= {name: sanitize_value(values[name], limit) for name in _ALWAYS if name in values}
     if _TRACEBACK in values:
-        text, most = str(values[_TRACEBACK]), limit * _TRACEBACK_SHARE
-        # its end says what happened, so most of what is kept is from there
-        cleaned[_TRACEBACK] = cut(escaped(masked(text), "\n"), most, tail=most * 3 // 4)
-    return cleaned
+        text, longest = str(values[_TRACEBACK]), limit * _TRACEBACK_SHARE
+        # the end names the error, so most of the text is kept from there
+        text = escape(mask_secrets(text), "\n")
+        safe[_TRACEBACK] = truncate(text, longest, tail=longest * 3 // 4)
+    return safe
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    # without the values of local variables: those may be bodies, keys and passwords
-    return described(exc_info[1]).rstrip("\n")
+    # without local variables, which may hold bodies, keys and passwords
+    return format_error(exc_info[1]).rstrip("\n")

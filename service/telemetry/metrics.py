@@ -1,10 +1,10 @@
-"""What the processes of a service count for Prometheus: one sum, whichever of them is asked.
+"""Counters for Prometheus, summed over all processes of a service.
 
-The library keeps the counts of each process in a file of a directory that all of them know; they
-survive a worker that ends, and begin at zero with the service.
+The library keeps the counts of each process in a file of a shared directory. Counts survive the
+exit of a worker, and start at zero with the service.
 
-Counting never fails: each function here that counts is ``_guarded``, which alone hands out the
-metrics. What cannot be counted is dropped, and logged every ten seconds.
+Counting never raises: each counting function is ``_guarded``, and only ``_guarded`` hands out the
+instruments. A count that fails is dropped, which is logged every ten seconds.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec
 import structlog
 
 from service.telemetry.instruments import Instruments
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 
 P = ParamSpec("P")
 
@@ -30,29 +30,29 @@ _log = structlog.get_logger(__name__)
 
 
 class _Guard:
-    """The metrics of this process, and what happens to errors in counting."""
+    """The instruments of this process, and the handling of errors in counting."""
 
     def __init__(self) -> None:
         self._meters: Instruments | None = None
         self._retry_at = 0.0
-        self._repeating = Repeating()
+        self._throttle = Throttle()
 
     def meters(self) -> Instruments | None:
-        """The metrics; None while they could not be set up."""
+        """The instruments; None while they cannot be set up."""
         if self._meters is None and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_SECONDS
             self._meters = Instruments()
         return self._meters
 
     def drop(self, error: Exception) -> None:
-        """Log that something was not counted."""
+        """Log that a count was dropped."""
         log = partial(
             _log.warning, "metric dropped", error=type(error).__name__,
             code=getattr(error, "errno", None),
         )  # fmt: skip
         with suppress(Exception):
             running = _in_loop()
-            self._repeating.say(type(error).__name__, log) if running else log()
+            self._throttle.log(type(error).__name__, log) if running else log()
 
 
 def _in_loop() -> bool:
@@ -69,7 +69,7 @@ def _guard() -> _Guard:
 
 
 def _guarded(count: Callable[Concatenate[Instruments, P], None]) -> Callable[P, None]:
-    """A function that counts, and never fails."""
+    """A counting function that never raises."""
 
     @wraps(count)
     def counting(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -78,31 +78,31 @@ def _guarded(count: Callable[Concatenate[Instruments, P], None]) -> Callable[P, 
             meters = guard.meters()
             if meters is not None:
                 count(meters, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is counted goes on
+        except Exception as error:  # noqa: BLE001 - counting must not stop the counted work
             guard.drop(error)
 
     return counting
 
 
 def exposition() -> bytes:
-    """All that was counted, of every process, as text; nothing while it cannot be read."""
-    # not at the top: see Instruments
+    """All counts of all processes in Prometheus's text format; empty if they cannot be read."""
+    # imported late: see Instruments
     from prometheus_client import generate_latest  # noqa: PLC0415
 
     guard = _guard()
     try:
         meters = guard.meters()
         return b"" if meters is None else generate_latest(meters.registry)
-    except Exception as error:  # noqa: BLE001 - what the database knows is told all the same
+    except Exception as error:  # noqa: BLE001 - the gauges of the database are still answered
         guard.drop(error)
         return b""
 
 
 @_guarded
-def appended(
+def count_appended(
     meters: Instruments, book: str, recorded: int, duplicates: int, seconds: float
 ) -> None:
-    """Count a batch of webhooks that are on disk: those that were new, and those known before."""
+    """Count a batch of webhooks that is on disk: new events, and duplicates."""
     meters.webhooks.labels(book, "recorded", "").inc(recorded)
     meters.webhooks.labels(book, "duplicate", "").inc(duplicates)
     meters.batch_size.labels(book).observe(recorded + duplicates)
@@ -110,21 +110,23 @@ def appended(
 
 
 @_guarded
-def refused(meters: Instruments, book: str, reason: str) -> None:
-    """Count a webhook that was refused, for one of ``problems.REFUSALS``."""
+def count_refused(meters: Instruments, book: str, reason: str) -> None:
+    """Count a refused webhook; the reason is one of ``problems.REFUSALS``."""
     meters.webhooks.labels(book, "refused", reason).inc()
 
 
 @_guarded
-def answered(meters: Instruments, route: str, method: str, status: int, seconds: float) -> None:
-    """Count a request.
+def observe_request(
+    meters: Instruments, route: str, method: str, status: int, seconds: float
+) -> None:
+    """Count a request and its duration.
 
     Args:
-        meters: handed in.
-        route: the path's template; empty where the request was refused before there was one.
-        method: as it came.
-        status: of the response.
-        seconds: how long it took.
+        meters: passed by the guard.
+        route: the path's template; empty if the request was refused before routing.
+        method: the method as received.
+        status: the status of the response.
+        seconds: the duration.
     """
     key = (route, method, status // 100)
     histogram = meters.requests.get(key)
@@ -137,22 +139,22 @@ def answered(meters: Instruments, route: str, method: str, status: int, seconds:
 
 
 @_guarded
-def notices_ignored(meters: Instruments, channel: str, number: int) -> None:
-    """Count notices that are malformed."""
+def count_ignored_notifications(meters: Instruments, channel: str, number: int) -> None:
+    """Count malformed notifications."""
     meters.notices.labels(channel.removeprefix("daybook_")).inc(number)
 
 
 @_guarded
-def task_running(meters: Instruments, task: str, *, up: bool) -> None:
+def set_task_up(meters: Instruments, task: str, *, up: bool) -> None:
     """Set whether a background task of this process runs."""
     process = _process()
-    # there from the start, so that a first increase is seen as one
+    # present from the start: Prometheus sees an increase only from an earlier value
     meters.task_restarts.labels(process, task)
     meters.task_up.labels(process, task).set(up)
 
 
 @_guarded
-def task_restarted(meters: Instruments, task: str) -> None:
+def count_task_restart(meters: Instruments, task: str) -> None:
     """Count the restart of a background task of this process."""
     meters.task_restarts.labels(_process(), task).inc()
 
@@ -163,8 +165,10 @@ def _process() -> str:
 
 
 @_guarded
-def pools_used(meters: Instruments, pool: dict[str, int], statements: int, seconds: float) -> None:
-    """Count the use of a pool, as the library tells it, and of the pipelines beside it."""
+def count_pool_use(
+    meters: Instruments, pool: dict[str, int], statements: int, seconds: float
+) -> None:
+    """Count the use of a pool, from the library's statistics, and of the pipelines."""
     meters.pool_requests.inc(pool.get("requests_num", 0))
     meters.pool_wait.inc(pool.get("requests_wait_ms", 0) / 1000)
     meters.pool_usage.inc(pool.get("usage_ms", 0) / 1000)

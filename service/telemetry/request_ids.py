@@ -1,6 +1,6 @@
-"""An id for a request: in its answer's header, in its log lines, and in a problem that is ours.
+"""Request ids: in the response's header, in log lines, and in problems of our own making.
 
-The caller's ``X-Request-Id`` is taken where it is well formed; else one is made.
+A well-formed ``X-Request-Id`` of the caller is kept; otherwise a random id is used.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from structlog.contextvars import bind_contextvars, get_contextvars
 
-# as ASGI has them
+# ASGI's types
 Scope = Any
 Message = Any
 Receive = Callable[[], Awaitable[Message]]
@@ -22,37 +22,37 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 
 
 class RequestIds:
-    """Gives every HTTP request to an application an id."""
+    """Middleware that gives every HTTP request an id."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, as ASGI wants it."""
+        """Handle one request, as ASGI specifies."""
         if scope["type"] == "http":
-            send = identified(scope, send)
+            send = with_request_id(scope, send)
         await self._app(scope, receive, send)
 
 
-def identified(scope: Scope, send: Send) -> Send:
-    """From here on the request's log lines have its id, and what is sent has it in a header."""
-    name = _given(scope["headers"]) or secrets.token_hex(16).encode()
-    bind_contextvars(request_id=name.decode())
+def with_request_id(scope: Scope, send: Send) -> Send:
+    """Bind the request's id to its log lines; returns a ``send`` that adds it as a header."""
+    request_id = _id_of_caller(scope["headers"]) or secrets.token_hex(16).encode()
+    bind_contextvars(request_id=request_id.decode())
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (_HEADER, name)]
+            message["headers"] = [*message["headers"], (_HEADER, request_id)]
         await send(message)
 
     return sending
 
 
 def current() -> str | None:
-    """The id of the request that is being answered, if it has one."""
-    found: str | None = get_contextvars().get("request_id")
-    return found
+    """The id of the current request, if any."""
+    request_id: str | None = get_contextvars().get("request_id")
+    return request_id
 
 
-def _given(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    given = [value for name, value in headers if name == _HEADER]
-    return given[0] if len(given) == 1 and _WELL_FORMED.fullmatch(given[0]) else None
+def _id_of_caller(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    values = [value for name, value in headers if name == _HEADER]
+    return values[0] if len(values) == 1 and _WELL_FORMED.fullmatch(values[0]) else None

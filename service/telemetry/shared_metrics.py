@@ -1,7 +1,7 @@
-"""The directory in which the processes of a service count together for Prometheus.
+"""The directory where all processes of a service write their counts for Prometheus.
 
-It is locked for as long as the service runs, so that those of services that were killed can be told
-from the others, and removed.
+A running service locks its directory. An unlocked one belongs to a service that was killed, and is
+removed by the next service.
 """
 
 import fcntl
@@ -19,16 +19,16 @@ _PREFIX = "daybook-meters-"
 
 @contextmanager
 def shared_metrics() -> Iterator[None]:
-    """Let the processes that are started in the block count together.
+    """Give all processes that are started in the block one directory for their counts.
 
-    To be entered before the first of them counts: the library asks once, as it is imported.
+    Enter it before the first count: the library reads the variable once, when it is imported.
     """
     home = Path(tempfile.gettempdir())
     _remove_abandoned(home)
-    # locked before it has the name that others look for
+    # locked before it is renamed, so that no other service removes it
     fresh = Path(tempfile.mkdtemp(prefix="daybook-new-", dir=home))
     path = home / f"{_PREFIX}{fresh.name.removeprefix('daybook-new-')}"
-    lock = _locked(fresh)
+    lock = _try_lock(fresh)
     try:
         fresh.rename(path)
         os.environ[DIRECTORY] = str(path)
@@ -42,14 +42,14 @@ def shared_metrics() -> Iterator[None]:
 
 def _remove_abandoned(home: Path) -> None:
     for path in home.glob(f"{_PREFIX}*"):
-        lock = _locked(path)
+        lock = _try_lock(path)
         if lock is not None:
             shutil.rmtree(path, ignore_errors=True)
             os.close(lock)
 
 
-def _locked(path: Path) -> int | None:
-    """A descriptor that holds the directory's lock; None if another has it, or it is not ours."""
+def _try_lock(path: Path) -> int | None:
+    """A descriptor that holds the directory's lock; None if it is locked or not ours."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

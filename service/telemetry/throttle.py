@@ -1,48 +1,85 @@
-"""Log lines that are repeated: the first of a kind at once, then one every ten seconds.
+"""Log throttling: the first line of a kind at once, then one every ten seconds with a count.
 
-A handler of the root logger, so that every line of a process passes it, whoever wrote it: a
-stranger can neither fill the disk, nor bury in refusals what matters.
+``ThrottledHandler`` limits every line of a process, whoever wrote it: a stranger can neither fill
+the disk nor bury important lines under refused requests. ``Throttle`` limits one message of one
+caller, including lines that are not warnings.
 """
 
+import asyncio
 import logging
 import sys
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
+from contextvars import Context
 from typing import Any, TextIO
 
 from msgspec import Struct
 
-from service.telemetry.tracebacks import chained
+from service.telemetry.tracebacks import error_chain
 
 _SECONDS = 10.0
-_MOST_KINDS = 128
-"""How many kinds are told apart at a time; further ones are told apart by the event alone."""
+_MAX_KINDS = 128
+"""How many kinds are told apart at a time; further lines are grouped by their event alone."""
 
-_TELLING = (
+_KIND_KEYS = (
     "reason", "error", "state", "book", "stream", "process", "exit_code", "task", "supervisor",
     "what", "channel",
 )  # fmt: skip
-"""The values that tell one kind of an event from another."""
+"""The keys whose values tell one kind of an event from another."""
 
-_AWAY = {
+_OUTAGE_NAMES = {
     "AdminShutdown", "CannotConnectNow", "ConnectionFailure", "ConnectionTimeout", "CrashShutdown",
     "InterfaceError", "OperationalError", "PoolTimeout", "unavailable",
 }  # fmt: skip
-"""What a line names as its error or reason when the database is away: all of them are one kind."""
+"""Errors and reasons of a line that mean an unavailable database: together they are one kind."""
 
 _DATABASE_AWAY = ("database away",)
 
 
+class Throttle:
+    """Logs a message at once, then every ten seconds how often it came since.
+
+    After ten silent seconds the next message is logged at once again.
+    """
+
+    def __init__(self) -> None:
+        self._repeats: dict[Hashable, int] = {}
+
+    def log(self, key: Hashable, log: Callable[..., object]) -> None:
+        """Call ``log`` for a message; later calls pass ``again``, the number of repeats.
+
+        Must be called in an event loop.
+        """
+        if key in self._repeats:
+            self._repeats[key] += 1
+            return
+        log()
+        self._schedule(key, log)
+
+    def _schedule(self, key: Hashable, log: Callable[..., object]) -> None:
+        self._repeats[key] = 0
+        # an empty context: the line counts many requests and must not carry the id of one
+        asyncio.get_running_loop().call_later(
+            _SECONDS, self._log_repeats, key, log, context=Context()
+        )
+
+    def _log_repeats(self, key: Hashable, log: Callable[..., object]) -> None:
+        repeats = self._repeats.pop(key)
+        if repeats:
+            log(again=repeats)
+            self._schedule(key, log)
+
+
 class _Kind(Struct):
     until: float
-    again: int = 0
+    repeats: int = 0
     last: logging.LogRecord | None = None
 
 
 class ThrottledHandler(logging.StreamHandler[TextIO]):
-    """Writes to a stream. Warnings and errors are throttled, and what is normal is not."""
+    """A stream handler that throttles warnings and errors, and writes all other lines."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -56,11 +93,11 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
             return
         try:
             self._throttle(record)
-        except Exception:  # noqa: BLE001 - whatever cannot be logged stops nobody who logs
+        except Exception:  # noqa: BLE001 - a logging failure must not stop the caller
             self.handleError(record)
 
     def close(self) -> None:
-        """Write what was only counted, and leave."""
+        """Write the lines that were only counted, and close the handler."""
         self.acquire()
         try:
             for kind in self._kinds.values():
@@ -70,23 +107,23 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
         super().close()
 
     def _throttle(self, record: logging.LogRecord) -> None:
-        name, now = self._place(record), time.monotonic()
-        kind = self._kinds.get(name)
+        key, now = self._key(record), time.monotonic()
+        kind = self._kinds.get(key)
         if kind is None:
-            self._kinds[name] = _Kind(now + _SECONDS)
+            self._kinds[key] = _Kind(now + _SECONDS)
             super().emit(record)
             self._start_flusher()
             return
-        kind.again += _values(record).get("again", 1)
+        kind.repeats += _values(record).get("again", 1)
         kind.last = _without_error(record)
         if kind.until <= now:
             self._write_last(kind, now)
 
-    def _place(self, record: logging.LogRecord) -> Hashable:
-        name = kind_of(record)
-        if name in self._kinds or len(self._kinds) < _MOST_KINDS:
-            return name
-        return ("many", record.name, _event(record)[:_MOST_KINDS])
+    def _key(self, record: logging.LogRecord) -> Hashable:
+        key = kind_of(record)
+        if key in self._kinds or len(self._kinds) < _MAX_KINDS:
+            return key
+        return ("many", record.name, _event(record)[:_MAX_KINDS])
 
     def _start_flusher(self) -> None:
         if self._flusher is None or not self._flusher.is_alive():
@@ -94,7 +131,7 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
             try:
                 self._flusher.start()
             except RuntimeError:
-                # no thread to be had: the next line of a kind has the count
+                # the process has no room for a thread: the next line of a kind carries the count
                 self._flusher = None
 
     def _flush(self) -> None:
@@ -102,15 +139,19 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
             time.sleep(pause)
 
     def _flush_due(self) -> float | None:
-        """Say how often each kind came since, and forget those that came no more."""
+        """Write the counts that are due, and drop the kinds that did not recur.
+
+        Returns:
+            Seconds until the next count is due; None when no kind is left.
+        """
         self.acquire()
         try:
             now = time.monotonic()
-            for name in [name for name, kind in self._kinds.items() if kind.until <= now]:
-                if self._kinds[name].again:
-                    self._write_last(self._kinds[name], now)
+            for key in [key for key, kind in self._kinds.items() if kind.until <= now]:
+                if self._kinds[key].repeats:
+                    self._write_last(self._kinds[key], now)
                 else:
-                    del self._kinds[name]
+                    del self._kinds[key]
             if not self._kinds:
                 self._flusher = None
                 return None
@@ -120,21 +161,21 @@ class ThrottledHandler(logging.StreamHandler[TextIO]):
 
     def _write_last(self, kind: _Kind, now: float) -> None:
         if kind.last is not None:
-            super().emit(_counted(kind.last, kind.again))
-        kind.until, kind.again, kind.last = now + _SECONDS, 0, None
+            super().emit(_counted(kind.last, kind.repeats))
+        kind.until, kind.repeats, kind.last = now + _SECONDS, 0, None
 
 
 def kind_of(record: logging.LogRecord) -> Hashable:
-    """What a line has in common with those that say the same again."""
+    """The key that a line shares with its repetitions."""
     if (error := _error(record)) is not None:
-        if type(error).__name__ in _AWAY:
+        if type(error).__name__ in _OUTAGE_NAMES:
             return _DATABASE_AWAY
         return (record.name, _event(record), *_kind_of_error(error))
     values = _values(record)
-    told = tuple(str(values.get(name)) for name in _TELLING)
-    if _AWAY.intersection(told[:2]):
+    key = tuple(str(values.get(name)) for name in _KIND_KEYS)
+    if _OUTAGE_NAMES.intersection(key[:2]):
         return _DATABASE_AWAY
-    return (record.name, _event(record), *told)
+    return (record.name, _event(record), *key)
 
 
 def _values(record: logging.LogRecord) -> dict[str, Any]:
@@ -142,47 +183,47 @@ def _values(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _event(record: logging.LogRecord) -> str:
-    # of a library, its text before anything is filled in
+    # a library's line is grouped by its template, before any argument is filled in
     return str(record.msg.get("event") if isinstance(record.msg, dict) else record.msg)
 
 
 def _error(record: logging.LogRecord) -> BaseException | None:
-    found = record.exc_info or _values(record).get("exc_info")
-    if found is True:
-        found = sys.exc_info()
-    if isinstance(found, tuple):
-        found = found[1]
-    return found if isinstance(found, BaseException) else None
+    error = record.exc_info or _values(record).get("exc_info")
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    return error if isinstance(error, BaseException) else None
 
 
 def _kind_of_error(error: BaseException) -> Iterator[Hashable]:
-    for one in chained(error):
-        yield type(one).__qualname__
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    yield (place.tb_frame.f_code, place.tb_lineno) if place else None
+    for link in error_chain(error):
+        yield type(link).__qualname__
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    yield (frame.tb_frame.f_code, frame.tb_lineno) if frame else None
 
 
 def _without_error(record: logging.LogRecord) -> logging.LogRecord:
-    """What is kept of a line until it is written: a traceback would keep a request's memory."""
-    error, kept = _error(record), logging.makeLogRecord(record.__dict__)
-    kept.exc_info = kept.stack_info = None
+    """A copy of a record without its traceback, which would keep a request's memory alive."""
+    error, copy = _error(record), logging.makeLogRecord(record.__dict__)
+    copy.exc_info = copy.stack_info = None
     if isinstance(record.msg, dict):
-        # it is of many requests, and has the id of none
+        # the line counts many requests and must not carry the id of one
         left_out = {"exc_info", "request_id"}
-        kept.msg = {name: value for name, value in record.msg.items() if name not in left_out}
+        copy.msg = {name: value for name, value in record.msg.items() if name not in left_out}
         if error is not None:
-            kept.msg["error"] = type(error).__name__
+            copy.msg["error"] = type(error).__name__
     else:
         with suppress(Exception):
-            kept.msg, kept.args = record.getMessage(), ()
-    return kept
+            copy.msg, copy.args = record.getMessage(), ()
+    return copy
 
 
-def _counted(record: logging.LogRecord, again: int) -> logging.LogRecord:
+def _counted(record: logging.LogRecord, repeats: int) -> logging.LogRecord:
     if isinstance(record.msg, dict):
-        record.msg["again"] = again
+        record.msg["again"] = repeats
     else:
-        record.msg = f"{record.msg} (again: {again})"
+        record.msg = f"{record.msg} (again: {repeats})"
     return record

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces, where the standard ``OTEL_*`` variables say where to send them.
+"""OpenTelemetry traces, sent to the endpoint of the standard ``OTEL_*`` variables.
 
-A span for each request, under its route's path; it knows no query, no address and no identifier,
-since those are personal data or lead to them.
+Each request is a span named after its route. Spans hold no query, no address and no identifier:
+those are personal data, or lead to it.
 """
 
 import os
@@ -12,9 +12,9 @@ from typing import cast
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 RouteOf = Callable[[Scope], str]
-"""What names the route of a request."""
+"""A function that returns the route of a request."""
 
-_WHERE = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _NEEDED = (
     "opentelemetry.sdk.trace.export",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -27,27 +27,27 @@ _PRIVATE = (
 
 
 class TracesUnavailableError(Exception):
-    """Traces are asked for, and what they need is not installed. The text says what to do."""
+    """Traces are configured, but their packages are not installed; the text says what to do."""
 
 
-def traced(app: ASGIApp, route_of: RouteOf) -> ASGIApp:
-    """The application with a span for each request; as it is, where nothing is configured.
+def with_tracing(app: ASGIApp, route_of: RouteOf) -> ASGIApp:
+    """The application with a span for each request; unchanged if traces are not configured.
 
     Raises:
-        TracesUnavailableError: if it is configured, and the extra ``otel`` is not installed.
+        TracesUnavailableError: if traces are configured, and the extra ``otel`` is not installed.
     """
     check()
-    return _tracing(_Named(app, route_of)) if _wanted() else app
+    return _instrument(_NameSpan(app, route_of)) if _configured() else app
 
 
 def check() -> None:
-    """Look whether traces can be sent, where they are wanted.
+    """Check that traces can be sent, if they are configured.
 
     Raises:
         TracesUnavailableError: if they are, and the extra ``otel`` is not installed.
     """
     try:
-        for name in _NEEDED if _wanted() else ():
+        for name in _NEEDED if _configured() else ():
             import_module(name)
     except ImportError as error:
         raise TracesUnavailableError(
@@ -55,13 +55,13 @@ def check() -> None:
         ) from None
 
 
-def _wanted() -> bool:
+def _configured() -> bool:
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    return not off and any(os.environ.get(name) for name in _WHERE)
+    return not off and any(os.environ.get(name) for name in _ENDPOINTS)
 
 
-def _tracing(app: ASGIApp) -> ASGIApp:
-    # not at the top: an extra, and nobody else needs them
+def _instrument(app: ASGIApp) -> ASGIApp:
+    # imported late: the packages are an extra
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
     )
@@ -71,7 +71,7 @@ def _tracing(app: ASGIApp) -> ASGIApp:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "daybook")
-    # sends what is left as the process ends
+    # flushes the last spans when the process exits
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     middleware = OpenTelemetryMiddleware(
@@ -91,8 +91,8 @@ def _method(scope: Scope) -> str:
     return str(scope.get("method", ""))
 
 
-class _Named:
-    """Names the span of a request, once its route is known."""
+class _NameSpan:
+    """Middleware that names the span of a request as soon as the route is known."""
 
     def __init__(self, app: ASGIApp, route_of: RouteOf) -> None:
         self._app = app

@@ -6,15 +6,15 @@
 import asyncio
 import sys
 
-from service.database.connections import connect, is_away
-from service.processes.tasks import Supervisor
+from service.database.connections import connect, is_unavailable
+from service.processes.tasks import TaskSupervisor
 from service.readmodels.follower import Projector
 from service.readmodels.rebuild import rebuild
 
 
 async def follow(url: str) -> None:
     """Project the book ``test`` until killed."""
-    await Supervisor(is_away).start("projector", Projector(url, "test").run)
+    await TaskSupervisor(is_unavailable).start("projector", Projector(url, "test").run)
 
 
 async def rebuild_all(url: str) -> None:

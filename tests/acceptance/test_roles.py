@@ -69,4 +69,4 @@ def test_the_owner_is_not_taken_for_the_services_role(scratch: Path, urls: tuple
     with pytest.raises(subprocess.CalledProcessError) as refused:
         command("migrate", cwd=scratch, env=env)
     assert refused.value.returncode == 2
-    assert "may not be the service's role" in refused.value.stderr
+    assert "cannot be the service's role" in refused.value.stderr

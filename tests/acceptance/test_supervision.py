@@ -51,7 +51,7 @@ def test_a_malformed_notice_ends_nothing(serving: tuple[Service, str, Path]) -> 
     assert service.deliver("live", SECRET, content).status_code == 200
     service.await_position(key, 1)
     lines = (here / "serve.err").read_text().splitlines()
-    assert 1 <= sum("notice ignored" in line for line in lines) <= 6
+    assert 1 <= sum("notification ignored" in line for line in lines) <= 6
 
 
 def test_readiness_names_a_missing_projector(serving: tuple[Service, str, Path]) -> None:

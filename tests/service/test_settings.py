@@ -70,8 +70,8 @@ def test_the_environment_overrides_each_value(
         ("port = 1\nport = 2", 2, "Cannot overwrite"),
         ("\nhost = ", 2, "Invalid value"),
         (GOOD.replace('mode = "live"', 'mode = "prod"'), 5, "'live' or 'test'"),
-        (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '[""]'), 6, "not empty"),
-        (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '["whsec_"]'), 6, "not empty"),
+        (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '[""]'), 6, "followed by base64"),
+        (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '["whsec_"]'), 6, "followed by base64"),
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', "[]"), 6, "at least 1"),
         (GOOD.replace(OTHER_SECRET, OTHER_SECRET[:-4]), 6, "24 bytes"),
         (GOOD.replace('mode = "test"\n', ""), 9, "required"),
@@ -93,7 +93,7 @@ def test_a_wrong_configuration_is_refused_with_line_and_reason(
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no such file"):
+    with pytest.raises(SettingsError, match="file does not exist"):
         load(tmp_path / "other.toml")
 
 
@@ -192,7 +192,7 @@ def shows_nothing_of(secret: str, text: str | None) -> None:
 def test_a_secret_in_a_wrong_place_is_refused_with_the_right_one(tmp_path: Path) -> None:
     for place in ("host = ", "data_dir = ", '[books.a]\nmode = "test"\nbusiness_id = '):
         path = write(tmp_path, f'{place}"{SECRET}"')
-        with pytest.raises(SettingsError, match="belongs into a book's `secrets`"):
+        with pytest.raises(SettingsError, match="move it to a book's `secrets`"):
             load(path)
 
 
@@ -204,8 +204,8 @@ def test_a_misspelt_name_is_told_the_right_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("mysql://me@h/x", "not a URL of PostgreSQL"),
-        ("postgresql://me@h/x?nope=1", "not a URL of PostgreSQL"),
+        ("mysql://me@h/x", "not a PostgreSQL URL"),
+        ("postgresql://me@h/x?nope=1", "not a PostgreSQL URL"),
         ("postgresql://me@h:port/x", "a number from 1 to 65535"),
         ("postgresql://me@h:0/x", "a number from 1 to 65535"),
         ("postgresql://me@h:70000/x", "a number from 1 to 65535"),
@@ -234,7 +234,7 @@ def test_every_form_of_a_url_is_taken(url: str, monkeypatch: pytest.MonkeyPatch)
 def test_what_no_parser_takes_is_refused_too(tmp_path: Path, text: str) -> None:
     path = tmp_path / "daybook.toml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"not valid (JSON|TOML)"):
         load(path)
 
 

@@ -21,12 +21,12 @@ from service.database.connections import (
     QUESTIONS,
     WRITER,
     Limits,
-    UnansweredError,
-    answering,
-    borrowed,
+    ResponseTimeoutError,
+    bulk_connection,
     connect,
-    connected,
     pool,
+    pool_connection,
+    response_deadline,
 )
 
 README = Path(__file__).parents[3] / "README.md"
@@ -59,7 +59,7 @@ def test_the_readme_has_every_limit() -> None:
 
 
 def test_bulk_work_gives_back_what_it_held(database_url: str) -> None:
-    with connected(database_url) as conn:
+    with bulk_connection(database_url) as conn:
         row = conn.execute("show idle_in_transaction_session_timeout").fetchone()
     assert row == {"idle_in_transaction_session_timeout": f"{BULK.idle / 60:.0f}min"}
 
@@ -76,8 +76,8 @@ async def test_a_frozen_server_is_given_up(database_url: str) -> None:
         os.kill(pid := conn.info.backend_pid, signal.SIGSTOP)
         began = time.monotonic()
         try:
-            with pytest.raises(UnansweredError):
-                async with answering(conn, 0.2):
+            with pytest.raises(ResponseTimeoutError):
+                async with response_deadline(conn, 0.2):
                     await conn.execute("select 1")
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -87,7 +87,7 @@ async def test_a_frozen_server_is_given_up(database_url: str) -> None:
 async def test_an_error_in_time_is_as_it_is(database_url: str) -> None:
     async with await connect(database_url) as conn:
         with pytest.raises(psycopg.errors.DivisionByZero):
-            async with answering(conn, 5):
+            async with response_deadline(conn, 5):
                 await conn.execute("select 1 / 0")
 
 
@@ -96,11 +96,11 @@ async def test_a_pool_gives_up_a_frozen_connection(
 ) -> None:
     monkeypatch.setattr(connections, "_CHECK_SECONDS", 0.2)
     async with pool(database_url, QUESTIONS, 1) as made:
-        async with borrowed(made, QUESTIONS) as conn:
+        async with pool_connection(made, QUESTIONS) as conn:
             pid = conn.info.backend_pid
         os.kill(pid, signal.SIGSTOP)
         try:
-            async with asyncio.timeout(20), borrowed(made, QUESTIONS) as conn:
+            async with asyncio.timeout(20), pool_connection(made, QUESTIONS) as conn:
                 assert conn.info.backend_pid != pid
         finally:
             os.kill(pid, signal.SIGCONT)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from service.database.embedded import Embedded, EmbeddedError, embedded
-from service.store.roles import SERVICE, set_up
+from service.store.roles import SERVICE, set_up_role
 from tests import servers
 
 
@@ -162,7 +162,7 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(data_dir: Path, place: st
 def test_a_store_of_another_major_version_names_the_way_out(data_dir: Path) -> None:
     (data_dir / "postgres").mkdir()
     (data_dir / "postgres" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedError, match=r"(?s)made by PostgreSQL 17, and this is.*pg_dumpall"):
+    with pytest.raises(EmbeddedError, match=r"(?s)created by PostgreSQL 17, but.*pg_dumpall"):
         embedded(data_dir).__enter__()
 
 
@@ -173,7 +173,7 @@ def test_the_way_out_keeps_what_was_recorded(data_dir: Path) -> None:
         pytest.skip("no other major version is installed")
     data_dir.chmod(0o711)
     with servers.running(others[0], data_dir / "postgres") as url:
-        asyncio.run(set_up(url, SERVICE))
+        asyncio.run(set_up_role(url, SERVICE))
         with psycopg.connect(url) as conn:
             conn.execute("insert into store.head (book) values ('kept')")
     with pytest.raises(EmbeddedError) as refused:
@@ -186,7 +186,7 @@ def test_the_way_out_keeps_what_was_recorded(data_dir: Path) -> None:
     assert len(errors) == 1
     assert 'role "postgres" already exists' in errors[0]
     with embedded(data_dir) as server:
-        asyncio.run(set_up(server.url, SERVICE))
+        asyncio.run(set_up_role(server.url, SERVICE))
         with psycopg.connect(server.url_of(SERVICE)) as conn:
             assert conn.execute("select book from store.head").fetchall() == [("kept",)]
 
@@ -262,7 +262,7 @@ def test_a_user_without_a_name_is_told_what_to_do(data_dir: Path) -> None:
     )  # fmt: skip
     if "Permission denied" in done.stderr:
         pytest.skip("others cannot reach the interpreter")
-    assert "PostgreSQL needs a name for user 54321: add it to /etc/passwd" in done.stdout
+    assert "PostgreSQL needs a name for user 54321. Add it to /etc/passwd" in done.stdout
 
 
 ACCOUNTS = [

@@ -1,4 +1,4 @@
-"""A lease stays held while its work runs, whatever happens to a connection."""
+"""A lease stays hold_lease while its work runs, whatever happens to a connection."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from service.database import lease as leases
 from service.database.connections import Connection
-from service.database.lease import Lease, LeaseTakenError, held
+from service.database.lease import Lease, LeaseTakenError, hold_lease
 
 HEARTBEATS = "select pid from pg_stat_activity where pid <> pg_backend_pid() and query ~ 'lease'"
 
@@ -24,7 +24,7 @@ async def test_the_heartbeat_survives_the_loss_of_its_connection(
 ) -> None:
     monkeypatch.setattr(leases, "_BEAT_SECONDS", 0.01)
     monkeypatch.setattr(leases, "_RETRY_SECONDS", 0.01)
-    async with held(database_url, "rebuild") as lease, asyncio.timeout(20):
+    async with hold_lease(database_url, "rebuild") as lease, asyncio.timeout(20):
         pids: set[int] = set()
         while len(pids) < 3:
             found = await conn.execute(HEARTBEATS)
@@ -36,5 +36,5 @@ async def test_the_heartbeat_survives_the_loss_of_its_connection(
         while (await row(conn))["done"] != 7:  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.05)
         with pytest.raises(LeaseTakenError, match="one at a time"):
-            await Lease("rebuild").keep(conn)
-    await Lease("rebuild").keep(conn)
+            await Lease("rebuild").acquire(conn)
+    await Lease("rebuild").acquire(conn)

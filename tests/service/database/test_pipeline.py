@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.database.connections import ACCESS, LISTS, Limits, UnansweredError
+from service.database.connections import ACCESS, LISTS, Limits, ResponseTimeoutError
 from service.database.pipeline import UnreadableError
 from service.database.reader import Reader
 from tests.conftest import as_owner
@@ -35,7 +35,7 @@ UNREADABLE = {"far date", "no end", "before year 1", "long interval", "late in m
 
 @pytest.fixture
 async def reader(database_url: str) -> AsyncIterator[Reader]:
-    made = Reader(database_url, lines=1)
+    made = Reader(database_url, connections=1)
     assert await made.ready()
     yield made
     made.close()
@@ -59,7 +59,7 @@ def test_every_question_is_answered(database_url: str) -> None:
         asyncio.run(among_others(asked))
 
     async def among_others(asked: list[tuple[str, bool]]) -> None:
-        reader = Reader(database_url, lines=1)
+        reader = Reader(database_url, connections=1)
         await reader.ready()
         tasks = [asyncio.create_task(ask(reader, k, n)) for n, (k, _) in enumerate(asked)]
         await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_the_line_outlives_a_row_that_cannot_be_loaded(reader: Reader) -> 
     kinds = ["good", "no end", "good", "far date", "good"]
     found = await asyncio.gather(*(ask(reader, kind, n) for n, kind in enumerate(kinds)))
     assert found == ["good", "unreadable", "good", "unreadable", "good"]
-    assert not reader._lines[0].closed
+    assert not reader._connections[0].closed
 
 
 async def test_a_parameter_that_cannot_be_sent_harms_no_other(reader: Reader) -> None:
@@ -97,13 +97,13 @@ async def test_a_parameter_that_cannot_be_sent_harms_no_other(reader: Reader) ->
 
 
 async def test_a_frozen_server_is_given_up_and_the_next_one_answers(database_url: str) -> None:
-    reader = Reader(database_url, SHORT, lines=1)
+    reader = Reader(database_url, SHORT, connections=1)
     await reader.ready()
     row = await (await reader.execute("select pg_backend_pid() as value")).fetchone()
     assert row is not None
     os.kill(row["value"], signal.SIGSTOP)
     try:
-        with pytest.raises(UnansweredError):
+        with pytest.raises(ResponseTimeoutError):
             await reader.execute(GOOD, {"n": 1})
         assert await ask(reader, "good", 2) == "good"
     finally:
@@ -113,7 +113,7 @@ async def test_a_frozen_server_is_given_up_and_the_next_one_answers(database_url
 
 async def test_the_server_cuts_off_what_takes_too_long(database_url: str) -> None:
     limits = Limits("test", statement=0.2, lock=0.1, idle=5, transaction=5, answer=9)
-    reader = Reader(database_url, limits, lines=1)
+    reader = Reader(database_url, limits, connections=1)
     await reader.ready()
     slow = reader.execute("select pg_sleep(30)")
     with pytest.raises(psycopg.errors.QueryCanceled):

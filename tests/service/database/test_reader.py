@@ -15,7 +15,7 @@ from service.database.reader import Reader
 
 @pytest.fixture
 async def one_line(database_url: str) -> AsyncIterator[Reader]:
-    made = Reader(database_url, lines=1)
+    made = Reader(database_url, connections=1)
     assert await made.ready()
     yield made
     made.close()
@@ -92,13 +92,13 @@ async def test_a_lost_line_is_opened_again(one_line: Reader, conn: Connection) -
 async def test_several_lines_are_opened_and_share_what_is_asked(database_url: str) -> None:
     made = Reader(database_url)
     mine = "select pg_backend_pid() as value from pg_sleep(0.2)"
-    while len(made._lines) < made._most:
+    while len(made._connections) < made._max_connections:
         assert await made.ready()
         await asyncio.sleep(0.01)
-    answered = await asyncio.gather(*(value(made, mine) for _ in range(made._most)))
-    assert len(set(answered)) == made._most
+    answered = await asyncio.gather(*(value(made, mine) for _ in range(made._max_connections)))
+    assert len(set(answered)) == made._max_connections
     # all of them are lost at once
-    for one in made._lines:
+    for one in made._connections:
         one.close()
     assert await value(made, mine) not in answered
     made.close()
@@ -113,7 +113,7 @@ async def test_while_the_database_is_away_it_says_so() -> None:
 async def test_there_is_no_end_of_statements(
     one_line: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_MOST_PREPARED", 5)
+    monkeypatch.setattr(pipeline, "_MAX_PREPARED", 5)
     for n in range(20):
         assert await value(one_line, f"select {n} as value") == n
     count = "select count(*) as value from pg_prepared_statements"
@@ -130,10 +130,10 @@ async def test_a_plan_that_no_longer_fits_is_made_anew(database_url: str, one_li
 
 
 async def test_no_plan_is_kept_for_long(one_line: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "_PREPARED_SECONDS", 0.0)
     when = "select prepare_time as value from pg_prepared_statements order by 1 limit 1"
     # the first one finds the line as it was opened
     await value(one_line, "select 1 as value")
-    one_line._lines[0]._fresh_until = 0.0
+    one_line._connections[0]._deallocate_at = 0.0
     times = await asyncio.gather(*(value(one_line, when) for _ in range(5)))
     assert len(set(times)) == 5

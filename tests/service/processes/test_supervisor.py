@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from service.processes import scoreboard
 from service.processes.backoff import Backoff
 from service.processes.child import Job
-from service.processes.supervisor import Supervisor, supervising
+from service.processes.supervisor import ProcessSupervisor, supervise
 from service.processes.tasks import EXIT_CODE
 from service.settings import Settings
 from tests.service.processes import jobs
@@ -42,14 +42,16 @@ def events(lines: Lines, event: str) -> Lines:
 
 
 @contextmanager
-def running(path: Path, number: int = 1, **kwargs: float) -> Iterator[tuple[Supervisor, Lines]]:
+def running(
+    path: Path, number: int = 1, **kwargs: float
+) -> Iterator[tuple[ProcessSupervisor, Lines]]:
     wanted = {f"worker {n}": Job(jobs.run, (str(path),), reloads=True) for n in range(number)}
-    with capture_logs() as lines, supervising(wanted, settings(), **kwargs) as supervisor:
+    with capture_logs() as lines, supervise(wanted, settings(), **kwargs) as supervisor:
         until(lambda: len(started(path)) == number and all_up(supervisor), "it starts")
         yield supervisor, lines
 
 
-def all_up(supervisor: Supervisor) -> bool:
+def all_up(supervisor: ProcessSupervisor) -> bool:
     return all(supervisor.scoreboard.beats(n) for n in range(len(supervisor.scoreboard.names)))
 
 
@@ -111,7 +113,7 @@ def test_settings_larger_than_a_pipe_hold_nobody_up_who_watches_a_frozen_child(
 
 def test_a_failure_is_logged_and_the_others_live(tmp_path: Path) -> None:
     wanted = {"projector": Job(jobs.fail, ()), "worker": Job(jobs.run, (str(tmp_path),))}
-    with capture_logs() as lines, supervising(wanted, settings()) as supervisor:
+    with capture_logs() as lines, supervise(wanted, settings()) as supervisor:
         until(lambda: len(events(lines, "child process exited; restarting")) == 2, "it fails twice")
         scoreboard.share(supervisor.scoreboard)
         until(lambda: scoreboard.down() == [], "not down for long yet")

@@ -9,17 +9,17 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from service.database.connections import is_away
+from service.database.connections import is_unavailable
 from service.processes import tasks as module
-from service.processes.tasks import EXIT_CODE, Supervisor
-from tests.service.telemetry.test_repeating import until
+from service.processes.tasks import EXIT_CODE, TaskSupervisor
+from tests.service.telemetry.test_log_throttle import until
 
 
 @pytest.fixture
-async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
-    for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_AWAY_PAUSE_SECONDS"):
+async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TaskSupervisor]:
+    for pause in ("_FIRST_PAUSE_SECONDS", "_LONGEST_PAUSE_SECONDS", "_OUTAGE_PAUSE_SECONDS"):
         monkeypatch.setattr(module, pause, 0.01)
-    made = Supervisor(is_away, give_up=_given_up.clear)
+    made = TaskSupervisor(is_unavailable, give_up=_given_up.clear)
     _given_up[:] = ["not yet"]
     yield made
     await made.stop()
@@ -46,7 +46,7 @@ class Failing:
         await asyncio.Event().wait()
 
 
-async def test_however_it_ends_it_is_restarted(supervisor: Supervisor) -> None:
+async def test_however_it_ends_it_is_restarted(supervisor: TaskSupervisor) -> None:
     failing = Failing(
         ValueError("x"), None, asyncio.CancelledError(), ExceptionGroup("g", [OSError()])
     )
@@ -65,7 +65,7 @@ async def test_however_it_ends_it_is_restarted(supervisor: Supervisor) -> None:
 
 
 async def test_while_it_waits_it_is_down(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    supervisor: TaskSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 60.0)
     monkeypatch.setattr(module, "_LONGEST_PAUSE_SECONDS", 60.0)
@@ -75,19 +75,19 @@ async def test_while_it_waits_it_is_down(
     supervisor.start("notifier", Failing(KeyError("x")).run, needed=False)
     await until(lambda: healthy.running)
     assert [str(t) for t in supervisor.down(needed=True)] == [
-        "writer is being restarted for 0 s, after KeyError"
+        "writer has been down for 0 s, after KeyError"
     ]
     assert [task.name for task in supervisor.down(needed=False)] == ["notifier"]
 
 
-async def test_work_that_is_done_is_not_done_again(supervisor: Supervisor) -> None:
+async def test_work_that_is_done_is_not_done_again(supervisor: TaskSupervisor) -> None:
     once = Failing(OSError(), None)
     await supervisor.start("once", once.run, once=True)
     assert once.runs == 2
     assert not supervisor.down(needed=True)
 
 
-async def test_an_outage_is_one_line_and_never_ends_the_process(supervisor: Supervisor) -> None:
+async def test_an_outage_is_one_line_and_never_ends_the_process(supervisor: TaskSupervisor) -> None:
     away = psycopg.OperationalError("away"), psycopg.errors.ReadOnlySqlTransaction("standby")
     tasks = [Failing(*(away * 10)) for _ in range(3)]
     with capture_logs() as lines:
@@ -100,7 +100,7 @@ async def test_an_outage_is_one_line_and_never_ends_the_process(supervisor: Supe
 
 @pytest.mark.parametrize("needed", [True, False])
 async def test_the_process_is_given_up_for_what_it_needs(
-    supervisor: Supervisor, *, needed: bool
+    supervisor: TaskSupervisor, *, needed: bool
 ) -> None:
     failing = Failing(*[ValueError()] * 12)
     supervisor.start("failing", failing.run, needed=needed)
@@ -109,7 +109,7 @@ async def test_the_process_is_given_up_for_what_it_needs(
 
 
 async def test_so_is_it_after_a_long_time(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    supervisor: TaskSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LONGEST_SECONDS", 0.0)
     failing = Failing(ValueError(), ValueError())
@@ -119,7 +119,7 @@ async def test_so_is_it_after_a_long_time(
 
 
 async def test_a_quiet_minute_forgets_the_failures(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    supervisor: TaskSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_QUIET_SECONDS", 0.0)
     failing = Failing(*[ValueError()] * 12)
@@ -139,7 +139,7 @@ async def fail():
 async def main():
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    supervisor = supervision.Supervisor(lambda error: False)
+    supervisor = supervision.TaskSupervisor(lambda error: False)
     supervisor.start("failing", fail)
     await stopped.wait()
     await supervisor.stop()

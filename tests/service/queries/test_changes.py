@@ -9,14 +9,14 @@ import pytest
 
 from service.api import changes
 from service.database.connections import Connection, Pool, pool
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.queries import changes as change_reads
 from service.queries import resources
 from service.queries.freshness import Tips
 from service.readmodels.projector import advance
-from service.store import api_keys, keyring
+from service.store import api_keys
+from service.store.api_keys import CallerCache
 from service.store.events import Delivery, append
-from service.store.keyring import Keyring
 from service.store.positions import BEGINNING, Position, parse
 from tests.builders import at, body
 from tests.deliveries import delivery
@@ -66,7 +66,7 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
     tips = Tips()
     watching = asyncio.create_task(tips.poll(connections))
     key = await api_keys.create(conn, "test")
-    again = partial(Keyring().caller, lane, key)
+    again = partial(CallerCache().caller, lane, key)
     stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])
     said = [await anext(stream) for _ in range(2)]
     assert said[0] == b"id: 0-00000000\nretry: 2000\n\n"
@@ -83,10 +83,10 @@ async def test_a_silent_stream_ends_when_its_key_is_revoked(
     conn: Connection, connections: Pool, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
-    monkeypatch.setattr(keyring, "_REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(api_keys, "_CACHE_SECONDS", 0.0)
     await record(conn, body("subscription.active", "active"))
     key = await api_keys.create(conn, "test")
-    again = partial(Keyring().caller, lane, key)
+    again = partial(CallerCache().caller, lane, key)
     stream = changes._stream(connections, Tips(), again, Position(1), [])
     place = await resources.position(conn, "test")
     said = [await anext(stream) for _ in range(3)]

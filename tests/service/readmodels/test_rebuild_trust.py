@@ -75,7 +75,7 @@ async def test_events_in_no_plain_table_are_read_by_position(
         owned(database_url, *MOVE)
     live = await contents(conn)
     assert len(live["events"]) == 693
-    assert len(await scan.stretches(conn, {"test": 693})) == 4
+    assert len(await scan.plan_scan(conn, {"test": 693})) == 4
     assert await rebuild(conn) == {"test": 693}
     assert await contents(conn) == live
     assert [one.rows for one in await preview(conn) if one.rows] == []
@@ -83,11 +83,11 @@ async def test_events_in_no_plain_table_are_read_by_position(
 
 async def test_events_in_one_plain_table_are_read_by_block(conn: Connection) -> None:
     await record(conn, 10, project=False)
-    assert await scan.stretches(conn, {"test": 10}) == [Blocks(0, 1)]
+    assert await scan.plan_scan(conn, {"test": 10}) == [Blocks(0, 1)]
 
 
 async def test_where_no_block_is_known_positions_are(conn: Connection) -> None:
-    assert await scan.stretches(conn, {"test": 10}) == [Positions("test", 0, 10)]
+    assert await scan.plan_scan(conn, {"test": 10}) == [Positions("test", 0, 10)]
 
 
 LOSSES = {

@@ -8,12 +8,12 @@ import pytest
 
 from service.api.rate_limit import Allowance, Headers
 from service.database.connections import Connection, Pool, pool
-from service.database.lanes import Lane
+from service.database.reader import Lane
 from service.problems import Problem
 from service.store import api_keys
-from service.store import keyring as module
+from service.store import api_keys as module
+from service.store.api_keys import CallerCache
 from service.store.events import open_books
-from service.store.keyring import Keyring
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ async def connections(database_url: str) -> AsyncIterator[Pool]:
 async def test_a_key_has_its_scopes_and_only_its_hash_is_kept(conn: Connection) -> None:
     key = await api_keys.create(conn, "test", ("read", "audit"), "support tool")
     plain = await api_keys.create(conn, "test")
-    first, second = await api_keys.listed(conn, "test")
+    first, second = await api_keys.list_keys(conn, "test")
     assert (first.scopes, first.label, second.scopes) == (
         ("read", "audit"),
         "support tool",
         ("read",),
     )
-    found = await api_keys.caller(conn, api_keys.digest(key))
+    found = await api_keys.find_caller(conn, api_keys.digest(key))
     assert found == api_keys.Caller("test", first.id, ("read", "audit"))
     rows = await (await conn.execute("select k::text as said from store.api_key k")).fetchall()
     # what is secret may hold an underscore itself, as a book may
@@ -49,12 +49,12 @@ async def test_a_key_is_looked_up_once_and_revoked_within_seconds(
     conn: Connection, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await api_keys.create(conn, "test")
-    ring = Keyring()
+    ring = CallerCache()
     caller = await ring.caller(lane, key)
     assert caller is not None
     assert await api_keys.revoke(conn, caller.id)
     assert await ring.caller(lane, key) == caller
-    monkeypatch.setattr(module, "_REMEMBERED_SECONDS", -1.0)
+    monkeypatch.setattr(module, "_CACHE_SECONDS", -1.0)
     ring._known = {d: (0.0, known) for d, (_, known) in ring._known.items()}
     assert await ring.caller(lane, key) is None
     assert ring._known == {}
@@ -66,7 +66,7 @@ async def test_the_id_of_a_key_is_found_whatever_its_book_is_called(
 ) -> None:
     await open_books(conn, {book: None})
     key = await api_keys.create(conn, book)
-    (known,) = await api_keys.listed(conn, book)
+    (known,) = await api_keys.list_keys(conn, book)
     assert api_keys.id_of(f" {key}\n") == known.id
     assert api_keys.id_of(f"Bearer {key}") == known.id
     assert api_keys.id_of(known.id) is None
@@ -77,11 +77,11 @@ async def test_last_use_is_written_beside_the_requests(
     conn: Connection, connections: Pool, lane: Lane
 ) -> None:
     key, idle = await api_keys.create(conn, "test"), await api_keys.create(conn, "test")
-    ring, before = Keyring(), datetime.now(UTC)
+    ring, before = CallerCache(), datetime.now(UTC)
     for _ in range(3):
         await ring.caller(lane, key)
     await ring.flush(connections)
-    used = {k.id: k.last_used_at for k in await api_keys.listed(conn, "test")}
+    used = {k.id: k.last_used_at for k in await api_keys.list_keys(conn, "test")}
     at, never = (used[api_keys.id_of(one) or ""] for one in (key, idle))
     assert never is None
     assert at is not None
@@ -89,7 +89,7 @@ async def test_last_use_is_written_beside_the_requests(
 
 
 async def test_what_is_no_key_is_not_remembered(lane: Lane) -> None:
-    ring = Keyring()
+    ring = CallerCache()
     for number in range(3):
         assert await ring.caller(lane, f"dbk_{number}\0\uffff") is None
     assert not ring._known

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.database.connections import Connection, connect
-from service.store.events import Delivery, append, books, events_after, link, open_books, recorded
+from service.store.events import (
+    Delivery,
+    append,
+    books,
+    compute_link,
+    events_after,
+    last_recorded_position,
+    open_books,
+)
 from tests.builders import NOON, at
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
@@ -33,7 +41,7 @@ def verify(rows: list[dict[str, Any]]) -> bool:
             row["headers"], row["verified_by"], row["body"], sha256(row["body"]).digest(),
         )  # fmt: skip
         place = (row["book"], row["position"], row["revision"], row["recorded_at"])
-        previous = link(previous, *place, d)
+        previous = compute_link(previous, *place, d)
         if previous != row["link"]:
             return False
     return True
@@ -162,8 +170,8 @@ async def test_a_moment_is_found_among_the_positions(conn: Connection) -> None:
         times = [row["recorded_at"] for row in await rows_of(conn)]
         instant = timedelta(microseconds=1)
         for moment in {t + n * instant for t in times for n in (-1, 0, 1)}:
-            before = await recorded(conn, "test", moment, inclusive=False)
-            by_then = await recorded(conn, "test", moment, inclusive=True)
+            before = await last_recorded_position(conn, "test", moment, inclusive=False)
+            by_then = await last_recorded_position(conn, "test", moment, inclusive=True)
             assert before == sum(t < moment for t in times)
             assert by_then == sum(t <= moment for t in times)
 
@@ -179,8 +187,8 @@ async def test_a_clock_that_goes_back_makes_no_time_fall(conn: Connection) -> No
 
 
 async def test_no_moment_is_found_in_an_empty_book(conn: Connection) -> None:
-    assert await recorded(conn, "test", NOON, inclusive=True) == 0
-    assert await recorded(conn, "unheard of", NOON, inclusive=True) == 0
+    assert await last_recorded_position(conn, "test", NOON, inclusive=True) == 0
+    assert await last_recorded_position(conn, "unheard of", NOON, inclusive=True) == 0
 
 
 @pytest.mark.parametrize(

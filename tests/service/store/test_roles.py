@@ -20,7 +20,14 @@ from service.store import api_keys
 from service.store.events import append, open_books
 from service.store.migrations import SchemaError, migrate
 from service.store.prepare import prepare
-from service.store.roles import SERVICE, RoleError, access, alters, lacking, set_up
+from service.store.roles import (
+    SERVICE,
+    RoleError,
+    access,
+    can_alter_events,
+    missing_privileges,
+    set_up_role,
+)
 from tests import servers
 from tests.builders import SECRET, body
 from tests.conftest import as_owner, as_service, fresh_database
@@ -103,7 +110,7 @@ async def test_its_role_cannot_alter_history_nor_its_own_privileges(conn: Connec
         # refused as a matter of privilege, and not because the statement is a wrong one
         assert refused.value.sqlstate in REFUSED, (statement, refused.value)
         assert await rows_of(conn) == before
-        assert not await alters(conn)
+        assert not await can_alter_events(conn)
 
 
 REFUSED = {"42501", "42809"}
@@ -121,27 +128,27 @@ async def test_what_it_grants_itself_is_nothing(conn: Connection) -> None:
     await conn.execute("grant select on store.event to public")
     await conn.execute("grant all on schema store to current_user")
     assert await (await conn.execute(privileges)).fetchall() == before
-    assert not await alters(conn)
+    assert not await can_alter_events(conn)
 
 
 async def test_the_owner_could_if_no_trigger_were_there(database_url: str) -> None:
     async with await connect(as_owner(database_url)) as owner:
-        assert await alters(owner)
-        assert not await alters(owner, SERVICE)
+        assert await can_alter_events(owner)
+        assert not await can_alter_events(owner, SERVICE)
 
 
 async def test_a_role_that_could_alter_events_is_not_taken(empty_database_url: str) -> None:
     with pytest.raises(RoleError, match="postgres may not be"):
-        await set_up(empty_database_url, "postgres")
+        await set_up_role(empty_database_url, "postgres")
 
 
 async def test_privileges_that_were_given_by_hand_are_taken_back(database_url: str) -> None:
     owner_url = as_owner(database_url)
     async with await connect(owner_url) as owner:
         await owner.execute(SQL("grant all on store.event to {}").format(Identifier(SERVICE)))
-        assert await alters(owner, SERVICE)
-        assert await set_up(owner_url, SERVICE) == ()
-        assert not await alters(owner, SERVICE)
+        assert await can_alter_events(owner, SERVICE)
+        assert await set_up_role(owner_url, SERVICE) == ()
+        assert not await can_alter_events(owner, SERVICE)
 
 
 async def test_it_may_not_migrate_and_need_not_where_all_is_done(
@@ -160,7 +167,7 @@ async def test_read_models_that_the_owner_built_are_handed_over(empty_database_u
         await open_books(owner, {"test": None})
         await rebuild(owner)
         await open_checkpoints(owner)
-    await set_up(empty_database_url, SERVICE)
+    await set_up_role(empty_database_url, SERVICE)
     async with await connect(as_service(empty_database_url)) as conn:
         await append(conn, "test", [delivery(body("subscription.active", "active"))])
         assert await rebuild(conn) == {"test": 1}
@@ -175,7 +182,7 @@ def test_an_owner_who_is_no_superuser_can_do_it(postgres: str) -> None:
         admin.execute(database.format(Identifier(admin.info.dbname)))
     owner_url = url.replace(SERVICE, "hosted_owner:o")
     for _ in range(2):
-        asyncio.run(set_up(owner_url, "hosted_service", "p"))
+        asyncio.run(set_up_role(owner_url, "hosted_service", "p"))
     with psycopg.connect(url.replace(SERVICE, "hosted_service:p")) as conn:
         assert conn.execute("select count(*) from store.event").fetchone() == (0,)
         with pytest.raises(InsufficientPrivilege):
@@ -200,7 +207,7 @@ async def test_no_head_moves_back_and_no_key_comes_back(
 ) -> None:
     await append(conn, "test", [delivery(b"1")])
     await api_keys.create(conn, "test", ("read",), None)
-    (key,) = await api_keys.listed(conn, "test")
+    (key,) = await api_keys.list_keys(conn, "test")
     assert await api_keys.revoke(conn, key.id)
     async with await connect(as_owner(database_url)) as owner:
         # the service's role, and the owner too, where one role does all
@@ -210,16 +217,16 @@ async def test_no_head_moves_back_and_no_key_comes_back(
                     IntegrityConstraintViolation, match=r"never moves|stays revoked"
                 ):
                     await connection.execute(statement)
-    assert (await api_keys.listed(conn, "test"))[0].revoked_at
+    assert (await api_keys.list_keys(conn, "test"))[0].revoked_at
 
 
 async def test_each_right_that_is_missing_is_named(database_url: str) -> None:
     async with await connect(as_owner(database_url)) as owner:
-        assert await lacking(owner, SERVICE) == ()
+        assert await missing_privileges(owner, SERVICE) == ()
         for right in sorted(await rights_of(owner, SERVICE)):
             async with owner.transaction(force_rollback=True):
                 await owner.execute(revoking(right))
-                assert await lacking(owner, SERVICE) == (right,)
+                assert await missing_privileges(owner, SERVICE) == (right,)
 
 
 async def test_the_readme_names_the_rights_of_the_services_role(database_url: str) -> None:
@@ -237,7 +244,7 @@ async def test_the_readme_names_the_rights_of_the_services_role(database_url: st
 
 
 async def rights_of(conn: Connection, role: str) -> set[str]:
-    """What a role was granted on what a migration made, as ``roles.lacking`` would name it."""
+    """The grants of a role, in the words of ``roles.missing_privileges``."""
     cursor = await conn.execute(
         "select lower(a.privilege_type) as privilege, null as column_name,"
         "  n.nspname || '.' || c.relname as object, c.relacl as acl"
@@ -288,16 +295,19 @@ async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
                     await admin.execute(f"create role {service} login")
             own = url.replace("postgres@/postgres", f"{owner}@/{owner}")
             if number == 0:
-                await uses(own, alters=True)
+                await uses(own, can_alter_events=True)
                 continue
-            await set_up(own, service)
-            assert await set_up(own, service) == ()
-            await uses(own.replace(f"{owner}@", f"{service}@"), alters=False)
+            await set_up_role(own, service)
+            assert await set_up_role(own, service) == ()
+            await uses(own.replace(f"{owner}@", f"{service}@"), can_alter_events=False)
 
 
-async def uses(url: str, *, alters: bool) -> None:
+async def uses(url: str, *, can_alter_events: bool) -> None:
     """Everything that the service does with a database."""
-    assert await prepare(url, {"test": Book(mode="test", secrets=[SecretStr(SECRET)])}) is alters
+    assert (
+        await prepare(url, {"test": Book(mode="test", secrets=[SecretStr(SECRET)])})
+        is can_alter_events
+    )
     async with await connect(url) as conn:
         await rebuild(conn)
         await open_checkpoints(conn)
@@ -306,7 +316,7 @@ async def uses(url: str, *, alters: bool) -> None:
             pass
         assert not any(found.rows for found in await preview(conn))
         role = await access(conn)
-        assert (role.alters, role.lacking) == (alters, ())
+        assert (role.can_alter_events, role.missing_privileges) == (can_alter_events, ())
 
 
 async def test_an_older_server_is_refused_with_a_sentence(
@@ -323,7 +333,7 @@ async def test_a_migration_that_was_edited_is_refused_with_a_sentence(
     async with await connect(empty_database_url) as conn:
         await migrate(conn)
         await conn.execute("update store.migration set sha256 = ''")
-        with pytest.raises(SchemaError, match="0001_store has another checksum"):
+        with pytest.raises(SchemaError, match="0001_store has a different checksum"):
             await migrate(conn)
 
 

@@ -17,7 +17,7 @@ from service.readmodels.projector import advance
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
 from service.store.positions import Position
-from service.store.roles import SERVICE, set_up
+from service.store.roles import SERVICE, set_up_role
 from tests.builders import at, body
 from tests.conftest import as_service
 from tests.deliveries import delivery
@@ -44,7 +44,7 @@ async def tell(url: str) -> Position:
 async def test_what_a_standby_lacks_may_still_come(scratch: Path) -> None:
     primary, standby = scratch / "primary", scratch / "standby"
     with embedded(primary) as server:
-        await set_up(server.url, SERVICE)
+        await set_up_role(server.url, SERVICE)
         async with await connect(as_service(server.url)) as conn:
             await open_books(conn, {"test": None})
             await rebuild(conn)

@@ -40,7 +40,7 @@ def among_others(fail: Failing) -> None:
 
 
 def main(url: str, private: str) -> None:
-    logs.set_up()
+    logs.configure_logging()
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("create temp table person (email text unique)")
         for statement in ("insert into person values (%s), (%s)", "select %s::int, %s"):

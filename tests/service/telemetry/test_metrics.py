@@ -17,12 +17,12 @@ from service.telemetry.instruments import DIRECTORY
 from service.telemetry.shared_metrics import shared_metrics
 
 def count(name):
-    meters.refused(name, "unknown-book")
-    meters.answered(f"/{name}", "GET", 200, 0.1)
-    meters.appended(name, 1, 0, 0.1)
-    meters.task_running(name, up=True)
-    meters.task_restarted(name)
-    meters.notices_ignored(name, 1)
+    meters.count_refused(name, "unknown-book")
+    meters.observe_request(f"/{name}", "GET", 200, 0.1)
+    meters.count_appended(name, 1, 0, 0.1)
+    meters.set_task_up(name, up=True)
+    meters.count_task_restart(name)
+    meters.count_ignored_notifications(name, 1)
 
 def exhaust():
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
@@ -41,7 +41,7 @@ FAULTS = {
     count("a")
     shutil.rmtree(directory)
     for n in range(6_000):
-        count(f"b{n}") if n % 100 == 0 else meters.refused(f"b{n}", "x" * 100)
+        count(f"b{n}") if n % 100 == 0 else meters.count_refused(f"b{n}", "x" * 100)
     meters.exposition()
 """,
     "no descriptors at first": """
@@ -52,7 +52,7 @@ FAULTS = {
     count("a")
     exhaust()
     for n in range(6_000):
-        meters.refused(f"b{n}", "x" * 100)
+        meters.count_refused(f"b{n}", "x" * 100)
     meters.exposition()
 """,
     "files that are broken": """
@@ -72,8 +72,8 @@ FAULTS = {
         def __str__(self):
             raise LookupError
 
-    meters.refused(Bad(), "x")
-    meters.refused("a", "x")
+    meters.count_refused(Bad(), "x")
+    meters.count_refused("a", "x")
     assert b'book="a"' in meters.exposition()
 """,
 }

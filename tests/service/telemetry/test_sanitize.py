@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.telemetry.sanitize import clean_value, cut, escaped, masked
+from service.telemetry.sanitize import escape, mask_secrets, sanitize_value, truncate
 from tests.builders import SECRET
 
 UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
@@ -16,15 +16,15 @@ UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 @given(st.text(st.characters()))
 def test_what_is_escaped_has_no_control_character_and_no_mark_of_direction(text: str) -> None:
-    shown = escaped(text)
+    shown = escape(text)
     assert not {unicodedata.category(c) for c in shown} & UNSAFE
     assert shown.isprintable() or " " in shown or any(unicodedata.category(c) == "Cn" for c in text)
 
 
 def test_a_letter_stays_and_a_control_is_written_out() -> None:
-    assert escaped("Zoë 東京 🎉") == "Zoë 東京 🎉"
-    assert escaped("\x1b]0;title\a\u202e\n") == r"\x1b]0;title\x07\u202e\n"
-    assert escaped("a\nb\x85", "\n") == "a\nb\\x85"
+    assert escape("Zoë 東京 🎉") == "Zoë 東京 🎉"
+    assert escape("\x1b]0;title\a\u202e\n") == r"\x1b]0;title\x07\u202e\n"
+    assert escape("a\nb\x85", "\n") == "a\nb\\x85"
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_a_letter_stays_and_a_control_is_written_out() -> None:
     ],
 )
 def test_a_secret_is_masked(text: str) -> None:
-    shown = masked(text)
+    shown = mask_secrets(text)
     assert "…" in shown
     for part in (SECRET[6:], "hunter2", "secret", "sec", "ret"):
         assert part not in shown.replace("whsec", "")
 
 
 def test_what_is_long_is_cut_with_a_note_of_how_much() -> None:
-    assert cut("x" * 512) == "x" * 512
-    assert cut("x" * 700) == "x" * 512 + "… (188 characters more)"
-    assert cut("begin" + "x" * 90 + "end", 12, tail=4) == "beginxxx… (86 characters more)xend"
+    assert truncate("x" * 512) == "x" * 512
+    assert truncate("x" * 700) == "x" * 512 + "… (188 characters more)"
+    assert truncate("begin" + "x" * 90 + "end", 12, tail=4) == "beginxxx… (86 characters more)xend"
 
 
 class Broken:
@@ -73,16 +73,16 @@ class Broken:
     ids=type,
 )
 def test_values_of_any_kind_are_bounded(value: object, shown: object) -> None:
-    assert clean_value(value) == shown
+    assert sanitize_value(value) == shown
 
 
 def test_a_secret_beyond_the_cut_shows_no_part_of_itself() -> None:
     for before in (500, 505, 2040):
-        assert not re.search(SECRET[6:14], clean_value("x" * before + SECRET))
+        assert not re.search(SECRET[6:14], sanitize_value("x" * before + SECRET))
 
 
 @pytest.mark.parametrize("piece", ["://a:", "dbk_", "password='", "whsec_ ", "dbk_a_00000000_"])
 def test_masking_takes_no_longer_for_a_text_that_nearly_fits(piece: str) -> None:
     began = time.monotonic()
-    masked(piece * 20_000)
+    mask_secrets(piece * 20_000)
     assert time.monotonic() - began < 10

@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from service.telemetry import logs, sanitize
 from service.telemetry import throttle as module
-from service.telemetry.repeating import Repeating
+from service.telemetry.throttle import Throttle
 from tests.builders import SECRET
 from tests.diagrams import README
 
@@ -32,9 +32,9 @@ class Terminal(io.StringIO):
 def stream() -> Iterator[io.StringIO]:
     """What the whole set-up writes; it is taken back at the end."""
     before, level = logging.root.handlers[:], logging.root.level
-    logs.set_up()
+    logs.configure_logging()
     stream = io.StringIO()
-    logging.root.handlers[:] = [logs.handler(stream)]
+    logging.root.handlers[:] = [logs.log_handler(stream)]
     yield stream
     logging.root.handlers[:] = before
     logging.root.setLevel(level)
@@ -129,12 +129,12 @@ def test_kinds_without_end_share_one(lines: Lines) -> None:
     log = structlog.get_logger("service.ours")
     for number in range(2_000):
         log.warning("webhook refused", book=str(number))
-    assert len(lines()) == module._MOST_KINDS + 1
+    assert len(lines()) == module._MAX_KINDS + 1
 
 
 async def test_what_was_counted_before_is_added(lines: Lines) -> None:
-    log, repeating = structlog.get_logger("service.ours"), Repeating()
-    repeating.say("away", lambda **again: log.warning("away", **again))
+    log, throttle = structlog.get_logger("service.ours"), Throttle()
+    throttle.log("away", lambda **again: log.warning("away", **again))
     log.warning("away", again=7)
     log.warning("away")
     logging.root.handlers[0].close()
@@ -153,7 +153,7 @@ def test_a_line_is_short_and_harmless_whatever_is_on_it(
     ours = logging.LogRecord("ours", logging.ERROR, "", 0, "", (), None)
     ours.msg = {"event": "\x1b]0;x\a", **values, "level": "error"}
     ours._logger, ours._name = None, "error"
-    handler = logs.handler(stream)
+    handler = logs.log_handler(stream)
     for record in (message, ours):
         handler.handle(record)
     written = stream.getvalue()
@@ -171,7 +171,7 @@ def test_no_line_of_an_error_begins_as_one_of_the_log() -> None:
     record = logging.LogRecord(
         "a", logging.ERROR, "", 0, "broken", (), (ValueError, error, None)
     )  # fmt: skip
-    logs.handler(stream).handle(record)
+    logs.log_handler(stream).handle(record)
     written = stream.getvalue()
     assert "\n  2026-03-14 [info] all is well\\r\\x1b[2J" in written
     assert "\n2026-03-14 [info]" not in written
@@ -189,7 +189,7 @@ def test_no_secret_is_logged_wherever_it_stands(kind: type[io.StringIO]) -> None
         ValueError, error, None,
     ))  # fmt: skip
     for record in (ours, theirs):
-        logs.handler(stream).handle(record)
+        logs.log_handler(stream).handle(record)
     assert SECRET[6:] not in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
 

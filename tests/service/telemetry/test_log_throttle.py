@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from service.telemetry import repeating as module
-from service.telemetry.repeating import Repeating
+from service.telemetry import throttle as module
+from service.telemetry.throttle import Throttle
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -25,22 +25,22 @@ async def test_it_is_said_at_once_then_counted_and_at_once_again_after_a_silence
     def log(again: int = 0) -> None:
         said.append((again, get_contextvars()))
 
-    repeating = Repeating()
+    throttle = Throttle()
     with bound_contextvars(request_id="first"):
         for _ in range(5):
-            repeating.say("away", log)
+            throttle.log("away", log)
     assert said == [(0, {"request_id": "first"})]
     await until(lambda: len(said) > 1)
     # what is said of many has the id of none
     assert said[1:] == [(4, {})]
-    await until(lambda: not repeating._again)
-    repeating.say("away", log)
+    await until(lambda: not throttle._repeats)
+    throttle.log("away", log)
     assert said[2:] == [(0, {})]
 
 
 async def test_what_differs_is_said_by_itself() -> None:
     said: list[str] = []
-    repeating = Repeating()
+    throttle = Throttle()
     for what in ("one", "other", "one"):
-        repeating.say(what, lambda what=what: said.append(what))
+        throttle.log(what, lambda what=what: said.append(what))
     assert said == ["one", "other"]
