@@ -92,7 +92,7 @@ def test_a_late_event_is_a_change_at_its_own_position(doors: Doors) -> None:
     ("query", "said"),
     [
         ("after=999999", "beyond the end of this book"),
-        ("after=x", "is no position"),
+        ("after=x", "is not a valid position"),
         ("kind=invoice", "is none of subscription"),
         ("since=1", "since: not known here"),
     ],

@@ -100,7 +100,7 @@ def test_pages_follow_each_other(disputed: Doors) -> None:
     [
         ("status=frozen", "is none of opened"),
         ("cursor=dp_none", "cursor: 'dp_none'"),
-        ("created_at_gte=monday", "created_at_gte: 'monday' is no time"),
+        ("created_at_gte=monday", "created_at_gte: 'monday' is not a valid time"),
         ("amount_gte=much", "amount_gte"),
         ("colour=red", "allowed are status, dispute_stage"),
     ],

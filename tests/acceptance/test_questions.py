@@ -62,7 +62,7 @@ def test_filters_choose(doors: Doors) -> None:
         ("events?verdict=odd", "is none of foreign"),
         ("events?late=yes", "is none of true, false"),
         ("events?verdict=", "is none of foreign"),
-        ("events?after=zzz", "is no position"),
+        ("events?after=zzz", "is not a valid position"),
         ("subscriptions?status=active&status=paused", "came more than once"),
     ],
 )

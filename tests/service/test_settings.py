@@ -234,5 +234,5 @@ def test_every_form_of_a_url_is_taken(url: str, monkeypatch: pytest.MonkeyPatch)
 def test_what_no_parser_takes_is_refused_too(tmp_path: Path, text: str) -> None:
     path = tmp_path / "daybook.toml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(SettingsError, match="not valid (JSON|TOML)"):
+    with pytest.raises(SettingsError, match=r"not valid (JSON|TOML)"):
         load(path)

@@ -42,7 +42,7 @@ def test_the_future_is_refused(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["2026-02-30", "12", "20260503", "may"])
 def test_what_is_no_time_is_refused(given: str) -> None:
-    with pytest.raises(Problem, match=r"is no time with a zone, .* or day, as 2026-03-14"):
+    with pytest.raises(Problem, match=r"is not a valid time with a zone, .* or day, as 2026-03-14"):
         AS_OF.read("as_of", given)
 
 
@@ -50,7 +50,7 @@ def test_digits_are_a_position() -> None:
     assert KNOWN_AT.read("known_at", "12") == Position(12)
     assert KNOWN_AT.read("known_at", "12-0a1b2c3d") == Position(12, bytes.fromhex("0a1b2c3d"))
     for given in ("1" * 19, "１２", "-1"):  # noqa: RUF001
-        with pytest.raises(Problem, match=r"is no .*position"):
+        with pytest.raises(Problem, match=r"is not a valid .*position"):
             KNOWN_AT.read("known_at", given)
 
 
