@@ -1,4 +1,4 @@
-"""Every error that the HTTP doors answer, as RFC 9457 problems, in one table."""
+"""All errors of the HTTP endpoints, as RFC 9457 problems in one table."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from msgspec import Struct
 from service.telemetry import request_ids
 
 Send = Callable[[Any], Awaitable[None]]
-"""What a message is sent with, as ASGI has it."""
+"""ASGI's function for sending a message."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -18,11 +18,11 @@ class Kind(Struct, frozen=True):
     """One kind of problem.
 
     Attributes:
-        name: the last part of its type.
+        name: the last part of the problem's type.
         status: the HTTP status.
-        title: the same in every answer of this kind.
-        meaning: when it is answered, and what the caller can do.
-        retry_after: after how many seconds to try again, where that helps.
+        title: the title, the same in every response of this kind.
+        meaning: when it occurs, and what the caller can do.
+        retry_after: seconds until a retry may succeed, if it can.
     """
 
     name: str
@@ -36,121 +36,122 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind(
-            "bad-request", 400, "The request is not understood",
+            "bad-request", 400, "The request is malformed",
             "The request breaks a rule of HTTP or of this API; `detail` says which.",
         ),
         Kind(
-            "invalid-parameter", 400, "A parameter is not understood",
-            "`parameter` names it, `given` is what came, `allowed` lists what may come. Parameters"
-            " that are not known are refused too, so that a misspelt filter is not overlooked.",
+            "invalid-parameter", 400, "A parameter is invalid",
+            "`parameter` names it, `given` is its value, and `allowed` lists the valid values."
+            " Unknown parameters are refused too, so that a misspelt filter is not ignored.",
         ),
         Kind(
-            "signature-refused", 401, "The webhook's signature does not hold",
+            "signature-refused", 401, "The webhook's signature is invalid",
             "Nothing was stored. `detail` says what is wrong. Check that the book has the"
-            " endpoint's secret, that nothing on the way alters the body, and both clocks.",
+            " endpoint's secret, that no proxy alters the body, and that both clocks are right.",
         ),
         Kind(
-            "unauthorized", 401, "A valid API key is needed",
-            "Send `Authorization: Bearer` and a key of the book, made with `daybook keys create`."
-            " The answer is the same whether or not what was asked for exists.",
+            "unauthorized", 401, "A valid API key is required",
+            "Send `Authorization: Bearer` and a key of the book; create one with `daybook keys"
+            " create`. The response is the same whether or not the resource exists.",
         ),
         Kind(
-            "scope-missing", 403, "The API key lacks the scope that this needs",
-            "`scope` names it. Make a key that has it: `daybook keys create --scope`.",
+            "scope-missing", 403, "The API key lacks a required scope",
+            "`scope` names it. Create a key with this scope: `daybook keys create --scope`.",
         ),
         Kind(
-            "unknown-book", 404, "There is no such book",
+            "unknown-book", 404, "This book does not exist",
             "The path of the webhook names a book that is not configured.",
         ),
         Kind(
-            "not-found", 404, "There is nothing here",
-            "No event in the key's book tells of what was asked for, or there is no such path. A"
-            " webhook that has just been acknowledged shows as soon as `Daybook-Position` has"
-            " reached its position.",
+            "not-found", 404, "The resource was not found",
+            "The key's book has no event of this resource, or the path does not exist. A webhook"
+            " that was just acknowledged is visible as soon as `Daybook-Position` has reached its"
+            " position.",
         ),
         Kind(
-            "method-not-allowed", 405, "This method is not allowed here",
-            "The header `Allow` names the methods that are.",
+            "method-not-allowed", 405, "This method is not allowed",
+            "The header `Allow` lists the allowed methods.",
         ),
         Kind(
-            "request-timeout", 408, "The request did not come to its end in time",
-            "Its head or its body was not here in time; nothing was stored. Send it again.",
+            "request-timeout", 408, "The request was not complete in time",
+            "Its head or its body did not arrive in time; nothing was stored. Send it again.",
         ),
         Kind(
             "book-was-restored", 409, "The position belongs to a history that was lost",
-            "The database was restored to an earlier moment: what came after it was lost, and the"
-            " same numbers name other events now. What you keep from this book may show events"
-            " that it no longer has. `go_on_from` is the last position that is certainly in both"
-            " histories: read the changes again after it, or try an older position that you kept;"
-            " where that is accepted, it serves as well. `head` is where the book ends now: go on"
-            " after it if you read the lists again instead.",
+            "The database was restored to an earlier moment: later events were lost, and the same"
+            " numbers now name other events. Your copy of this book may contain events that the"
+            " book no longer has. `go_on_from` is the last position that is certainly in both"
+            " histories: read the changes after it again, or try an older position that you"
+            " stored; if it is accepted, continue from there. `head` is the current end of the"
+            " book: continue after it if you read the lists again instead.",
         ),
         Kind(
-            "body-too-large", 413, "The body is over the limit",
+            "body-too-large", 413, "The body is too large",
             "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
         ),
         Kind(
-            "too-many-events", 422, "Too many events for one answer",
-            "The answer is folded from the events, and there are more than one question may cost;"
-            " `detail` says how many. A history takes a lower `limit`; what is so now, without"
-            " `as_of` and `known_at`, is always answered.",
+            "too-many-events", 422, "Too many events for one response",
+            "The response is folded from the events, and there are more than one query may read;"
+            " `detail` says how many. For a history use a lower `limit`. The current state,"
+            " without `as_of` and `known_at`, is always available.",
         ),
         Kind(
             "target-too-long", 414, "The path or the query is too long",
-            "A path with its query has 8 KiB, and each part of a path 1,000 bytes.",
+            "A path with its query may have 8 KiB, and each segment of a path 1,000 bytes.",
         ),
         Kind(
             "too-many-streams", 429, "Too many streams are open",
-            "A key may have 8 streams of changes open in each worker, and all keys together 100."
-            " Close those that nobody reads, or share one among those who wait for the same book.",
+            "A key may have 8 streams of changes open per worker, and all keys together 100."
+            " Close unused streams, or share one stream among all readers of the same book.",
             retry_after=10,
         ),
         Kind(
             "head-too-large", 431, "The request's head is too large",
-            "The request line and the headers together have 64 KiB; so has what a chunked body"
-            " holds beside its data.",
+            "The request line and the headers together may have 64 KiB; so may the framing of a"
+            " chunked body.",
         ),
         Kind(
-            "rate-limited", 429, "The API key has asked too often",
-            "The header `Retry-After` says when to ask again. The limit is the configuration's.",
+            "rate-limited", 429, "The API key has exceeded its rate limit",
+            "The header `Retry-After` says when to retry. The limit is `requests_per_minute` of"
+            " the configuration.",
         ),
         Kind(
-            "internal-error", 500, "Something went wrong on our side",
-            "A defect of this service; its log has the error, with the `request_id` of the answer.",
+            "internal-error", 500, "The service failed",
+            "A defect of this service; the log has the error with the response's `request_id`.",
         ),
         Kind(
-            "unavailable", 503, "The database is away; try again",
-            "The service recovers by itself. The provider sends its webhooks again.",
+            "unavailable", 503, "The database is unavailable; try again",
+            "The service recovers automatically. The provider resends its webhooks.",
             retry_after=2,
         ),
         Kind(
             "timeout", 503, "The database did not answer in time; try again",
-            "A question was cut off: it waited for a lock or a connection, or took longer than"
-            " questions of its kind may; `detail` says which. Nothing was changed.",
+            "A query was cancelled: it waited too long for a lock or a connection, or exceeded its"
+            " timeout; `detail` says which. Nothing was changed.",
             retry_after=2,
         ),
         Kind(
-            "busy", 503, "More is waiting than can be taken; try again",
-            "Of a webhook nothing was stored, and the provider sends it again: too many wait to be"
-            " recorded, or too many bytes of them to be verified. A question was one of many about"
-            " long histories. Or too many connections are open.",
+            "busy", 503, "The service is overloaded; try again",
+            "Too many webhooks wait to be recorded, or too many bytes of them to be verified:"
+            " nothing was stored, and the provider resends them. Or too many queries read long"
+            " histories, or too many connections are open.",
             retry_after=1,
         ),
         Kind(
             "behind", 503, "The read models do not reflect that position yet",
-            "They did not come to `min_position` in time: ask again, or with `stale=ok` for the"
-            " older answer. `GET /v1/projections` shows how far they are behind.",
+            "They did not reach `min_position` in time. Retry, or use `stale=ok` to accept an older"
+            " state. `GET /v1/projections` shows their lag.",
             retry_after=1,
         ),
         Kind(
-            "shutting-down", 503, "The service is ending; try again",
-            "The rest of the request did not come in the two seconds that an ending service gives"
-            " it. Nothing was stored. The provider sends a webhook again.",
+            "shutting-down", 503, "The service is shutting down; try again",
+            "The rest of the request did not arrive within the two seconds that are left during a"
+            " shutdown. Nothing was stored. The provider resends webhooks.",
             retry_after=1,
         ),
         Kind(
             "not-ready", 503, "Not ready to serve",
-            "The read models are being built, after the first start or an update. Webhooks are"
+            "The read models are being built after the first start or an update. Webhooks are"
             " recorded meanwhile.",
             retry_after=1,
         ),
@@ -158,7 +159,7 @@ KINDS = {
 }  # fmt: skip
 
 TYPE = "/problems/"
-"""What every problem's type begins with; behind it, its documentation is answered."""
+"""The prefix of every problem's type, which is the URL of its documentation."""
 
 REFUSALS = {
     "missing-header": "signature-refused",
@@ -178,11 +179,11 @@ REFUSALS = {
     "unavailable": "unavailable",
     "busy": "busy",
 }
-"""Every reason for which a webhook is refused, and the kind of problem that answers it."""
+"""The kind of problem for each reason to refuse a webhook."""
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
-    """Raised anywhere behind a door, answered as a problem document."""
+    """An error that an endpoint answers with a problem document."""
 
     def __init__(
         self, name: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
@@ -195,27 +196,27 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
 
     @property
     def reason(self) -> str:
-        """Why a webhook was refused, in a word."""
+        """The reason for refusing a webhook, one of ``REFUSALS``."""
         return str(self.extra.get("reason", self.kind.name))
 
 
-def refused(reason: str, detail: str) -> Problem:
-    """A refusal of a webhook, for one of ``REFUSALS``."""
+def refusal(reason: str, detail: str) -> Problem:
+    """The problem of a refused webhook; the reason is one of ``REFUSALS``."""
     return Problem(REFUSALS[reason], detail, reason=reason)
 
 
 def invalid(reason: str, name: str, given: str, allowed: Iterable[str]) -> Problem:
-    """The refusal of a parameter: why, what came, and what is allowed."""
+    """The problem of an invalid parameter: the reason, its value, and what is allowed."""
     return Problem("invalid-parameter", reason, parameter=name, given=given, allowed=list(allowed))
 
 
 def wrong(name: str, given: str, allowed: str) -> Problem:
-    """The refusal of a value that is not what ``allowed`` describes."""
-    return invalid(f"{name}: {given!r} is no {allowed}.", name, given, (allowed,))
+    """The problem of a value that does not match the description ``allowed``."""
+    return invalid(f"{name}: {given!r} is not a valid {allowed}.", name, given, (allowed,))
 
 
-def rendered(problem: Problem) -> tuple[dict[str, str], bytes]:
-    """The headers and the problem document; ``Retry-After`` where trying again helps."""
+def render(problem: Problem) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a problem, with ``Retry-After`` if a retry can succeed."""
     kind = problem.kind
     document = {
         "type": TYPE + kind.name,
@@ -236,8 +237,8 @@ def rendered(problem: Problem) -> tuple[dict[str, str], bytes]:
 
 
 async def send_problem(send: Send, problem: Problem) -> None:
-    """Answer a problem where the framework does not."""
-    named, content = rendered(problem)
+    """Send a problem without the framework."""
+    named, content = render(problem)
     headers = [(b"content-type", MEDIA_TYPE.encode())]
     headers += [(k.encode(), v.encode("latin-1")) for k, v in named.items()]
     await send_raw(send, problem.kind.status, headers, content)
@@ -246,7 +247,7 @@ async def send_problem(send: Send, problem: Problem) -> None:
 async def send_raw(
     send: Send, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes
 ) -> None:
-    """Answer with these bytes, as ASGI wants it."""
+    """Send a response with these bytes by ASGI."""
     length = (b"content-length", b"%d" % len(content))
     await send({
         "type": "http.response.start", "status": status, "headers": [*headers, length],

@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
 from psycopg_pool import PoolTimeout
 
 from service.database.connections import TOO_SLOW, UNAVAILABLE, ResponseTimeoutError
-from service.problems import KINDS, MEDIA_TYPE, TYPE, Kind, Problem, rendered
+from service.problems import KINDS, MEDIA_TYPE, TYPE, Kind, Problem, render
 
 _SLOW: dict[type[Exception], str] = {
     QueryCanceled: "a statement was cut off",
@@ -77,7 +77,7 @@ PROBLEM_ROUTES = [list_problem_types, get_problem_type]
 
 def answer(problem: Problem) -> Response[bytes]:
     """The problem document as the framework sends it."""
-    headers, content = rendered(problem)
+    headers, content = render(problem)
     status = problem.kind.status
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 

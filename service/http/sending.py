@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.problems import MEDIA_TYPE, Problem, rendered
+from service.problems import MEDIA_TYPE, Problem, render
 
 STALL_SECONDS = 30.0
 """How long a client may take nothing of its answer."""
@@ -69,7 +69,7 @@ class SendingProtocol(HttpToolsProtocol):
 
     def send_problem(self, problem: Problem) -> None:
         """Answer past the application; the connection is to be closed then."""
-        named, content = rendered(problem)
+        named, content = render(problem)
         headers = [
             *self.server_state.default_headers,
             (b"content-type", MEDIA_TYPE.encode()),

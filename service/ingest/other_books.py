@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Protocol
 
 from service.ingest.signature import Verifier
-from service.problems import Problem, refused
+from service.problems import Problem, refusal
 
 _CHECKS_A_SECOND = 3
 _MOST_BOOKS = 16
@@ -49,7 +49,7 @@ class OtherBooks:
                 verify(door.verifier)
             except Problem:
                 continue
-            return refused(
+            return refusal(
                 "other-book",
                 f"The signature fits book {name!r}, and none of the secrets of book {book!r}. Send"
                 f" it to the URL of {name!r}, or give {book!r} its endpoint's secret.",

@@ -19,7 +19,7 @@ from msgspec import Struct
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import hmac_data
 
-from service.problems import refused
+from service.problems import refusal
 from service.store.events import Delivery
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -95,7 +95,7 @@ class Verifier:
             # all of them: the time does not tell which one it was
             if sum(hmac.compare_digest(right, one) for one in signed.signatures):
                 return name
-        raise refused("unknown-signature", "None of its signatures matches a secret of this book.")
+        raise refusal("unknown-signature", "None of its signatures matches a secret of this book.")
 
 
 def signed_by(headers: Mapping[str, str]) -> Signed:
@@ -108,12 +108,12 @@ def signed_by(headers: Mapping[str, str]) -> Signed:
         Problem: ``signature-refused``, with the reason in its detail.
     """
     if missing := [name for name in SIGNED_HEADERS if not headers.get(name)]:
-        raise refused("missing-header", f"Missing header: {', '.join(missing)}.")
+        raise refusal("missing-header", f"Missing header: {', '.join(missing)}.")
     if not _SECONDS.fullmatch(headers["webhook-timestamp"]):
-        raise refused("bad-timestamp", "webhook-timestamp is not a number of seconds.")
+        raise refusal("bad-timestamp", "webhook-timestamp is not a number of seconds.")
     entries = _ENTRY.findall(headers["webhook-signature"])
     if not entries:
-        raise refused("malformed-signature", "webhook-signature is malformed: no 'v1,' and base64.")
+        raise refusal("malformed-signature", "webhook-signature is malformed: no 'v1,' and base64.")
     signatures: list[bytes] = []
     for entry in entries[:MAX_SIGNATURES]:
         # one that is malformed hides none behind it
@@ -126,7 +126,7 @@ def _sent_at(seconds: int) -> datetime:
     off = seconds - datetime.now(UTC).timestamp()
     if abs(off) > _TOLERANCE.total_seconds():
         reason = "new" if off > 0 else "old"
-        raise refused(
+        raise refusal(
             "stale-timestamp",
             f"webhook-timestamp is too {reason}: more than five minutes from this server's clock.",
         )

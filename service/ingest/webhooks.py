@@ -32,7 +32,7 @@ from service.ingest.refusals import NO_BOOK, Refusals
 from service.ingest.signature import KEPT_HEADERS, SIGNED_HEADERS, Signed, Verifier, signed_by
 from service.ingest.unverified import Body, Unverified
 from service.ingest.writer import Writer
-from service.problems import Problem, refused, send_problem, send_raw
+from service.problems import Problem, refusal, send_problem, send_raw
 from service.store.events import Delivery
 from service.telemetry.request_ids import with_request_id
 from service.telemetry.sanitize import truncate
@@ -179,7 +179,7 @@ def _headers(sent: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         if name is None:
             continue
         if name in headers and name in SIGNED_HEADERS:
-            raise refused("repeated-header", f"The header {name} came more than once.")
+            raise refusal("repeated-header", f"The header {name} came more than once.")
         headers[name] = value.decode("latin-1")
     return headers
 

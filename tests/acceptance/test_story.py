@@ -134,7 +134,7 @@ def test_the_demo_tells_its_story() -> None:
         (["send", "/dev/null", "--to", "foo", "--secret", "whsec_AAAA"], 2, "--to"),
         (["rebuild", "subscription"], 2, "there are events, subscriptions"),
         (["keys", "create", "--book", "nope"], 2, "not configured"),
-        (["serve", "--config", "nowhere.toml"], 2, "no such file"),
+        (["serve", "--config", "nowhere.toml"], 2, "file does not exist"),
         (["send"], 2, "Missing argument"),
         (["nonsense"], 2, "No such command"),
     ],

@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 from service.database.connections import Connection, Pool, pool
 from service.ingest import refusals as module
 from service.ingest.refusals import Refusals
-from service.problems import KINDS, REFUSALS, Problem, refused
+from service.problems import KINDS, REFUSALS, Problem, refusal
 from service.queries.refusals import counts, page
 
 HEADERS = [(b"webhook-id", b"m"), (b"webhook-signature", b"v1,c2VjcmV0"), (b"content-length", b"9")]
@@ -116,9 +116,11 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_of_reasons_is_closed() -> None:
     assert set(REFUSALS.values()) <= set(KINDS)
     for reason, kind in REFUSALS.items():
-        assert (refused(reason, "").reason, refused(reason, "").kind.name) == (reason, kind)
-    for name in ("webhooks.py", "ingest.py", "writer.py"):
-        source = files("service").joinpath(name).read_text()
-        for raised, kind in re.findall(r"\b(Problem|refused)\(\s*\"([a-z-]+)\"", source):
+        assert (refusal(reason, "").reason, refusal(reason, "").kind.name) == (reason, kind)
+    for path in files("service").joinpath("ingest").iterdir():
+        if not path.name.endswith(".py"):
+            continue
+        source = path.read_text()
+        for raised, kind in re.findall(r"\b(Problem|refusal)\(\s*\"([a-z-]+)\"", source):
             reason = Problem(kind, "").reason if raised == "Problem" else kind
-            assert reason in REFUSALS, (name, reason)
+            assert reason in REFUSALS, (path.name, reason)

@@ -138,7 +138,7 @@ async def test_the_owner_could_if_no_trigger_were_there(database_url: str) -> No
 
 
 async def test_a_role_that_could_alter_events_is_not_taken(empty_database_url: str) -> None:
-    with pytest.raises(RoleError, match="postgres may not be"):
+    with pytest.raises(RoleError, match="postgres cannot be"):
         await set_up_role(empty_database_url, "postgres")
 
 
