@@ -206,7 +206,7 @@ def test_the_readme_names_every_metric(doors: Doors) -> None:
 def test_it_says_what_runs(doors: Doors) -> None:
     samples = scraped(doors.service)
     [labels] = [dict(labels) for name, labels in samples if name == "daybook_build_info"]
-    assert labels["version"] == version("daybook")
+    assert labels["version"] == version("dodo-daybook")
     assert labels["python"].startswith("3.")
     up = {dict(labels)["task"] for name, labels in samples if name == "daybook_task_up"}
     assert up >= {"writer of live", "projector of live", "notifier", "listener", "wake-ups"}
