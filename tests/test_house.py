@@ -48,7 +48,10 @@ def test_a_statement_is_spoken_only_by_the_room_whose_folder_it_is_in() -> None:
 
 def test_pure_rooms_are_tested_without_the_service() -> None:
     pure = [*(ROOT / "tests/domain").rglob("*.py"), *(ROOT / "tests/projections").rglob("*.py")]
-    pure += [ROOT / "tests" / name for name in ("builders.py", "entries.py", "histories.py")]
+    pure += [
+        ROOT / "tests" / name
+        for name in ("builders.py", "entries.py", "examples.py", "histories.py")
+    ]
     for path in pure:
         imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.MULTILINE)
         rooms = {name.partition(".")[0] for name in imports}
