@@ -44,9 +44,12 @@ def number(position: str) -> int:
 
 
 class Service:
-    """A running ``daybook serve``."""
+    """A running ``daybook serve``; a hasty one waits less, as ``hasty`` says."""
 
-    def __init__(self, cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, cwd: Path, *args: str, env: Mapping[str, str] | None = None, hasty: bool = False
+    ) -> None:
+        self._module = "tests.acceptance.hasty" if hasty else "service"
         self._cwd = cwd
         self._args = args
         self._env = env
@@ -60,7 +63,7 @@ class Service:
         out = (self._cwd / "serve.out").open("w")
         err = (self._cwd / "serve.err").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--port", self.port, *self._args],
+            [sys.executable, "-m", self._module, "serve", "--port", self.port, *self._args],
             env=environment(self._env), cwd=self._cwd, stdout=out, stderr=err, text=True,
         )  # fmt: skip
         out.close()

@@ -33,7 +33,7 @@ def fresh(
     (here / "daybook.toml").write_text(CONFIG)
     url = fresh_database(postgres, template)
     env = {"DAYBOOK_DATABASE_URL": url}
-    service = Service(here, env=env).start()
+    service = Service(here, env=env, hasty=True).start()
     made = command(
         "keys", "create", "--book", "live", "--scope", "read,admin", cwd=here, env=env
     ).strip()
