@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.acceptance import raw
 from tests.acceptance.hostile import CONFIG, MARK, Headers, Hostile
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET
 from tests.conftest import fresh_database
 from tests.examples import examples
@@ -32,7 +32,7 @@ def hostile(
     url = fresh_database(postgres, template)
     env = {"DAYBOOK_DATABASE_URL": url}
     service = Service(here, env=env).start()
-    key = command("keys", "create", "--book", "live", cwd=here, env=env).strip()
+    key = new_key(url, "live")
     made = Hostile(service, key, url, here / "serve.err")
     yield made
     assert service.stop() == 0
