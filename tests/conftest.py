@@ -1,19 +1,21 @@
 """A real PostgreSQL for every test that touches SQL: one server a session, one database a test.
 
 With ``TEST_POSTGRES_BIN`` it is run by the binaries in that directory, of any supported version.
+Each worker of pytest-xdist has a server of its own.
 """
 
 import asyncio
 import itertools
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from psycopg.sql import SQL, Identifier
 
 from service.database.connections import ACCESS, Connection, connect, pool
@@ -22,16 +24,44 @@ from service.database.reader import Lane
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import open_books
 from service.store.roles import SERVICE, set_up_role
-from tests import servers
-
-settings.register_profile(
-    "daybook",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("daybook")
+from tests import examples, servers
 
 _numbers = itertools.count()
+
+ALLOWED_SKIPS = ("the official samples are not part of the project",)
+"""What may be skipped under ``--no-skips``: it cannot be had by installing anything."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="a test that is skipped has failed, as in .ci/run"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(examples.MANY if _long(config) else examples.EVERY_DAY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Properties are among the long tests too, there with many examples."""
+    if _long(config):
+        for item in items:
+            if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+                item.add_marker("long")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and item.config.option.no_skips:
+        reason = report.longrepr[2]
+        if not any(allowed in reason for allowed in ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{reason}: --no-skips wants it to run. Install what is missing."
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +74,11 @@ def postgres() -> Iterator[str]:
     path = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
     try:
         with embedded(path) as server:
+            _spare_the_disk(server.url)
             yield server.url
+            # its last checkpoint, of hundreds of databases, is for nobody
+            pid = (path / "postgres" / "postmaster.pid").read_text().split()[0]
+            os.kill(int(pid), signal.SIGQUIT)
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -93,6 +127,19 @@ async def lane(database_url: str) -> AsyncIterator[Lane]:
         made = Lane(database_url, ACCESS, 1, fallback)
         yield made
         made.reader.close()
+
+
+def _spare_the_disk(url: str) -> None:
+    """Write without waiting for the disk: a test that crashes a server starts one of its own."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        for name in ("fsync", "full_page_writes"):
+            admin.execute(SQL("alter system set {} = off").format(Identifier(name)))
+        admin.execute("select pg_reload_conf()")
+
+
+def _long(config: pytest.Config) -> bool:
+    chosen = str(config.option.markexpr)
+    return "long" in chosen.split() and "not long" not in chosen
 
 
 def fresh_database(postgres: str, template: str) -> str:

@@ -48,8 +48,25 @@ def test_a_statement_is_spoken_only_by_the_room_whose_folder_it_is_in() -> None:
 
 def test_pure_rooms_are_tested_without_the_service() -> None:
     pure = [*(ROOT / "tests/domain").rglob("*.py"), *(ROOT / "tests/projections").rglob("*.py")]
-    pure += [ROOT / "tests" / name for name in ("builders.py", "entries.py", "histories.py")]
+    pure += [
+        ROOT / "tests" / name
+        for name in ("builders.py", "entries.py", "examples.py", "histories.py")
+    ]
     for path in pure:
         imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.MULTILINE)
         rooms = {name.partition(".")[0] for name in imports}
         assert not rooms & {"service", "sql", "psycopg", "litestar"}, path.name
+
+
+def test_nobody_is_told_to_install_the_daybook_of_somebody_else() -> None:
+    """On PyPI ``daybook`` is another project's; ours is ``dodo-daybook``."""
+    tool = r"(?:pip3?|pipx|uv|uv tool|uv pip) (?:install|add|run)\b[^\n`&;|),]*?|uvx "
+    wrong = re.compile(rf"(?:{tool})(?<![\w-])daybook(?![\w-])")
+    assert wrong.search("pip install -q 'daybook[otel]'")
+    assert not wrong.search("pipx install 'dodo-daybook[otel]' && pip install ./daybook-0.1.0.whl")
+    rooms = ("domain", "projections", "service", "sql", "tests")
+    texts = [
+        path for room in rooms for path in (ROOT / room).rglob("*.*") if path != Path(__file__)
+    ]
+    texts = [path for path in texts if path.suffix in {".py", ".md"}]
+    assert [p.name for p in (*texts, *ROOT.glob("*.md")) if wrong.search(p.read_text())] == []

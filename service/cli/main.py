@@ -57,7 +57,7 @@ app.command("status")(status)
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls it
     if wanted:
-        OUT.print(version("daybook"))
+        OUT.print(version("dodo-daybook"))
         raise typer.Exit
 
 

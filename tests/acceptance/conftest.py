@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance import estate
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
 from tests.conftest import fresh_database
 
@@ -36,15 +36,10 @@ def doors(
     """Two books on a PostgreSQL of the user's own."""
     here = tmp_path_factory.mktemp("doors")
     (here / "daybook.toml").write_text(CONFIG)
-    env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
-    service = Service(here, env=env).start()
-    keys = [
-        command(
-            "keys", "create", "--book", book, "--scope", "read,audit,admin", cwd=here, env=env
-        ).strip()
-        for book in ("live", "test")
-    ]
-    made = Doors(service, keys[0], keys[1], env["DAYBOOK_DATABASE_URL"])
+    url = fresh_database(postgres, template)
+    service = Service(here, env={"DAYBOOK_DATABASE_URL": url}).start()
+    live, test = (new_key(url, book, "read,audit,admin") for book in ("live", "test"))
+    made = Doors(service, live, test, url)
     for n in range(5):
         content = body("subscription.active", "active", at(n), f"sub_{n}", created_at=at(n))
         service.deliver("live", SECRET, content)
@@ -61,18 +56,13 @@ def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory)
     """A service that was told of something of every kind, to be asked and left as it is."""
     here = tmp_path_factory.mktemp("told")
     (here / "daybook.toml").write_text(CONFIG)
-    env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
-    service = Service(here, env=env).start()
-    live, test = (
-        command(
-            "keys", "create", "--book", book, "--scope", "read,audit,admin", cwd=here, env=env
-        ).strip()
-        for book in ("live", "test")
-    )
+    url = fresh_database(postgres, template)
+    service = Service(here, env={"DAYBOOK_DATABASE_URL": url}).start()
+    live, test = (new_key(url, book, "read,audit,admin") for book in ("live", "test"))
     contents = estate.told()
     for content in contents:
         assert service.deliver("live", SECRET, content).is_success
     service.await_position(live, len(contents))
-    yield Doors(service, live, test, env["DAYBOOK_DATABASE_URL"])
+    yield Doors(service, live, test, url)
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()

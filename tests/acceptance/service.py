@@ -1,5 +1,6 @@
 """The service as its users run it: a process of its own, spoken to over HTTP."""
 
+import asyncio
 import os
 import re
 import signal
@@ -12,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from service.cli.send import new_webhook_id
+from service.database.connections import connect
 from service.ingest.signature import signed_headers
+from service.store import api_keys
+from service.store.api_keys import Scope
 from service.store.positions import parse
 
 _WAIT_SECONDS = 60
+_NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
 
 
 def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
@@ -33,8 +39,20 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
     return done.stdout
 
 
+def new_key(url: str, book: str, scope: str = "read") -> str:
+    """An API key, made as ``daybook keys create`` does, at once and without a process."""
+
+    async def made() -> str:
+        async with await connect(url) as conn:
+            scopes = msgspec.convert(scope.split(","), list[Scope])
+            return await api_keys.create(conn, book, scopes)
+
+    return asyncio.run(made())
+
+
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("DAYBOOK_")}
+    # compiled once, and not by each of the hundreds of processes that are started
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DAYBOOK_", _NOT_COMPILED))}
     return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), **(extra or {})}
 
 
@@ -44,9 +62,12 @@ def number(position: str) -> int:
 
 
 class Service:
-    """A running ``daybook serve``."""
+    """A running ``daybook serve``; a hasty one waits less, as ``hasty`` says."""
 
-    def __init__(self, cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, cwd: Path, *args: str, env: Mapping[str, str] | None = None, hasty: bool = False
+    ) -> None:
+        self._module = "tests.acceptance.hasty" if hasty else "service"
         self._cwd = cwd
         self._args = args
         self._env = env
@@ -60,7 +81,7 @@ class Service:
         out = (self._cwd / "serve.out").open("w")
         err = (self._cwd / "serve.err").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--port", self.port, *self._args],
+            [sys.executable, "-m", self._module, "serve", "--port", self.port, *self._args],
             env=environment(self._env), cwd=self._cwd, stdout=out, stderr=err, text=True,
         )  # fmt: skip
         out.close()

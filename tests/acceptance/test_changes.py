@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, command, new_key, number
 from tests.builders import at, body
 
 Message = dict[str, str]
@@ -131,7 +131,7 @@ def test_a_stream_from_the_beginning_tells_what_the_pages_tell(doors: Doors) -> 
 
 def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:
     here = {"cwd": doors.service._cwd, "env": doors.service._env}
-    key = new_key(doors)
+    key = new_key(doors.database_url, "live")
     with listening(doors.service, key) as heard:
         next(heard)
         command("keys", "revoke", key.split("_")[2], **here)  # type: ignore[arg-type]
@@ -144,11 +144,6 @@ def test_a_stream_ends_untold_when_its_key_is_revoked(doors: Doors) -> None:
             assert "data" not in message
 
 
-def new_key(doors: Doors) -> str:
-    here = {"cwd": doors.service._cwd, "env": doors.service._env}
-    return command("keys", "create", "--book", "live", **here).strip()  # type: ignore[arg-type]
-
-
 def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:
     deaf = (
         f"GET /v1/changes/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {doors.live}"
@@ -156,7 +151,7 @@ def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:
     )
     host, port = doors.service.client.base_url.host, doors.service.client.base_url.port
     with ExitStack() as open_:
-        keys = [doors.live, *(new_key(doors) for _ in range(4))]
+        keys = [doors.live, *(new_key(doors.database_url, "live") for _ in range(4))]
         for key in keys:
             for _ in range(4):
                 client = open_.enter_context(socket.create_connection((host, port or 80)))

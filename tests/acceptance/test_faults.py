@@ -14,7 +14,7 @@ import pytest
 from service.database.embedded import embedded
 from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import provider
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET
 
 WRITING = """
@@ -95,7 +95,7 @@ def test_an_outage_of_postgres_loses_nothing(seconds: float, scratch: Path) -> N
         server = running.enter_context(embedded(scratch / "data"))
         env = {"DAYBOOK_DATABASE_URL": server.url}
         service = Service(scratch, "--workers", "2", env=env).start()
-        key = command("keys", "create", "--book", "test", cwd=scratch, env=env).strip()
+        key = new_key(server.url, "test")
         with provider(service, SECRET) as made:
             # the last user leaves, and it stops
             running.close()

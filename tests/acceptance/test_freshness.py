@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, new_key, number
 from tests.builders import SECRET, at, body
 from tests.conftest import fresh_database
 
@@ -33,11 +33,8 @@ def fresh(
     (here / "daybook.toml").write_text(CONFIG)
     url = fresh_database(postgres, template)
     env = {"DAYBOOK_DATABASE_URL": url}
-    service = Service(here, env=env).start()
-    made = command(
-        "keys", "create", "--book", "live", "--scope", "read,admin", cwd=here, env=env
-    ).strip()
-    yield Fresh(service, url, made)
+    service = Service(here, env=env, hasty=True).start()
+    yield Fresh(service, url, new_key(url, "live", "read,admin"))
     assert service.stop() == 0
 
 

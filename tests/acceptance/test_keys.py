@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, command, new_key
 from tests.builders import OTHER_SECRET, SECRET, body
 from tests.conftest import fresh_database
 
@@ -22,8 +22,7 @@ PATHS = [
 @pytest.fixture
 def key_of(doors: Doors) -> Callable[..., str]:
     def made(*scope: str, book: str = "live") -> str:
-        here = {"cwd": doors.service._cwd, "env": doors.service._env}
-        return command("keys", "create", "--book", book, "--scope", ",".join(scope), **here).strip()  # type: ignore[arg-type]
+        return new_key(doors.database_url, book, ",".join(scope))
 
     return made
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from service.database.embedded import embedded
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, new_key, number
 from tests.builders import SECRET, at, body
 
 CONFIG = f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n'
@@ -42,8 +42,8 @@ def test_it_starts_without_its_database_and_survives_losing_it(scratch: Path) ->
         answer = service.deliver("live", SECRET, content, "msg_1").json()
         assert answer["duplicate"] is True
         assert number(answer["position"]) == 1
-        key = command("keys", "create", "--book", "live", "--scope", "admin", cwd=scratch, env=env)
-        assert until_told(service, key.strip()) == {"unavailable": 2 * MANY}
+        key = new_key(url, "live", "admin")
+        assert until_told(service, key) == {"unavailable": 2 * MANY}
     assert service.stop() == 0
     lines = logged(scratch)
     refusals = [line for line in lines if line.get("reason") == "unavailable"]

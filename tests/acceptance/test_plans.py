@@ -22,7 +22,7 @@ from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
 from tests.acceptance import estate
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.acceptance.walk import questions
 from tests.builders import at, body
 from tests.conftest import as_owner, fresh_database
@@ -81,9 +81,7 @@ def filled(
     env = {"DAYBOOK_DATABASE_URL": url}
     log = explained(as_owner(url))
     service = Service(here, env=env).start()
-    key = command(
-        "keys", "create", "--book", "live", "--scope", "read,audit,admin", cwd=here, env=env
-    ).strip()
+    key = new_key(url, "live", "read,audit,admin")
     yield Doors(service, key, key, url), Plans(log)
     assert service.stop() == 0
 

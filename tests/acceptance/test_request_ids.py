@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.doors import CONFIG
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET
 from tests.conftest import as_owner, fresh_database
 
@@ -58,11 +58,10 @@ def test_a_refused_webhook_is_found_in_the_log(service: Service, scratch: Path) 
 
 
 def test_an_error_of_ours_tells_its_id(service: Service, scratch: Path, url: str) -> None:
-    env = {"DAYBOOK_DATABASE_URL": url}
-    key = command("keys", "create", "--book", "live", "--scope", "admin", cwd=scratch, env=env)
+    key = new_key(url, "live", "admin")
     with psycopg.connect(as_owner(url)) as conn:
         conn.execute("alter table store.refusal rename column remote to far")
-    answer = service.client.get("/v1/refusals", headers={"authorization": f"Bearer {key.strip()}"})
+    answer = service.client.get("/v1/refusals", headers={"authorization": f"Bearer {key}"})
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     (line,) = logged(scratch, answer.json()["request_id"])

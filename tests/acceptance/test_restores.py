@@ -14,7 +14,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.acceptance.doors import CONFIG, Doors, deliver
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, command, new_key, number
 from tests.builders import body
 from tests.conftest import as_owner, fresh_database
 
@@ -84,8 +84,7 @@ def book(
     url = fresh_database(postgres, template)
     env = {"DAYBOOK_DATABASE_URL": url}
     service = Service(here, env=env).start()
-    scopes = ("--scope", "read,audit,admin")
-    key = command("keys", "create", "--book", "live", *scopes, cwd=here, env=env).strip()
+    key = new_key(url, "live", "read,audit,admin")
     yield Restorable(service, key, url, here)
     assert service.stop() == 0
 

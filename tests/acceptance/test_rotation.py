@@ -14,7 +14,7 @@ import pytest
 
 from service.ingest.signature import fingerprint
 from tests.acceptance.processes import logged, pid_of
-from tests.acceptance.service import Service, command, number
+from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body
 from tests.conftest import fresh_database
 
@@ -82,7 +82,7 @@ def test_hangup_takes_over_new_secrets_in_all_workers_and_refuses_wrong_ones(
     configure(scratch, f'"{SECRET}"')
     env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
     service = Service(scratch, "--workers", str(workers), env=env).start()
-    key = command("keys", "create", "--book", "live", cwd=scratch, env=env).strip()
+    key = new_key(env["DAYBOOK_DATABASE_URL"], "live")
     assert (statuses(service, SECRET, 1), statuses(service, OTHER_SECRET, 1)) == ({200}, {401})
 
     configure(scratch, f'"{OTHER_SECRET}", "{SECRET}"')
@@ -127,7 +127,7 @@ def test_hangup_takes_over_policies_and_leaves_the_projector_alone(
     configure(scratch, f'"{SECRET}"')
     env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
     service = Service(scratch, "--workers", "2", env=env).start()
-    key = command("keys", "create", "--book", "live", cwd=scratch, env=env).strip()
+    key = new_key(env["DAYBOOK_DATABASE_URL"], "live")
     late = body("subscription.past_due", "past_due", at(0), "sub_1", "cus_1")
     assert service.deliver("live", SECRET, late).is_success
     service.await_position(key, 1)

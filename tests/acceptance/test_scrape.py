@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.database.embedded import embedded
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
 from tests.conftest import as_owner, fresh_database
 
@@ -53,7 +53,7 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     return samples[f"daybook_{name}", frozenset(labels.items())]
 
 
-def test_every_worker_tells_of_all(serving: tuple[Service, str], scratch: Path) -> None:
+def test_every_worker_tells_of_all(serving: tuple[Service, str]) -> None:
     service, url = serving
     content = body("subscription.active", "active", at(0), "sub_1", "cus_secret")
     for number in range(12):
@@ -63,8 +63,7 @@ def test_every_worker_tells_of_all(serving: tuple[Service, str], scratch: Path) 
             assert via.post("/webhooks/live", content=b"1").status_code == 401
     service.deliver("live", SECRET, b"no json")
     assert service.deliver("nowhere", SECRET, b"1").status_code == 404
-    env = {"DAYBOOK_DATABASE_URL": url}
-    key = command("keys", "create", "--book", "live", cwd=scratch, env=env).strip()
+    key = new_key(url, "live")
     service.await_position(key, 11)
     with psycopg.connect(as_owner(url)) as conn:
         conn.execute(
@@ -206,7 +205,7 @@ def test_the_readme_names_every_metric(doors: Doors) -> None:
 def test_it_says_what_runs(doors: Doors) -> None:
     samples = scraped(doors.service)
     [labels] = [dict(labels) for name, labels in samples if name == "daybook_build_info"]
-    assert labels["version"] == version("daybook")
+    assert labels["version"] == version("dodo-daybook")
     assert labels["python"].startswith("3.")
     up = {dict(labels)["task"] for name, labels in samples if name == "daybook_task_up"}
     assert up >= {"writer of live", "projector of live", "notifier", "listener", "wake-ups"}

@@ -7,8 +7,11 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from service.database.embedded import embedded
 from tests.acceptance import raw
+from tests.acceptance.hasty import BODY_SECONDS
 from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import Provider, provider
 from tests.acceptance.service import Service
@@ -46,17 +49,23 @@ class Cutter(threading.Thread):
             time.sleep(0.005)
 
 
-def test_who_breaks_off_or_never_ends_hurts_nobody(service: Service, scratch: Path) -> None:
+@pytest.mark.parametrize(
+    "seconds", [BODY_SECONDS, pytest.param(_BODY_SECONDS, marks=pytest.mark.slow)]
+)
+def test_who_breaks_off_or_never_ends_hurts_nobody(seconds: int, scratch: Path) -> None:
+    hasty = seconds == BODY_SECONDS
+    service = Service(scratch, "--data-dir", str(scratch / "data"), hasty=hasty).start()
     secret = service.find(r"SECRET=(\S+)")
     content = b"x" * 1000
     whole = raw.signed(secret, "msg_slow", content)
     slow = [raw.connection(service) for _ in range(50)]
     for one in slow:
         one.sendall(whole[: -len(content)])
+    began = time.monotonic()
     with provider(service, secret) as made:
         cutter = Cutter(service, secret, made)
         cutter.start()
-        for _ in range(_BODY_SECONDS - 1):
+        while time.monotonic() < began + seconds - 1.5:
             for one in slow:
                 one.sendall(b"x")
             time.sleep(1)
@@ -73,3 +82,4 @@ def test_who_breaks_off_or_never_ends_hurts_nobody(service: Service, scratch: Pa
     with embedded(scratch / "data") as server:
         key = service.find(r"KEY=(\S+)")
         nothing_lost_nothing_doubled(made, server.url, service, key, cutter.cut + len(slow))
+    assert service.stop() == 0

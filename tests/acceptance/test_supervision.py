@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.doors import CONFIG
-from tests.acceptance.service import Service, command
+from tests.acceptance.service import Service, new_key
 from tests.acceptance.test_scrape import scraped, value
 from tests.builders import SECRET, at, body
 from tests.conftest import as_owner, fresh_database
@@ -44,9 +44,7 @@ def test_a_malformed_notice_ends_nothing(serving: tuple[Service, str, Path]) -> 
 
     await_true(ignored)
     assert service.client.get("/readyz").json()["status"] == "ready"
-    key = command(
-        "keys", "create", "--book", "live", cwd=here, env={"DAYBOOK_DATABASE_URL": url}
-    ).strip()
+    key = new_key(url, "live")
     content = body("payment.succeeded", "succeeded", at(0), "pay_1")
     assert service.deliver("live", SECRET, content).status_code == 200
     service.await_position(key, 1)

@@ -107,5 +107,5 @@ def test_what_to_install_is_said_where_the_extra_is_missing(
         env=environment(env), cwd=scratch, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "pip install 'daybook[otel]'" in done.stderr
+    assert "pip install 'dodo-daybook[otel]'" in done.stderr
     assert "Traceback" not in done.stderr

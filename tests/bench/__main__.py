@@ -4,23 +4,35 @@ Every figure stands beside a baseline measured in the same run, since machines d
 the ratio is what carries over. Nothing here asserts a time.
 """
 
-import sys
+import argparse
+from inspect import getdoc
 
 from tests.bench import fold, ingest, live, reads, rebuild
 
 BENCHES = {
-    "fold": fold.run,
-    "ingest": ingest.run,
-    "live": live.run,
-    "reads": reads.run,
-    "rebuild": rebuild.run,
+    module.__name__.rpartition(".")[2]: module for module in (fold, ingest, live, reads, rebuild)
 }
 
 
 def main() -> None:
     """Run the benches that are named, or all."""
-    for name in sys.argv[1:] or BENCHES:
-        BENCHES[name]()
+    listed = "\n".join(f"  {name:<8} {getdoc(module)}" for name, module in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=f"Run the benches that are named, or all:\n\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help="a bench to run")
+    for name in parser.parse_args().names or BENCHES:
+        BENCHES[name].run()
+
+
+def _known(name: str) -> str:
+    if name not in BENCHES:
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is not a bench. Choose from: {', '.join(BENCHES)}."
+        )
+    return name
 
 
 if __name__ == "__main__":

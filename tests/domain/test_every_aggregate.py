@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import BY_CATEGORY, Aggregate
@@ -14,10 +14,11 @@ from domain.payload import Count, Digits, Minor, Moment, Name
 from domain.steps import Step
 from tests.builders import at, event
 from tests.entries import EVERY, IDENTITY, events
+from tests.examples import examples
 
 
 @EVERY
-@settings(max_examples=150)
+@examples(30)
 @given(data=st.data())
 def test_extending_is_folding(aggregate: Aggregate, data: st.DataObject) -> None:
     entries = data.draw(events(aggregate))
@@ -39,7 +40,7 @@ def test_extending_is_folding(aggregate: Aggregate, data: st.DataObject) -> None
 
 
 @EVERY
-@settings(max_examples=60)
+@examples(20)
 @given(data=st.data())
 def test_no_order_of_arrival_changes_state_or_verdicts(
     aggregate: Aggregate, data: st.DataObject
@@ -78,7 +79,7 @@ LEFT_OUT = st.sampled_from(["absent", None, {"unreadable": 1}])
 
 
 @pytest.mark.parametrize("category", REQUIRED)
-@settings(max_examples=60)
+@examples(20)
 @given(data=st.data())
 def test_a_required_field_that_a_later_snapshot_leaves_out_stays_as_it_was(
     category: str, data: st.DataObject

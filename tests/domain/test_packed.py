@@ -1,6 +1,6 @@
 """What is folded from packed entries is what is folded from the bodies."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import SUBSCRIPTION, Aggregate
@@ -11,10 +11,11 @@ from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS, placed
 from tests.builders import body, event
 from tests.entries import EVERY, events
+from tests.examples import examples
 
 
 @EVERY
-@settings(max_examples=100)
+@examples(20)
 @given(data=st.data())
 def test_packed_entries_fold_into_the_same_rows(aggregate: Aggregate, data: st.DataObject) -> None:
     entries = data.draw(events(aggregate))

@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
 from domain.events import _WHOLE, _read_with_care, entry_of, read, read_at_once, snapshot
 from tests.builders import NOON, body, event
 from tests.entries import IDENTITY
+from tests.examples import examples
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -98,7 +99,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b" "])) + content
 
 
-@settings(max_examples=1500)
+@examples(150)
 @given(content=bodies(), business=st.sampled_from([None, "b", "other"]))
 def test_the_quick_way_of_reading_is_the_careful_one(content: bytes, business: str | None) -> None:
     recorded = event(content, sent_at=NOON)
@@ -107,7 +108,7 @@ def test_the_quick_way_of_reading_is_the_careful_one(content: bytes, business: s
     assert quick is None or entry_of(recorded, *quick, ()) == careful
 
 
-@settings(max_examples=1000)
+@examples(150)
 @given(content=bodies())
 def test_what_is_shown_of_a_body_is_json_to_every_reader(content: bytes) -> None:
     entry = read(event(content, sent_at=NOON))

@@ -8,13 +8,14 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.database.connections import ACCESS, LISTS, Limits, ResponseTimeoutError
 from service.database.pipeline import UnreadableError
 from service.database.reader import Reader
 from tests.conftest import as_owner
+from tests.examples import examples
 
 SHORT = Limits("test", statement=1, lock=0.5, idle=5, transaction=5, answer=0.5)
 
@@ -54,7 +55,7 @@ async def ask(reader: Reader, kind: str, number: int) -> str:
 
 def test_every_question_is_answered(database_url: str) -> None:
     @given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.booleans()), max_size=12))
-    @settings(max_examples=25)
+    @examples(10)
     def answered(asked: list[tuple[str, bool]]) -> None:
         asyncio.run(among_others(asked))
 

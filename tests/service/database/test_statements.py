@@ -34,28 +34,32 @@ UTILITY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - UTILITY))
-async def test_postgresql_accepts_the_statement(name: str, conn: Connection) -> None:
-    suited = [p for p in PROJECTIONS if _speaks_of(name) <= set(p.column_names)]
-    assert suited
-    for projection in suited if _of_any(name) else suited[:1]:
-        statement = _filled(name, projection)
-        await conn.execute(SQL("prepare s as ") + _numbered(statement.as_string(conn)))
-        await conn.execute("deallocate s")
-
-
-@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.name)
-async def test_a_row_has_the_columns_of_its_table(
-    projection: Projection[object], conn: Connection
+async def test_postgresql_accepts_each_statement(
+    conn: Connection, subtests: pytest.Subtests
 ) -> None:
-    table = (await live_tables(conn))[projection.name]
-    found = await conn.execute(
-        "select column_name from information_schema.columns where table_schema = 'read'"
-        " and table_name = %s order by ordinal_position",
-        (table,),
-    )
-    columns = [row["column_name"] for row in await found.fetchall()]
-    assert columns == ["book", *projection.column_names]
+    for name in sorted(set(STATEMENTS) - UTILITY):
+        with subtests.test(name):
+            suited = [p for p in PROJECTIONS if _speaks_of(name) <= set(p.column_names)]
+            assert suited
+            for projection in suited if _of_any(name) else suited[:1]:
+                statement = _filled(name, projection)
+                await conn.execute(SQL("prepare s as ") + _numbered(statement.as_string(conn)))
+                await conn.execute("deallocate s")
+
+
+async def test_a_row_has_the_columns_of_its_table(
+    conn: Connection, subtests: pytest.Subtests
+) -> None:
+    tables = await live_tables(conn)
+    for projection in PROJECTIONS:
+        with subtests.test(projection.name):
+            found = await conn.execute(
+                "select column_name from information_schema.columns where table_schema = 'read'"
+                " and table_name = %s order by ordinal_position",
+                (tables[projection.name],),
+            )
+            columns = [row["column_name"] for row in await found.fetchall()]
+            assert columns == ["book", *projection.column_names]
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.name)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 
@@ -25,6 +25,7 @@ from service.store.events import append, events_after, open_books
 from tests.builders import NOON, at, body
 from tests.conftest import fresh_database
 from tests.deliveries import delivery
+from tests.examples import examples
 from tests.histories import Told, histories, numbered
 
 LONG = "".join(sha256(str(n).encode()).hexdigest() for n in range(200))
@@ -47,7 +48,7 @@ async def store(conn: Connection, events: Sequence[Event]) -> None:
         await append(conn, "test", [delivery(event.body, event.webhook_id, event.sent_at)])
 
 
-@settings(max_examples=30)
+@examples(6)
 @given(one=histories(lossless=False), other=histories("sub_2", lossless=False), data=st.data())
 def test_live_in_any_batches_equals_rebuilt(
     one: Told, other: Told, data: st.DataObject, postgres: str, template: str
@@ -75,7 +76,7 @@ def test_live_in_any_batches_equals_rebuilt(
     asyncio.run(check())
 
 
-@settings(max_examples=30)
+@examples(6)
 @given(
     one=histories(lossless=False), other=histories("sub_2", lossless=False),
     size=st.integers(1, 4), data=st.data(),

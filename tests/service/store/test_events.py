@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.database.connections import Connection, connect
@@ -24,6 +24,7 @@ from service.store.events import (
 from tests.builders import NOON, at
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
+from tests.examples import examples
 
 ROWS = "select * from store.event where book = 'test' order by position"
 
@@ -130,7 +131,7 @@ def expected(sent: list[Delivery]) -> tuple[list[tuple[int, bool]], list[int]]:
     return receipts, revisions
 
 
-@settings(max_examples=25)
+@examples(8)
 @given(batches=st.lists(st.lists(SENT, min_size=1, max_size=6), max_size=8))
 def test_any_batches_give_dense_positions_and_a_chain_that_verifies(
     batches: list[list[tuple[int, bytes, int]]], postgres: str, template: str
