@@ -1,4 +1,4 @@
-"""The README is true: its commands run, its pictures are the tables, its tables are complete."""
+"""The READMEs are true: commands run, pictures are the tables, tables are complete, links lead."""
 
 import os
 import re
@@ -13,17 +13,33 @@ from service.cli.main import app
 from service.settings import Book, Settings
 from tests.acceptance.service import Service, environment
 from tests.acceptance.walks import Step, shows, steps
-from tests.diagrams import README, rendered
+from tests.diagrams import rendered
+from tests.documents import ALL, API, DOMAIN, README, SERVICE
 
-TEXT = README.read_text()
-INSTALL, *WALKS = re.findall(
-    r"```sh\n(.*?)```", TEXT[: TEXT.index("## The way of a webhook")], re.DOTALL
-)
+
+def shell_blocks(text: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+INSTALL, FIRST, *_ = shell_blocks(README.read_text())
+WALKS = [FIRST, *shell_blocks(API.read_text())]
 STEPS = [step for block in WALKS for step in steps(block)]
 
 
 def test_the_diagrams_are_those_of_the_tables() -> None:
-    assert rendered(TEXT) == TEXT, "run: python -m tests.diagrams"
+    text = DOMAIN.read_text()
+    assert rendered(text) == text, "run: python -m tests.diagrams"
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(README.parent)))
+def test_every_link_leads_to_a_file_or_a_heading(path: Path) -> None:
+    for target, _, heading in re.findall(r"\]\((?!http)([^)#]*)(#([^)]*))?\)", path.read_text()):
+        found = path.parent / target if target else path
+        assert found.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, (target, heading)
 
 
 def test_every_command_of_the_walks_answers_what_is_shown(service: Service, scratch: Path) -> None:
@@ -89,17 +105,20 @@ def test_the_first_command_works_in_a_fresh_clone(scratch: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
+    text = SERVICE.read_text()
     for name in (*Settings.model_fields, *Book.model_fields):
-        assert f"`{name}`" in TEXT or f"{name} =" in TEXT or name == "books", name
+        assert f"`{name}`" in text or f"{name} =" in text or name == "books", name
 
 
 def test_every_command_is_described() -> None:
+    text = SERVICE.read_text()
     names = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
     for name in (*names, *(group.name for group in app.registered_groups)):
-        assert f"`daybook {name}" in TEXT, name
+        assert f"`daybook {name}" in text, name
 
 
 def test_every_status_that_a_webhook_is_answered_with_is_described() -> None:
+    text = SERVICE.read_text()
     for kind in problems.KINDS.values():
         if kind.status in {413, 503}:
-            assert f"| {kind.status} |" in TEXT
+            assert f"| {kind.status} |" in text
