@@ -36,7 +36,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("key_expired",           "no",    "`expires_at`",           "a grant or a licence key whose `expires_at` has passed"),
     ("the status itself",     "no",    "open, or when it ended", "every other status"),
 )  # fmt: skip
-"""Rule, entitled, until, when; the README shows this table."""
+"""Rule, entitled, until, when; domain/README.md shows this table."""
 
 
 class Policy(Struct, frozen=True):

@@ -1,16 +1,14 @@
-"""The README's diagrams and access rules, read out of the tables: ``python -m tests.diagrams``."""
+"""The diagrams and access rules of domain/README.md: ``python -m tests.diagrams``."""
 
 import re
-from pathlib import Path
 
 from domain.catalog import AGGREGATES
 from domain.policy import RULES
-
-README = Path(__file__).parents[1] / "README.md"
+from tests.documents import DOMAIN
 
 
 def rendered(text: str) -> str:
-    """The README with its diagrams and rules as the tables have them."""
+    """The text with its diagrams and rules as the tables have them."""
     drawn = "\n".join(
         f"#### {a.category}\n\n```mermaid\n{a.lifecycle.mermaid()}\n```\n" for a in AGGREGATES
     )
@@ -27,4 +25,4 @@ def _put(text: str, name: str, content: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text()))
+    DOMAIN.write_text(rendered(DOMAIN.read_text()))

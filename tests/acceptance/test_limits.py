@@ -11,10 +11,10 @@ from service.api.parameters import MAX_TEXT, MAX_VALUES
 from service.api.query import MAX_PARAMETERS
 from service.http.request_heads import MAX_SEGMENT_BYTES, MAX_TARGET_BYTES
 from service.ingest.signature import MAX_SIGNATURES
+from tests import documents
 from tests.acceptance import raw
 from tests.acceptance.doors import Doors
 from tests.builders import SECRET
-from tests.diagrams import README
 
 
 def ask(doors: Doors, request: bytes) -> tuple[int, Mapping[str, str]]:
@@ -146,8 +146,8 @@ def test_a_head_that_is_too_large_is_refused(doors: Doors) -> None:
 
 
 def test_the_readme_names_each_limit() -> None:
-    text = README.read_text()
-    table = text[text.index("**Limits.**") :].partition("\n\n**")[0]
+    text = documents.SERVICE.read_text()
+    table = text.partition("\n## Limits\n")[2].partition("\n## ")[0]
     for said in (
         "64 KiB", "10 seconds", "75 seconds", "60 seconds", "30 seconds", "64 MiB",
         f"first {MAX_SIGNATURES}", f"{MAX_TARGET_BYTES >> 10} KiB", f"{MAX_SEGMENT_BYTES:,} bytes",

@@ -1,35 +1,109 @@
-"""The README is true: its commands run, its pictures are the tables, its tables are complete."""
+"""The READMEs are true: commands run, pictures are the tables, tables are complete, links lead."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from service import problems
 from service.cli.main import app
-from service.settings import Book, Settings
+from service.settings import Book, Settings, load
+from tests import servers
 from tests.acceptance.service import Service, environment
 from tests.acceptance.walks import Step, shows, steps
-from tests.diagrams import README, rendered
+from tests.builders import SECRET
+from tests.diagrams import rendered
+from tests.documents import ALL, API, DOMAIN, README, SERVICE
 
-TEXT = README.read_text()
-INSTALL, *WALKS = re.findall(
-    r"```sh\n(.*?)```", TEXT[: TEXT.index("## The way of a webhook")], re.DOTALL
-)
-STEPS = [step for block in WALKS for step in steps(block)]
+
+def shell_blocks(text: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+INSTALL, FIRST, *REAL = shell_blocks(README.read_text())
+STORY = [FIRST, *shell_blocks(API.read_text())]
+OPERATING = shell_blocks(SERVICE.read_text())
+LOGGED = (
+    "append blocked", "background task ended; restarting", "child process exited; restarting",
+    "configuration reloaded", "history lost", "metric dropped",
+)  # fmt: skip
 
 
 def test_the_diagrams_are_those_of_the_tables() -> None:
-    assert rendered(TEXT) == TEXT, "run: python -m tests.diagrams"
+    text = DOMAIN.read_text()
+    assert rendered(text) == text, "run: python -m tests.diagrams"
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(README.parent)))
+def test_every_link_leads_to_a_file_or_a_heading(path: Path) -> None:
+    for target, _, heading in re.findall(r"\]\((?!http)([^)#]*)(#([^)]*))?\)", path.read_text()):
+        found = path.parent / target if target else path
+        assert found.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, (target, heading)
 
 
 def test_every_command_of_the_walks_answers_what_is_shown(service: Service, scratch: Path) -> None:
-    said = shell(STEPS, service, scratch)
-    wrong = [(step, s) for step, s in zip(STEPS, said, strict=True) if not shows(step.shown, s)]
+    env = {
+        "DAYBOOK_DATA_DIR": str(scratch / "data"),
+        "URL": f"http://127.0.0.1:{service.port}",
+        "SECRET": service.find(r"SECRET=(\S+)"),
+        "KEY": service.find(r"KEY=(\S+)"),
+    }
+    walked = [step for block in STORY for step in steps(block)]
+    said = shell(walked, scratch, env)
+    wrong = [(step, s) for step, s in zip(walked, said, strict=True) if not shows(step.shown, s)]
     assert not wrong, "\n".join(f"{step.commands}{s}\n{step.shown}" for step, s in wrong)
+
+
+def test_the_commands_of_an_operator_work_on_a_server_with_two_roles(scratch: Path) -> None:
+    bin_dir = max(servers.installed().items())[1]
+    with servers.running(bin_dir) as superuser:
+        socket = superuser.partition("host=")[2]
+        (scratch / "daybook.toml").write_text(configuration(README))
+        shown(local(REAL, socket), scratch, bin_dir)
+        owned = f"postgresql://daybook_service@/daybook?host={socket}"
+        service = Service(scratch, env={"DAYBOOK_DATABASE_URL": owned}).start()
+        try:
+            shown(local(OPERATING, socket), scratch, bin_dir, DAYBOOK_DATABASE_URL=owned)
+        finally:
+            assert service.stop() == 0
+
+
+def test_every_block_of_commands_is_run() -> None:
+    assert [path for path in ALL if shell_blocks(path.read_text())] == [README, SERVICE, API]
+
+
+@pytest.mark.parametrize("path", [README, SERVICE], ids=["README", "service"])
+def test_an_example_of_a_configuration_is_accepted(path: Path, scratch: Path) -> None:
+    (scratch / "daybook.toml").write_text(configuration(path))
+    assert load(scratch / "daybook.toml").books["live"].mode == "live"
+
+
+def configuration(path: Path) -> str:
+    """The example in a README, with a secret in it."""
+    [example] = re.findall(r"^```toml\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+    return str(example).replace("whsec_…", SECRET)
+
+
+def local(blocks: list[str], socket: str) -> list[Step]:
+    """The steps of blocks, with a server that listens on a socket in place of the example's."""
+    url = re.compile(r"(postgresql://[^@\s]+@)db\.example\.com/(\w+)")
+    found = [url.sub(rf"\1/\2?host={socket}", block) for block in blocks]
+    return [step for block in found for step in steps(block)]
+
+
+def shown(walked: list[Step], scratch: Path, bin_dir: Path, **env: str) -> None:
+    """Run the steps, with a server's own programs; what is shown to come back must."""
+    path = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
+    for step, said in zip(walked, shell(walked, scratch, {"PATH": path, **env}), strict=True):
+        assert not step.shown or shows(step.shown, said), (step, said)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +128,19 @@ def test_an_answer_that_differs_is_not_the_one_that_is_shown(shown: str, said: s
     assert not shows(shown, said)
 
 
-def shell(walked: list[Step], service: Service, scratch: Path) -> list[str]:
-    """What each step prints, in one shell, as a reader has it who pasted what ``serve`` printed."""
+def shell(walked: list[Step], scratch: Path, env: Mapping[str, str]) -> list[str]:
+    """What each step prints, in one shell of a reader."""
     bin_dir = scratch / "bin"
-    bin_dir.mkdir()
+    bin_dir.mkdir(exist_ok=True)
     (bin_dir / "daybook").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service "$@"\n')
     (bin_dir / "daybook").chmod(0o755)
-    env = environment({
-        "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}",
-        "DAYBOOK_DATA_DIR": str(scratch / "data"),
-        "URL": f"http://127.0.0.1:{service.port}",
-        "SECRET": service.find(r"SECRET=(\S+)"),
-        "KEY": service.find(r"KEY=(\S+)"),
-    })  # fmt: skip
+    path = f"{bin_dir}{os.pathsep}{env.get('PATH', os.environ['PATH'])}"
     script = "".join(f"{step.commands}printf '\\036'\n" for step in walked)
     done = subprocess.run(
-        ["bash", "-euc", script], env=env, cwd=scratch,
-        capture_output=True, text=True, check=True, timeout=120,
+        ["bash", "-euc", script], env=environment({**env, "PATH": path}), cwd=scratch,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.split("\036")[:-1]
 
 
@@ -89,17 +158,27 @@ def test_the_first_command_works_in_a_fresh_clone(scratch: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
+    text = SERVICE.read_text()
     for name in (*Settings.model_fields, *Book.model_fields):
-        assert f"`{name}`" in TEXT or f"{name} =" in TEXT or name == "books", name
+        assert f"`{name}`" in text or f"{name} =" in text or name == "books", name
 
 
 def test_every_command_is_described() -> None:
+    text = SERVICE.read_text()
     names = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
     for name in (*names, *(group.name for group in app.registered_groups)):
-        assert f"`daybook {name}" in TEXT, name
+        assert f"`daybook {name}" in text, name
 
 
 def test_every_status_that_a_webhook_is_answered_with_is_described() -> None:
-    for kind in problems.KINDS.values():
-        if kind.status in {413, 503}:
-            assert f"| {kind.status} |" in TEXT
+    section = SERVICE.read_text().partition("## The webhook endpoint")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
+    described = {int(status) for row in rows for status in row.split(", ")}
+    assert {problems.KINDS[kind].status for kind in problems.REFUSALS.values()} <= described
+
+
+def test_every_log_event_that_is_described_exists() -> None:
+    code = "".join(path.read_text() for path in (README.parent / "service").rglob("*.py"))
+    for event in LOGGED:
+        assert f"`{event}`" in SERVICE.read_text(), event
+        assert f'"{event}"' in code, event

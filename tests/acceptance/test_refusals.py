@@ -8,10 +8,10 @@ import pytest
 
 from service.ingest.signature import signed_headers
 from service.problems import REFUSALS
+from tests import documents
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import command
 from tests.builders import OTHER_SECRET, SECRET
-from tests.diagrams import README
 
 REFUSED = {
     "unknown-signature": (401, {"webhook-signature": "v1,AAAA"}, b"1"),
@@ -65,7 +65,7 @@ def test_status_tells_of_the_last_hour(refused: Doors) -> None:
 
 
 def test_the_readme_names_every_reason() -> None:
-    text = README.read_text()
+    text = documents.SERVICE.read_text()
     assert [reason for reason in REFUSALS if f"`{reason}`" not in text] == []
 
 

@@ -14,6 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.database.embedded import embedded
+from tests import documents
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
@@ -190,7 +191,7 @@ def test_requests_are_timed_by_route_method_and_status(doors: Doors) -> None:
 
 
 def test_the_readme_names_every_metric(doors: Doors) -> None:
-    table = (Path(__file__).parents[2] / "README.md").read_text().split("| `daybook_…` |")[1]
+    table = documents.SERVICE.read_text().split("| `daybook_…` |")[1]
     rows = re.findall(r"^\| (`[a-z_`, ]+) \|", table.split("\n\n")[0], re.MULTILINE)
     told = {f"daybook_{name}" for row in rows for name in re.findall(r"`(\w+)`", row)}
     found = {

@@ -1,4 +1,4 @@
-"""The shell blocks of the README, as commands and the answers that it shows beneath them."""
+"""The shell blocks of a README, as commands and the answers shown beneath them."""
 
 import re
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The figures of the README: ``python -m tests.bench fold``.
+"""The figures of tests/README.md: ``python -m tests.bench fold``.
 
 Every figure stands beside a baseline measured in the same run, since machines differ and are noisy:
 the ratio is what carries over. Nothing here asserts a time.

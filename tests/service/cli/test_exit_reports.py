@@ -25,6 +25,7 @@ from service.database.connections import connect
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.settings import SettingsError
+from tests import documents
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
@@ -248,7 +249,7 @@ def test_an_older_python_is_told_what_is_needed() -> None:
 
 
 def test_the_exit_statuses_are_described() -> None:
-    text = (Path(entry.__file__).parents[1] / "README.md").read_text()
+    text = documents.SERVICE.read_text()
     described = text[text.index("Exit status: 0") :].partition("\n\n")[0]
     for status in (REFUSED, FAILED, DEFECT):
         assert re.search(rf"\b{status}\b", described), status

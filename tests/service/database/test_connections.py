@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -28,8 +27,8 @@ from service.database.connections import (
     pool_connection,
     response_deadline,
 )
+from tests import documents
 
-README = Path(__file__).parents[3] / "README.md"
 EVERY = [ACCESS, ADMIN, LISTS, NOTICES, PROJECTOR, QUESTIONS, WRITER]
 
 
@@ -55,7 +54,7 @@ def test_the_readme_has_every_limit() -> None:
     for limits in (*EVERY, BULK):
         _, *numbers = astuple(limits)
         said = " | ".join(f"{n:g}" if n else "none" for n in numbers)
-        assert f"\n| `{limits.use}` | {said} |\n" in README.read_text()
+        assert f"\n| `{limits.use}` | {said} |\n" in documents.SERVICE.read_text()
 
 
 def test_bulk_work_gives_back_what_it_held(database_url: str) -> None:
