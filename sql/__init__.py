@@ -1,6 +1,6 @@
-"""Every statement that the service speaks, one a file; the first line says what it is for.
+"""Every statement of the service, one per file; the first line says what it does.
 
-``migrations/`` is the event store, ``store/`` appends to it and reads it, ``keys/`` are the API
-keys, ``read/`` the read models: their tables, and the statements that all of them share, with
-``{table}`` and its like filled in by the service.
+Each folder holds the statements of the room of ``service/`` with the same name. The event store's
+schema is ``store/migrations``; the tables of a read model are in its folder of ``readmodels``.
+``{placeholders}`` are filled in by ``service.database.statements``.
 """

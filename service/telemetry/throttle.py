@@ -1,8 +1,8 @@
 """Log throttling: the first line of a kind at once, then one every ten seconds with a count.
 
-``ThrottledHandler`` limits every line of a process, whoever wrote it: a stranger can neither fill
-the disk nor bury important lines under refused requests. ``Throttle`` limits one message of one
-caller, including lines that are not warnings.
+``ThrottledHandler`` limits every warning of a process, ours and those of libraries: a stranger can
+neither fill the disk nor bury important lines under refused requests. ``Throttle`` limits one
+message of one caller, including lines that are not warnings.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
--- Who holds the lock that a connection of ours waits for, and since when, where we may know it.
+-- Find the connections that hold the lock a connection waits for, with details we may see.
 select
     pid,
     application_name as application,
     usename::text as role,
     xact_start as since,
-    -- a transaction of ours that waits for a client which has stopped: no limit of the server ends
+    -- a transaction of ours whose client has stopped: no timeout of the server ends
     -- one that is within COPY
     usename = current_user
     and application_name = 'daybook writer'

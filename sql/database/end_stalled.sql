@@ -1,2 +1,2 @@
--- End a connection of ours whose client has stopped within a transaction.
+-- Disconnect a client of ours that has stopped within a transaction.
 select pg_terminate_backend(%(pid)s)

@@ -1,2 +1,2 @@
--- Who holds a lease, since when, and how far its work has come.
+-- Get the holder of a lease, its start, and the progress of its work.
 select owner, since, doing, done, total from read.lease where name = %(name)s

@@ -1,4 +1,4 @@
--- Set the limits of a session that only some servers know.
+-- Set the timeouts of a session that only some servers support.
 select set_config(name, value, false)
 from (values
     ('transaction_timeout', %(transaction)s),

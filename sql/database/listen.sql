@@ -1,2 +1,2 @@
--- Hear the hints of other processes.
+-- Listen for notifications of other processes.
 listen {channel}

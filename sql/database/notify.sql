@@ -1,2 +1,2 @@
--- A hint for other processes, sent when the transaction commits.
+-- Notify other processes when the transaction commits.
 select pg_notify(%(channel)s, %(payload)s)

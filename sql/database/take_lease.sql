@@ -1,4 +1,4 @@
--- Take a lease, or keep it and say how far its work has come; no row where somebody else holds it.
+-- Acquire or renew a lease, and record its progress; no row if another process holds it.
 insert into read.lease (name, owner, expires_at, doing, done, total)
 values (%(name)s, %(owner)s, now() + %(ttl)s, %(doing)s, %(done)s, %(total)s)
 on conflict (name) do update set

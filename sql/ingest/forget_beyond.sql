@@ -1,4 +1,4 @@
--- Forget all but the latest refusals of a book.
+-- Delete all but the latest refused webhooks of a book.
 delete from store.refusal
 where book = %(book)s and (at, id) <= (
     select at, id from store.refusal

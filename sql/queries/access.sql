@@ -1,10 +1,10 @@
--- What decides on a customer's access: subscriptions, grants, keys, and payments with what became of them.
+-- Get everything that decides a customer's access: subscriptions, grants, licence keys, payments.
 with mine as materialized (
     select subscription_id as id, memo
     from {subscriptions}
     where book = %(book)s and customer_id = %(customer_id)s
 ),
--- whoever paid for one of the subscriptions, and what the customer paid for else
+-- payers of one of the subscriptions, and other payments of the customer
 paying as materialized (
     select payment_id as id, status, paid_until, created_at, subscription_ids, memo
     from {payments}
@@ -17,7 +17,7 @@ paying as materialized (
         and customer_id is distinct from %(customer_id)s
         and status in ('succeeded', 'failed')
 ),
--- those that reach furthest; and a few that failed, which tell only that some did
+-- the payments that reach furthest; and a few failed ones, which only show that some failed
 paid as materialized (
     (
         select id, memo, subscription_ids from paying where status = 'succeeded'
@@ -55,7 +55,7 @@ left join lateral (
     from {disputes}
     where book = %(book)s and payment_id = any(array(select id from paid))
     union all
-    -- subscriptions that the payments name and that are another customer's
+    -- subscriptions of other customers that the payments name
     select 'elsewhere', s.subscription_id, null
     from {subscriptions} s
     where s.book = %(book)s

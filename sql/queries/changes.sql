@@ -1,4 +1,4 @@
--- What changed in a stretch of positions, how far the read models have come, and where the book ends.
+-- Get the changes after a position, the checkpoint of the read models, and the head of the book.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     h.position as head, substr(h.link, 1, 4) as head_link,
     (select substr(e.link, 1, 4) from store.event e

@@ -1,4 +1,4 @@
--- Disputes of one status, the longest open first, with the payment, who made it, and what it was for.
+-- List disputes of one status, the longest open first, with payment, payer and product.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.*, p.payment_id, p.status as payment_status, p.total_amount,
     p.currency as payment_currency, p.created_at as paid_at, p.refund_status, p.subscription_ids,

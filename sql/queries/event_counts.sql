@@ -1,4 +1,4 @@
--- How many events of each type got a verdict that needs attention, and where the latest of them is.
+-- Count events by type and by each verdict that needs attention, with the latest position.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.verdict, r.type, r.count, r.latest
 from read.checkpoint c

@@ -1,4 +1,4 @@
--- A page of the index of events, with what the store knows of each.
+-- List a page of the index of events, with fields of the store.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.*
 from read.checkpoint c
@@ -13,7 +13,7 @@ left join lateral (
         order by i.{sort} {direction}, i.position {direction}
         limit %(limit)s
     ) p
-    -- after the page is cut: joined before, the store would be read up to where the page begins
+    -- joined after the limit: an earlier join would read the store up to the start of the page
     join store.event e on e.book = %(book)s and e.position = p.position
     order by p.{sort} {direction}, p.position {direction}
 ) r on true

@@ -1,4 +1,4 @@
--- One row, with the event that supplies its snapshot, and the position that the answer reflects.
+-- Get a row, the event of its snapshot, and the position that the answer reflects.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.{key} as key, r.created_at, r.memo, e.body,
     k.stream is not null as stale

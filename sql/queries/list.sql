@@ -1,4 +1,4 @@
--- A page of rows in one of their orders, with the events of their snapshots, up to a size of these.
+-- List a page of rows in one of their orders, with snapshot events, up to a total size.
 select page.checkpoint, page.checkpoint_link, page.lost,
     page.key, page.sorted, page.memo, page.body, page.stale, page.found
 from (

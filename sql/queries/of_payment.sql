@@ -1,3 +1,3 @@
--- The refunds or disputes of a payment.
+-- Get the refunds or disputes of a payment.
 select memo from {view} where book = %(book)s and payment_id = %(payment_id)s
 order by created_at, {key}

@@ -1,4 +1,4 @@
--- Who made the payments of some refunds and disputes.
+-- Get the customers whose payments were refunded or disputed.
 select 'refund-' || r.refund_id as stream, p.customer_id
 from {refunds} r
 join {payments} p on p.book = r.book and p.payment_id = r.payment_id

@@ -1,4 +1,4 @@
--- The payments of a subscription, in order, and the refunds and disputes of each.
+-- List the payments of a subscription in order, with the refunds and disputes of each.
 with paid as materialized (
     select payment_id, created_at, memo
     from {payments}

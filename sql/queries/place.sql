@@ -1,4 +1,4 @@
--- How a position stands in its book: the link there, the book's end, and what the read models reflect.
+-- Get the link at a position, the head of the book, and the read models' checkpoint.
 select h.position as head, substr(h.link, 1, 4) as head_link, c.position as checkpoint,
     pg_is_in_recovery() as standby,
     (select substr(e.link, 1, 4) from store.event e

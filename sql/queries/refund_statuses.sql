@@ -1,4 +1,4 @@
--- What the succeeded refunds of some payments come to: of each that has any, the status.
+-- Get the refund status of each payment with succeeded refunds.
 select p.payment_id,
     case when sum(coalesce(r.amount, case when not r.is_partial then p.total_amount end))
         >= p.total_amount then 'full' else 'partial' end as refund_status

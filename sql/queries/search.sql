@@ -1,4 +1,4 @@
--- What carries an identifier, or an address or a name that begins so; each arm looks into one index.
+-- Find resources by identifier, or customers by prefix of e-mail or name; each branch uses one index.
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     r.*
 from read.checkpoint c
@@ -66,7 +66,7 @@ left join lateral (
     where e.book = %(book)s and left(e.webhook_id, 100) = left(%(q)s, 100)
         and e.webhook_id = %(q)s
     union all
-    -- the bounds are spelt out: like with a parameter would have no index in a prepared plan
+    -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
     (
         select 'customer', t.customer_id, t.customer_id,
             case when t.field = 'name' then 'name' when t.term = %(term)s then 'email'
@@ -75,7 +75,7 @@ left join lateral (
         from {search_terms} t
         join {customers} k on k.book = t.book and k.customer_id = t.customer_id
         where t.book = %(book)s and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
-            -- once, though an address and several words may begin so
+            -- once, even if the address and several words match
             and not exists (
                 select from {search_terms} s
                 where s.book = t.book and s.customer_id = t.customer_id and s.term >= %(term)s

@@ -1,4 +1,4 @@
--- How the read models of a book stand beside its end, and the rebuild that is running.
+-- Compare the checkpoint of a book's read models with its head, and get the running rebuild.
 select
     h.position as head,
     (select e.recorded_at from store.event e

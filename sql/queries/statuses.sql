@@ -1,2 +1,2 @@
--- The statuses of some resources of one kind, as they are known now.
+-- Get the current statuses of some resources of one kind.
 select {key} as id, status from {view} where book = %(book)s and {key} = any(%(ids)s)

@@ -1,4 +1,4 @@
--- The streams of some kinds that concern one customer, and the position that the answer reflects.
+-- Find the streams of a customer, and the position that the answer reflects.
 select c.position as checkpoint, r.stream
 from read.checkpoint c
 left join (

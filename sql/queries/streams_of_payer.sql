@@ -1,4 +1,4 @@
--- The refunds and disputes that name no customer themselves, of payments that a customer made.
+-- Find refunds and disputes that name no customer, by the payments of a customer.
 select 'refund-' || r.refund_id as stream
 from {payments} p
 join {refunds} r on r.book = p.book and r.payment_id = p.payment_id

@@ -1,2 +1,2 @@
--- Let the planner know a table that was just filled.
+-- Update the statistics of a table that was just filled.
 analyze {table}

@@ -1,4 +1,4 @@
--- Whether the read models of a book lack events, and show only events that it has; and its business.
+-- Check whether the read models of a book lack events or show lost ones, and get its business.
 select h.business_id, h.position, c.position as checkpoint, h.position > c.position as behind,
     c.position = 0 or coalesce(c.link = case
         when c.position = h.position then h.link

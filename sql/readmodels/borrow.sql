@@ -1,2 +1,2 @@
--- Show the rows of another version under this one's names.
+-- Show another version's rows under the names of this version.
 create or replace view {view} as select {columns} from {older}

@@ -1,2 +1,2 @@
--- Let the commit of a transaction wait for this server's disk, and for no standby.
+-- Make the transaction's commit wait for the local disk, not for a standby.
 select set_config('synchronous_commit', 'local', true)

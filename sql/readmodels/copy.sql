@@ -1,2 +1,2 @@
--- Write many whole rows of a read model that are not there yet.
+-- Copy new rows into a read model.
 copy {table} from stdin (format binary)

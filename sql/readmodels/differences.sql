@@ -1,4 +1,4 @@
--- The rows in which two builds of a read model differ.
+-- Get the rows in which two builds of a read model differ.
 select
     concat_ws(' ', {key}) as key,
     case when l.book is not null then to_jsonb(l) end as live,

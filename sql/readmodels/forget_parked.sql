@@ -1,2 +1,2 @@
--- Forget what one build has set aside.
+-- Delete the parked streams of a build.
 delete from read.parked where build = %(build)s

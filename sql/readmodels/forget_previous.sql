@@ -1,2 +1,2 @@
--- Forget which builds were live before.
+-- Clear the previous builds of a version.
 update read.projection set previous = null where version = %(version)s

@@ -1,2 +1,2 @@
--- Forget the builds of the versions before one.
+-- Delete the builds of all older versions.
 delete from read.projection where version < %(version)s

@@ -1,3 +1,3 @@
--- Which build of each projection is live; whoever asks in a transaction keeps it so until its end.
+-- Get the live build of each projection; in a transaction it stays live until the end.
 select name, live from read.projection where version = %(version)s and live is not null
 order by name for share

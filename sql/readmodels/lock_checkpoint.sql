@@ -1,2 +1,2 @@
--- Lock a book's checkpoint: whoever holds it may write its rows.
+-- Lock a book's checkpoint: only its holder may write the book's rows.
 select position from read.checkpoint where book = %(book)s and version = %(version)s for update

@@ -1,4 +1,4 @@
--- Who has kept locks on the read models for more than a moment, the oldest transaction first.
+-- List transactions that have locked the read models for a while, the oldest first.
 select a.pid, a.application_name as application, a.usename as role, a.xact_start as since
 from pg_stat_activity a
 where a.pid <> pg_backend_pid() and a.datname = current_database()

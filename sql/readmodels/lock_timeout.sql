@@ -1,2 +1,2 @@
--- How long the statements of a transaction wait for a lock.
+-- Set how long the statements of a transaction wait for a lock.
 select set_config('lock_timeout', %(limit)s, true)

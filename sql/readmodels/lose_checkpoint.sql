@@ -1,3 +1,3 @@
--- Mark that the read models of a book show a history that its store does not have.
+-- Mark that a book's read models show a history that its store does not have.
 update read.checkpoint set lost = true
 where book = %(book)s and version = %(version)s and not lost

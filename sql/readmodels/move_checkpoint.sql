@@ -1,4 +1,4 @@
--- Move a checkpoint on, with the link of the event there; no row where it is not where the caller found it.
+-- Advance a checkpoint with the link of its event; no row if another process has moved it.
 update read.checkpoint c
 set position = e.position, link = e.link, recorded_at = e.recorded_at
 from store.event e

@@ -1,4 +1,4 @@
--- The views and tables of the versions before one; the views first, since they rest on the tables.
+-- List views and tables of older versions; views first, because they depend on the tables.
 select c.relname as name, c.relkind = 'v' as is_view
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'read' and c.relkind in ('r', 'v')

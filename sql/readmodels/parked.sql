@@ -1,4 +1,4 @@
--- The streams that are set aside in one build.
+-- List the parked streams of a build.
 select book, stream, position, error, parked_at from read.parked
 where build = %(build)s and (%(book)s::text is null or book = %(book)s)
 order by book, stream

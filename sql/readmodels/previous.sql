@@ -1,4 +1,4 @@
--- The builds of a version that can be gone back to.
+-- Get the previous builds of a version, for an undo.
 select name, previous from read.projection
 where version = %(version)s and previous is not null
 order by name

@@ -1,2 +1,2 @@
--- A row's identity.
+-- Add the primary key of a read model.
 alter table {table} add primary key (book, {key})

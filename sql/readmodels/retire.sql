@@ -1,4 +1,4 @@
--- Remember where the live build of a projection stands in a book, which is about to be replaced.
+-- Record the position of a live build in a book before it is replaced.
 insert into read.retired (name, version, book, position)
 values (%(name)s, %(version)s, %(book)s, %(position)s)
 on conflict (name, version, book) do update set position = excluded.position

@@ -1,4 +1,4 @@
--- Say how far the read models of a version have come in one book, with the link of the event there.
+-- Set the checkpoint of a version of the read models in a book, with the link of its event.
 insert into read.checkpoint (book, version, position, link, recorded_at)
 select %(book)s, %(version)s, s.position, coalesce(e.link, decode(repeat('00', 32), 'hex')), e.recorded_at
 from (select %(position)s::bigint as position) s

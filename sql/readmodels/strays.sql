@@ -1,4 +1,4 @@
--- The books whose read models show events that the store does not have: it was restored without them.
+-- List the books whose read models show lost events: the store was restored without them.
 select h.book, c.position as checkpoint, h.position as head
 from store.head h
 join read.checkpoint c on c.book = h.book and c.version = %(version)s

@@ -1,6 +1,6 @@
--- All events of some streams up to a position.
+-- Get all events of some streams up to a position.
 with found as materialized (
-    -- by the stream alone: while a table has no statistics, its positions look as good an index
+    -- by the stream alone: without statistics the planner may prefer the index of positions
     select book, stream, position
     from {events}
     where store.key(book, stream) = any(

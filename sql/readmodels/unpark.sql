@@ -1,4 +1,4 @@
--- Take a stream back that was set aside.
+-- Unpark a stream.
 delete from read.parked
 where book = %(book)s and build = %(build)s and stream = %(stream)s
 returning position

@@ -1,2 +1,2 @@
--- Show readers another table, in the transaction that moves the checkpoints.
+-- Point a view at another table, in the transaction that moves the checkpoints.
 create or replace view {view} as select * from {table}

@@ -1,4 +1,4 @@
--- How every book stands: its end, and its read models beside it.
+-- Get the head of every book, and the checkpoint of its read models.
 select
     h.book, h.position as head_position, coalesce(c.position, 0) as checkpoint_position,
     greatest(0, h.position - coalesce(c.position, 0)) as lag_events,

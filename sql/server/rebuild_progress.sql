@@ -1,2 +1,2 @@
--- How far the rebuild that is running has come.
+-- Get the progress of the running rebuild.
 select done, total from read.lease where name = %(lease)s and expires_at > now()

@@ -1,4 +1,4 @@
--- How many events of each book and type have a field that could not be read.
+-- Count events with an unreadable field, by book and type.
 select book, type, count(*) as count
 from {view}
 where book = any(%(books)s) and unread is not null

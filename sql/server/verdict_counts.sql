@@ -1,4 +1,4 @@
--- How many events of each book got each of the verdicts that need attention.
+-- Count events with verdicts that need attention, by book and verdict.
 select book, verdict, count(*) as count
 from {view}
 where book = any(%(books)s) and verdict not in ('applied', 'confirmed')

@@ -1,4 +1,4 @@
--- Append whole rows. The order of the columns is the order in which the writer writes them.
+-- Append whole rows; the writer encodes the columns in this order.
 copy store.event (
     book, position, source, webhook_id, revision, sent_at, recorded_at, webhook_timestamp,
     webhook_signature, headers, verified_by, body_sha256, link, body

@@ -1,4 +1,4 @@
--- How many blocks the events take up; null where they do not lie in the blocks of one plain table.
+-- Count the blocks of the events; null if they are not in the blocks of one plain table.
 select case
     when c.relkind = 'r' and a.amname = 'heap'
         and not exists (select from pg_inherits i where i.inhparent = c.oid)

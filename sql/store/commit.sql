@@ -1,2 +1,2 @@
--- Make it durable.
+-- Commit the transaction.
 commit

@@ -1,2 +1,2 @@
--- The end of every book, and the business that it names.
+-- Get the head and the business of every book.
 select book, position, business_id from store.head order by book

@@ -1,4 +1,4 @@
--- The recorded deliveries of these ids, in no order.
+-- Get the recorded deliveries of some ids, unordered.
 select webhook_id, body_sha256, sent_at, position, substr(link, 1, 4) as link
 from store.event
 where book = %(book)s and webhook_id = any(%(webhook_ids)s)

@@ -1,4 +1,4 @@
--- Limits for one transaction, behind a pooler that drops those of the connection.
+-- Set a transaction's timeouts, behind a pooler that drops those of the connection.
 select
     set_config('statement_timeout', %(statement)s, true),
     set_config('lock_timeout', %(lock)s, true),

@@ -1,2 +1,2 @@
--- Let processes that start together migrate one after the other.
+-- Serialise the migrations of processes that start together.
 select pg_advisory_xact_lock(%(key)s)

@@ -1,2 +1,2 @@
--- Make the schema of the event store; nothing of ours lies in public, where an owner may lack rights.
+-- Create the schema of the event store; public is avoided, where an owner may lack privileges.
 create schema if not exists store

@@ -1,4 +1,4 @@
--- Which migrations were applied, and what each said.
+-- Create the table of applied migrations and their checksums.
 create table if not exists store.migration (
     name       text primary key,
     sha256     bytea not null,

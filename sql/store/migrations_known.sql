@@ -1,2 +1,2 @@
--- The migrations that were applied, each with the checksum of its text.
+-- Get the applied migrations with the checksums of their texts.
 select name, sha256 from store.migration

@@ -1,6 +1,6 @@
--- The last position recorded before a moment, or by it: a binary search, since recorded_at never falls.
+-- Get the last position recorded before or at a time, by binary search: recorded_at never decreases.
 with recursive search (low, high) as (
-    -- what is at low or before it was; what is at high or after it was not
+    -- events up to low match; events from high on do not
     select 0::bigint, h.position + 1 from store.head h where h.book = %(book)s
     union all
     select

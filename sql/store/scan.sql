@@ -1,4 +1,4 @@
--- The events in a stretch of the table's blocks, in no order, fixed fields first so that they are found quickly.
+-- Copy the events of a range of blocks, unordered; fixed-size fields come first for fast parsing.
 copy (
     select position, revision, sent_at, recorded_at, body_sha256, webhook_id, book, body
     from store.event

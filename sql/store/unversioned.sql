@@ -1,2 +1,2 @@
--- Whether there is an event store although no migration is recorded: an unreleased version made it.
+-- Check for an event store without recorded migrations, created by an unreleased version.
 select to_regclass('store.event') is not null as unversioned

@@ -1,4 +1,4 @@
--- What was disputed in each period, and how it ended or stands.
+-- Sum disputes by period, with their outcome.
 select date_trunc(%(interval)s, created_at, 'UTC') as period, currency, count(*) as disputes,
     coalesce(sum(amount), 0)::bigint as amount,
     count(*) filter (where status in ('opened', 'challenged')) as open,

@@ -1,4 +1,4 @@
--- What moved in each period, by currency and kind; what moved before the first one has no period.
+-- Sum movements by period, currency and kind; earlier movements have no period.
 select
     case when m.at >= %(since)s then date_trunc(%(interval)s, m.at, 'UTC') end as period,
     m.currency, m.kind, count(*) as count, sum(m.amount)::bigint as amount

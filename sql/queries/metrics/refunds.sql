@@ -1,4 +1,4 @@
--- What succeeded refunds returned in each period.
+-- Sum succeeded refunds by period.
 select date_trunc(%(interval)s, created_at, 'UTC') as period, currency, count(*) as refunds,
     count(*) filter (where is_partial) as partial, coalesce(sum(amount), 0)::bigint as amount
 from {refunds}

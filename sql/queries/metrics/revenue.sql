@@ -1,4 +1,4 @@
--- What succeeded payments took in each period; the check of a new payment method is none.
+-- Sum succeeded payments by period, without checks of a new payment method.
 select date_trunc(%(interval)s, created_at, 'UTC') as period, currency, count(*) as payments,
     coalesce(sum(total_amount), 0)::bigint as amount
 from {payments}

@@ -1,4 +1,4 @@
--- How many webhooks of a book, or of any, were refused lately, by reason.
+-- Count recently refused webhooks by reason, of one book or of all.
 select book, reason,
     coalesce(sum(count) filter (where minute > now() - interval '5 minutes'), 0)::bigint
         as last_5_minutes,

@@ -1,4 +1,4 @@
--- Abandoned checkouts, each known by the payment that was not completed. memo is the fold, to be extended.
+-- Abandoned checkouts, each identified by the payment that was not completed. memo is the fold, which later events extend.
 create table {table} (
     book                 text not null,
     payment_id           text not null,

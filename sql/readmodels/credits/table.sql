@@ -1,4 +1,4 @@
--- Balances of customers, in units of the credit; gaps counts missing ledger rows. memo is the fold, to be extended.
+-- Balances of customers, in units of the credit; gaps counts missing ledger rows. memo is the fold, which later events extend.
 create table {table} (
     book                  text not null,
     credit_id             text not null,

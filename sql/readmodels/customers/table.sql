@@ -1,4 +1,4 @@
--- Customers as the events describe them. memo is the merged state, to be merged on.
+-- Customers as the events describe them. memo is the merged state, which later events extend.
 create table {table} (
     book              text not null,
     customer_id       text not null,

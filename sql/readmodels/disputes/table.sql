@@ -1,4 +1,4 @@
--- Disputes; amount in minor units of currency; opened_at is when it was opened last. memo is the fold, to be extended.
+-- Disputes; amount in minor units of currency; opened_at is the time of its last opening. memo is the fold, which later events extend.
 create table {table} (
     book              text not null,
     dispute_id        text not null,

@@ -1,2 +1,2 @@
--- The order of the list, newest first.
+-- Rows in the order of the list, newest first.
 create index {index} on {table} (book, created_at, dunning_id)

@@ -1,4 +1,4 @@
--- Dunning attempts, each known by its subscription and when it was made. memo is the fold, to be extended.
+-- Dunning attempts, each identified by its subscription and its time. memo is the fold, which later events extend.
 create table {table} (
     book              text not null,
     dunning_id        text not null,

@@ -1,2 +1,2 @@
--- A granted licence key, by what the customer types.
+-- Granted licence keys, by the text that the customer types.
 create index {index} on {table} (book, license_key) where license_key is not null

@@ -1,4 +1,4 @@
--- Entitlement grants. memo is the fold, to be extended.
+-- Entitlement grants. memo is the fold, which later events extend.
 create table {table} (
     book                 text not null,
     entitlement_grant_id text not null,

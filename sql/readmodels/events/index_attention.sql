@@ -1,2 +1,2 @@
--- What needs attention, and how much of it there is by verdict and type.
+-- Events that need attention, counted by verdict and type.
 create index {index} on {table} (book, verdict, type, position) where verdict not in ('applied', 'confirmed')

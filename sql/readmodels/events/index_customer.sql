@@ -1,3 +1,3 @@
--- The events that concern one customer, in the order of the world.
+-- Events of one customer, by the time when they happened.
 create index {index} on {table} (store.key(book, customer_id), occurred_at, position)
 where customer_id is not null

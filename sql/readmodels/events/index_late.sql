@@ -1,2 +1,2 @@
--- What was recorded late.
+-- Events that were recorded late.
 create index {index} on {table} (book, position) where late

@@ -1,2 +1,2 @@
--- What was rendered after its event.
+-- Events whose snapshot was rendered after the event.
 create index {index} on {table} (book, position) where newer

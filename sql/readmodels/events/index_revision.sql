@@ -1,2 +1,2 @@
--- What came again with another body.
+-- Events that are revisions: the same id with another body.
 create index {index} on {table} (book, position) where revision

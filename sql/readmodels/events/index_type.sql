@@ -1,2 +1,2 @@
--- The events of one type.
+-- Events of one type.
 create index {index} on {table} (store.key(book, type), position)

@@ -1,2 +1,2 @@
--- What could not be read whole, and of which type it is.
+-- Events with an unreadable field, by type.
 create index {index} on {table} (book, position) include (type) where unread is not null

@@ -1,2 +1,2 @@
--- All of one customer's, in the order of the list.
+-- Rows of one customer, in the order of the list.
 create index {index} on {table} (book, customer_id, created_at, license_key_id)

@@ -1,2 +1,2 @@
--- A key, by what the customer types.
+-- Licence keys, by the text that the customer types.
 create index {index} on {table} (book, key) where key is not null

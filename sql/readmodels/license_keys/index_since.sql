@@ -1,2 +1,2 @@
--- What changed its status last.
+-- Rows by their last change of status.
 create index {index} on {table} (book, status_since, license_key_id)

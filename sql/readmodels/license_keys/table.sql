@@ -1,4 +1,4 @@
--- Licence keys. memo is the fold, to be extended.
+-- Licence keys. memo is the fold, which later events extend.
 create table {table} (
     book              text not null,
     license_key_id    text not null,

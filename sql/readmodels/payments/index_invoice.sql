@@ -1,2 +1,2 @@
--- The payment of an invoice.
+-- Payments by invoice.
 create index {index} on {table} (book, invoice_id) where invoice_id is not null

@@ -1,2 +1,2 @@
--- The payments of a subscription, also those that pay for several.
+-- Payments of a subscription, including payments for several subscriptions.
 create index {index} on {table} using gin (subscription_ids)

@@ -1,4 +1,4 @@
--- Payments; total_amount in minor units of currency. memo is the fold, to be extended.
+-- Payments; total_amount in minor units of currency. memo is the fold, which later events extend.
 create table {table} (
     book                     text not null,
     payment_id               text not null,

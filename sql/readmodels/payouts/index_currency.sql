@@ -1,2 +1,2 @@
--- All of one currency, in the order of the list.
+-- Rows of one currency, in the order of the list.
 create index {index} on {table} (book, currency, created_at, payout_id)

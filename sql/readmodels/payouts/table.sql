@@ -1,4 +1,4 @@
--- Payouts; amount and fee in minor units of currency. memo is the fold, to be extended.
+-- Payouts; amount and fee in minor units of currency. memo is the fold, which later events extend.
 create table {table} (
     book              text not null,
     payout_id         text not null,

@@ -1,2 +1,2 @@
--- All of one payment's.
+-- Rows of one payment.
 create index {index} on {table} (book, payment_id)

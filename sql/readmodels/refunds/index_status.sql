@@ -1,2 +1,2 @@
--- All of one status, in the order of the list.
+-- Rows of one status, in the order of the list.
 create index {index} on {table} (book, status, created_at, refund_id)

@@ -1,4 +1,4 @@
--- Refunds; amount in minor units of currency. memo is the fold, to be extended.
+-- Refunds; amount in minor units of currency. memo is the fold, which later events extend.
 create table {table} (
     book              text not null,
     refund_id         text not null,

@@ -1,2 +1,2 @@
--- Customers by an address or its beginning, and by the beginning of any word of a name.
+-- Customers by e-mail address or its prefix, and by prefixes of words of their names.
 create index {index} on {table} (book, term, customer_id, field)

@@ -1,4 +1,4 @@
--- What customers are found by, folded in case: "C" compares bytes, so that an index serves prefixes.
+-- The search terms of customers, case-folded; collation "C" lets an index serve prefixes.
 create table {table} (
     book        text not null,
     customer_id text not null,

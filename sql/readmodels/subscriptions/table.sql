@@ -1,4 +1,4 @@
--- Subscriptions; recurring_pre_tax_amount in minor units of currency. memo is the fold, to be extended.
+-- Subscriptions; recurring_pre_tax_amount in minor units of currency. memo is the fold, which later events extend.
 create table {table} (
     book                        text not null,
     subscription_id             text not null,

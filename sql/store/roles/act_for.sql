@@ -1,2 +1,2 @@
--- Let the owner act for the service's role, as handing tables over to it asks.
+-- Make the owner a member of the service's role, which handing over tables requires.
 grant {role} to current_user

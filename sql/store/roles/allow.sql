@@ -1,4 +1,4 @@
--- All that the service's role may do. Of events it may append and read; the read models are its own.
+-- Grant the service's role exactly what it needs: append and read events, own the read models.
 revoke all on all tables in schema store from {role};
 revoke all
     on read.projection, read.checkpoint, read.retired, read.parked, read.lease from {role};

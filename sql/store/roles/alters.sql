@@ -1,4 +1,4 @@
--- Whether a role, or else the one that asks, could alter events if no trigger were there.
+-- Check whether a role, by default the current one, could alter events if no trigger existed.
 select has_table_privilege(r.oid, c.oid, 'update, delete, truncate, trigger')
     or has_any_column_privilege(r.oid, c.oid, 'update')
     or pg_has_role(r.oid, c.relowner, 'member')

@@ -1,3 +1,3 @@
--- Who is connected, to which database, of which version of PostgreSQL.
+-- Get the role, the database and the server version of the connection.
 select current_user as role, current_database() as database,
     split_part(current_setting('server_version'), ' ', 1) as version

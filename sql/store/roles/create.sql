@@ -1,2 +1,2 @@
--- Make a role that may connect, and nothing else yet.
+-- Create a role that may only connect.
 create role {role} login password {password}

@@ -1,2 +1,2 @@
--- Give a table or view to a role.
+-- Change the owner of a table or view.
 alter table {table} owner to {role}

@@ -1,2 +1,2 @@
--- Whether there is a role of this name.
+-- Check whether a role exists.
 select 1 from pg_roles where rolname = %(role)s

@@ -1,4 +1,4 @@
--- What a role, or else the one that asks, lacks of what the service needs.
+-- List the privileges that a role, by default the current one, lacks for the service.
 with r as (select oid from pg_roles where rolname = coalesce(%(role)s, current_user)),
 needed (relation, column_names, privileges) as (
     values

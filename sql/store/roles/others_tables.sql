@@ -1,4 +1,4 @@
--- The builds and views of the read models that do not belong to a role.
+-- List builds and views of the read models that a role does not own.
 select c.relname as name
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

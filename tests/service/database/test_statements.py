@@ -102,7 +102,7 @@ def _speaks_of(name: str) -> set[str]:
         "paid_until",
         "status",
     }
-    # what it says of the streams that are set aside is not of the projection
+    # what it records of parked streams does not belong to the projection
     said = statements.text(name).replace("k.stream", "")
     return {column for column in columns if re.search(rf"\b{column}\b", said)}
 

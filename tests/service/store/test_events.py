@@ -85,7 +85,7 @@ async def test_the_same_again_is_a_duplicate_and_another_body_is_not(conn: Conne
 async def test_a_body_told_again_after_another_one_is_an_event(conn: Connection, size: int) -> None:
     told = [
         delivery(b"A", "m", at(0)), delivery(b"A", "m", at(1)), delivery(b"B", "m", at(2)),
-        # a copy of the first request, and then its body told anew
+        # a copy of the first request, and then its body again, in a new request
         delivery(b"A", "m", at(0)), delivery(b"A", "m", at(3)), delivery(b"A", "m", at(4)),
         delivery(b"B", "m", at(2)),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Several processes write one book; whoever follows it by position misses nothing.
+"""Several processes write one book; a reader that follows its positions misses nothing.
 
 They send duplicates and revisions of each other's deliveries, wait at random, and break one in
 five appends after the rows were copied. The worth of it is shown by the mutants: without the lock
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def following(url: str, seen: list[Event]) -> AsyncIterator[None]:
-    """Follow the book beside the block, and to its end when the block is left."""
+    """Follow the book while the block runs, and to its end after the block."""
     left = asyncio.Event()
 
     async def follow() -> None:
