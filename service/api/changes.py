@@ -43,7 +43,7 @@ _Kind = Annotated[
 
 
 class ChangesQuery(LimitedQuery, frozen=True, kw_only=True):
-    """What the list of changes takes."""
+    """The parameters of the list of changes."""
 
     after: Annotated[
         Position, position("A position, or the `next` of the page before.")
@@ -56,7 +56,7 @@ class ChangesQuery(LimitedQuery, frozen=True, kw_only=True):
 
 
 class StreamQuery(DocumentQuery, frozen=True, kw_only=True):
-    """What the stream of changes takes."""
+    """The parameters of the stream of changes."""
 
     after: Annotated[Position | None, position("A position; `0` is the beginning.")] = None
     kind: _Kind = ()

@@ -17,7 +17,7 @@ from service.settings import RESPONSE_DAYS
 
 
 class DueDisputesQuery(PageQuery, frozen=True, kw_only=True):
-    """What the work list takes."""
+    """The parameters of the work list."""
 
     status: Annotated[str, choice("Only those in this status.", LIFECYCLE.statuses)] = AWAITING
     dispute_stage: Annotated[

@@ -58,9 +58,9 @@ def accepts(
     """What a route declares as its ``opt``.
 
     Args:
-        query: the parameters that it accepts.
-        answer: the name of the schema of its answer, where its annotation does not say it.
-        scope: the one that its caller's key must have.
+        query: its parameters.
+        answer: the name of the answer's schema; the one of its annotation by default.
+        scope: the one that the caller's key must have.
         stamp: the fields of its answer that say when it was made; the ETag does not cover them.
     """
     if "cursor" in parameters(query):
@@ -78,6 +78,7 @@ async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
     """
     items = request.query_params.multi_items() if request.scope["query_string"] else ()
     query = parse_query(kind, items)
+    # short statements: they need not wait for the connections of long questions
     for position in query.positions:
         async with pipelined(request, login=True) as conn:
             await verify(conn, request.user.book, position)
@@ -98,8 +99,8 @@ def pipelined(
 ) -> AbstractAsyncContextManager[Queryable]:
     """A pipelined connection, for questions that read a few rows: other requests share it.
 
-    What a ``login`` waits for has a lane of its own. A question about the past must not use that
-    one: it folds any number of events.
+    Short statements and those that a ``login`` waits for have a lane of their own. A question about
+    the past must not use it, since it may fold any number of events.
     """
     state = request.app.state
     lane: Lane = state.access if login else state.lists

@@ -37,7 +37,7 @@ _FILTERS = (
 
 
 class EventsQuery(PageQuery, frozen=True, kw_only=True):
-    """What the list of events takes."""
+    """The parameters of the list of events."""
 
     verdict: Annotated[
         Sequence[str], choices("Only events with one of these verdicts.", sorted(ATTENTION))
@@ -73,12 +73,12 @@ class EventsQuery(PageQuery, frozen=True, kw_only=True):
 
     @property
     def filters(self) -> dict[str, Any]:
-        """What every event of the page must have."""
+        """The filters that all events of the page match; None and () are no filter."""
         return {name: getattr(self, name) for name in _FILTERS}
 
 
 class TimelineQuery(PageQuery, frozen=True, kw_only=True):
-    """What a timeline takes."""
+    """The parameters of a timeline."""
 
     kind: Annotated[
         Sequence[str], choices("Only what concerns these kinds of resources.", BY_CATEGORY)

@@ -37,15 +37,15 @@ def list_route(  # noqa: PLR0913 - as the framework's own
 
     Args:
         path: below ``/v1``.
-        connection: what the function reads from.
-        operation_id: as in OpenAPI; so are ``summary``, ``description`` and ``tags``.
-        summary: in a few words.
-        description: in a few sentences.
-        tags: one.
-        query: the parameters that it accepts, where the function's annotation does not say them.
-        answer: the name of the schema of its answer, where the annotation does not say it.
-        columns: of the CSV, where the type of the page's rows does not say them.
-        scope: the one that its caller's key must have.
+        connection: ``pooled`` or ``pipelined``; each page borrows one.
+        operation_id: for OpenAPI, as the next three.
+        summary: the line in the list of operations.
+        description: the paragraph below it.
+        tags: the groups of operations it belongs to.
+        query: the parameters; the function's annotation by default.
+        answer: the name of the answer's schema; the one of the function's annotation by default.
+        columns: of the CSV; the fields of the page's rows by default.
+        scope: the one that the caller's key must have.
     """
 
     def decorate(read: ReadPage[C, L, P]) -> HTTPRouteHandler:

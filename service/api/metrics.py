@@ -41,7 +41,7 @@ _BESIDE = (
 
 
 class MetricQuery(ListQuery, frozen=True, kw_only=True):
-    """What every metric takes."""
+    """The parameters of every metric."""
 
     interval: Annotated[Interval, choice("How long a period is.", get_args(Interval))] = "month"
     created_at_gte: Annotated[datetime | None, since("happened")] = None

@@ -29,7 +29,7 @@ Q = TypeVar("Q", bound="Query")
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """What every route takes."""
+    """The parameters of every route."""
 
     min_position: Annotated[
         Position | None,
@@ -45,19 +45,19 @@ class Query(Struct, frozen=True, kw_only=True):
 
     @property
     def positions(self) -> Iterable[Position]:
-        """The positions that must belong to the book's history, but for ``min_position``."""
+        """The positions to verify against the book's history: all but ``min_position``."""
         values = (getattr(self, name) for name in self.__struct_fields__ if name != "min_position")
         return (v for v in values if isinstance(v, Position) and v.link is not None)
 
 
 class DocumentQuery(Query, frozen=True, kw_only=True):
-    """What a route takes whose answer is one document."""
+    """The parameters of a route that answers one document."""
 
     fields: Fields = None
 
 
 class ListQuery(DocumentQuery, frozen=True, kw_only=True):
-    """What every list takes."""
+    """The parameters of every list."""
 
     bom: Annotated[
         bool | None,
@@ -74,13 +74,13 @@ class ListQuery(DocumentQuery, frozen=True, kw_only=True):
 
 
 class LimitedQuery(ListQuery, frozen=True, kw_only=True):
-    """What a list takes that may be long."""
+    """The parameters of a list with a limit."""
 
     limit: Limit = 20
 
 
 class PageQuery(LimitedQuery, frozen=True, kw_only=True):
-    """What a list takes that comes in pages."""
+    """The parameters of a list with a limit and a cursor."""
 
     cursor: Cursor = None
 

@@ -30,14 +30,14 @@ _HISTORY_SORTS = ("occurred_at", "-occurred_at")
 
 
 class PastQuery(DocumentQuery, frozen=True, kw_only=True):
-    """What a question takes that may be about the past."""
+    """The parameters of one document, now or in the past."""
 
     as_of: AsOf = None
     known_at: KnownAt = None
 
 
 class HistoryQuery(PageQuery, frozen=True, kw_only=True):
-    """What a history takes."""
+    """The parameters of a history, now or in the past."""
 
     as_of: AsOf = None
     known_at: KnownAt = None

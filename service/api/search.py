@@ -19,7 +19,7 @@ _TRIMMED = replace(_TEXT, parse=lambda name, given: _TEXT.parse(name, given.stri
 
 
 class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
-    """What the search takes."""
+    """The parameters of the search."""
 
     q: Annotated[str, _TRIMMED]
 
