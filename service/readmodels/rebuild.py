@@ -31,11 +31,11 @@ from service.readmodels.streams import LIVE, parked_rows
 from service.readmodels.tables import (
     Generations,
     drop_leftovers,
+    drop_old,
     fresh,
     missing,
-    show,
+    publish,
 )
-from service.readmodels.versions import drop_old
 from service.store.events import books
 
 T = TypeVar("T")
@@ -150,7 +150,7 @@ async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
             build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
             await catch_up(conn, build, name, book, positions[name])
     await _retire(conn, back, positions)
-    await show(conn, back)
+    await publish(conn, back)
     return positions
 
 
@@ -226,7 +226,7 @@ async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
     if build.whole:
         await conn.execute(statements.text("readmodels/forget_parked"), {"build": LIVE})
         await conn.execute(statements.text("readmodels/adopt_parked"), {"build": build.lease.owner})
-    await show(conn, build.generations)
+    await publish(conn, build.generations)
 
 
 async def _retire(conn: Connection, replaced: Generations, positions: dict[str, int]) -> None:

@@ -34,7 +34,7 @@ from service.ingest.writer import Writer
 from service.processes.link import Link
 from service.processes.tasks import Supervisor
 from service.queries.freshness import Tips
-from service.readmodels.versions import shown
+from service.readmodels.tables import ensure_readable
 from service.server.background import flush_every
 from service.server.health import healthz, readyz
 from service.server.pool_use import PoolUse
@@ -162,7 +162,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     state.prepared.set()
     while True:
         async with borrowed(state.access.pool, ACCESS) as conn:
-            if await shown(conn):
+            if await ensure_readable(conn):
                 state.built.set()
                 return
         await asyncio.sleep(_ASK_SECONDS)
