@@ -1,2 +1,2 @@
--- What the new build has set aside is now what is set aside.
+-- Make the parked streams of a new build the live ones.
 update read.parked set build = 'live' where build = %(build)s

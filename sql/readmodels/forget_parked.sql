@@ -1,2 +1,2 @@
--- Forget what one build has set aside.
+-- Forget the parked streams of one build.
 delete from read.parked where build = %(build)s
