@@ -1,7 +1,10 @@
-"""What each read model shows. Pure: from a fold to whole rows; the service writes them.
+"""The read models: what each one shows. Pure: from folds to whole rows; the service writes them.
 
-- ``projection``: the shape of a projection; ``streams``: those with a row for each stream.
-- ``events``: the index of all events; ``customers``, and the ``search_terms`` that they are found
-  by; one module for each aggregate.
-- ``catalog``: the one list of projections.
+- ``projection``: the definition of a read model, with its source.
+- ``events``, the index of all events; ``customers``, and their ``search_terms``; one module for
+  each aggregate, whose rows ``streams`` makes.
+- ``catalog``: the list of all projections. ``rows``: from folded things to everybody's rows.
+
+To add a read model, write its module here, list it in ``catalog``, and declare its table and
+indexes in ``sql/readmodels/<name>/``. Raise ``projection.VERSION`` so that it is built.
 """

@@ -11,9 +11,9 @@ from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended.
+    """One row; amounts in minor units of ``currency``; ``memo`` is the stored fold.
 
-    ``opened_at`` is when it was opened last: the days for an answer count from then.
+    ``opened_at`` is when it was last opened: the time for a response counts from then.
     """
 
     dispute_id: str
@@ -32,7 +32,7 @@ class Row(Struct, frozen=True, gc=False):
 
 
 def opened_at(folded: Fold[State]) -> datetime:
-    """When a dispute was opened: the last time, where it awaits an answer again."""
+    """When a dispute was opened; if it awaits a response again, when it was last opened."""
     again = folded.status == AWAITING and folded.since > folded.occurred_at
     return folded.since if again else folded.state.created_at or folded.occurred_at
 

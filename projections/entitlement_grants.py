@@ -9,7 +9,7 @@ from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One row; ``memo`` is the fold, to be extended."""
+    """One row; ``memo`` is the stored fold."""
 
     entitlement_grant_id: str
     customer_id: str | None

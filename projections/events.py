@@ -1,4 +1,4 @@
-"""The index of events: for each position the stream, the customer, the verdict, what moved."""
+"""The index of events: the stream, customer, verdict and movements of each."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,14 +16,14 @@ from projections.projection import Projection
 class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
-    ``customer_id`` is whom the event names or, where it names nobody, whom its stream belongs to.
-    ``movements`` says what a subscription's event did to recurring revenue, and the columns after
-    it when each movement was, in which currency, and the amount of a month in minor units of that;
-    all are None where nothing moved. They are columns of the event, and no rows of their own, so
-    that a row that is written again leaves none behind.
-    ``shown_at`` is the moment from which its snapshot counts, where that was rendered later than
-    the event; ``undecided`` says that the snapshot can be read in two ways. ``unread`` names the
-    fields that could not be read; None where all could.
+    ``customer_id`` is the customer that the event names or, if it names none, that of its stream.
+    ``movements`` lists what a subscription's event did to recurring revenue; the columns after it
+    hold the time, the currency and the monthly amount of each movement, in minor units. All are
+    None if nothing moved. They are columns of the event, not rows of their own, so that writing a
+    row again leaves nothing stale behind.
+    ``shown_at`` is the moment from which a snapshot counts that was rendered later than its event;
+    ``undecided`` marks a snapshot that can be read in two ways. ``unread`` names the fields that
+    could not be read; None if there are none.
     """
 
     position: int
@@ -47,14 +47,14 @@ class Row(Struct, frozen=True, gc=False):
 
 
 class Placed(Struct, frozen=True, gc=False):
-    """A step of a stream, and the customer whom the event concerns."""
+    """A step of a stream, and the customer that its event concerns."""
 
     step: Step
     customer_id: str | None
 
 
 def placed(folded: Fold[Any], steps: Iterable[Step]) -> list[Placed]:
-    """The steps of a stream, each with the customer: its own or, naming nobody, the stream's."""
+    """The steps of a stream with their customers: named by the event, or that of the stream."""
     owner = owner_of(folded)
     return [
         Placed(step, step.entry.customer.customer_id if step.entry.customer else owner)
@@ -63,7 +63,7 @@ def placed(folded: Fold[Any], steps: Iterable[Step]) -> list[Placed]:
 
 
 def owner_of(folded: Fold[Any]) -> str | None:
-    """The customer to whom a stream belongs, as far as its events tell."""
+    """The customer of a stream, if its events name one."""
     owner: str | None = getattr(folded.state, "customer_id", None)
     return owner
 

@@ -1,12 +1,12 @@
-"""What customers are found by: their addresses, and the words of their names.
+"""Search terms of customers: their e-mail addresses, and the words of their names.
 
-Each payload that names a customer gives some terms, and what was told once stays: who looks for an
-address that a customer had, or for a name that she bore, finds her. So a row is a fact of a single
-event, and no order of events can change it.
+Every payload that names a customer adds terms, and none is ever removed: a customer can be found by
+a former address or name. So a row is a fact of a single event, and the order of events does not
+matter.
 
-Case is folded here and not by the database, whose locale may know no letters but those of ASCII:
-Unicode's full case folding, normalised to NFC, so that it does not matter how an accent is composed
-(the canonical caseless matching of the standard). Accents distinguish, as do compatibility forms.
+Case is folded here, not by the database, whose locale may know ASCII letters only. This is
+Unicode's canonical caseless matching: full case folding, normalised to NFC, so that it does not
+matter how an accent is composed. Accents distinguish, and so do compatibility forms.
 """
 
 from collections.abc import Collection
@@ -19,20 +19,20 @@ from projections.customers import Known
 from projections.projection import Projection
 
 LONGEST = 320
-"""The characters of a term, so that it fits into an index; an address has no more."""
+"""The longest term, in characters: it must fit into an index. No address is longer."""
 
 _READ = 2_000
-"""How much of a name is looked at, in characters; the whole of it is shown."""
+"""How much of a name is searched, in characters."""
 
 _WORDS = 16
-"""From how many of its words on a name is found."""
+"""The number of words of a name by which it is found."""
 
 
 class Row(Struct, frozen=True, gc=False):
-    """A customer, and one text that begins with what she may be looked for by.
+    """A customer, and one text whose beginning finds them.
 
-    ``field`` says where it is from, ``email`` or ``name``; of a name there is a term from each of
-    its words to the end, so that any word may begin what is looked for.
+    ``field`` is the source of the term, ``email`` or ``name``. A name has one term from each word
+    to its end, so that a search may begin with any word.
     """
 
     customer_id: str
@@ -41,12 +41,12 @@ class Row(Struct, frozen=True, gc=False):
 
 
 def folded(text: str) -> str:
-    """A text as terms have it: without case, white space as single blanks, of limited length."""
+    """A text in the form of terms: case folded, white space collapsed, of limited length."""
     return _folded(text)[:LONGEST]
 
 
 def _folded(text: str) -> str:
-    # most are ASCII, and twenty times as fast
+    # most texts are ASCII, which is twenty times as fast
     plain = text.isascii()
     without = text.lower() if plain else normalize("NFC", normalize("NFD", text).casefold())
     return " ".join(without.split())
@@ -73,7 +73,7 @@ def terms_of(customer: Customer) -> list[Row]:
 
 
 def _words(name: str) -> list[int]:
-    """Where words begin: behind white space, and behind punctuation as in ``jean-luc``."""
+    """Where words begin: after white space, and after punctuation, as in ``jean-luc``."""
     begins: list[int] = []
     within = False
     for at, letter in enumerate(name):

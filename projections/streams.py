@@ -1,4 +1,4 @@
-"""Read models that show one row for each stream of an aggregate."""
+"""Read models with one row for each stream of an aggregate."""
 
 from collections.abc import Callable
 from datetime import datetime

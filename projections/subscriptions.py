@@ -9,7 +9,7 @@ from projections.streams import stream_projection
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One row; amounts in minor units of ``currency``; ``memo`` is the fold, to be extended."""
+    """One row; amounts in minor units of ``currency``; ``memo`` is the stored fold."""
 
     subscription_id: str
     customer_id: str | None

@@ -1,4 +1,4 @@
-"""Fresh tables catch up with the live ones: what was recorded while they were filled."""
+"""Catching up: fresh tables get the events that were recorded while they were filled."""
 
 from projections.events import EVENTS
 from projections.projection import VERSION
@@ -15,20 +15,20 @@ _BATCH = 1000
 
 
 async def ends_of(conn: Connection, build: Build) -> dict[str, int]:
-    """Where the live tables stand; where they never saw a book, whole builds are filled anyway."""
-    stand = {name: await checkpoint(conn, name) for name in await books(conn)}
+    """The positions of the live tables; a whole build also fills books that they never saw."""
+    reached = {name: await checkpoint(conn, name) for name in await books(conn)}
     return {
         name: position or 0
-        for name, position in stand.items()
+        for name, position in reached.items()
         if position is not None or not build.whole
     }
 
 
 async def catch_up(conn: Connection, build: Build, name: str, book: Book, until: int) -> None:
-    """Project what the live tables have and the fresh ones lack.
+    """Project the events up to ``until`` that the fresh tables lack.
 
     Raises:
-        MissingEventsError: if one of the events is not there.
+        MissingEventsError: if one of the events is missing.
     """
     index = None if EVENTS.name in build.tables else (await live_tables(conn))[EVENTS.name]
     target = Target(name, book.business_id, build.tables, build.lease.owner, index)
@@ -45,23 +45,23 @@ async def catch_up(conn: Connection, build: Build, name: str, book: Book, until:
 
 
 async def catch_up_locked(conn: Connection, build: Build) -> dict[str, int]:
-    """Come to where the live tables are, which nobody moves until the transaction ends.
+    """Catch up with the live tables, and keep them still until the transaction ends.
 
     Returns:
-        Where they stand in each book that they have seen.
+        The position of the live tables in each book that they have seen.
 
     Raises:
-        RebuildError: if the store was restored to before that, and only some are built.
-        MissingEventsError: if one of the events is not there.
+        RebuildError: if the store was restored to before that, and only some tables are built.
+        MissingEventsError: if one of the events is missing.
     """
     await build.lease.acquire(conn)
-    # in no book, one that is opened now included
+    # this covers books that are opened from now on
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     live: dict[str, int] = {}
     for name in await books(conn):
-        if (stands := await checkpoint(conn, name, lock=True)) is not None:
-            live[name] = stands
-    # asked after the checkpoints: only a store that was restored ends before them
+        if (position := await checkpoint(conn, name, lock=True)) is not None:
+            live[name] = position
+    # read after the checkpoints: only a restored store ends before them
     for name, book in (await books(conn)).items():
         if live.get(name, 0) > book.position and not build.whole:
             raise RebuildError(
@@ -69,7 +69,7 @@ async def catch_up_locked(conn: Connection, build: Build) -> dict[str, int]:
                 f" {live[name]}, and it ends at {book.position}; the store was restored to an"
                 " earlier moment. Build all of them: daybook rebuild"
             )
-        # where none are live, to the end; a partial build of a book that they never saw, nowhere
+        # a book that the live tables never saw: to its end, or nowhere in a partial build
         until = live.get(name, book.position if build.whole else 0)
         await catch_up(conn, build, name, book, min(until, book.position))
     return live

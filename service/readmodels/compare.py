@@ -1,4 +1,4 @@
-"""What differs between two builds of a read model, row by row and field by field."""
+"""The differences between two builds of a read model, by row and by field."""
 
 from collections import Counter
 from typing import Any
@@ -12,18 +12,18 @@ from service.database.connections import Connection
 
 _EXAMPLES = 5
 _INTERNAL = {"memo", "snapshot_position", "position"}
-"""Differ with every other difference, and say nothing to a person by themselves."""
+"""Columns that differ whenever another one does, and tell a person nothing."""
 
 
 class Difference(Struct):
     """How two builds of one read model differ.
 
     Attributes:
-        rows: how many rows differ, those that only one of them has included.
-        only_live, only_fresh: how many rows only one of them has.
-        fields: in how many rows each field differs.
-        statuses: how many rows go from which status to which.
-        examples: the keys of some of the rows, each with what differs, old and new.
+        rows: the number of rows that differ, including those that only one build has.
+        only_live, only_fresh: the number of rows that only one build has.
+        fields: the number of rows in which each field differs.
+        statuses: the number of rows that go from one status to another.
+        examples: some of the rows by key, with the old and new values that differ.
     """
 
     projection: str
@@ -40,7 +40,7 @@ async def compare(
 ) -> Difference:
     """Compare all rows of two tables, which must stand at the same positions.
 
-    Memory is bounded: rows that differ are counted as they come, and some are kept.
+    Memory is bounded: only a few of the rows that differ are kept.
     """
     statement = statements.fill(
         "readmodels/differences",
@@ -48,26 +48,26 @@ async def compare(
         fresh=statements.relation(fresh),
         key=SQL(", ").join(map(Identifier, projection.identity)),
     )
-    found = Difference(projection.name)
+    difference = Difference(projection.name)
     async with conn.cursor(name="differences") as cursor:
         await cursor.execute(statement)
         async for row in cursor:
-            _count(found, str(row["key"]), row["live"], row["fresh"])
-    return found
+            _count(difference, str(row["key"]), row["live"], row["fresh"])
+    return difference
 
 
 def _count(
-    found: Difference, key: str, live: dict[str, Any] | None, fresh: dict[str, Any] | None
+    difference: Difference, key: str, live: dict[str, Any] | None, fresh: dict[str, Any] | None
 ) -> None:
-    found.rows += 1
-    found.only_live += fresh is None
-    found.only_fresh += live is None
+    difference.rows += 1
+    difference.only_live += fresh is None
+    difference.only_fresh += live is None
     old, new = live or {}, fresh or {}
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    shown = [name for name in changed if name not in _INTERNAL] or changed
+    visible = [name for name in changed if name not in _INTERNAL] or changed
     if live is not None and fresh is not None:
-        found.fields.update(shown)
+        difference.fields.update(visible)
         if "status" in changed:
-            found.statuses[old["status"], new["status"]] += 1
-    if len(found.examples) < _EXAMPLES:
-        found.examples[key] = {name: (old.get(name), new.get(name)) for name in shown}
+            difference.statuses[old["status"], new["status"]] += 1
+    if len(difference.examples) < _EXAMPLES:
+        difference.examples[key] = {name: (old.get(name), new.get(name)) for name in visible}

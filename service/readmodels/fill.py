@@ -1,7 +1,7 @@
 """Filling fresh tables: the passes over the store, run in parallel.
 
-A build begins with empty tables and ends with filled and indexed ones, which stand where the store
-stood when it began.
+A build begins with empty tables. It ends with filled and indexed ones, which reflect the store as
+it was when the build began.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ from service.store import scan
 from service.store.events import books
 from service.store.scan import Tally
 
-_PART = 40_000  # entries that a process folds at a time
-_FEW = 20_000  # so few that other processes are not worth their start
+_PART = 40_000  # entries that a process folds at once
+_FEW = 20_000  # events that are not worth starting other processes for
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the name of a step, how much of it is done, and how much there is."""
 
 
 class Build(Struct):
-    """Fresh tables, and how far they have come in each book."""
+    """Fresh tables, and the position that they have reached in each book."""
 
     lease: Lease
     generations: Generations
@@ -54,18 +54,18 @@ async def fill(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     progress: Progress,
     processes: int | None,
 ) -> None:
-    """Fill the fresh tables of a build with what is stored, index and analyze them.
+    """Fill the fresh tables of a build from the store, then index and analyze them.
 
     Args:
-        conn: of the rebuild.
-        build: whose tables are empty.
-        ends: the position up to which each book is filled; up to its head without.
-        directory: for what does not fit into memory.
-        progress: told how far it has come.
-        processes: how many work at it.
+        conn: the connection of the rebuild.
+        build: a build whose tables are empty.
+        ends: the position up to which each book is filled; its head by default.
+        directory: where entries are left on disk.
+        progress: called after each step.
+        processes: the number of processes; one for each processor by default.
 
     Raises:
-        MissingEventsError: if not all that was recorded could be read.
+        MissingEventsError: if not all recorded events could be read.
     """
     found = await books(conn)
     heads = {name: book.position for name, book in found.items()}
@@ -97,7 +97,7 @@ async def _read(
             tallies[book].merge(tally)
         count(sum(tally.count for tally in found.values()))
 
-    # asked after the heads, so that all that is before them is there
+    # after the heads were read, so that the parts contain everything before them
     stretches = await scan.plan_scan(conn, heads)
     tasks = [Call(passes.partition_blocks, (plan, stretch)) for stretch in stretches]
     await workers.run(tasks, took)

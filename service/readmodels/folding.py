@@ -1,4 +1,4 @@
-"""Long folds, in threads: the loop that acknowledges webhooks does not wait for them."""
+"""Long folds in threads, so that the event loop can go on acknowledging webhooks."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from service.problems import Problem
 T = TypeVar("T")
 
 MOST_ENTRIES = 100_000
-"""The most events that are read to answer one question."""
+"""The most events that one query may read."""
 
 MOST_FOLDED = 5_000_000
-"""The most that are folded for it, where the same events are folded several times."""
+"""The most folded events of one query, which may fold the same events several times."""
 
 _FEW = 300
 _MOST_WAITING = 16
@@ -23,24 +23,24 @@ _waiting = 0
 
 
 async def fold_aside(entries: int, work: Callable[[], T], folds: int = 1) -> T:
-    """Do pure work over some events: at once where they are few, else in one of two threads.
+    """Run pure work over some events: at once if they are few, else in one of two threads.
 
     Args:
-        entries: how many events there are.
-        work: what is to be done: to fold them, ``folds`` times.
-        folds: how often each of them is folded.
+        entries: the number of events.
+        work: folds the events, ``folds`` times.
+        folds: how often each event is folded.
 
     Raises:
-        Problem: ``too-many-events`` where it is more than one question may cost; ``busy`` where
-            too many questions wait for a thread.
+        Problem: ``too-many-events`` if that exceeds the limits of one query; ``busy`` if too many
+            queries wait for a thread.
     """
     global _waiting  # noqa: PLW0603 - one limit for the process
     if entries > MOST_ENTRIES:
-        said = f"{entries:,} events concern this question; it may read {MOST_ENTRIES:,}."
-        raise Problem("too-many-events", said)
+        message = f"{entries:,} events concern this question; it may read {MOST_ENTRIES:,}."
+        raise Problem("too-many-events", message)
     if entries * folds > MOST_FOLDED:
-        said = f"This page folds {entries:,} events {folds:,} times. Ask with a lower `limit`."
-        raise Problem("too-many-events", said)
+        message = f"This page folds {entries:,} events {folds:,} times. Ask with a lower `limit`."
+        raise Problem("too-many-events", message)
     if entries * folds <= _FEW:
         return work()
     if _waiting >= _MOST_WAITING:

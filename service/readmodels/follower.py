@@ -1,6 +1,7 @@
-"""Following a book live: woken by what is appended, one projector a book among all processes."""
+"""Following a book live: one projector for each book, among all processes."""
 
 import asyncio
+import ctypes
 import time
 from contextlib import suppress
 from functools import partial
@@ -21,20 +22,21 @@ _BEAT_SECONDS = 1.0
 _CLOCK_SECONDS = 5.0
 _AHEAD_SECONDS = 1.0
 _WARNED_SECONDS = 600.0
+_TRIM_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
 
 def lease_name(book: str) -> str:
-    """The name of the lease of a book's projector."""
+    """The name of the lease that the projector of a book holds."""
     return f"projector of {book}"
 
 
 class Projector:
-    """Follows one book, while it holds the lease on it.
+    """Projects the events of one book while it holds the book's lease.
 
-    The lease keeps the other processes from waiting in a queue for each batch; that no two ever
-    write the same rows is the checkpoint's doing.
+    The lease only saves other processes from queueing for each batch. The lock on the checkpoint
+    is what keeps two of them from writing the same rows.
     """
 
     def __init__(self, url: str, book: str) -> None:
@@ -44,24 +46,30 @@ class Projector:
         self._lease = Lease(lease_name(book), _LEASE_SECONDS)
         self._kept = float("-inf")
         self._clock_due = float("-inf")
+        self._trim_due = float("-inf")
         self._throttle = Throttle()
 
     def wake(self) -> None:
-        """Say that there is something to project."""
+        """Look for new events now, instead of at the next poll."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Project until cancelled; while its history is lost, say so and project nothing.
+        """Project until cancelled; while the history is lost, log that and project nothing.
 
         Raises:
             psycopg.Error: when the connection is lost.
         """
         async with await connect(self._url, PROJECTOR) as conn:
+            untrimmed = True
             try:
                 while True:
                     self._wake.clear()
                     while await self._advance(conn):
-                        pass
+                        untrimmed = True
+                    if untrimmed and time.monotonic() >= self._trim_due:
+                        untrimmed = False
+                        self._trim_due = time.monotonic() + _TRIM_SECONDS
+                        _trim_memory()
                     async with response_deadline(conn, PROJECTOR.answer):
                         await self._watch_clock(conn)
                     with suppress(TimeoutError):
@@ -72,7 +80,7 @@ class Projector:
                     await self._lease.release(conn)
 
     async def _advance(self, conn: Connection) -> bool:
-        """Project the next events, unless a restore has made them those of another history."""
+        """Project the next events, unless a restore replaced the history."""
         try:
             async with response_deadline(conn, PROJECTOR.answer):
                 return await self._holds(conn) and await advance(conn, self._book)
@@ -82,9 +90,9 @@ class Projector:
             return False
 
     async def _watch_clock(self, conn: Connection) -> None:
-        """Warn, seldom, of events whose time lies in the future: a clock was ahead once.
+        """Warn, at long intervals, if the last event lies in the future: a clock was ahead.
 
-        Times in a book never fall, so every later event has that time too, until it has come.
+        Times in a book never fall: every later event gets that time too, until it has passed.
         """
         if time.monotonic() < self._clock_due:
             return
@@ -104,3 +112,13 @@ class Projector:
             return False
         self._kept = time.monotonic()
         return True
+
+
+def _trim_memory() -> None:
+    """Return freed memory to the system.
+
+    Otherwise glibc keeps what a backlog or a build needed at its peak. Other libraries have no
+    such function.
+    """
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

@@ -1,7 +1,7 @@
-"""Changes to tables and views that readers use: a short lock timeout, and patience between tries.
+"""Changing tables and views that readers use: a short lock timeout, and retries with backoff.
 
 PostgreSQL queues every later reader behind a change that waits for an earlier one. So a change
-waits for a moment only, gives way, and comes again after a growing pause.
+waits only for a moment, gives way, and is tried again after a growing pause.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from service.readmodels.errors import RebuildError
 T = TypeVar("T")
 
 SHORT_SECONDS = 0.1
-"""How long readers wait at most behind a change that waits for another reader."""
+"""The longest that readers wait behind a change that waits for another reader."""
 LIMIT_SECONDS = 300.0
-"""How long a change is tried again before it is given up."""
+"""How long a change is retried before it fails."""
 
 _ROWS_SECONDS = 5.0  # for rows that projectors lock, and no reader
 _PAUSE_SECONDS = (0.1, 5.0)
@@ -32,18 +32,18 @@ _log = structlog.get_logger(__name__)
 
 
 class LockBudget:
-    """A lock timeout that several statements of one transaction share."""
+    """A lock timeout shared by several statements of one transaction."""
 
     def __init__(self, seconds: float = SHORT_SECONDS) -> None:
         self._end = time.monotonic() + seconds
 
     async def apply(self, conn: Connection) -> None:
-        """Let the next statement of the transaction wait for the rest of it only."""
+        """Limit the next statement of the transaction to the time that is left."""
         await limit_locks(conn, max(0.001, self._end - time.monotonic()))
 
 
 async def limit_locks(conn: Connection, seconds: float) -> None:
-    """Let statements wait so long for a lock, until the transaction ends."""
+    """Set the lock timeout until the transaction ends."""
     await conn.execute(
         statements.text("readmodels/lock_timeout"), {"limit": f"{int(seconds * 1000)}ms"}
     )
@@ -54,15 +54,15 @@ async def patiently(
     change: Callable[[], Awaitable[T]],
     before: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
-    """Make a change in one transaction, again and again until it gets its locks.
+    """Make a change in one transaction, retried until it gets its locks.
 
     Args:
-        conn: in no transaction.
-        change: everything that it did is undone when it does not get a lock.
-        before: run before each try, outside of the transaction.
+        conn: a connection outside any transaction.
+        change: undone completely if it does not get a lock.
+        before: called before each try, outside the transaction.
 
     Raises:
-        RebuildError: if it did not get them in ``LIMIT_SECONDS``; nothing is changed then.
+        RebuildError: if it did not get its locks in ``LIMIT_SECONDS``; nothing is changed.
     """
     begun = time.monotonic()
     pause, longest = _PAUSE_SECONDS
@@ -72,7 +72,7 @@ async def patiently(
             await before()
         try:
             async with conn.transaction():
-                # readers must not wait until a standby has it too: what is changed is derived
+                # readers need not wait for a standby: the read models are derived
                 await conn.execute(statements.text("readmodels/commit_locally"))
                 await limit_locks(conn, _ROWS_SECONDS)
                 return await change()
@@ -93,10 +93,7 @@ async def patiently(
 
 
 async def drop(conn: Connection, statement: Composed) -> bool:
-    """Drop a table or view that nobody needs; whether it went, and did not turn out to be in use.
-
-    What is still in use is left for the next time.
-    """
+    """Drop a table or view, unless it is in use; returns whether it was dropped."""
     try:
         async with conn.transaction():
             await limit_locks(conn, SHORT_SECONDS)

@@ -1,4 +1,4 @@
-"""The projector process: it builds what is missing, then follows every book."""
+"""The projector process: it builds missing read models, then follows every book."""
 
 import asyncio
 import signal
@@ -17,8 +17,7 @@ from service.readmodels import spill
 from service.readmodels.errors import RebuildError
 from service.readmodels.follower import Projector
 from service.readmodels.rebuild import open_checkpoints, rebuild
-from service.readmodels.tables import missing
-from service.readmodels.versions import shown
+from service.readmodels.tables import ensure_readable, missing
 from service.settings import Settings
 from service.store.prepare import prepare
 
@@ -29,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 def run(link: Link, settings: Settings, url: str) -> None:
-    """Follow until SIGTERM, or until whoever started us is gone."""
+    """Follow until SIGTERM, or until the parent process ends."""
     asyncio.run(_until_stopped(link, settings, url))
     exit_if_given_up()
 
@@ -65,7 +64,7 @@ async def _wake(url: str, projectors: Mapping[str, Projector]) -> None:
 
 
 async def _build(settings: Settings, url: str) -> None:
-    """Build the read models that were never built; another process may be at it."""
+    """Build the read models that were never built, unless another process does."""
     if await prepare(url, settings.books):
         _log.warning("only a trigger fences the events; see: daybook migrate --owner")
     with suppress(OSError):
@@ -75,8 +74,8 @@ async def _build(settings: Settings, url: str) -> None:
         try:
             async with await connect(url) as conn:
                 if await missing(conn):
-                    if await shown(conn):
-                        _log.info("the rows of the version before are shown meanwhile")
+                    if await ensure_readable(conn):
+                        _log.info("previous version shown while building")
                     await rebuild(conn)
                 await open_checkpoints(conn)
                 return

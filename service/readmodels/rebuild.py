@@ -1,10 +1,10 @@
-"""Rebuild: fresh tables beside the live ones, filled from the store, switched in one transaction.
+"""Rebuild: fill fresh tables from the store, then switch to them in one transaction.
 
-One pass over the store decodes and sorts it by stream, in parallel processes; a second folds part
-by part and copies the rows; indexes come after. What was recorded meanwhile is caught up as live,
-at last under the locks that keep the live tables still for the moment of the switch. Readers see
-the old rows until then and the new ones after it. Interrupted at any point, it leaves the live
-tables as they were; what it left behind is dropped by the next one.
+A first pass over the store decodes the events and divides them by stream, in parallel processes. A
+second pass folds part by part and copies the rows; then come the indexes. Events recorded since
+are projected as live ones are, the last of them under locks that keep the live tables still until
+the switch. Readers see the old rows before it and the new rows after it. Interrupted at any point,
+a rebuild leaves the live tables as they were, and the next one drops its leftovers.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,11 +31,11 @@ from service.readmodels.streams import LIVE, parked_rows
 from service.readmodels.tables import (
     Generations,
     drop_leftovers,
+    drop_old,
     fresh,
     missing,
-    show,
+    publish,
 )
-from service.readmodels.versions import drop_old
 from service.store.events import books
 
 T = TypeVar("T")
@@ -47,21 +47,21 @@ async def rebuild(
     progress: Progress = lambda *_: None,
     processes: int | None = None,
 ) -> dict[str, int]:
-    """Build the chosen projections again, in all books, and switch to them.
+    """Rebuild the chosen projections, in all books, and switch to them.
 
     Args:
         conn: a connection of its own.
-        chosen: which projections. All of them are, where read models of this version were never
-            built, or show events that the store does not have.
-        progress: told how far it has come.
-        processes: how many decode and fold; one a processor without.
+        chosen: the projections. All are rebuilt if some were never built in this version, or if
+            they show events that the store does not have.
+        progress: called after each step.
+        processes: how many processes decode and fold; one for each processor by default.
 
     Returns:
         The position of each book at the switch.
 
     Raises:
         LeaseTakenError: if another rebuild is running.
-        RebuildError: if not all events could be read, or readers were in the way too long.
+        RebuildError: if some events could not be read, or readers held locks for too long.
         UnfoldableStreamsError: if only some are chosen, and a stream cannot be folded.
     """
     if await missing(conn) or await lost(conn):
@@ -73,14 +73,14 @@ async def rebuild(
             live = await catch_up_locked(conn, build)
             await _switch(conn, build, live)
             if strayed:
-                # what was live shows events that the store does not have: no way leads back
+                # the replaced tables show events that the store does not have: no undo
                 await conn.execute(
                     statements.text("readmodels/forget_previous"), {"version": VERSION}
                 )
 
         await _under_locks(conn, build, switch)
         if build.whole:
-            # it is switched whatever becomes of them: the next one drops them
+            # a failure here does not matter: the next rebuild drops them
             with suppress(*UNAVAILABLE):
                 await drop_old(conn)
         return build.positions
@@ -92,17 +92,17 @@ async def preview(
     progress: Progress = lambda *_: None,
     processes: int | None = None,
 ) -> list[Difference]:
-    """Build the chosen projections again and compare; what would change, and nothing is switched.
+    """Rebuild the chosen projections and compare: what would change. Nothing is switched.
 
     Live projecting waits during the comparison; webhooks and readers do not.
 
     Raises:
         LeaseTakenError: if a rebuild is running.
-        RebuildError: if not all events could be read, or there is nothing to compare with.
+        RebuildError: if some events could not be read, or there is nothing to compare with.
     """
     if never := {p.name for p in await missing(conn)} & {p.name for p in chosen}:
         raise RebuildError(
-            f"Nothing was compared: never built were {', '.join(sorted(never))}."
+            f"Nothing was compared: {', '.join(sorted(never))} were never built."
             " Build them with: daybook rebuild"
         )
     async with _built(conn, chosen, progress, processes, comparing=True) as build:
@@ -119,7 +119,7 @@ async def preview(
 
 
 async def undo(conn: Connection) -> dict[str, int]:
-    """Go back to the tables before the last rebuild, brought up to date; again, to go forth.
+    """Switch back to the tables before the last rebuild, brought up to date; twice undoes itself.
 
     Returns:
         The position of each book at the switch.
@@ -127,7 +127,7 @@ async def undo(conn: Connection) -> dict[str, int]:
     Raises:
         LeaseTakenError: if a rebuild is running.
         NoPreviousBuildError: if there was no rebuild before.
-        RebuildError: if readers were in the way too long.
+        RebuildError: if readers held locks for too long.
     """
     async with hold_lease(url_of(conn), REBUILD) as lease:
         return await patiently(conn, lambda: _undo(conn, lease))
@@ -150,12 +150,12 @@ async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
             build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
             await catch_up(conn, build, name, book, positions[name])
     await _retire(conn, back, positions)
-    await show(conn, back)
+    await publish(conn, back)
     return positions
 
 
 async def open_checkpoints(conn: Connection) -> None:
-    """Let the live read models begin in the books that they have not seen."""
+    """Create the checkpoint of each book that the live read models have not seen."""
     for book in await books(conn):
         params = {"book": book, "version": VERSION}
         await conn.execute(statements.text("readmodels/open_checkpoint"), params)
@@ -170,10 +170,10 @@ async def _built(
     *,
     comparing: bool = False,
 ) -> AsyncIterator[Build]:
-    """Fresh tables, nearly up to date; what is not shown at the end is dropped."""
+    """Fill fresh tables, nearly up to date; tables that are not published are dropped."""
     async with hold_lease(url_of(conn), REBUILD) as lease:
 
-        def told(doing: str, done: int, total: int) -> None:
+        def report(doing: str, done: int, total: int) -> None:
             lease.doing, lease.done, lease.total = doing, done, total
             progress(doing, done, total)
 
@@ -181,9 +181,9 @@ async def _built(
             with spill.new_directory() as directory:
                 await drop_leftovers(conn)
                 build = Build(lease, await fresh(conn, chosen), {})
-                # beside live tables that stay, the rows must not be ahead of them
+                # the rows must not be ahead of live tables that stay
                 ends = await ends_of(conn, build) if comparing or not build.whole else {}
-                await fill(conn, build, ends, directory, told, processes)
+                await fill(conn, build, ends, directory, report, processes)
             yield build
         finally:
             with suppress(LeaseTakenError, *UNAVAILABLE):
@@ -195,23 +195,23 @@ async def _built(
 
 
 async def _under_locks(conn: Connection, build: Build, change: Callable[[], Awaitable[T]]) -> T:
-    """Make a change patiently; what was recorded meanwhile is caught up before each try."""
+    """Make a change with retries, catching up with new events before each try."""
 
     async def before() -> None:
         for name, book in (await books(conn)).items():
             until = await checkpoint(conn, name) or 0
             await catch_up(conn, build, name, book, min(until, book.position))
 
-    async def tried() -> T:
+    async def attempt() -> T:
         reached = dict(build.positions)
         try:
             return await change()
         except BaseException:
-            # what was caught up in the transaction is undone with it
+            # the transaction undid what was caught up in it
             build.positions = reached
             raise
 
-    return await patiently(conn, tried, before)
+    return await patiently(conn, attempt, before)
 
 
 async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
@@ -226,7 +226,7 @@ async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
     if build.whole:
         await conn.execute(statements.text("readmodels/forget_parked"), {"build": LIVE})
         await conn.execute(statements.text("readmodels/adopt_parked"), {"build": build.lease.owner})
-    await show(conn, build.generations)
+    await publish(conn, build.generations)
 
 
 async def _retire(conn: Connection, replaced: Generations, positions: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
-"""Frames on disk, by partition: what a pass over the store leaves for the next one.
+"""Frames on disk, by partition: the output of one pass over the store, and input of the next.
 
 A store larger than memory is folded part by part: the streams of one partition fit. Each process
-appends to files of its own, so nothing is locked; whoever reads a partition reads all of its files.
+appends to its own files, so nothing is locked; reading a partition reads all of its files.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ _PREFIX = "daybook-rebuild-"
 _LOCK = ".lock"
 _UNLOCKED_SECONDS = 60.0
 _frame = struct.Struct(">BI")
-"""How long the kind is, and the content; both follow."""
+"""The lengths of the kind and of the content, which follow."""
 
 
 class SpillError(RebuildError):
@@ -30,9 +30,9 @@ class SpillError(RebuildError):
 
     @classmethod
     def of(cls, where: Path, error: OSError) -> "SpillError":
-        """What to say where ``error`` came of writing there."""
+        """The error for a failure to write to a directory."""
         return cls(
-            f"Nothing was switched: a rebuild leaves the events on disk for a while, and cannot"
+            f"Nothing was switched: a rebuild keeps events on disk for a while, and cannot"
             f" write to {where}: {error.strerror or error}. Set TMPDIR to a directory that can be"
             " written to, with room for what the store takes up, and run it again."
         )
@@ -40,12 +40,13 @@ class SpillError(RebuildError):
 
 @contextmanager
 def new_directory() -> Iterator[Path]:
-    """A place for the frames of one rebuild, removed afterwards; killed ones are swept away.
+    """A directory for the frames of one rebuild, removed afterwards.
 
-    On disk and not in ``/tmp``, which often is memory; ``TMPDIR`` says otherwise.
+    It also removes those of rebuilds that were killed. ``TMPDIR`` says where; the default is not
+    ``/tmp``, which often is memory.
 
     Raises:
-        SpillError: if it cannot be made.
+        SpillError: if it cannot be created.
     """
     home = _home()
     sweep()
@@ -55,7 +56,7 @@ def new_directory() -> Iterator[Path]:
         raise SpillError.of(home, error) from error
     try:
         with (made / _LOCK).open("xb") as lock:
-            # the kernel gives it up even after kill -9: then the next one may remove all of it
+            # released by the kernel even after kill -9: the next rebuild may then remove it
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield made
     finally:
@@ -63,11 +64,11 @@ def new_directory() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove what killed rebuilds of this account left behind."""
+    """Remove the directories that killed rebuilds of this account left behind."""
     for left in _home().glob(f"{_PREFIX}*"):
         with suppress(OSError):
             found = left.lstat()
-            # a link that somebody has put there is not ours
+            # a symbolic link is not ours
             if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and _is_left(left):
                 shutil.rmtree(left, ignore_errors=True)
 
@@ -79,7 +80,7 @@ def _is_left(directory: Path) -> bool:
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        # made a moment ago, or never locked
+        # created a moment ago, or never locked
         return time.time() - directory.stat().st_mtime > _UNLOCKED_SECONDS
     return True
 
@@ -89,7 +90,7 @@ def _home() -> Path:
 
 
 def divide(directory: Path, books: Iterable[str]) -> None:
-    """Make the place for the frames of each book."""
+    """Create a directory for the frames of each book."""
     try:
         for book in books:
             (directory / book).mkdir(mode=0o700)
@@ -98,15 +99,15 @@ def divide(directory: Path, books: Iterable[str]) -> None:
 
 
 def partition_of(name: str, partitions: int) -> int:
-    """Where something belongs, the same in every process."""
+    """The partition of a stream or customer, the same in every process."""
     return crc32(name.encode()) % partitions
 
 
 def append(directory: Path, partition: int, frames: Mapping[str, bytes]) -> None:
-    """Leave frames, each with the kind of its content, in a partition."""
+    """Append frames, by the kind of their content, to a partition."""
     try:
         path = directory / f"{partition}.{os.getpid()}"
-        # they hold what the provider tells of people
+        # they hold personal data
         path.touch(mode=0o600)
         with path.open("ab") as file:
             for kind, content in frames.items():
@@ -117,7 +118,7 @@ def append(directory: Path, partition: int, frames: Mapping[str, bytes]) -> None
 
 
 def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
-    """All frames of a partition, and their kinds, in no order."""
+    """The frames of a partition, each with its kind, in any order."""
     for path in directory.glob(f"{partition}.*"):
         with path.open("rb") as file:
             while head := file.read(_frame.size):
@@ -126,6 +127,6 @@ def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
 
 
 def remove(directory: Path, partition: int) -> None:
-    """Give the space of a partition back."""
+    """Delete the frames of a partition."""
     for path in directory.glob(f"{partition}.*"):
         path.unlink()

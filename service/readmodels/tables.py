@@ -1,17 +1,25 @@
-"""The tables of the read models: made, indexed, dropped, and which of them readers see."""
+"""The tables of the read models: creating, indexing, publishing and dropping them.
+
+Readers use views. A view shows one table of its version or, until that is built, the view of the
+version before.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Composed, Identifier
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
 from service.database import statements
+from service.database.binary import column_types
 from service.database.connections import Connection
 from service.readmodels.checkpoints import live_tables
-from service.readmodels.locks import LockBudget, drop
+from service.readmodels.locks import LockBudget, drop, limit_locks
+
+_ROWS_SECONDS = 5.0  # for a batch of the older version's projector
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +33,7 @@ async def missing(conn: Connection) -> list[Projection[Any]]:
 
 
 async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generations:
-    """Make an empty table, without indexes, for each projection; returns their numbers."""
+    """Create an empty table, without indexes, for each projection; returns their numbers."""
     generations = {}
     for projection in chosen:
         params = {"name": projection.name, "version": VERSION}
@@ -38,10 +46,10 @@ async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generati
 
 
 def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
-    """What makes the indexes of a filled table: each may run beside the others.
+    """The statements that create the indexes of a filled table; they may run in parallel.
 
-    Each has a name from here: of two that are made at once PostgreSQL may choose the same, and
-    refuse the second.
+    The names are ours: PostgreSQL may choose the same name for two indexes that are created at
+    once, and refuse the second.
     """
     name = statements.relation(table)
     key = SQL(", ").join(map(Identifier, projection.identity))
@@ -56,10 +64,10 @@ def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
     ]
 
 
-async def show(conn: Connection, generations: Generations) -> None:
-    """Let readers see other tables from the end of this transaction on.
+async def publish(conn: Connection, generations: Generations) -> None:
+    """Show other tables to readers once this transaction ends.
 
-    The last thing in it, since readers wait for its end from here on.
+    Call it last in the transaction: from here on, readers wait for its end.
 
     Raises:
         psycopg.errors.LockNotAvailable: if a reader's transaction is in the way.
@@ -75,7 +83,7 @@ async def show(conn: Connection, generations: Generations) -> None:
 
 
 async def drop_leftovers(conn: Connection) -> None:
-    """Drop the tables that are neither live nor the ones before; one in use stays for later."""
+    """Drop the tables that are neither live nor previous; a table in use is left for later."""
     for p in PROJECTIONS:
         params = {"name": p.name, "version": VERSION}
         row = await (
@@ -88,3 +96,87 @@ async def drop_leftovers(conn: Connection) -> None:
                 conn, statements.fill("readmodels/drop", table=statements.relation(table))
             ):
                 _log.warning("old table in use", table=table)
+
+
+async def ensure_readable(conn: Connection) -> bool:
+    """Whether readers find rows: of this version, or borrowed from the one before.
+
+    While only an older version is built, its rows appear under the new version's names as they
+    are: columns that it lacks are null, and its checkpoints stand still. The older tables stay, for
+    the older version's processes in a rolling deployment, until a third version comes.
+
+    Several processes may call it at once; the first one borrows. If a lock is not free in time, it
+    returns False; call it again.
+    """
+    if not await missing(conn):
+        return True
+    try:
+        async with conn.transaction():
+            return await _borrowed(conn)
+    except LockNotAvailable:
+        return False
+
+
+async def _borrowed(conn: Connection) -> bool:
+    older = await _older(conn)
+    if older is None:
+        return False
+    await limit_locks(conn, _ROWS_SECONDS)
+    await conn.execute(statements.text("readmodels/lock_builds"), {"version": older})
+    if not await missing(conn):
+        return True
+    params = {"version": VERSION, "older": older}
+    await conn.execute(statements.text("readmodels/borrow_checkpoints"), params)
+    budget = LockBudget()
+    for projection in PROJECTIONS:
+        await _borrow(conn, projection, older, budget)
+    return True
+
+
+async def drop_old(conn: Connection) -> None:
+    """Drop all versions but this one and the one before; a table in use is left for later."""
+    older = await _older(conn)
+    if older is None:
+        return
+    found = await conn.execute(statements.text("readmodels/old_relations"), {"version": older})
+    for row in await found.fetchall():
+        name, statement = (
+            row["name"],
+            "readmodels/drop_view" if row["is_view"] else "readmodels/drop",
+        )
+        relation = statements.relation(name)
+        if not await drop(conn, statements.fill(statement, view=relation, table=relation)):
+            _log.warning("old table in use", table=name)
+    await conn.execute(statements.text("readmodels/forget_versions"), {"version": older})
+
+
+async def _older(conn: Connection) -> int | None:
+    found = await conn.execute(statements.text("readmodels/older_version"), {"version": VERSION})
+    row = await found.fetchone()
+    return row["version"] if row else None
+
+
+async def _borrow(
+    conn: Connection, projection: Projection[Any], older: int, budget: LockBudget
+) -> None:
+    view = f"{projection.name}_v{older}"
+    found = await conn.execute(statements.text("readmodels/columns"), {"name": view})
+    has = {row["name"] for row in await found.fetchall()}
+    if not has:
+        # a projection that the older version did not have is not ready yet
+        return
+    kinds = zip(projection.column_names, column_types(projection.columns), strict=True)
+    columns = [SQL("book"), *(_column(name, kind.sql, has) for name, kind in kinds)]
+    statement = statements.fill(
+        "readmodels/borrow",
+        view=statements.relation(projection.view),
+        columns=SQL(", ").join(columns),
+        older=statements.relation(view),
+    )
+    await budget.apply(conn)
+    await conn.execute(statement)
+
+
+def _column(name: str, kind: Any, has: set[str]) -> Composed:  # noqa: ANN401 - literal SQL
+    value = Identifier(name) if name in has else SQL("null")
+    return SQL("{}::" + kind + " as {}").format(value, Identifier(name))

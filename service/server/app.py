@@ -25,7 +25,6 @@ from service.database.connections import (
     QUESTIONS,
     is_unavailable,
     pool,
-    pool_connection,
 )
 from service.database.notifications import Notifier
 from service.database.reader import Lane
@@ -41,7 +40,7 @@ from service.ingest.writer import Writer
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
 from service.queries.freshness import Tips
-from service.readmodels.versions import shown
+from service.readmodels.tables import ensure_readable
 from service.server.background import flush_every
 from service.server.health import healthz, readyz
 from service.server.pool_use import PoolUse
@@ -169,7 +168,7 @@ async def _await_built(state: State, settings: Settings, url: str) -> None:
     state.prepared.set()
     while True:
         async with pool_connection(state.access.pool, ACCESS) as conn:
-            if await shown(conn):
+            if await ensure_readable(conn):
                 state.built.set()
                 return
         await asyncio.sleep(_ASK_SECONDS)

@@ -1,2 +1,2 @@
--- Delete the parked streams of a build.
+-- Forget the parked streams of one build.
 delete from read.parked where build = %(build)s

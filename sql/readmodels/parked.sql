@@ -1,4 +1,4 @@
--- List the parked streams of a build.
+-- The parked streams of one build.
 select book, stream, position, error, parked_at from read.parked
 where build = %(build)s and (%(book)s::text is null or book = %(book)s)
 order by book, stream

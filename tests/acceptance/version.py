@@ -34,7 +34,7 @@ if column != "-":
 from service.database import statements  # noqa: E402
 from service.database.connections import connect  # noqa: E402
 from service.readmodels.rebuild import rebuild  # noqa: E402
-from service.readmodels.versions import shown  # noqa: E402
+from service.readmodels.tables import ensure_readable  # noqa: E402
 
 text = statements.text
 
@@ -52,7 +52,7 @@ statements.text = wider_table  # type: ignore[assignment]
 async def main() -> None:
     """Do it, and print the subscriptions that readers of this version see."""
     async with await connect(url) as conn:
-        await shown(conn)
+        await ensure_readable(conn)
         if doing == "build":
             await rebuild(conn)
         found = await conn.execute(

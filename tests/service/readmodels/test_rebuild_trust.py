@@ -162,7 +162,7 @@ def test_a_tally_knows_what_is_missing_and_what_came_twice(
 async def test_what_was_never_built_is_not_found_equal(empty_database_url: str) -> None:
     async with await connect(empty_database_url) as empty:
         await migrate(empty)
-        with pytest.raises(RebuildError, match="never built were checkouts, "):
+        with pytest.raises(RebuildError, match=r"checkouts, .* were never built"):
             await preview(empty)
 
 
