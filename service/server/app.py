@@ -25,6 +25,7 @@ from service.database.connections import (
     QUESTIONS,
     is_unavailable,
     pool,
+    pool_connection,
 )
 from service.database.notifications import Notifier
 from service.database.reader import Lane

@@ -76,6 +76,10 @@ def test_the_commands_of_an_operator_work_on_a_server_with_two_roles(scratch: Pa
             assert service.stop() == 0
 
 
+def test_the_readme_of_the_project_stays_short() -> None:
+    assert len(README.read_text().splitlines()) < 200
+
+
 def test_every_block_of_commands_is_run() -> None:
     assert [path for path in ALL if shell_blocks(path.read_text())] == [README, SERVICE, API]
 

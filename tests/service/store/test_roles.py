@@ -28,10 +28,11 @@ from service.store.roles import (
     missing_privileges,
     set_up_role,
 )
-from tests import documents, servers
+from tests import servers
 from tests.builders import SECRET, body
 from tests.conftest import as_owner, as_service, fresh_database
 from tests.deliveries import delivery
+from tests.documents import SQL as README
 from tests.service.store.test_events import rows_of
 
 TAMPERING: tuple[LiteralString, ...] = (
@@ -230,7 +231,7 @@ async def test_each_right_that_is_missing_is_named(database_url: str) -> None:
 async def test_the_readme_names_the_rights_of_the_services_role(database_url: str) -> None:
     named = set()
     for tables, rights in re.findall(
-        r"^\| (`(?:store|read)\..+) \| (.+) \|$", documents.SQL.read_text(), re.MULTILINE
+        r"^\| (`(?:store|read)\..+) \| (.+) \|$", README.read_text(), re.MULTILINE
     ):
         for table in re.findall(r"`([\w.]+)`", tables):
             for privilege, columns in re.findall(r"`(\w+)(?: \((.+?)\))?`", rights):

@@ -17,8 +17,8 @@ from structlog.contextvars import bound_contextvars
 from service.telemetry import logs, sanitize
 from service.telemetry import throttle as module
 from service.telemetry.throttle import Throttle
-from tests import documents
 from tests.builders import SECRET
+from tests.documents import SERVICE
 
 Lines = Callable[[], list[dict[str, object]]]
 
@@ -195,7 +195,7 @@ def test_no_secret_is_logged_wherever_it_stands(kind: type[io.StringIO]) -> None
 
 
 def test_the_limits_are_those_that_are_described() -> None:
-    described = " ".join(documents.SERVICE.read_text().split())
+    described = " ".join(SERVICE.read_text().split())
     assert f"alues are cut at {sanitize._CUT} characters" in described
     assert f"lines at {logs.LINE_BYTES // 1024} KiB" in described
     assert f"every {'ten' if module._SECONDS == 10 else '?'} seconds with how often" in described
