@@ -16,12 +16,13 @@ from service.api.endpoint import Asking, CallerAgain, asking, taking, thinned_pa
 from service.api.open_streams import OpenStreams
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT, choices, position
 from service.api.parameters import after_place
+from service.api.services import services
 from service.database.connections import QUESTIONS, UNAVAILABLE, Pool, borrowed
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
 from service.queries.changes import Changes
-from service.queries.freshness import Tips
+from service.queries.freshness import Freshness
 from service.queries.restores import verify
 from service.store.positions import Position, parse
 
@@ -79,7 +80,7 @@ async def stream_changes(
     ] = None,
 ) -> Stream:
     """For as long as the client listens and the service runs."""
-    state, book = request.app.state, request.user.book
+    own, book = services(request), request.user.book
     async with asking(request) as (conn, given):
         begin, kinds = given["after"], given["kind"]
         if last_event_id:
@@ -89,10 +90,10 @@ async def stream_changes(
             begin = await resources.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=kinds, limit=1)
-    changes = _stream(state.pool, state.tips, request.auth, begin, kinds, given["fields"])
-    state.streams.check(request.user.id)
+    changes = _stream(own.pool, own.freshness, request.auth, begin, kinds, given["fields"])
+    own.streams.check(request.user.id)
     return Stream(
-        _counted(state.streams, request.user.id, changes),
+        _counted(own.streams, request.user.id, changes),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
@@ -110,7 +111,7 @@ async def _counted(
 
 async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     pool: Pool,
-    tips: Tips,
+    freshness: Freshness,
     again: CallerAgain,
     position: Position,
     kinds: Sequence[str],
@@ -124,13 +125,13 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     # a bare number is no id: whoever comes back with one could not be told of a restore
     begun = str(position) if position.link is not None else None
     yield _message(retry=int(_RETRY_SECONDS * 1000), id=begun)
-    while not tips.closed:
+    while not freshness.closed:
         try:
-            async with tips.turns:
+            async with freshness.turns:
                 caller = await again()
                 if caller is None:
                     return
-                seen = tips.seen(caller.book)
+                believed = freshness.last_known(caller.book)
                 async with borrowed(pool, QUESTIONS) as conn:
                     page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
@@ -151,9 +152,10 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
         position, reflected = parse(page.next), parse(page.position)
         if position.number < reflected.number:
             continue
-        tips.correct(caller.book, seen, reflected.number)
+        freshness.correct(caller.book, believed, reflected.number)
         try:
-            await asyncio.wait_for(tips.beyond(caller.book, position.number), _HEARTBEAT_SECONDS)
+            later = freshness.wait_until_past(caller.book, position.number)
+            await asyncio.wait_for(later, _HEARTBEAT_SECONDS)
         except TimeoutError:
             # the place too: where nothing of these kinds happens, a reconnection must not go back
             yield _message(comment="nothing new", id=str(position))

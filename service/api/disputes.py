@@ -7,6 +7,7 @@ from litestar import get
 from domain.dispute import AWAITING, LIFECYCLE
 from service.api.endpoint import Asking, asking, taking, thinned_page
 from service.api.parameter_kinds import BOM, PAGE, between, choice, minor, text
+from service.api.services import services
 from service.queries import disputes, paging
 from service.queries.disputes import DueDisputes
 from service.settings import RESPONSE_DAYS
@@ -49,5 +50,5 @@ async def list_due_disputes(request: Asking) -> DueDisputes:
 
 def response_days(request: Asking) -> int:
     """How many days after its opening a dispute may be answered, in the book that is asked."""
-    configured = request.app.state.books.get(request.user.book)
+    configured = services(request).books.get(request.user.book)
     return configured.dispute_response_days if configured else RESPONSE_DAYS

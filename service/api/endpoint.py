@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 
 from service.api.parameter_kinds import MIN_POSITION, STALE
 from service.api.parameters import QueryParameter, asked
+from service.api.services import services
 from service.database.connections import QUESTIONS, Connection, borrowed
 from service.database.reader import Reading
 from service.problems import Problem
@@ -25,9 +26,6 @@ from service.queries.answers import AccessAnswer, EventAnswer
 from service.queries.restores import locate, verify
 from service.store.api_keys import Caller
 from service.store.positions import Position
-
-if TYPE_CHECKING:
-    from service.database.lanes import Lane
 
 CallerAgain = Callable[[], Awaitable[Caller | None]]
 """Whom the key of a request belongs to now: None where it was revoked meanwhile."""
@@ -59,7 +57,7 @@ async def asking(request: Asking) -> AsyncIterator[tuple[Connection, dict[str, A
             that is asked for.
     """
     given = await _given(request)
-    async with borrowed(request.app.state.pool, QUESTIONS) as conn:
+    async with borrowed(services(request).pool, QUESTIONS) as conn:
         yield conn, given
 
 
@@ -74,8 +72,8 @@ async def quickly(
     """
     given = await _given(request)
     past = given.get("as_of") is not None or given.get("known_at") is not None
-    state = request.app.state
-    lane: Lane = state.access if login and not past else state.lists
+    own = services(request)
+    lane = own.access if login and not past else own.lists
     async with lane.connection() as conn:
         yield conn, given
 
@@ -122,17 +120,17 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
     """
     if position is None:
         return
-    tips, book = request.app.state.tips, request.user.book
-    seen = tips.seen(book)
+    freshness, book = services(request).freshness, request.user.book
+    believed = freshness.last_known(book)
     async with _quick(request) as conn:
         found = await locate(conn, book, position)
     reflected = found["checkpoint"] or 0
     if reflected >= position.number:
         return
-    tips.correct(book, seen, reflected)
+    freshness.correct(book, believed, reflected)
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            await tips.beyond(book, position.number - 1)
+            await freshness.wait_until_past(book, position.number - 1)
     except TimeoutError:
         if not stale:
             raise Problem("behind", f"Position {position} is not reflected yet.") from None
@@ -140,8 +138,7 @@ async def _reach(request: Asking, position: Position | None, *, stale: bool) -> 
 
 def _quick(request: Asking) -> AbstractAsyncContextManager[Reading]:
     """Where a short statement is sent before the question itself."""
-    lane: Lane = request.app.state.access
-    return lane.connection()
+    return services(request).access.connection()
 
 
 def parameters_of(opt: Mapping[str, Any]) -> tuple[QueryParameter, ...]:

@@ -26,6 +26,7 @@ from service.api.operations import list_parked, list_projections, list_refusals
 from service.api.parameter_kinds import CLOCKS, FIELDS
 from service.api.resources import RESOURCE_ROUTES, target_of
 from service.api.search import search
+from service.api.services import services
 from service.http.segments import Undivided
 from service.queries import access, events, paging, resources
 from service.queries.answers import AccessAnswer, Counts, EventAnswer, EventPage
@@ -46,7 +47,8 @@ from service.queries.restores import placed
 async def get_access(customer_id: str, request: Asking) -> AccessAnswer:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
-    policy = request.app.state.policies.get(book, Policy())
+    configured = services(request).books.get(book)
+    policy = configured.access.policy if configured else Policy()
     async with quickly(request, login=True) as (conn, given):
         moments = await past(conn, book, given, now)
         if not moments:

@@ -17,8 +17,8 @@ _CHECKS_A_SECOND = 3
 _MOST_BOOKS = 16
 
 
-class _Door(Protocol):
-    """What is needed of a book's endpoint."""
+class _Endpoint(Protocol):
+    """The part of a book's endpoint that is needed here."""
 
     @property
     def verifier(self) -> Verifier:
@@ -28,8 +28,8 @@ class _Door(Protocol):
 class OtherBooks:
     """The other books of a process, as far as their secrets go."""
 
-    def __init__(self, doors: Mapping[str, _Door]) -> None:
-        self._doors = doors
+    def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
+        self._endpoints = endpoints
         self._second = 0
         self._checks = 0
 
@@ -43,10 +43,10 @@ class OtherBooks:
         """
         if problem.reason != "unknown-signature" or not self._may_check():
             return problem
-        others = ((name, door) for name, door in self._doors.items() if name != book)
-        for name, door in islice(others, _MOST_BOOKS):
+        others = ((name, endpoint) for name, endpoint in self._endpoints.items() if name != book)
+        for name, endpoint in islice(others, _MOST_BOOKS):
             try:
-                verify(door.verifier)
+                verify(endpoint.verifier)
             except Problem:
                 continue
             return refused(

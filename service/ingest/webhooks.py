@@ -49,8 +49,8 @@ _STRING = OpenAPIType.STRING
 _log = structlog.get_logger(__name__)
 
 
-class Door(Struct, frozen=True):
-    """What a book's webhooks go through."""
+class BookEndpoint(Struct, frozen=True):
+    """What verifies and records the webhooks of one book."""
 
     verifier: Verifier
     writer: Writer
@@ -76,15 +76,15 @@ class Webhooks:
     def __init__(
         self,
         otherwise: ASGIApp,
-        doors: Mapping[str, Door],
+        endpoints: Mapping[str, BookEndpoint],
         max_body_bytes: int,
         refusals: Refusals,
     ) -> None:
         self._otherwise = otherwise
-        self._doors = doors
+        self._endpoints = endpoints
         self._max_body_bytes = max_body_bytes
         self._refusals = refusals
-        self._other_books = OtherBooks(doors)
+        self._other_books = OtherBooks(endpoints)
         self._unverified = Unverified(max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,16 +115,16 @@ class Webhooks:
 
     def _say(self, book: str, problem: Problem) -> None:
         # a book that there is not is no kind of its own, or a stranger would make kinds without end
-        known = {"book": book} if book in self._doors else {}
+        known = {"book": book} if book in self._endpoints else {}
         _log.warning("webhook refused", **known, reason=problem.reason, detail=problem.detail)
 
     def _note(self, book: str, problem: Problem, scope: Scope) -> None:
-        self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
+        self._refusals.note(book if book in self._endpoints else NO_BOOK, problem.reason, scope)
 
     async def _record(self, book: str, scope: HTTPScope, receive: Receive) -> bytes:
         check_head(scope)
-        door = self._doors.get(book)
-        if door is None:
+        endpoint = self._endpoints.get(book)
+        if endpoint is None:
             raise Problem("unknown-book", f"No book is called {cut(book, _SHOWN)!r}.")
         if scope["method"] != "POST":
             raise Problem("method-not-allowed", "Webhooks are sent with POST.")
@@ -133,12 +133,12 @@ class Webhooks:
         with self._unverified.body() as body:
             await self._receive(body, headers, receive)
             delivery = self._verified(book, signed, body.whole())
-        receipt = await door.writer.record(delivery)
+        receipt = await endpoint.writer.record(delivery)
         return msgspec.json.encode(Acknowledgement(str(receipt.place), receipt.duplicate))
 
     def _verified(self, book: str, signed: Signed, body: bytes) -> Delivery:
         try:
-            return self._doors[book].verifier.verify(signed, body)
+            return self._endpoints[book].verifier.verify(signed, body)
         except Problem as problem:
             verify = methodcaller("verify", signed, body)
             raise self._other_books.refusal(book, problem, verify) from None

@@ -11,7 +11,7 @@ import uvicorn
 from service.http.protocol import IDLE_SECONDS, HttpProtocol
 from service.processes.link import Link
 from service.processes.tasks import exit_if_given_up
-from service.queries.freshness import Tips
+from service.queries.freshness import Freshness
 from service.server.app import build
 from service.settings import Settings
 
@@ -23,20 +23,20 @@ _NOT_STARTED = 3
 class _Server(uvicorn.Server):
     """Ends when its parent says so, and lets streams go, which have no end of their own."""
 
-    tips: Tips
+    freshness: Freshness
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the library's
         # a terminal sends SIGINT to every process; whether all end is the parent's word
         if sig == signal.SIGTERM:
-            self.tips.close()
+            self.freshness.close()
             self.should_exit = True
 
 
 def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
     """Serve until SIGTERM: what was accepted is answered, then it returns."""
-    tips = Tips()
-    server = _Server(uvicorn.Config(build(settings, url, link, tips), **options()))
-    server.tips = tips
+    freshness = Freshness()
+    server = _Server(uvicorn.Config(build(settings, url, link, freshness), **options()))
+    server.freshness = freshness
     server.run(sockets=[sock])
     exit_if_given_up()
     if not server.started:

@@ -14,11 +14,11 @@ from service.problems import Problem, refused
 from tests.builders import OTHER_SECRET, SECRET
 
 
-class Door(Struct, frozen=True):
+class Endpoint(Struct, frozen=True):
     verifier: Verifier
 
 
-DOORS = {"live": Door(Verifier([SECRET])), "test": Door(Verifier([OTHER_SECRET]))}
+ENDPOINTS = {"live": Endpoint(Verifier([SECRET])), "test": Endpoint(Verifier([OTHER_SECRET]))}
 UNKNOWN = refused("unknown-signature", "None matches.")
 
 
@@ -28,20 +28,20 @@ def refusal(books: OtherBooks, problem: Problem, secret: str) -> Problem:
 
 
 def test_the_book_whose_secret_signed_it_is_named() -> None:
-    found = refusal(OtherBooks(DOORS), UNKNOWN, OTHER_SECRET)
+    found = refusal(OtherBooks(ENDPOINTS), UNKNOWN, OTHER_SECRET)
     assert (found.reason, found.kind.status) == ("other-book", 401)
     assert "fits book 'test'" in found.detail
 
 
 def test_to_anybody_else_the_refusal_is_what_it_was() -> None:
     stranger = "whsec_" + "A" * 32
-    assert refusal(OtherBooks(DOORS), UNKNOWN, stranger) is UNKNOWN
+    assert refusal(OtherBooks(ENDPOINTS), UNKNOWN, stranger) is UNKNOWN
     stale = refused("stale-timestamp", "Too old.")
-    assert refusal(OtherBooks(DOORS), stale, OTHER_SECRET) is stale
+    assert refusal(OtherBooks(ENDPOINTS), stale, OTHER_SECRET) is stale
 
 
 def test_strangers_cannot_make_it_the_services_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 100.0))
-    books = OtherBooks(DOORS)
+    books = OtherBooks(ENDPOINTS)
     reasons = [refusal(books, UNKNOWN, OTHER_SECRET).reason for _ in range(10)]
     assert reasons.count("other-book") == module._CHECKS_A_SECOND
