@@ -28,7 +28,7 @@ def headline(
         at: when the event happened.
         shown_at: the moment from which its payload counts, where that was rendered later.
     """
-    why = _WORDS.get(kind, f"an event {kind} came, which this version does not know")
+    why = _WORDS.get(kind, f"{kind} is not an event that this version knows")
     if after == START:
         return f"Not yet begun: {why}"
     name = after.replace("_", " ").capitalize()

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from service.cli.send import new_webhook_id
+from service.cli.sending import new_webhook_id
 from service.ingest.signature import signed_headers
 from service.store.positions import parse
 
