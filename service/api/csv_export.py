@@ -27,8 +27,8 @@ from service.api.csv_cells import cell
 from service.queries.answers import IndexedEvent
 from service.queries.changes import Change
 from service.queries.disputes import DueDispute
-from service.queries.documents import BESIDE
-from service.queries.metric_answers import METRICS
+from service.queries.documents import COMPUTED
+from service.queries.metrics import METRICS
 from service.queries.search import Hit
 
 _LONGEST_PAGE = "100"
@@ -47,8 +47,8 @@ def paths(kind: type[Struct]) -> list[str]:
 
 
 def _of_resource(payload: type[Any], state: type[Any]) -> list[str]:
-    first, *told = [name for name in paths(payload) if name not in {"status", *BESIDE}]
-    beside = [name for name in BESIDE if name in state.__struct_fields__]
+    first, *told = [name for name in paths(payload) if name not in {"status", *COMPUTED}]
+    beside = [name for name in COMPUTED if name in state.__struct_fields__]
     beside += ["respond_by"] if state is Dispute else []
     return [first, "status", "status_since", *told, *beside, "event_position"]
 

@@ -10,7 +10,7 @@ from service.api.endpoint import Asking, asking, taking, thinned_page
 from service.api.parameter_kinds import BOM, FIELDS, between, choice
 from service.database.connections import Connection
 from service.queries import metrics, resources
-from service.queries.metric_answers import (
+from service.queries.metrics import (
     Churn,
     Disputes,
     Mrr,

@@ -31,7 +31,7 @@ from service.http.segments import Undivided
 from service.queries import access, events, paging, resources
 from service.queries.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.queries.clocks import past
-from service.queries.restores import placed
+from service.queries.restores import event_number
 
 
 @get(
@@ -145,7 +145,7 @@ async def get_counts(request: Asking) -> Counts:
 async def get_event(event_position: str, request: Asking) -> EventAnswer:
     """Proof of what was received."""
     async with asking(request) as (conn, given):
-        place = await placed(conn, request.user.book, event_position)
+        place = await event_number(conn, request.user.book, event_position)
         event = await events.event(conn, request.user.book, place)
     if "audit" not in request.user.scopes:
         event = replace(event, headers=None)
@@ -165,7 +165,7 @@ async def get_event(event_position: str, request: Asking) -> EventAnswer:
 async def get_event_body(event_position: str, request: Asking) -> Answer:
     """What the signature was made over."""
     async with asking(request) as (conn, _):
-        place = await placed(conn, request.user.book, event_position)
+        place = await event_number(conn, request.user.book, event_position)
         content = await events.body(conn, request.user.book, place)
         checkpoint = await resources.position(conn, request.user.book, even_lost=True)
     # whatever the sender called it, a browser must not take it for a page

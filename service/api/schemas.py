@@ -13,7 +13,7 @@ from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund
-from service.queries.documents import BESIDE
+from service.queries.documents import COMPUTED
 
 Schema = dict[str, Any]
 
@@ -72,7 +72,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         seen = projection.aggregate.payload  # type: ignore[assignment]
         yield from _provided(seen)
         known = projection.aggregate.state.__struct_fields__
-        yield from ((name, _BESIDE[name]) for name in BESIDE if name in known)
+        yield from ((name, _BESIDE[name]) for name in COMPUTED if name in known)
         statuses = [*projection.aggregate.lifecycle.statuses, None]
         yield "status", {"type": ["string", "null"], "enum": statuses}
         yield "status_since", _TIME

@@ -6,7 +6,7 @@ from service.api.endpoint import Asking, asking, taking, thinned_page
 from service.api.parameter_kinds import BOM, FIELDS, LIMIT
 from service.api.parameters import QueryParameter
 from service.problems import wrong
-from service.queries.search import Found, find
+from service.queries.search import SearchAnswer, find
 
 _LONGEST = 8_000
 """A webhook-id may be of any length; many proxies let no longer URL pass."""
@@ -39,7 +39,7 @@ _Q = QueryParameter(
     tags=["search"],
     opt=taking(_Q, LIMIT, FIELDS, BOM),
 )
-async def search(request: Asking) -> Found:
+async def search(request: Asking) -> SearchAnswer:
     """For whoever holds a ticket and one word of it."""
     async with asking(request) as (conn, given):
         found = await find(conn, request.user.book, given["q"], given["limit"])

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -19,12 +19,12 @@ from service.api.open_streams import OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.api.rate_limit import Allowance
 from service.api.services import Services, provide
-from service.database.connections import ACCESS, LISTS, QUESTIONS, borrowed, is_away, pool
+from service.database.connections import ACCESS, LISTS, QUESTIONS, Pool, borrowed, is_away, pool
 from service.database.lanes import Lane
 from service.database.notifications import Notifier
-from service.http.request_durations import RequestDurations
+from service.database.reader import Reader
 from service.http.request_heads import RequestHeads
-from service.http.routes import WEBHOOKS, route_of
+from service.http.routes import WEBHOOKS, RequestDurations, route_of
 from service.http.segments import Divided
 from service.ingest import webhooks
 from service.ingest.refusals import Refusals
@@ -35,17 +35,17 @@ from service.processes.link import Link
 from service.processes.tasks import Supervisor
 from service.queries.freshness import Freshness
 from service.readmodels.versions import shown
-from service.server.background import flush_every
 from service.server.health import healthz, readyz
-from service.server.pool_use import PoolUse
 from service.settings import Book, Settings
 from service.store.keyring import Keyring
 from service.store.prepare import prepare
+from service.telemetry import metrics
 from service.telemetry.request_ids import RequestIds
 from service.telemetry.tracing import traced
 
 _POLL_SECONDS = 0.1
 _SWITCH_SECONDS = 0.0005
+_LAST_FLUSH_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                     (5.0, PoolUse(*readers)),
                     (30.0, keyring),
                 ):
-                    run = partial(flush_every, seconds, part.flush, connections, services.prepared)
+                    run = partial(_flush_every, seconds, part.flush, connections, services.prepared)
                     services.supervisor.start(type(part).__name__.lower(), run, needed=False)
                 _log.info("serving", books=list(endpoints))
                 # objects made at startup live for good: scanning them for cycles would hold every
@@ -166,3 +166,35 @@ async def _await_built(services: Services, url: str) -> None:
                 services.built.set()
                 return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _flush_every(
+    seconds: float,
+    flush: Callable[[Pool], Awaitable[None]],
+    pool: Pool,
+    prepared: asyncio.Event,
+) -> None:
+    """Flush until cancelled, once the store is ``prepared``, and a last time at the end."""
+    try:
+        await prepared.wait()
+        while True:
+            await asyncio.sleep(seconds)
+            await flush(pool)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            async with asyncio.timeout(_LAST_FLUSH_SECONDS):
+                await flush(pool)
+        raise
+
+
+class PoolUse:
+    """Adds the use of a pool and of readers to the metrics."""
+
+    def __init__(self, *readers: Reader) -> None:
+        self._readers = readers
+
+    async def flush(self, pool: Pool) -> None:
+        """Add their use since the last flush."""
+        uses = [reader.pop_use() for reader in self._readers]
+        statements, seconds = sum(u.statements for u in uses), sum(u.seconds for u in uses)
+        metrics.pools_used(pool.pop_stats(), statements, seconds)
