@@ -27,7 +27,7 @@ from service.api.parameter_kinds import CLOCKS, FIELDS
 from service.api.resources import RESOURCE_ROUTES, target_of
 from service.api.search import search
 from service.api.services import services
-from service.http.segments import Undivided
+from service.http.segments import RestoreSlashes
 from service.queries import access, events, paging, resources
 from service.queries.answers import AccessAnswer, Counts, EventAnswer, EventPage
 from service.queries.clocks import past
@@ -194,7 +194,7 @@ ROUTER = Router(
     ],
     response_class=Answer,
     guards=[scoped],
-    middleware=[Undivided(), CsvAnswers()],
+    middleware=[RestoreSlashes(), CsvAnswers()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

@@ -25,7 +25,7 @@ from service.database.notifications import Notifier
 from service.database.reader import Reader
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, RequestDurations, route_of
-from service.http.segments import Divided
+from service.http.segments import MarkSlashes
 from service.ingest import webhooks
 from service.ingest.refusals import Refusals
 from service.ingest.signature import Verifier
@@ -126,7 +126,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
     )
     (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
-    api = RequestIds(RequestHeads(Divided(gate)))
+    api = RequestIds(RequestHeads(MarkSlashes(gate)))
     doors = Webhooks(api, endpoints, settings.max_body_bytes, refusals)
     return traced(RequestDurations(doors) if settings.metrics else doors, route_of)
 

@@ -30,7 +30,7 @@ def refusal(books: OtherBooks, problem: Problem, secret: str) -> Problem:
 def test_the_book_whose_secret_signed_it_is_named() -> None:
     found = refusal(OtherBooks(ENDPOINTS), UNKNOWN, OTHER_SECRET)
     assert (found.reason, found.kind.status) == ("other-book", 401)
-    assert "fits book 'test'" in found.detail
+    assert "matches a secret of book 'test'" in found.detail
 
 
 def test_to_anybody_else_the_refusal_is_what_it_was() -> None:
@@ -44,4 +44,4 @@ def test_strangers_cannot_make_it_the_services_work(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 100.0))
     books = OtherBooks(ENDPOINTS)
     reasons = [refusal(books, UNKNOWN, OTHER_SECRET).reason for _ in range(10)]
-    assert reasons.count("other-book") == module._CHECKS_A_SECOND
+    assert reasons.count("other-book") == module._CHECKS_PER_SECOND

@@ -110,7 +110,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(200):
             noted.note("test", reason, scope([]))
     assert sum(noted._counts.values()) == 400
-    assert len(noted._latest["test"]) == module._KEPT_A_FLUSH
+    assert len(noted._latest["test"]) == module._SAMPLES_PER_FLUSH
 
 
 def test_the_list_of_reasons_is_closed() -> None:

@@ -216,7 +216,7 @@ async def test_a_commit_whose_answer_does_not_come_is_told_and_done_once(
 async def test_who_waits_behind_others_is_told_in_time_too(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_MAX_SECONDS", 0.2)
     # its loop does not run: nobody takes what waits
     stuck = Writer(database_url, "test", lambda _: None)
     with pytest.raises(Problem, match="send it again"):
@@ -225,7 +225,7 @@ async def test_who_waits_behind_others_is_told_in_time_too(
     await asyncio.sleep(0.1)
     # what was given up is not recorded behind its sender's back
     assert stuck._waiting_bytes == 0
-    monkeypatch.setattr(module, "_MOST_SECONDS", 10)
+    monkeypatch.setattr(module, "_MAX_SECONDS", 10)
     assert (await stuck.record(delivery(b"2"))).position == 1
     task.cancel()
     with suppress(asyncio.CancelledError):
