@@ -58,7 +58,7 @@ async def test_what_is_noted_can_be_read_and_says_nothing_of_the_content(
 async def test_a_flood_is_counted_in_full_and_kept_in_bounds(
     conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_KEPT", 150)
+    monkeypatch.setattr(module, "_MAX_SAMPLES", 150)
     two = Refusals(), Refusals()
     for _ in range(3):
         for process in two:
@@ -104,7 +104,7 @@ async def test_what_could_not_be_written_is_written_later(
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_COUNTS", 2)
+    monkeypatch.setattr(module, "_MAX_COUNTS", 2)
     noted = Refusals()
     for reason in REFUSALS:
         for _ in range(200):
