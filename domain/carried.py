@@ -60,9 +60,9 @@ def by_rendering(carried: Carried) -> tuple[Any, ...]:
 
 def with_fact(aggregate: Aggregate, state: Any, payload: Any) -> Any:  # noqa: ANN401
     """A state with the fields that belong to an event, and nothing else of its payload."""
-    told = {name: getattr(payload, name) for name in aggregate.of_fact}
-    told = {name: value for name, value in told.items() if value is not None}
-    return structs.replace(state, **told) if told else state
+    facts = {name: getattr(payload, name) for name in aggregate.of_fact}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    return structs.replace(state, **facts) if facts else state
 
 
 def without_fact(aggregate: Aggregate, payload: Any) -> Any:  # noqa: ANN401

@@ -66,7 +66,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def who(self) -> Customer | None:
-        """The holder, of whom the payload knows no more than the id."""
+        """The holder; the payload has only the id."""
         return Customer(self.customer_id)
 
 

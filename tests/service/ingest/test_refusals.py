@@ -117,8 +117,8 @@ def test_the_list_of_reasons_is_closed() -> None:
     assert set(REFUSALS.values()) <= set(KINDS)
     for reason, kind in REFUSALS.items():
         assert (refused(reason, "").reason, refused(reason, "").kind.name) == (reason, kind)
-    for name in ("webhooks.py", "ingest.py", "writer.py"):
-        source = files("service").joinpath(name).read_text()
+    for name in ("webhooks.py", "signature.py", "writer.py"):
+        source = files("service.ingest").joinpath(name).read_text()
         for raised, kind in re.findall(r"\b(Problem|refused)\(\s*\"([a-z-]+)\"", source):
             reason = Problem(kind, "").reason if raised == "Problem" else kind
             assert reason in REFUSALS, (name, reason)
