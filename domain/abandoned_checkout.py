@@ -1,4 +1,4 @@
-"""An abandoned checkout, and its lifecycle. It is known by the payment that was not completed.
+"""An abandoned checkout, identified by its incomplete payment, and its lifecycle.
 
 The provider tells when it is detected (an hour or more after it was left) and when a later payment
 recovers it; the mails in between, their end and an opt-out have no event.

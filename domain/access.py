@@ -56,7 +56,7 @@ def access(  # noqa: PLR0913 - all that decides
     Args:
         subscriptions: the customer's.
         at: the moment in the world.
-        payments: the customer's, and all that name one of the subscriptions, whoever paid.
+        payments: the customer's, and all that name one of the subscriptions, by any payer.
         refunds: of these payments.
         disputes: of these payments.
         grants: the customer's.

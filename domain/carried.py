@@ -22,7 +22,7 @@ class Carried(Struct):
         seen: its status, None where it shows none that is known.
         rendered: between which moments it was rendered.
         slot: the fact after which it fits best; ``fit`` says how well.
-        silent: the fact after which the provider may have moved to its status by itself.
+        silent: the fact after which the provider may have moved to its status silently.
         arrived: the statuses under which it can have been rendered so far.
         doubted: whether it can also have been rendered before a later fact, which then
             leads to another status.

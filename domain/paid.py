@@ -62,7 +62,7 @@ class Payments(Struct):
 def payments_by_subscription(
     payments: Iterable[Fold[payment.State]], void: Collection[str] = ()
 ) -> dict[str, Payments]:
-    """What each subscription's payments say, whoever paid.
+    """The payments of each subscription, by any payer.
 
     ``void`` names the payments that count no more, as ``void_payments`` gives them.
     """

@@ -83,7 +83,7 @@ def decode(
     """Decode ``raw`` as ``kind``; name the fields that could not be read, instead of failing.
 
     Raises:
-        msgspec.DecodeError: if it is no JSON object, or lacks a readable required field.
+        msgspec.DecodeError: if it is not a JSON object, or lacks a readable required field.
     """
     if not may_hold_nul(memoryview(raw).tobytes()):
         try:
@@ -183,7 +183,7 @@ def _value(field: FieldInfo, part: Raw, parts: dict[str, Raw]) -> Any:  # noqa: 
 
 
 def _currency(name: str, parts: dict[str, Raw]) -> str | None:
-    """The currency of an amount: beside ``settlement_amount`` stands ``settlement_currency``."""
+    """The currency field of an amount: ``settlement_currency`` for ``settlement_amount``."""
     own = parts.get(name.replace("amount", "currency")) or parts.get("currency")
     try:
         return msgspec.json.decode(own, type=str) if own else None

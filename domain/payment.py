@@ -61,7 +61,7 @@ TIMES = ("listed_at",)
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
+    """The fields of ``data`` that are read; amounts in minor units of their currency."""
 
     id: Name = field(name="payment_id")
     status: str | None = None

@@ -87,7 +87,7 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
         after = named if passed and named is not None and named - at > TOLERANCE else None
         if after is None and contradicts_neighbours(ordered, index):
             after = following
-        # what never began has no status to contradict; and the provider may move on by itself
+        # what never began has no status to contradict; and the provider may move on silently
         agrees = seen is None or implied in {seen, life.initial} or life.is_silent(implied, seen)
     if after is None and agrees:
         return None
@@ -182,7 +182,7 @@ def _burst(ordered: Sequence[Entry], index: int) -> list[Entry]:
 def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     """Whether the entries around a late one agree on a field in which it differs from both.
 
-    Both must pin what they show. An event that may change the field is no contradiction.
+    Both must pin what they show. An event that may change the field does not contradict.
     """
     entry = ordered[index]
     if not 0 < index < len(ordered) - 1 or entry.type.partition(".")[2] in DESCRIBING:

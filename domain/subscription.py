@@ -1,7 +1,7 @@
 """A subscription: what the provider says of it, and its lifecycle.
 
 Source of the table: the provider's guide "Subscriptions", section "State Machine", and the event
-pages beside it. Where the guide is silent the row says so.
+pages next to it. Where the guide is silent the row says so.
 """
 
 from typing import Literal, get_args

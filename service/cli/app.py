@@ -1,4 +1,4 @@
-"""The program ``daybook``, to which each command adds itself, and its global options."""
+"""The program ``daybook`` and its global options; commands add themselves."""
 
 from importlib.metadata import version
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The command line's entry point: every command, and one handler for all of their errors."""
+"""The entry point of the command line, and the handler for all errors."""
 
 import signal
 import sys

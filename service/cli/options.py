@@ -1,4 +1,4 @@
-"""What commands share: common flags, both consoles, and a connection to the database."""
+"""Flags, consoles and database access that commands share."""
 
 import asyncio
 import sys

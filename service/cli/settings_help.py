@@ -1,4 +1,4 @@
-"""Descriptions of the settings for ``serve --help``, read from the settings themselves."""
+"""Descriptions of the settings for ``serve --help``."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with limits, in bytes and seconds, on everything a client can send or withhold.
+"""HTTP/1.1 with limits on everything a client can send or withhold.
 
 uvicorn's own protocol has none: a head may grow without end, and half a head may stay open for
 ever. Here a head may have 64 KiB and take 10 seconds, and a worker has a limited number of

@@ -1,4 +1,4 @@
-"""The route of a request, by the name that metrics and traces use, and its duration."""
+"""Route names for metrics and traces, and the durations of requests."""
 
 from time import perf_counter
 

@@ -1,4 +1,4 @@
-"""The sending half of a connection: slow readers are dropped, and the last response arrives.
+"""The sending half of a connection: stalled readers and a safe close.
 
 Closing a connection while its client still sends resets it, and the client loses the response. So
 the connection is half closed first, and for a moment its input is discarded. A client that reads

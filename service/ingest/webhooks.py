@@ -1,4 +1,4 @@
-"""The webhook endpoint: receive, verify, record, and answer when the event is on disk.
+"""The webhook endpoint: receive, verify, record, then answer.
 
 A bare ASGI application in front of the framework: routing, dependency injection and response
 classes would cost a webhook more than its signature and its commit.

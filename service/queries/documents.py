@@ -1,4 +1,4 @@
-"""Resources as documents: the provider's latest snapshot, and what we computed ourselves.
+"""Resources as documents: the provider's snapshot, and what we computed.
 
 What other streams say of a resource is looked up on request: which of them came first is open.
 """

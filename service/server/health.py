@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``: whether the process runs, and whether it can serve."""
+"""``/healthz`` and ``/readyz``: liveness and readiness."""
 
 import time
 from collections.abc import Collection

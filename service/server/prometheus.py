@@ -1,6 +1,7 @@
-"""``GET /metrics`` for Prometheus: numbers and names of books, nothing of what a book contains.
+"""``GET /metrics`` for Prometheus.
 
-Database figures are queried at each scrape, so every worker answers the same.
+It exposes numbers and the names of books, and nothing that a book contains. Database figures are
+queried at each scrape, so every worker answers the same.
 """
 
 import platform

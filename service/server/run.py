@@ -1,7 +1,7 @@
-"""The parent process of the service: it holds the socket and supervises the other processes.
+"""The parent process of the service, which supervises the others.
 
-It answers no requests. The workers, each with its own HTTP server, and the projector are its
-children, so that each can be restarted.
+It holds the listening socket but answers no requests. The workers, each with its own HTTP server,
+and the projector are its children, so that each can be restarted.
 """
 
 import os

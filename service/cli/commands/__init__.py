@@ -1,1 +1,1 @@
-"""One module for each command; ``main`` imports them all, and each adds itself to ``app``."""
+"""One module for each command. ``main`` imports all; each adds itself to ``app``."""

@@ -1,4 +1,4 @@
-"""``daybook demo``: one customer's story in signed webhooks, on a scratch database."""
+"""``daybook demo``: one customer's story in signed webhooks."""
 
 import shutil
 import signal

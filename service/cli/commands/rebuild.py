@@ -1,4 +1,4 @@
-"""``daybook rebuild`` and ``daybook verify``: read models built again from the events."""
+"""``daybook rebuild`` and ``daybook verify``: read models built again."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence

@@ -131,7 +131,7 @@ def test_what_nothing_carries_is_refused(q: str) -> None:
 async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     tables = await fill(conn)
     statement = statements.fill(
-        "api/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
+        "queries/search", **{p.name: statements.relation(p.view) for p in PROJECTIONS}
     )
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")
