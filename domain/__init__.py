@@ -3,7 +3,7 @@
 The reading order, each module importing only from those above it:
 
 - ``machine``: a lifecycle table becomes a checked, drawable state machine.
-- ``payload``: what all payloads share, and how a field that cannot be read is set aside.
+- ``payload``: what all payloads share, and how an unreadable field is skipped.
 - ``currency``: amounts as minor units; ``legible``: bodies that no tokenizer takes, made readable.
 - ``subscription``, ``payment``, ``refund``, ``dispute``, ``license_key``, ``entitlement_grant``,
   ``payout``, ``credit``, ``abandoned_checkout``, ``dunning``: one aggregate a file, always in the

@@ -1,4 +1,4 @@
-"""An abandoned checkout, and its lifecycle. It is known by the payment that was not completed.
+"""An abandoned checkout, identified by its incomplete payment, and its lifecycle.
 
 The provider tells when it is detected (an hour or more after it was left) and when a later payment
 recovers it; the mails in between, their end and an opt-out have no event.
@@ -37,12 +37,12 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def who(self) -> Customer | None:
-        """Who left it, of whom the payload knows no more than the id."""
+        """The customer who left it; the payload has only the id."""
         return Customer(self.customer_id) if self.customer_id else None
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of an abandoned checkout, beside its status."""
+    """The state of an abandoned checkout so far, without its status."""
 
     id: str
     customer_id: str | None

@@ -1,4 +1,4 @@
-"""Is this customer entitled, until when, and because of what.
+"""Whether a customer is entitled, until when, and why.
 
 Access is a question to the state, never to an event's type. ``policy`` has the rules; every answer
 names the rule that decided. Who has paid for the moment, by the book's own evidence, is not locked
@@ -56,7 +56,7 @@ def access(  # noqa: PLR0913 - all that decides
     Args:
         subscriptions: the customer's.
         at: the moment in the world.
-        payments: the customer's, and all that name one of the subscriptions, whoever paid.
+        payments: the customer's, and all that name one of the subscriptions, by any payer.
         refunds: of these payments.
         disputes: of these payments.
         grants: the customer's.
@@ -99,7 +99,7 @@ def _of_subscription(
 def _of_unknown_subscriptions(
     paid: Mapping[str, Payments], known: Collection[str], at: datetime
 ) -> Iterator[Because]:
-    """What is paid for subscriptions of which the book holds no event."""
+    """What is paid for subscriptions that have no event in the book."""
     for subscription_id, payments in paid.items():
         decision = paid_since(None, at, payments, None)
         if subscription_id not in known and decision is not None:
@@ -139,7 +139,7 @@ def _of_keys(
     at: datetime,
     policy: Policy,
 ) -> Iterator[Because]:
-    """What licence keys give of which neither a grant nor a subscription is known."""
+    """What licence keys give that have no known grant or subscription."""
     granted = {grant.state.license_key for grant in grants}
     for folded in keys:
         state = folded.state
@@ -167,12 +167,12 @@ def _of_purchases(
     void: Collection[str],
     policy: Policy,
 ) -> Iterator[Because]:
-    """What payments for no subscription give, where nothing that was granted tells of them."""
-    told = {grant.state.payment_id for grant in grants} | {key.state.payment_id for key in keys}
+    """What one-time payments give that no grant or licence key names."""
+    granted = {grant.state.payment_id for grant in grants} | {key.state.payment_id for key in keys}
     for folded in payments:
         state = folded.state
         bought = folded.status == "succeeded" and not state.is_update_payment_method
-        if not bought or state.subscription_ids or state.id in told or state.id in void:
+        if not bought or state.subscription_ids or state.id in granted or state.id in void:
             continue
         yield Because(
             payment_id=state.id,
@@ -187,5 +187,5 @@ def _of_purchases(
 def _first_reason(because: Because) -> tuple[bool, float, str]:
     # what grants comes first, then the latest change
     ids = (because.subscription_id, because.entitlement_grant_id, because.license_key_id)
-    name = next((one for one in ids if one), because.payment_id or "")
+    name = next((key for key in ids if key), because.payment_id or "")
     return (not because.entitled, -because.since.timestamp(), name)

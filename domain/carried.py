@@ -22,7 +22,7 @@ class Carried(Struct):
         seen: its status, None where it shows none that is known.
         rendered: between which moments it was rendered.
         slot: the fact after which it fits best; ``fit`` says how well.
-        silent: the fact after which the provider may have moved to its status by itself.
+        silent: the fact after which the provider may have moved to its status silently.
         arrived: the statuses under which it can have been rendered so far.
         doubted: whether it can also have been rendered before a later fact, which then
             leads to another status.
@@ -60,9 +60,9 @@ def by_rendering(carried: Carried) -> tuple[Any, ...]:
 
 def with_fact(aggregate: Aggregate, state: Any, payload: Any) -> Any:  # noqa: ANN401
     """A state with the fields that belong to an event, and nothing else of its payload."""
-    told = {name: getattr(payload, name) for name in aggregate.of_fact}
-    told = {name: value for name, value in told.items() if value is not None}
-    return structs.replace(state, **told) if told else state
+    facts = {name: getattr(payload, name) for name in aggregate.of_fact}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    return structs.replace(state, **facts) if facts else state
 
 
 def without_fact(aggregate: Aggregate, payload: Any) -> Any:  # noqa: ANN401

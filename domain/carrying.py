@@ -65,9 +65,9 @@ class _Carrier:
         self._ordered, self._marks = ordered, marks
         self._now, self._steps = current, steps
         self._under_way = UnderWay(aggregate, ordered, current, steps, last)
-        # the place of the first telling of that fact, and when each webhook-id told it last
+        # the position of the first report of that fact, and when each webhook-id last sent it
         self._first = max(start - 1, 0)
-        self._told_at: dict[str, datetime] | None = None
+        self._last_sent: dict[str, datetime] | None = None
 
     def enter(self, index: int) -> None:
         """Let one entry happen."""
@@ -78,18 +78,18 @@ class _Carrier:
         again = index > 0 and self._is_fact_of(index - 1, entry)
         before = now.status
         fact = before if again else life.step(before, entry.type)
-        told = before if fact is None else fact
+        implied = before if fact is None else fact
         seen = entry.status if entry.status in life.known else None
         immutable = self._aggregate.immutable
         repeated = again and is_repeated(self._ordered, index, self._aggregate.updated_at)
         rendered = None
         if late and not (immutable or repeated):
             rendered = self._rendered_later(
-                index, told, seen, again=again, allowed=fact is not None
+                index, implied, seen, again=again, allowed=fact is not None
             )
         stands = not repeated and rendered is None
-        explained = stands and self._is_explained(index, told, seen)
-        after = seen if stands and not explained and seen else told
+        explained = stands and self._is_explained(index, implied, seen)
+        after = seen if stands and not explained and seen else implied
         prior = now.state
         self._evolve(entry, stands=stands, fact=rendered is not None)
         previous = self._under_way.slot_at
@@ -97,17 +97,17 @@ class _Carrier:
             self._tellings()[entry.event.webhook_id] = entry.event.sent_at
         else:
             self._under_way.begin_fact(at, pinned=stands and not late and not explained)
-            self._first, self._told_at = index, None
-        if after != told or (late and not immutable):
+            self._first, self._last_sent = index, None
+        if after != implied or (late and not immutable):
             self._keep_open(_window(entry))
         if after != before:
-            now.move(after, at, at if after == told else previous)
+            now.move(after, at, at if after == implied else previous)
         if now.other is not None:
             settled = stands and not late and seen == after
             self._follow_other(now.other, entry, again=again, settled=settled)
         verdict, missing = judge(life, entry, before, fact, after)
         step = Step(
-            entry, before, told, after, verdict, explained or rendered is not None,
+            entry, before, implied, after, verdict, explained or rendered is not None,
             bool(self._marks) and self._marks[index], entry.event.revision > 0, missing, prior,
             now.state, stands, None, now.other,
         )  # fmt: skip
@@ -117,12 +117,12 @@ class _Carrier:
         if self._under_way.carried:
             self._under_way.compare(index, again=again)
 
-    def _is_explained(self, index: int, told: str, seen: str | None) -> bool:
+    def _is_explained(self, index: int, implied: str, seen: str | None) -> bool:
         """Whether facts of the same seconds explain a status that the fact alone does not."""
-        if seen is None or seen == told or self._life.is_silent(told, seen):
+        if seen is None or seen == implied or self._life.is_silent(implied, seen):
             return False
         until = _window(self._ordered[index])
-        return is_explained(self._life, told, seen, self._ordered, index + 1, until)
+        return is_explained(self._life, implied, seen, self._ordered, index + 1, until)
 
     def _evolve(self, entry: Entry, *, stands: bool, fact: bool) -> None:
         """Let a snapshot count, or only what belongs to its event; the first one always counts."""
@@ -134,22 +134,22 @@ class _Carrier:
             now.state = with_fact(self._aggregate, now.state, entry.payload)
 
     def _rendered_later(
-        self, index: int, told: str, seen: str | None, *, again: bool, allowed: bool
+        self, index: int, implied: str, seen: str | None, *, again: bool, allowed: bool
     ) -> Rendered | None:
         entry, life = self._ordered[index], self._life
         # what an event can lead to agrees with it, though the status before is not known
         if seen is not None and not allowed and seen in life.targets(entry.type):
-            told = seen
+            implied = seen
         first = self._steps[self._first] if again else None
         sent_at = self._tellings().get(entry.event.webhook_id) if again else None
-        return rendered_later(self._aggregate, self._ordered, index, told, seen, first, sent_at)
+        return rendered_later(self._aggregate, self._ordered, index, implied, seen, first, sent_at)
 
     def _tellings(self) -> dict[str, datetime]:
-        """When each webhook-id told the present fact last."""
-        if self._told_at is None:
+        """When each webhook-id last sent the current fact."""
+        if self._last_sent is None:
             first = self._ordered[self._first].event
-            self._told_at = {first.webhook_id: first.sent_at}
-        return self._told_at
+            self._last_sent = {first.webhook_id: first.sent_at}
+        return self._last_sent
 
     def is_idle(self, index: int) -> bool:
         """Whether nothing is under way after an entry, and the next one tells of another fact."""

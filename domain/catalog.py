@@ -1,4 +1,4 @@
-"""The one list of aggregates. Everything that goes through all of them goes through this list."""
+"""The list of aggregates; everything that applies to all of them iterates over it."""
 
 from collections.abc import Callable
 from operator import attrgetter

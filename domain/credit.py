@@ -1,4 +1,4 @@
-"""A customer's balance of one credit, told by the rows of its ledger, and its lifecycle.
+"""A customer's balance of one credit, by the rows of its ledger, and its lifecycle.
 
 Each event but ``credit.balance_low`` is one immutable row of the provider's ledger; the warning has
 no id of its own. All belong to the balance that they speak of, which is known by the customer and
@@ -66,7 +66,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def who(self) -> Customer | None:
-        """The holder, of whom the payload knows no more than the id."""
+        """The holder; the payload has only the id."""
         return Customer(self.customer_id)
 
 
@@ -149,7 +149,7 @@ _EXACT = Context(prec=240)
 
 
 def _decimal(amount: str | float | None) -> str | None:
-    """One spelling for equal amounts, as ``12.5`` and ``0``; None for what is no number."""
+    """One spelling for equal amounts, such as ``12.5`` and ``0``; None if not a number."""
     if amount is None:
         return None
     try:

@@ -20,7 +20,7 @@ def exponent(currency: str) -> int:
 
 
 def minor(amount: object, currency: str | None) -> int | None:
-    """An amount as JSON tells it, in minor units; None where it says no whole number of them.
+    """An amount in minor units from its JSON; None if it is not a whole number of them.
 
     A number, and a text without a point, are in minor units already. A text with a point is in
     units of the currency, and means nothing without one.

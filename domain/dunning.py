@@ -41,12 +41,12 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def who(self) -> Customer | None:
-        """Who is reminded, of whom the payload knows no more than the id."""
+        """The customer who is reminded; the payload has only the id."""
         return Customer(self.customer_id) if self.customer_id else None
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a dunning attempt, beside its status."""
+    """The state of a dunning attempt so far, without its status."""
 
     id: str
     customer_id: str | None

@@ -58,12 +58,12 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def who(self) -> Customer | None:
-        """The holder, of whom the payload knows no more than the id."""
+        """The holder; the payload has only the id."""
         return Customer(self.customer_id) if self.customer_id else None
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a grant, beside its status."""
+    """The state of a grant so far, without its status."""
 
     id: str
     customer_id: str | None

@@ -31,10 +31,10 @@ P = TypeVar("P")
 Verdict = Literal[
     "applied", "confirmed", "inferred", "unexpected", "unknown", "unreadable", "foreign"
 ]
-"""What we think of an event; stored in read models and answered by the API."""
+"""Our verdict on an event; stored in read models and returned by the API."""
 
 ATTENTION = frozenset(get_args(Verdict)) - {"applied", "confirmed"}
-"""The verdicts of which a person should know."""
+"""The verdicts that need a person's attention."""
 
 Key = tuple[datetime, int, datetime, str, bytes]
 """The order of a stream: when it happened, rank of the type, when it was sent, webhook-id, hash

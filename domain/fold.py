@@ -3,7 +3,7 @@
 The fold is a pure function of the set of entries. A delivery has two clocks, and so has the fold:
 
 - *Facts* step the lifecycle in the order of the world, the order of the entries' keys. The same
-  type at the same instant is one fact, however often it is told.
+  type at the same instant is one fact, however often it is sent.
 - *Snapshots* show what was true when they were rendered, at some moment between the event and the
   sending (``rendering``). One that stands at its event is compared with where the fact led. Equal:
   fine. Explained by facts of the same seconds: the payload is merely newer. Otherwise an event is
@@ -80,7 +80,7 @@ def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
     """
     ordered = sorted(entries, key=_key)
     if any(map(_revision, ordered)):
-        ordered = sorted(_as_told_first(ordered), key=_key)
+        ordered = sorted(_at_earliest_instants(ordered), key=_key)
     return _run(None, ordered)
 
 
@@ -131,7 +131,7 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Fold[Any]]] = {
 _key, _revision = attrgetter("key"), attrgetter("event.revision")
 
 
-def _as_told_first(entries: Sequence[Entry]) -> list[Entry]:
+def _at_earliest_instants(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, those of one webhook-id and type at the earliest instant that any of them names.
 
     A replay may keep the webhook-id and not the timestamp; it tells the same fact.
@@ -166,11 +166,11 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     last_at, last_rank = (memo.last[0], memo.last[1]) if memo else (None, None)
     while index < len(ordered):
         entry = ordered[index]
-        told, event, key = life.steps.get((entry.type, status)), entry.event, entry.key
+        implied, event, key = life.steps.get((entry.type, status)), entry.event, entry.key
         at = key[0]
         if (
-            told is None
-            or (entry.status is not None and entry.status != told)
+            implied is None
+            or (entry.status is not None and entry.status != implied)
             or (
                 not immutable
                 and ((at == last_at and key[1] == last_rank) or event.sent_at - at > TOLERANCE)
@@ -188,13 +188,13 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         last_at, last_rank, index = at, key[1], index + 1
         prior, state = state, evolve(state, entry.payload)
         step = Step(
-            entry, status, told, told, "confirmed" if told == status else "applied", False,
+            entry, status, implied, implied, "confirmed" if implied == status else "applied", False,
             marks[index - 1] if marks else False, event.revision > 0, (), prior, state,
         )  # fmt: skip
         steps.append(step)
-        if told != status:
+        if implied != status:
             previous = ((status, not_before),)
-            status, since, not_before = told, at, at
+            status, since, not_before = implied, at, at
         supplies = event.position
     highest = max([entry.event.position for entry in ordered])
     verdicts = dict(memo.verdicts) if memo else {}

@@ -1,4 +1,4 @@
-"""What late events changed: nothing, or history."""
+"""What late events changed in conclusions that were drawn before."""
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
@@ -12,14 +12,14 @@ _position = attrgetter("event.position")
 
 
 def changes(entries: Sequence[Entry], late: Step) -> tuple[str, ...]:
-    """What we concluded before ``late`` was recorded and do not conclude any more.
+    """The conclusions that a late event changed.
 
     Args:
         entries: all entries of the stream, in any order.
         late: the step of the late one among them.
 
     Returns:
-        A clause for each entry that is seen otherwise since, and one for the status; none where
+        A clause for each entry that is judged differently since, and one for the status; none if
         the late event had no effect.
     """
     position = late.entry.event.position
@@ -27,42 +27,42 @@ def changes(entries: Sequence[Entry], late: Step) -> tuple[str, ...]:
 
 
 def all_changes(entries: Sequence[Entry], late: Collection[int]) -> Mapping[int, tuple[str, ...]]:
-    """The changes that each of several late events made, by its position.
+    """The conclusions that each of several late events changed, by its position.
 
     One walk over the stream in the order in which it was recorded. The whole is folded again at
     each position of ``late``, and before it only where another late event was recorded since.
     """
     walk = _Walk()
-    found: dict[int, tuple[str, ...]] = {}
+    changed: dict[int, tuple[str, ...]] = {}
     for entry in sorted(entries, key=_position):
-        if len(found) == len(late):
+        if len(changed) == len(late):
             break
         position = entry.event.position
         before = walk.now() if position in late else None
-        walk.enter(entry)
+        walk.add(entry)
         if before is not None:
-            found[position] = _differences(before, walk.now())
-    return found
+            changed[position] = _differences(before, walk.now())
+    return changed
 
 
 _Folded = tuple[Fold[Any], list[Step]]
 
 
 class _Walk:
-    """A stream as it was recorded, folded where somebody looks."""
+    """A stream in the order of recording, folded on demand."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._waiting: list[Entry] = []
         self._folded: _Folded | None = None
 
-    def enter(self, entry: Entry) -> None:
-        """Let an entry be recorded."""
+    def add(self, entry: Entry) -> None:
+        """Add the entry that was recorded next."""
         self._entries.append(entry)
         self._waiting.append(entry)
 
     def now(self) -> _Folded:
-        """The fold of all that has been recorded, and its steps."""
+        """The fold of all entries added so far, and its steps."""
         if self._waiting or self._folded is None:
             self._folded = self._extended() or fold(self._entries)
             self._waiting = []
@@ -79,19 +79,19 @@ class _Walk:
 def _differences(before: _Folded, after: _Folded) -> tuple[str, ...]:
     (old, steps), (new, others) = before, after
     now = {step.entry.event.position: step for step in others}
-    said = [
-        f"{step.entry.type} at position {step.entry.event.position} is now {_seen(other)},"
-        f" was {_seen(step)}"
+    clauses = [
+        f"{step.entry.type} at position {step.entry.event.position} is now {_judgement(other)},"
+        f" was {_judgement(step)}"
         for step in steps
-        if _seen(other := now[step.entry.event.position]) != _seen(step)
+        if _judgement(other := now[step.entry.event.position]) != _judgement(step)
     ]
     if (old.status, old.since) != (new.status, new.since):
-        said.append(
+        clauses.append(
             f"the status is {new.status} since {new.since:%Y-%m-%d %H:%M:%S},"
             f" was {old.status} since {old.since:%Y-%m-%d %H:%M:%S}"
         )
-    return tuple(said)
+    return tuple(clauses)
 
 
-def _seen(step: Step) -> str:
+def _judgement(step: Step) -> str:
     return f"{step.verdict}, {step.before} to {step.after}"

@@ -1,4 +1,4 @@
-"""The order of ledger rows that were made in one instant: each finds what the one before left.
+"""The order of ledger rows of one instant: each begins where the one before ended.
 
 Rows are the edges of a graph whose nodes are balances, and their order is an Eulerian trail from
 the opening balance. Where a row is missing there is no such trail; the rows then form the fewest

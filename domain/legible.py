@@ -3,7 +3,7 @@
 A body is stored as it came, and it may hold what no parser accepts: bytes that are not UTF-8, half
 of a surrogate pair, a number that no float holds, nesting without end. Here only that is replaced,
 in a copy, so that one broken value costs one field and not the event. The structure stays: a body
-without a closing brace is no JSON in its copy either. A body that was compressed, or is in UTF-16,
+without a closing brace is not JSON in its copy either. A body that was compressed, or is in UTF-16,
 is read as what it says.
 """
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from transitions import Machine
 
 START = "[*]"
-"""The status of a stream before its first entry, where the provider has no name for it."""
+"""The status of a stream before its first entry, if the provider has no name for it."""
 
 SILENT = "(no event)"
-"""The event of a row for a change that the provider makes without telling by any webhook."""
+"""The event of a row for a change that the provider makes without a webhook."""
 
 Row = tuple[str, str | tuple[str, ...], str, str]
 
@@ -120,8 +120,8 @@ class Lifecycle:
                 return paths[status]
             for edge in self.edges:
                 if edge.source == status and edge.target not in paths:
-                    told = () if edge.event == SILENT else (edge.event,)
-                    paths[edge.target] = paths[status] + told
+                    events = () if edge.event == SILENT else (edge.event,)
+                    paths[edge.target] = paths[status] + events
                     queue.append(edge.target)
         return ()
 
@@ -192,9 +192,9 @@ class Lifecycle:
 
     def _check_repetition(self) -> None:
         # the provider may tell the same again under another id: a replay, a second endpoint
-        told = [edge for edge in self.edges if edge.event != SILENT]
-        for event in {edge.event for edge in told}:
-            targets = {edge.target for edge in told if edge.event == event}
+        announced = [edge for edge in self.edges if edge.event != SILENT]
+        for event in {edge.event for edge in announced}:
+            targets = {edge.target for edge in announced if edge.event == event}
             if lost := targets - set(self.sources(event)):
                 raise ValueError(f"{self.category}: {event!r} is not allowed from {sorted(lost)}")
 

@@ -1,4 +1,4 @@
-"""What payments prove: for which time each subscription is paid, and what was given back."""
+"""The time for which payments cover each subscription, without what was returned."""
 
 import calendar
 import math
@@ -62,12 +62,12 @@ class Payments(Struct):
 def payments_by_subscription(
     payments: Iterable[Fold[payment.State]], void: Collection[str] = ()
 ) -> dict[str, Payments]:
-    """What each subscription's payments say, whoever paid.
+    """The payments of each subscription, by any payer.
 
     ``void`` names the payments that count no more, as ``void_payments`` gives them.
     """
     found: dict[str, Payments] = {}
-    for folded in sorted(payments, key=lambda one: (one.since, one.state.id)):
+    for folded in sorted(payments, key=lambda payment: (payment.since, payment.state.id)):
         for subscription_id in folded.state.subscription_ids:
             known = found.setdefault(subscription_id, Payments())
             if folded.status == "succeeded":

@@ -1,10 +1,9 @@
-"""A stream as it was at a moment of the world, and as it was known at a moment of ours.
+"""A stream in the past: as it was at one moment, as far as we knew it at another.
 
-``as_of`` asks about the world: only what happened until then. ``known_at`` asks about us: only
-what was recorded until then. Together: what we knew then about how it was then.
+``as_of`` selects what had happened until a moment, ``known_at`` what had been recorded until one.
 
-A time is not what an answer rested on: the answer reflected the events up to its position, and the
-projector may have been behind. ``until`` is that position, and exact.
+A moment does not identify what an answer was based on: the answer reflected the events up to its
+position, and the projector may have been behind. ``until`` is that position, and exact.
 """
 
 from collections import Counter
@@ -22,8 +21,8 @@ from domain.steps import Reading, Step
 class _Moment(Struct, frozen=True):
     """Something that happened to a stream: a fact, or a snapshot that counts from then on.
 
-    ``position`` is None where the snapshot of a fact does not count yet; ``told`` says whether an
-    event told of the status.
+    ``position`` is None where the snapshot of a fact does not count yet; ``by_event`` says whether
+    an event gave the status, not only a snapshot.
     """
 
     at: datetime
@@ -31,14 +30,14 @@ class _Moment(Struct, frozen=True):
     status: str
     state: Any
     position: int | None
-    told: bool
+    by_event: bool
     other: Reading[Any] | None
 
 
 def steps_until(entries: Iterable[Entry], moment: datetime | None) -> list[Step]:
-    """The steps that were taken until a moment; all of them for None.
+    """The steps until a moment; all of them for None.
 
-    What a snapshot shows that counts only from a later moment on is left out.
+    A snapshot that counts only from a later moment on is left out.
     """
     steps = fold(entries)[1]
     if moment is None:
@@ -51,7 +50,7 @@ def steps_until(entries: Iterable[Entry], moment: datetime | None) -> list[Step]
 
 
 def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] | None:
-    """The fold as it was at a moment; None where nothing had happened.
+    """The fold as it was at a moment; None if nothing had happened.
 
     A payload may be newer than its event: what explains it happened later, and is known to the fold
     even where the answer ends before it.
@@ -73,7 +72,7 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
             previous = ((now.status, not_before),)
             if now.other is not None:
                 previous += ((now.other.status, now.other.not_before),)
-            since, not_before = one.at, one.at if one.told else now.at
+            since, not_before = one.at, one.at if one.by_event else now.at
         now = one
     happened = [step for step in steps if moment is None or step.at <= moment]
     supplies = [one.position for one in until if one.position is not None]
@@ -97,22 +96,22 @@ def _moments(steps: Iterable[Step]) -> Iterable[_Moment]:
         position = step.entry.event.position
         yield _Moment(
             step.at, False, step.after, step.state, position if step.stands else None,
-            step.after == step.told, step.other,
+            step.after == step.implied, step.other,
         )  # fmt: skip
         if shown := step.shown:
             yield _Moment(
                 shown.at, True, shown.after, shown.state, position,
-                told=False, other=shown.other,
+                by_event=False, other=shown.other,
             )  # fmt: skip
 
 
 class Past(Struct, frozen=True):
-    """The moments of a question; None is now.
+    """The moments of a query; None is now.
 
     Attributes:
-        as_of: the moment in the world.
-        known_at: the moment of ours; beside ``until``, when that position was recorded.
-        until: the last position that was known, in place of a moment.
+        as_of: what had happened until then.
+        known_at: what had been recorded until then; with ``until``, when that was recorded.
+        until: the last position that was known, instead of a moment.
     """
 
     as_of: datetime | None = None
@@ -123,14 +122,14 @@ class Past(Struct, frozen=True):
         return (self.as_of, self.known_at, self.until) != (None, None, None)
 
     def moment(self, now: datetime) -> datetime:
-        """The moment in the world that is asked about: unless it is named, none in the future.
+        """The moment that the answer is about: ``as_of``, or ``known_at``, but not after ``now``.
 
-        Where a clock was once ahead, what we know may bear a time that is still to come.
+        If a clock was once ahead, recorded events may lie in the future.
         """
         return self.as_of or min(self.known_at or now, now)
 
     def steps(self, entries: Iterable[Entry]) -> list[Step]:
-        """What had happened, as all that was known explains it.
+        """The steps until ``as_of``, explained by all that was known.
 
         A payload may be newer than its event: what explains it happened later, and must be known
         to the fold even where the answer ends before it.
@@ -139,7 +138,7 @@ class Past(Struct, frozen=True):
         return steps_until(known, self.as_of) if known else []
 
     def folded(self, entries: Iterable[Entry]) -> Fold[Any] | None:
-        """The fold as it was, or None where nothing had happened or was known."""
+        """The fold as it was; None if nothing had happened or was known."""
         known = self._known(entries)
         return fold_until(known, self.as_of) if known else None
 

@@ -1,4 +1,4 @@
-"""What all payloads share, and how a field that cannot be read is set aside.
+"""What all payloads share, and how an unreadable field is skipped.
 
 A payload struct names only the fields that the fold, the access policy or a filter needs; the
 whole snapshot stays in the event's bytes and is answered from there. Every field but the
@@ -36,13 +36,13 @@ Words = Annotated[str, Meta(max_length=10_000)]
 """What a person wrote, as a name: no identifier, and never indexed as a whole."""
 
 Count = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-"""How many of something; every float and every column holds it."""
+"""A count, small enough for every float and every column."""
 
 Metadata = dict[str, str | float | bool | None]
 """What the merchant attached. Read so that a number that no float holds is noticed."""
 
 Minor = Annotated[Count, Meta(extra={"unit": "minor"})]
-"""An amount in minor units (cents, yen) of the currency beside it."""
+"""An amount in minor units (cents, yen) of the payload's currency."""
 
 Digits = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}$")]
 """An amount in minor units that is documented as a string."""
@@ -83,7 +83,7 @@ def decode(
     """Decode ``raw`` as ``kind``; name the fields that could not be read, instead of failing.
 
     Raises:
-        msgspec.DecodeError: if it is no JSON object, or lacks a readable required field.
+        msgspec.DecodeError: if it is not a JSON object, or lacks a readable required field.
     """
     if not may_hold_nul(memoryview(raw).tobytes()):
         try:
@@ -183,7 +183,7 @@ def _value(field: FieldInfo, part: Raw, parts: dict[str, Raw]) -> Any:  # noqa: 
 
 
 def _currency(name: str, parts: dict[str, Raw]) -> str | None:
-    """The currency of an amount: beside ``settlement_amount`` stands ``settlement_currency``."""
+    """The currency field of an amount: ``settlement_currency`` for ``settlement_amount``."""
     own = parts.get(name.replace("amount", "currency")) or parts.get("currency")
     try:
         return msgspec.json.decode(own, type=str) if own else None

@@ -61,7 +61,7 @@ TIMES = ("listed_at",)
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The fields of ``data`` that are read; amounts in minor units of the currency beside them."""
+    """The fields of ``data`` that are read; amounts in minor units of their currency."""
 
     id: Name = field(name="payment_id")
     status: str | None = None
@@ -86,7 +86,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     def listed_at(self) -> Moment | None:
         """When the latest refund or dispute that it lists was made."""
         listed = (*(self.refunds or ()), *(self.disputes or ()))
-        return max((one.created_at for one in listed if one.created_at), default=None)
+        return max((item.created_at for item in listed if item.created_at), default=None)
 
     @property
     def who(self) -> Customer | None:
@@ -95,7 +95,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a payment, beside its status.
+    """The state of a payment so far, without its status.
 
     ``subscription_ids`` are all that it pays for: the provider's ``subscription_id`` is null where
     there are several. ``periods`` are the authority on how long each is paid for.

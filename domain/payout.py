@@ -43,7 +43,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a payout, beside its status."""
+    """The state of a payout so far, without its status."""
 
     id: str
     created_at: Moment | None

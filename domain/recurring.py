@@ -1,9 +1,9 @@
-"""What a subscription is worth in a month, and what each step of it did to that.
+"""The monthly value of a subscription, and how each step changed it.
 
 A month is a twelfth of a year of 365 days, and a week seven of these days. An amount recurs while
 the subscription is ``active`` or ``past_due``: both are still to be paid for. While a subscription
 is on trial nothing is paid, and a mandate that is charged on demand promises nothing: both are
-counted beside what recurs.
+counted separately.
 """
 
 from datetime import datetime, timedelta

@@ -44,7 +44,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a refund, beside its status."""
+    """The state of a refund so far, without its status."""
 
     id: str
     customer_id: str | None

@@ -53,10 +53,10 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
     aggregate: Aggregate,
     ordered: Sequence[Entry],
     index: int,
-    told: str,
+    implied: str,
     seen: str | None,
     first: Step | None,
-    told_at: datetime | None,
+    earlier_at: datetime | None,
 ) -> Rendered | None:
     """When the snapshot of a late entry was rendered; None where it agrees with its own event.
 
@@ -64,10 +64,10 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
         aggregate: of the stream.
         ordered: the stream.
         index: the place of the entry.
-        told: the status to which its fact led.
+        implied: the status to which its fact led.
         seen: the status that the snapshot shows, None where it shows none that is known.
         first: the step of the first telling of the same fact; None where this is it.
-        told_at: when the same webhook-id told it before; None where it did not.
+        earlier_at: when the same webhook-id sent it before; None if it did not.
     """
     entry, life = ordered[index], aggregate.lifecycle
     at, updates, named = entry.key[0], aggregate.updated_at, _latest_named(aggregate, entry)
@@ -81,17 +81,19 @@ def rendered_later(  # noqa: PLR0913, PLR0917 - a place in a stream, and what ca
     until = entry.event.sent_at + SECOND
     if first is not None:
         # another body under the same id: it was rendered again
-        again = told_at or (None if is_raced(aggregate, ordered, index, first) else at)
-        after, agrees = again, seen is None or told == seen
+        again = earlier_at or (None if is_raced(aggregate, ordered, index, first) else at)
+        after, agrees = again, seen is None or implied == seen
     else:
         after = named if passed and named is not None and named - at > TOLERANCE else None
         if after is None and contradicts_neighbours(ordered, index):
             after = following
-        # what never began has no status to contradict; and the provider may move on by itself
-        agrees = seen is None or told in {seen, life.initial} or life.is_silent(told, seen)
+        # what never began has no status to contradict; and the provider may move on silently
+        agrees = seen is None or implied in {seen, life.initial} or life.is_silent(implied, seen)
     if after is None and agrees:
         return None
-    if after is None and is_explained(life, told, seen or "", ordered, index + 1, at + TOLERANCE):
+    if after is None and is_explained(
+        life, implied, seen or "", ordered, index + 1, at + TOLERANCE
+    ):
         return Rendered(at, until, named)
     # what was not rendered in the seconds of its event was rendered for one of the last attempts
     after = max(after or at, named or at, entry.event.sent_at - RETRIES)
@@ -180,7 +182,7 @@ def _burst(ordered: Sequence[Entry], index: int) -> list[Entry]:
 def contradicts_neighbours(ordered: Sequence[Entry], index: int) -> bool:
     """Whether the entries around a late one agree on a field in which it differs from both.
 
-    Both must pin what they show. An event that may change the field is no contradiction.
+    Both must pin what they show. An event that may change the field does not contradict.
     """
     entry = ordered[index]
     if not 0 < index < len(ordered) - 1 or entry.type.partition(".")[2] in DESCRIBING:

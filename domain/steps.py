@@ -45,7 +45,8 @@ class Step(Struct, frozen=True, gc=False):
     """What one entry did to its stream.
 
     Attributes:
-        before, after: the status on either side of the event; ``told`` is where the fact alone led.
+        before, after: the status on either side of the event; ``implied`` is the one
+            that the fact alone leads to.
         newer: the payload was rendered after the event.
         late: something that happened later was recorded earlier.
         revision: another telling of its webhook-id was recorded earlier.
@@ -58,7 +59,7 @@ class Step(Struct, frozen=True, gc=False):
 
     entry: Entry
     before: str
-    told: str
+    implied: str
     after: str
     verdict: Verdict
     newer: bool = False

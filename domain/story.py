@@ -1,4 +1,4 @@
-"""One plain sentence for each step, for the person who asks why."""
+"""A plain sentence for each step, for the person who asks why."""
 
 from datetime import datetime, timedelta
 
@@ -10,25 +10,25 @@ _WORDS = {event: words for a in AGGREGATES for event, words in a.lifecycle.words
 
 
 def sentence(step: Step) -> str:
-    """What the entry did to its stream, because of what, and what is odd about it."""
-    said = headline(step.entry.type, step.before, step.after, step.at)
+    """What an entry did to its stream, why, and what is unusual about it."""
+    summary = headline(step.entry.type, step.before, step.after, step.at)
     reported = reported_after(step.entry.event.recorded_at - step.at)
-    return " ".join((f"{said}; {reported}.", *_oddities(step)))
+    return " ".join((f"{summary}; {reported}.", *_oddities(step)))
 
 
 def headline(
     kind: str, before: str, after: str, at: datetime, shown_at: datetime | None = None
 ) -> str:
-    """The status and its reason, as "On hold since 3 May 2026 10:02: a payment failed".
+    """The status and its reason, such as "On hold since 3 May 2026 10:02: a payment failed".
 
     Args:
         kind: the event's type.
         before: the status before it.
         after: the status after it.
         at: when the event happened.
-        shown_at: the moment from which its payload counts, where that was rendered later.
+        shown_at: the moment from which its payload counts, if that was rendered later.
     """
-    why = _WORDS.get(kind, f"an event {kind} came, which this version does not know")
+    why = _WORDS.get(kind, f"{kind} is not an event that this version knows")
     if after == START:
         return f"Not yet begun: {why}"
     name = after.replace("_", " ").capitalize()
@@ -44,44 +44,48 @@ def _minute(at: datetime) -> str:
 
 
 def reported_after(delay: timedelta) -> str:
-    """How long after it happened a webhook told of it."""
+    """How long after an event its webhook arrived, in words."""
     seconds = delay.total_seconds()
     for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s")):
         if seconds >= size:
             count = int(seconds // size)
-            named = "day" if (count, unit) == (1, "days") else unit
-            return f"reported by webhook {count} {named} later"
+            noun = "day" if (count, unit) == (1, "days") else unit
+            return f"reported by webhook {count} {noun} later"
     return "reported by webhook at once"
 
 
 def _oddities(step: Step) -> list[str]:
-    said: list[str] = []
+    sentences: list[str] = []
     kind, entry = step.entry.type, step.entry
     known = entry.aggregate is not None and kind in entry.aggregate.lifecycle.ranks
     if known and step.verdict == "unknown":
-        said.append(
-            f"The status {entry.status} is not known to this version and is not guessed at."
+        sentences.append(
+            f"This version does not know the status {entry.status} and does not guess."
         )
     elif not known and step.after != step.before:
-        said.append(f"The provider's status {step.after} is followed.")
+        sentences.append(f"The provider's status {step.after} is followed.")
     elif step.verdict == "unexpected":
-        followed = f": the provider's status {step.after} is followed" * (step.after != step.told)
-        said.append(f"Not expected while {_named(step.before)}{followed}.")
-    elif step.after != step.told:
-        said.append(f"The event alone leads to {_named(step.told)}; its payload is followed.")
-    said += _rendered_later(step) if step.newer else []
+        followed = f": the provider's status {step.after} is followed" * (
+            step.after != step.implied
+        )
+        sentences.append(f"Not expected while {_named(step.before)}{followed}.")
+    elif step.after != step.implied:
+        sentences.append(
+            f"The event alone leads to {_named(step.implied)}; its payload is followed."
+        )
+    sentences += _rendered_later(step) if step.newer else []
     if step.missing:
         names = " and ".join(step.missing)
-        said.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
+        sentences.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
     elif step.verdict == "inferred":
-        said.append("No known event leads there.")
+        sentences.append("No known event leads there.")
     if step.late:
-        said.append("Recorded late, after something that happened later.")
+        sentences.append("Recorded late, after something that happened later.")
     if step.revision:
-        said.append("Another body under the webhook-id of an earlier event.")
+        sentences.append("Another body under the webhook-id of an earlier event.")
     if entry.unread:
-        said.append(f"Could not be read: {', '.join(entry.unread)}.")
-    return said
+        sentences.append(f"Could not be read: {', '.join(entry.unread)}.")
+    return sentences
 
 
 def _rendered_later(step: Step) -> list[str]:
@@ -90,12 +94,12 @@ def _rendered_later(step: Step) -> list[str]:
         shows = f" and shows {status}" if status not in {None, step.after} else ""
         why = "" if step.verdict == "inferred" else ", as later events explain"
         return [f"Its payload was rendered after the event{shows}{why}."]
-    said = f"Its payload was rendered later, and shows {_named(shown.after)}"
-    said = f"{said} from {_minute(shown.at)} on."
+    clause = f"Its payload was rendered later, and shows {_named(shown.after)}"
+    clause = f"{clause} from {_minute(shown.at)} on."
     if shown.other is None:
-        return [said]
+        return [clause]
     other = _named(shown.other.status)
-    return [said, f"It may be older than a later event; then the status is still {other}."]
+    return [clause, f"It may be older than a later event; then the status is still {other}."]
 
 
 def _named(status: str) -> str:

@@ -1,7 +1,7 @@
 """A subscription: what the provider says of it, and its lifecycle.
 
 Source of the table: the provider's guide "Subscriptions", section "State Machine", and the event
-pages beside it. Where the guide is silent the row says so.
+pages next to it. Where the guide is silent the row says so.
 """
 
 from typing import Literal, get_args
@@ -77,7 +77,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """What the entries so far say of a subscription, beside its status.
+    """The state of a subscription so far, without its status.
 
     ``next_billing_date`` is the end of the current billing period, ``previous_billing_date`` its
     start. ``grace_ends_at`` is the latest ``past_due_ends_at`` that was told, which the provider sends

@@ -1,8 +1,19 @@
-"""The only room that does anything: network, database, clock, files.
+"""The service: everything with a network, a database, a clock or files.
 
-The three doors: ``webhooks`` (in), ``api`` (out), ``__main__`` (the command line).
-A webhook's way: ``webhooks`` → ``ingest`` (verify) → ``writer`` (group commit) → ``store``.
-From there: ``projector`` (live) and ``rebuild`` write the read models, ``reads`` asks them.
-Below all of them: ``settings``, ``postgres``, ``sql``, ``migrations``, ``embedded``.
-``app`` puts the parts together.
+A room may import only those below it; the doors ``api`` and ``ingest`` do not know each other.
+
+``cli``         what a person types and sees
+``server``      processes, HTTP server, composition root
+``api``         the REST API
+``ingest``      the webhook endpoint: verify, group commit
+``http``        the HTTP protocol, and middleware of both doors
+``queries``     typed queries on the read models
+``readmodels``  read models from events, live and rebuilt
+``store``       the event store: append, scan, schema, keys
+``database``    PostgreSQL, and nothing of ours
+``processes``   child processes and tasks
+``telemetry``   logs, metrics, traces
+
+A webhook's way in: ``ingest.webhooks`` → ``ingest.writer`` → ``store.events``. From there,
+``readmodels.projector`` keeps the read models up to date, and ``queries`` answers from them.
 """

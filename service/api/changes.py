@@ -30,7 +30,7 @@ from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
 from service.queries.changes import Changes
-from service.queries.freshness import Tips
+from service.queries.freshness import Freshness
 from service.queries.restores import verify
 from service.store.positions import BEGINNING, Position, parse
 
@@ -136,7 +136,7 @@ async def _counted(
 
 async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     pool: Pool,
-    tips: Tips,
+    tips: Freshness,
     reauthenticate: Reauthenticate,
     position: Position,
     kinds: Sequence[str],
@@ -156,7 +156,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
                 caller = await reauthenticate()
                 if caller is None:
                     return
-                seen = tips.seen(caller.book)
+                seen = tips.last_known(caller.book)
                 async with pool_connection(pool, QUESTIONS) as conn:
                     page, places = await change_reads.changes(
                         conn, caller.book, position, kinds=kinds, limit=_PAGE
@@ -179,7 +179,9 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
             continue
         tips.correct(caller.book, seen, reflected.number)
         try:
-            await asyncio.wait_for(tips.beyond(caller.book, position.number), _HEARTBEAT_SECONDS)
+            await asyncio.wait_for(
+                tips.wait_until_past(caller.book, position.number), _HEARTBEAT_SECONDS
+            )
         except TimeoutError:
             # the place too: where nothing of these kinds happens, a reconnection must not go back
             yield _message(comment="nothing new", id=str(position))

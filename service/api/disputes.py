@@ -10,6 +10,7 @@ from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import list_route
 from service.api.parameters import amount, choice, since, text, until
 from service.api.query import PageQuery
+from service.api.services import services
 from service.database.connections import Connection
 from service.queries import disputes, paging
 from service.queries.disputes import DueDisputes
@@ -59,5 +60,5 @@ async def list_due_disputes(
 
 def response_days(request: ApiRequest) -> int:
     """How many days after its opening a dispute may be answered, in the book that is asked."""
-    configured = request.app.state.books.get(request.user.book)
+    configured = services(request).books.get(request.user.book)
     return configured.dispute_response_days if configured else RESPONSE_DAYS

@@ -17,6 +17,7 @@ from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
 from service.api.query import Q, Query, parameters, parse_query
+from service.api.services import services
 from service.database.connections import QUESTIONS, Connection, pool_connection
 from service.database.reader import Queryable
 from service.problems import Problem
@@ -90,7 +91,7 @@ async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
 @asynccontextmanager
 async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
     """A connection of the pool, for any question."""
-    async with pool_connection(request.app.state.pool, QUESTIONS) as conn:
+    async with pool_connection(services(request).pool, QUESTIONS) as conn:
         yield conn
 
 
@@ -113,8 +114,8 @@ async def _await_position(request: ApiRequest, position: Position, *, stale: boo
     The database is asked once: whether the position is of this history, and whether there is
     anything to wait for. What was heard before may be of the history that a restore has ended.
     """
-    tips, book = request.app.state.tips, request.user.book
-    seen = tips.seen(book)
+    tips, book = services(request).freshness, request.user.book
+    seen = tips.last_known(book)
     async with pipelined(request, login=True) as conn:
         row = await locate(conn, book, position)
     reflected = row["checkpoint"] or 0
@@ -123,7 +124,7 @@ async def _await_position(request: ApiRequest, position: Position, *, stale: boo
     tips.correct(book, seen, reflected)
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            await tips.beyond(book, position.number - 1)
+            await tips.wait_until_past(book, position.number - 1)
     except TimeoutError:
         if not stale:
             raise Problem("behind", f"Position {position} is not reflected yet.") from None

@@ -26,7 +26,7 @@ from service.database.connections import Connection
 from service.database.reader import Queryable
 from service.queries import events, paging, resources
 from service.queries.answers import Counts, EventAnswer, EventPage
-from service.queries.restores import placed
+from service.queries.restores import event_number
 from service.store.positions import BEGINNING, Position
 
 _EVENT_SORTS = ("position", "-position")
@@ -166,7 +166,7 @@ async def get_event(event_position: str, request: ApiRequest) -> EventAnswer:
     """Proof of what was received."""
     query = await read_query(request, DocumentQuery)
     async with pooled(request) as conn:
-        place = await placed(conn, request.user.book, event_position)
+        place = await event_number(conn, request.user.book, event_position)
         event = await events.event(conn, request.user.book, place)
     if "audit" not in request.user.scopes:
         event = replace(event, headers=None)
@@ -187,7 +187,7 @@ async def get_event_body(event_position: str, request: ApiRequest) -> ApiRespons
     """What the signature was made over."""
     await read_query(request, Query)
     async with pooled(request) as conn:
-        place = await placed(conn, request.user.book, event_position)
+        place = await event_number(conn, request.user.book, event_position)
         content = await events.body(conn, request.user.book, place)
         checkpoint = await resources.position(conn, request.user.book, even_lost=True)
     # whatever the sender called it, a browser must not take it for a page

@@ -12,7 +12,7 @@ from service.api.parameters import choice, since, until
 from service.api.query import ListQuery
 from service.database.connections import Connection
 from service.queries import metrics, resources
-from service.queries.metric_answers import (
+from service.queries.metrics import (
     Churn,
     Disputes,
     Mrr,

@@ -12,7 +12,7 @@ from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.resources import RESOURCE_ROUTES
 from service.api.search import search
-from service.http.segments import Undivided
+from service.http.segments import RestoreSlashes
 
 ROUTER = Router(
     "/v1",
@@ -28,7 +28,7 @@ ROUTER = Router(
     ],
     response_class=ApiResponse,
     guards=[scoped],
-    middleware=[Undivided()],
+    middleware=[RestoreSlashes()],
     security=[{"api_key": []}],
     response_headers={"cache-control": "private, no-cache"},
 )

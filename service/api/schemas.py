@@ -14,7 +14,7 @@ from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.api.csv_export import columns_of
 from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund
-from service.queries.documents import BESIDE
+from service.queries.documents import COMPUTED
 
 Schema = dict[str, Any]
 
@@ -49,8 +49,8 @@ def columns(projection: Projection[Any]) -> list[str]:
     if aggregate is None:
         return [projection.key, "email", "name", "created_at", "event_position"]
     payload = columns_of(aggregate.payload)  # type: ignore[arg-type]
-    provided = [name for name in payload if name not in {"status", *BESIDE}]
-    derived = [name for name in BESIDE if name in aggregate.state.__struct_fields__]
+    provided = [name for name in payload if name not in {"status", *COMPUTED}]
+    derived = [name for name in COMPUTED if name in aggregate.state.__struct_fields__]
     derived += ["respond_by"] if projection is DISPUTES else []
     return [provided[0], "status", "status_since", *provided[1:], *derived, "event_position"]
 
@@ -85,7 +85,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         seen = projection.aggregate.payload  # type: ignore[assignment]
         yield from _provided(seen)
         known = projection.aggregate.state.__struct_fields__
-        yield from ((name, _BESIDE[name]) for name in BESIDE if name in known)
+        yield from ((name, _BESIDE[name]) for name in COMPUTED if name in known)
         statuses = [*projection.aggregate.lifecycle.statuses, None]
         yield "status", {"type": ["string", "null"], "enum": statuses}
         yield "status_since", _TIME

@@ -9,7 +9,7 @@ from service.api.lists import list_route
 from service.api.parameters import text
 from service.api.query import LimitedQuery
 from service.database.connections import Connection
-from service.queries.search import Found, find
+from service.queries.search import SearchAnswer, find
 
 _MAX_TEXT = 8_000
 """In characters. A webhook-id may be of any length; many proxies let no longer URL pass."""
@@ -35,6 +35,6 @@ class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
     " beginning of any word of a name. Those that a customer had before find them too.",
     tags=["search"],
 )
-async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> Found:
+async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> SearchAnswer:
     """For whoever holds a ticket and one word of it."""
     return await find(conn, request.user.book, query.q, query.limit)

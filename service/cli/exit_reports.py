@@ -1,7 +1,6 @@
-"""What the command line says of an error: a sentence with what to do, and the exit status.
+"""The message and exit status for every error that a command can meet in operation.
 
-Every error that a command may meet in operation has one here; a traceback is for defects alone, and
-goes to a file.
+A message says what is wrong, then what to do. Only a defect of ours has a traceback, in a file.
 """
 
 import errno
@@ -15,7 +14,7 @@ from msgspec import Struct
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from service.cli.send import RefusedError
+from service.cli.sending import RefusedError
 from service.database.connections import UnsupportedServerError
 from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
@@ -29,49 +28,49 @@ from service.telemetry.tracebacks import format_error
 from service.telemetry.tracing import TracesUnavailableError
 
 REFUSED = 1
-"""What was asked for was found wanting: refused, not there, or different."""
+"""The answer is no: a webhook was refused, a resource is absent, or rows differ."""
 
 FAILED = 2
-"""It could not be done: the command, the configuration or the surroundings are wrong."""
+"""The command failed: its arguments, the configuration or the environment are wrong."""
 
 DEFECT = 70
-"""A defect of Daybook's own; ``EX_SOFTWARE`` of ``sysexits.h``."""
+"""A defect of Daybook; ``EX_SOFTWARE`` of ``sysexits.h``."""
 
 _DEBUG = "DAYBOOK_DEBUG"
 
 
 class Report(Struct, frozen=True):
-    """What is said of an error, and what the process exits with."""
+    """The message for an error, and the exit status of the process."""
 
     text: str
     status: int = FAILED
 
 
 def debugging() -> bool:
-    """Whether tracebacks are shown: with ``--debug``, or ``DAYBOOK_DEBUG`` set."""
+    """Whether tracebacks are printed: with ``--debug`` or ``DAYBOOK_DEBUG``."""
     return os.environ.get(_DEBUG, "0") not in {"", "0"}
 
 
 def debug() -> None:
-    """Show tracebacks from now on, in the processes that are started too."""
+    """Print tracebacks from now on, in child processes too."""
     os.environ[_DEBUG] = "1"
 
 
 def report(error: Exception) -> Report:
-    """The sentence for an error, whatever it is."""
-    for one in _members(error):
+    """The report on any error."""
+    for member in _members(error):
         for kind, explain in _EXPLANATIONS:
-            if isinstance(one, kind):
-                found = explain(one)
-                return Report(sanitize_text(found.text), found.status)
+            if isinstance(member, kind):
+                explained = explain(member)
+                return Report(sanitize_text(explained.text), explained.status)
     return _defect(error)
 
 
 def _members(error: BaseException) -> Iterator[BaseException]:
     yield error
     if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _members(one)
+        for member in error.exceptions:
+            yield from _members(member)
 
 
 def _defect(error: Exception) -> Report:
@@ -81,14 +80,14 @@ def _defect(error: Exception) -> Report:
             "w", prefix="daybook-traceback-", suffix=".txt", delete=False, errors="replace"
         ) as file:
             file.write(text)
-        where = f"The traceback is in {file.name}."
+        place = f"The traceback is in {file.name}."
     except OSError:
-        where = f"Run it again with {_DEBUG}=1 for the traceback."
-    said = sanitize_text(text.rstrip().splitlines()[-1])
-    return Report(f"Unexpected error, a defect of Daybook: {said}. {where}", DEFECT)
+        place = f"Run it again with {_DEBUG}=1 for the traceback."
+    summary = sanitize_text(text.rstrip().splitlines()[-1])
+    return Report(f"Unexpected error, a defect of Daybook: {summary}. {place}", DEFECT)
 
 
-def _as_it_says(error: BaseException) -> Report:
+def _own_text(error: BaseException) -> Report:
     return Report(str(error))
 
 
@@ -101,37 +100,33 @@ def _problem(error: BaseException) -> Report:
     return Report(error.detail, REFUSED)
 
 
-def _not_allowed(error: BaseException) -> Report:
-    return Report(f"{_primary(error)}: run `daybook migrate` with --owner.")
+def _insufficient_privilege(error: BaseException) -> Report:
+    return Report(f"{_primary(error)}. To grant it, run `daybook migrate` with --owner.")
 
 
 def _no_schema(_: BaseException) -> Report:
-    return Report("This database has no schema yet: `daybook migrate`, or `daybook serve`.")
+    return Report("This database has no schema yet. Run `daybook migrate` or `daybook serve`.")
 
 
-def _other_schema(error: BaseException) -> Report:
+def _schema_mismatch(error: BaseException) -> Report:
     return Report(
-        f"The schema of this database is that of another version of Daybook ({_primary(error)})."
-        " Run `daybook migrate`. A database of a version before the first release cannot be"
-        " brought up to date: make a new one, and have the webhooks sent again."
+        f"The schema of this database is of another version of Daybook ({_primary(error)})."
+        " Run `daybook migrate`. A database from before the first release cannot be migrated:"
+        " create a new one, and let the provider send the webhooks again."
     )
 
 
 def _corrupted(error: BaseException) -> Report:
     return Report(
-        f"PostgreSQL finds its files damaged: {_primary(error)}. Part of the data cannot be read;"
-        " most often a disk or a copy of the files is at fault. Stop the service, keep a copy of"
-        " the data directory, check the disk, and restore the last backup. Where only a read model"
-        " is damaged, `daybook rebuild` builds it again."
+        f"PostgreSQL reports that its files are damaged: {_primary(error)}. The usual causes are a"
+        " failing disk and an incomplete copy of the files. Stop the service, keep a copy of the"
+        " data directory, check the disk, and restore the last backup. If only a read model is"
+        " damaged, run `daybook rebuild`."
     )
 
 
 def _read_only(error: BaseException) -> Report:
-    return Report(f"{_primary(error)}: DAYBOOK_DATABASE_URL must name the primary, not a standby.")
-
-
-def _database_says(error: BaseException) -> Report:
-    return Report(f"The database could not do it: {_primary(error)}.")
+    return Report(f"{_primary(error)}. DAYBOOK_DATABASE_URL must name the primary, not a standby.")
 
 
 def _primary(error: BaseException) -> str:
@@ -157,39 +152,39 @@ _ADVICE = (
     ("No such file", "Is PostgreSQL running there? Check the host in DAYBOOK_DATABASE_URL."),
     ("", "Check DAYBOOK_DATABASE_URL, and that PostgreSQL can be reached from here."),
 )
-"""What to do, by what the text of a failed connection contains; the first that fits."""
+"""What to do about a failed connection, by a part of its text; the first match counts."""
 
 
 def _no_database(error: BaseException) -> Report:
     if isinstance(error, psycopg.Error) and error.sqlstate is not None:
         lost = error.sqlstate.startswith(("08", "57P"))
-        said = "The connection to the database was lost" if lost else "The database could not do it"
-        return Report(f"{said}: {_primary(error)}. Try again.")
-    said, *_ = " ".join(str(error).split()).partition(" Multiple connection attempts failed")
-    said = said.removeprefix("connection failed: ").rstrip(".")
-    advice = next(advice for part, advice in _ADVICE if part in _of_interest(said))
-    return Report(f"Cannot connect to the database: {said}. {advice}")
+        event = "Lost the connection to the database" if lost else "The database reported an error"
+        return Report(f"{event}: {_primary(error)}. Try again.")
+    reason, *_ = " ".join(str(error).split()).partition(" Multiple connection attempts failed")
+    reason = reason.removeprefix("connection failed: ").rstrip(".")
+    advice = next(advice for part, advice in _ADVICE if part in _without_address(reason))
+    return Report(f"Cannot connect to the database: {reason}. {advice}")
 
 
-def _of_interest(said: str) -> str:
-    """What a server said, without the address, which may contain any word."""
-    return said.rpartition("FATAL: ")[2].rpartition(" failed: ")[2]
+def _without_address(reason: str) -> str:
+    """The reason without the server's address, which may contain any word."""
+    return reason.rpartition("FATAL: ")[2].rpartition(" failed: ")[2]
 
 
-def _bad_target(error: BaseException) -> Report:
+def _invalid_url(error: BaseException) -> Report:
     return Report(f"--to: {error}")
 
 
-def _no_answer(error: BaseException) -> Report:
+def _unreachable(error: BaseException) -> Report:
     return Report(f"Cannot reach the service: {error}. Is it running, and is --to its URL?")
 
 
 _FILE_ADVICE = {
-    errno.ENOSPC: "Free some space, or set TMPDIR to a directory that has more.",
-    errno.EDQUOT: "Free some space, or set TMPDIR to a directory that has more.",
-    errno.EROFS: "Choose a directory on a file system that can be written to.",
-    errno.EMFILE: "Raise the limit of open files (ulimit -n).",
-    errno.ENFILE: "Raise the system's limit of open files.",
+    errno.ENOSPC: "Free some space, or set TMPDIR to a directory with more space.",
+    errno.EDQUOT: "Free some space, or set TMPDIR to a directory with more space.",
+    errno.EROFS: "Choose a directory on a writable file system.",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n).",
+    errno.ENFILE: "Raise the system's limit on open files.",
     errno.ENOMEM: "Free some memory.",
 }
 
@@ -197,16 +192,18 @@ _FILE_ADVICE = {
 def _file(error: BaseException) -> Report:
     assert isinstance(error, OSError)  # noqa: S101 - as the table says
     if "usable temporary directory" in str(error):
-        return Report("No temporary directory can be written to. Set TMPDIR to one that can.")
+        return Report("No temporary directory is writable. Set TMPDIR to one that is.")
     name = f"{error.filename}: " if error.filename else ""
-    advice = _FILE_ADVICE.get(error.errno or 0, "Check that it is there, and who may use it.")
-    if (given := os.environ.get("TMPDIR")) and str(error.filename).startswith(given):
-        advice = "Set TMPDIR to a directory that can be written to, with some space."
+    advice = _FILE_ADVICE.get(
+        error.errno or 0, "Check that it exists and that this account may use it."
+    )
+    if (directory := os.environ.get("TMPDIR")) and str(error.filename).startswith(directory):
+        advice = "Set TMPDIR to a writable directory with free space."
     return Report(f"{name}{error.strerror or error}. {advice}")
 
 
 def _too_slow(_: BaseException) -> Report:
-    return Report("It took too long. Try again.")
+    return Report("The command timed out. Try again.")
 
 
 _PLAIN = (
@@ -221,23 +218,23 @@ _PLAIN = (
     TracesUnavailableError,
     UnsupportedServerError,
 )
-"""Errors whose text is the sentence."""
+"""Errors whose own text is the message."""
 
 _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
 _EXPLANATIONS: tuple[tuple[_Kinds, Callable[[BaseException], Report]], ...] = (
-    (_PLAIN, _as_it_says),
+    (_PLAIN, _own_text),
     (RefusedError, _refused),
     (Problem, _problem),
-    ((httpx.UnsupportedProtocol, httpx.InvalidURL), _bad_target),
-    (httpx.HTTPError, _no_answer),
-    (errors.InsufficientPrivilege, _not_allowed),
+    ((httpx.UnsupportedProtocol, httpx.InvalidURL), _invalid_url),
+    (httpx.HTTPError, _unreachable),
+    (errors.InsufficientPrivilege, _insufficient_privilege),
     ((errors.UndefinedTable, errors.InvalidSchemaName), _no_schema),
     ((errors.DataCorrupted, errors.IndexCorrupted), _corrupted),
     (errors.ReadOnlySqlTransaction, _read_only),
     ((PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError), _no_database),
-    ((errors.UndefinedColumn, errors.UndefinedFunction), _other_schema),
+    ((errors.UndefinedColumn, errors.UndefinedFunction), _schema_mismatch),
     (TimeoutError, _too_slow),
     (OSError, _file),
 )
-"""What is said of which error; the first row that fits."""
+"""How each error is explained; the first match counts."""

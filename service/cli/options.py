@@ -1,4 +1,4 @@
-"""What the commands share: their common flags, the screen, and a way to ask the database."""
+"""Flags, consoles and database access that commands share."""
 
 import asyncio
 import sys
@@ -27,21 +27,19 @@ T = TypeVar("T")
 
 Config = Annotated[
     Path | None,
-    typer.Option(envvar="DAYBOOK_CONFIG", help="The file with the books; see the README."),
+    typer.Option(envvar="DAYBOOK_CONFIG", help="The configuration file; see the README."),
 ]
 DataDir = Annotated[Path | None, flag("data_dir")]
-BookName = Annotated[str, typer.Option(help="The book, as the configuration names it.")]
-SomeBook = Annotated[
-    str | None, typer.Option(help="The book; may be left out where there is only one.")
-]
+BookName = Annotated[str, typer.Option(help="The book, by its name in the configuration.")]
+SomeBook = Annotated[str | None, typer.Option(help="The book; optional if only one is configured.")]
 
-# a table that is piped into a file or a pager need not fit a screen
+# output to a file or a pager need not fit a terminal
 OUT = Screen(width=None if sys.stdout.isatty() else 180)
 ERR = Screen(stderr=True)
 
 
 def progress() -> Progress:
-    """Bars for long work, on standard error."""
+    """Progress bars on standard error."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -52,25 +50,27 @@ def progress() -> Progress:
 
 
 def the_book(settings: Settings, book: str | None) -> str:
-    """The book that is meant.
+    """The name of the book that ``--book`` selects, or of the only one.
 
     Raises:
-        SettingsError: if it is not configured, or none is named and there are several.
+        SettingsError: if it is not configured, or it is not given and there are several books.
     """
     names = list(settings.books)
     if book is None and len(names) == 1:
         return names[0]
     if book not in names:
         configured = ", ".join(names) or "none"
-        raise SettingsError(f"--book: {book!r} is not configured; the books are: {configured}.")
+        if book is None:
+            raise SettingsError(f"Give --book. Configured books: {configured}.")
+        raise SettingsError(f"--book: {book!r} is not configured. Configured books: {configured}.")
     return book
 
 
 def check_data_dir(path: Path) -> None:
-    """Make the data directory where it is absent, and see that files can be made in it.
+    """Create the data directory if it does not exist, and check that it is writable.
 
     Raises:
-        SettingsError: if that cannot be done; it says why, and what to do.
+        SettingsError: if it is not; the text says why, and what to do.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,32 +80,32 @@ def check_data_dir(path: Path) -> None:
         reason = {
             FileExistsError: "it is a file",
             NotADirectoryError: "a part of its path is a file",
-            PermissionError: "this account may not make files there",
-            FileNotFoundError: "no directory can be made there",
+            PermissionError: "this account may not create files there",
+            FileNotFoundError: "no directory can be created there",
         }.get(type(error), error.strerror)
         raise SettingsError(
-            f"The data directory {path} cannot be used: {reason}. Choose one that this account can"
-            " write to, with --data-dir or DAYBOOK_DATA_DIR."
+            f"The data directory {path} cannot be used: {reason}. Choose a writable one with"
+            " --data-dir or DAYBOOK_DATA_DIR."
         ) from None
 
 
-def ask(settings: Settings, question: Callable[[Connection], Awaitable[T]]) -> T:
-    """Ask the database something, on a connection of its own.
+def ask(settings: Settings, query: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run a query on a connection of its own and return its result.
 
     Raises:
-        SettingsError: if there is no database; asking does not make one.
+        SettingsError: if there is no database; none is created.
     """
 
-    async def asked(url: str) -> T:
+    async def connect_and_query(url: str) -> T:
         async with await connect(url) as conn:
-            return await question(conn)
+            return await query(conn)
 
     if settings.database_url is None:
         if not (settings.data_dir / "postgres").exists():
             raise SettingsError(
-                f"There is no database in {settings.data_dir} yet: `daybook serve` makes one."
-                " Or set --data-dir, or DAYBOOK_DATABASE_URL."
+                f"There is no database in {settings.data_dir} yet. Run `daybook serve` to create"
+                " one, or set --data-dir or DAYBOOK_DATABASE_URL."
             )
         check_data_dir(settings.data_dir)
     with database(settings) as url:
-        return asyncio.run(asked(url))
+        return asyncio.run(connect_and_query(url))

@@ -1,13 +1,15 @@
-"""What the command line shows: tables for people."""
+"""Answers as a person reads them in a terminal: lines and tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from domain.story import reported_after
 from service.queries.answers import AccessAnswer, History
 from service.queries.refusals import RefusalCount
 from service.readmodels.compare import Difference
@@ -19,80 +21,77 @@ from service.telemetry.sanitize import escape
 
 
 class Screen(Console):
-    """A console that shows every text as it is: no markup, and nothing that drives a terminal."""
+    """A console that prints text literally: no markup, no control characters."""
 
     def __init__(self, *, width: int | None = None, stderr: bool = False, **more: Any) -> None:  # noqa: ANN401
         plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
         super().__init__(width=width, stderr=stderr, **plain, **more)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as the library's own
-        """What becomes of every text that is printed, in a table too."""
+        """Escape every printed text, in table cells too."""
         return super().render_str(escape(text, "\n"), **options)
 
 
 def table(*headers: str) -> Table:
-    """A table that cuts nothing off in a narrow terminal: what is there may have to be copied."""
+    """A table that folds long cells instead of truncating them, so that they can be copied."""
     return Table(*(Column(header, overflow="fold") for header in headers))
 
 
 def origin(host: str, port: int) -> str:
-    """The URL that the service answers at."""
+    """The base URL of the service."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serving(out: Screen, where: str, settings: Settings, trial: Trial | None) -> None:
-    """Where the doors are, and what to try them with."""
+def serving(out: Screen, url: str, settings: Settings, trial: Trial | None) -> None:
+    """Print the URLs of the service, and what is needed to try it."""
     for name, book in settings.books.items():
-        line = f"book {name}, {book.mode} mode: webhooks to {where}/webhooks/{name}"
+        line = f"book {name}, {book.mode} mode: webhooks to {url}/webhooks/{name}"
         out.print(line, soft_wrap=True)
-    out.print(f"questions to {where}/v1 , described at {where}/schema", soft_wrap=True)
+    out.print(f"API at {url}/v1 , its documentation at {url}/schema", soft_wrap=True)
     if trial is not None:
         out.print("To try it, in another terminal:")
-        out.print(f"  URL={where}", soft_wrap=True)
+        out.print(f"  URL={url}", soft_wrap=True)
         out.print(f"  SECRET={trial.secret}", soft_wrap=True)
         out.print(f"  KEY={trial.api_key}", soft_wrap=True)
     else:
         names = " or ".join(settings.books)
-        out.print(f"An API key: daybook keys create --book {names}", soft_wrap=True)
+        out.print(f"To create an API key: daybook keys create --book {names}", soft_wrap=True)
 
 
 def access(out: Screen, answer: AccessAnswer) -> None:
-    """The answer to the one question."""
+    """Print whether a customer is entitled, until when and why."""
     word = "entitled" if answer.entitled else "not entitled"
     until = f" until {moment(answer.until)}" if answer.until else ""
     out.print(f"{answer.customer_id} is {word}{until}", style="bold", soft_wrap=True)
     rows = table("because of", "product", "status", "since", "until", "rule")
-    for b in answer.because:
+    # the words of the six columns just fit into 80 characters
+    rows.show_edge = rows.pad_edge = False
+    for reason in answer.because:
         rows.add_row(
-            b.subscription_id,
-            b.product_id or "",
-            b.status,
-            moment(b.since),
-            moment(b.until),
-            b.rule,
+            reason.subscription_id,
+            reason.product_id or "",
+            reason.status,
+            moment(reason.since),
+            moment(reason.until),
+            reason.rule,
         )
     out.print(rows)
 
 
 def history(out: Screen, answer: History) -> None:
-    """The entries in the order of the world."""
-    rows = table("position", "occurred at", "type", "from → to", "verdict", "what it did")
+    """Print the events of a resource in the order they happened, a few lines for each."""
+    out.print(answer.stream, style="bold", soft_wrap=True)
     for e in answer.data:
         marks = [name for name in ("newer", "late", "revision", "undecided") if getattr(e, name)]
-        rows.add_row(
-            e.event_position,
-            moment(e.occurred_at),
-            e.type,
-            f"{e.status_from or '·'} → {e.status_to or '·'}",
-            "\n".join((e.verdict, *marks)),
-            e.what,
-        )
-    out.print(answer.stream, style="bold", soft_wrap=True)
-    out.print(rows)
+        steps = f"{e.status_from or '·'} → {e.status_to or '·'}: {', '.join((e.verdict, *marks))}"
+        delay = f"; {reported_after(e.recorded_at - e.occurred_at)}"
+        out.print(f"{moment(e.occurred_at)}  {e.type}  {e.event_position}", soft_wrap=True)
+        for line in (steps, e.what.replace(delay, "")):
+            out.print(Padding(line, (0, 0, 0, 4), expand=False))
 
 
 def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[str, Any]]) -> None:
-    """The checkpoint and the last event of each book, and the parked streams."""
+    """Print the events, checkpoint and lag of each book, and the parked streams."""
     rows = table("book", "events", "read models at", "lag in events")
     for row in books:
         checkpoint = row["position"]
@@ -103,11 +102,11 @@ def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[
     out.print(rows)
     if streams:
         parked(out, streams)
-        out.print("Their rows are stale. Remove the cause, then run: daybook parked retry")
+        out.print("Their rows are stale. Fix the cause, then run: daybook parked retry")
 
 
 def parked(out: Screen, streams: Sequence[dict[str, Any]]) -> None:
-    """The streams that a failure has parked."""
+    """Print the parked streams, each with its error."""
     rows = table("book", "parked stream", "at position", "because of")
     for row in streams:
         reason = row["error"].strip().splitlines()[-1]
@@ -115,38 +114,39 @@ def parked(out: Screen, streams: Sequence[dict[str, Any]]) -> None:
     out.print(rows if streams else "No stream is parked.")
 
 
-def differences(out: Screen, found: Sequence[Difference], verb: str) -> None:
-    """What differs between two builds: how many rows, in which fields, and some examples."""
-    for one in found:
-        if not one.rows:
+def differences(out: Screen, builds: Sequence[Difference], verb: str) -> None:
+    """Print how two builds differ: how many rows, in which fields, and some examples."""
+    for diff in builds:
+        if not diff.rows:
             continue
-        steps = [f"{old} → {new} in {n}" for (old, new), n in one.statuses.most_common()]
-        counts = [f"{name} in {n}" for name, n in one.fields.most_common() if name != "status"]
-        counts += [f"{n} {what}" for n, what in (
-            (one.only_live, "are gone"), (one.only_fresh, "are new"),
+        moves = [f"{old} → {new} in {n}" for (old, new), n in diff.statuses.most_common()]
+        clauses = [f"status {', '.join(moves)}"] if moves else []
+        clauses += [f"{name} in {n}" for name, n in diff.fields.most_common() if name != "status"]
+        clauses += [f"{n} {change}" for n, change in (
+            (diff.only_live, "are gone"), (diff.only_fresh, "are new"),
         ) if n]  # fmt: skip
-        said = "; ".join(([f"status {', '.join(steps)}"] if steps else []) + counts)
-        out.print(f"{one.rows} {one.projection} {verb}: {said}", soft_wrap=True)
-        for key, fields in one.examples.items():
-            shown = ", ".join(f"{name} {old!r} → {new!r}" for name, (old, new) in fields.items())
-            out.print(f"  {key}: {shown}", soft_wrap=True)
-    if not any(one.rows for one in found):
-        out.print(f"No row differs: {', '.join(one.projection for one in found)}.", soft_wrap=True)
+        out.print(f"{diff.rows} {diff.projection} {verb}: {'; '.join(clauses)}", soft_wrap=True)
+        for key, fields in diff.examples.items():
+            values = ", ".join(f"{name} {old!r} → {new!r}" for name, (old, new) in fields.items())
+            out.print(f"  {key}: {values}", soft_wrap=True)
+    if not any(diff.rows for diff in builds):
+        names = ", ".join(diff.projection for diff in builds)
+        out.print(f"No row differs: {names}.", soft_wrap=True)
 
 
 def refusals(out: Screen, counts: Sequence[tuple[str, RefusalCount]]) -> None:
-    """A line for each door at which something was refused within the hour, or nothing."""
+    """Print a line for each book whose webhooks were refused within the hour."""
     reasons_of: dict[str, list[str]] = {}
     for book, count in counts:
         if count.last_hour:
             reasons_of.setdefault(book, []).append(f"{count.last_hour} {count.reason}")
     for book, reasons in reasons_of.items():
-        door = f"book {book}" if book else "no book of that name"
-        out.print(f"refused in the last hour, {door}: {', '.join(reasons)}", soft_wrap=True)
+        target = f"book {book}" if book else "unknown books"
+        out.print(f"refused in the last hour, {target}: {', '.join(reasons)}", soft_wrap=True)
 
 
 def database_access(out: Screen, access: Access) -> None:
-    """Who is connected to the database, what it lacks, and whether it could alter events."""
+    """Print the connected database role, what it lacks, and whether it could alter events."""
     out.print(
         f"Connected as {access.role} to {access.database}, PostgreSQL {access.version}.",
         soft_wrap=True,
@@ -154,26 +154,26 @@ def database_access(out: Screen, access: Access) -> None:
     if access.missing_privileges:
         out.print(
             f"{access.role} lacks: {', '.join(access.missing_privileges)}."
-            " Run `daybook migrate --owner URL`, which grants it.",
+            " Run `daybook migrate --owner URL` to grant it.",
             soft_wrap=True,
         )
     if access.can_alter_events:
         out.print(
             f"Warning: {access.role} could alter events; only a trigger prevents it."
-            " See: daybook migrate --help",
+            " See daybook migrate --help.",
             soft_wrap=True,
         )
 
 
-def keys(out: Screen, found: Sequence[Key]) -> None:
-    """Keys, without what opens anything."""
+def keys(out: Screen, listed: Sequence[Key]) -> None:
+    """Print keys, without their secrets."""
     rows = table("id", "book", "label", "scopes", "created", "last used", "revoked")
-    for key in found:
+    for key in listed:
         times = map(moment, (key.created_at, key.last_used_at, key.revoked_at))
         rows.add_row(key.id, key.book, key.label or "", ",".join(key.scopes), *times)
     out.print(rows)
 
 
 def moment(at: datetime | None) -> str:
-    """A time as a person reads it, UTC."""
+    """A time in UTC, to the second; empty for None."""
     return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""

@@ -1,4 +1,4 @@
-"""The settings as ``serve --help`` tells them: read from the settings themselves."""
+"""Descriptions of the settings for ``serve --help``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ _BOOKS = "books"
 _NESTED: dict[str, type[BaseModel]] = {_BOOKS: Book, "access": Access}
 
 
-class Described(Struct, frozen=True):
-    """One setting: where it stands in the file, its environment variable, its default and use."""
+class SettingHelp(Struct, frozen=True):
+    """One setting: its name in the file, environment variable, default and use."""
 
     name: str
     variable: str
@@ -23,35 +23,36 @@ class Described(Struct, frozen=True):
     use: str
 
 
-def described(
+def setting_helps(
     model: type[BaseModel] = Settings, name: str = "", variable: str = "DAYBOOK_"
-) -> Iterator[Described]:
-    """Every setting, those of a book among them."""
+) -> Iterator[SettingHelp]:
+    """The help for every setting, including those of a book."""
     for key, field in model.model_fields.items():
-        own, named = name + key, variable + key.upper()
+        full_name, full_variable = name + key, variable + key.upper()
         if key == _BOOKS:
-            yield from described(Book, f"{own}.NAME.", f"{named}__NAME__")
+            yield from setting_helps(Book, f"{full_name}.NAME.", f"{full_variable}__NAME__")
         elif key in _NESTED:
-            yield from described(_NESTED[key], f"{own}.", f"{named}__")
+            yield from setting_helps(_NESTED[key], f"{full_name}.", f"{full_variable}__")
         else:
-            yield Described(own, named, _default(field), field.description or "")
+            yield SettingHelp(full_name, full_variable, _default(field), field.description or "")
 
 
 def flag(name: str) -> Any:  # noqa: ANN401 - as the library's own function
-    """The flag for a setting."""
-    (one,) = (one for one in described() if one.name == name)
-    return typer.Option(envvar=one.variable, help=f"{one.use} (default: {one.default})")
+    """The command-line flag for a setting."""
+    (setting,) = (setting for setting in setting_helps() if setting.name == name)
+    text = f"{setting.use} (default: {setting.default})"
+    return typer.Option(envvar=setting.variable, help=text)
 
 
 _READING = (
-    "Settings: in the file, as environment variable (and what it is without): what it does. Flags"
-    " win over the environment, the environment over the file; lists are JSON in the environment."
+    "Settings: name in the file, environment variable (default): what it does. A flag overrides the"
+    " environment, the environment overrides the file. In the environment, lists are JSON."
 )
 
 
 def epilog() -> str:
-    """Every setting, a paragraph each."""
-    lines = (f"{one.name}, {one.variable} ({one.default}): {one.use}" for one in described())
+    """One paragraph for each setting."""
+    lines = (f"{s.name}, {s.variable} ({s.default}): {s.use}" for s in setting_helps())
     return "\n\n".join((_READING, *lines))
 
 

@@ -1,8 +1,8 @@
-"""Identifiers that hold a slash: ``/v1/subscriptions/sub%2F1``.
+"""Identifiers that contain a slash: ``/v1/subscriptions/sub%2F1``.
 
-The server decodes a path before the framework divides it, so that a slash within an identifier
-would divide it too. Here the path is divided first: such a slash travels through the routing as a
-mark that no request can hold, and is a slash again in what the routes see.
+The server decodes a path before the framework splits it, so an encoded slash would split an
+identifier. Here the path is split first: an encoded slash passes through the routing as a mark that
+no request can contain, and routes see a slash again.
 """
 
 from urllib.parse import unquote
@@ -12,41 +12,41 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 _MARK = "\udc2f"
-"""A slash as ``surrogateescape`` would write it: what is decoded from a request holds none."""
+"""A surrogate for the slash; nothing decoded from a request contains it."""
 
 
-class Divided:
-    """Stands before the routing."""
+class MarkSlashes:
+    """Middleware before the routing: replaces encoded slashes by the mark."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Mark the slashes that the client had encoded."""
+        """Mark the encoded slashes of one request."""
         raw = scope.get("raw_path", b"") if scope["type"] == ScopeType.HTTP else b""
         if b"%2f" not in raw.lower():
             await self._app(scope, receive, send)
             return
-        whole = scope["path"]
+        original = scope["path"]
         parts = raw.decode("ascii", "replace").split("/")
         scope["path"] = "/".join(unquote(part).replace("/", _MARK) for part in parts)
         try:
             await self._app(scope, receive, send)
         finally:
-            # whoever logs the request cannot write the mark
-            scope["path"] = whole
+            # logs cannot encode the mark
+            scope["path"] = original
 
 
-class Undivided(ASGIMiddleware):
-    """Stands behind the routing: what the routes see has its slashes again."""
+class RestoreSlashes(ASGIMiddleware):
+    """Middleware after the routing: replaces the mark by slashes."""
 
     scopes = (ScopeType.HTTP,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Give the slashes back."""
+        """Restore the slashes of one request."""
         if _MARK in scope["path"]:
             scope["path"] = scope["path"].replace(_MARK, "/")
-            # a copy: the router remembers what it read of the path
+            # a copy: the router caches path parameters
             scope["path_params"] = {
                 name: value.replace(_MARK, "/") for name, value in scope["path_params"].items()
             }

@@ -1,8 +1,8 @@
-"""The sending half of a connection: answers are taken in time, and the last one arrives.
+"""The sending half of a connection: stalled readers and a safe close.
 
-Where a connection is closed while its client still sends, the reset would take the answer away from
-it; so the connection is half closed first, and what still comes is thrown away for a moment. And
-who takes nothing of an answer for a while is not served any longer.
+Closing a connection while its client still sends resets it, and the client loses the response. So
+the connection is half closed first, and for a moment its input is discarded. A client that reads
+nothing of its response for 30 seconds is disconnected.
 """
 
 import secrets
@@ -16,14 +16,14 @@ from uvicorn.server import ServerState
 from service.problems import MEDIA_TYPE, Problem, render
 
 STALL_SECONDS = 30.0
-"""How long a client may take nothing of its answer."""
+"""How long a client may read nothing of its response."""
 
 LINGER_SECONDS = 2.0
-"""How long the rest of a request that was answered already is read and thrown away."""
+"""How long the rest of an answered request is read and discarded."""
 
 
 class SendingProtocol(HttpToolsProtocol):
-    """``hung_up`` says that whatever comes is ignored; ``deadline`` is of what is awaited."""
+    """``hung_up``: all input is ignored; ``deadline``: the timer of what is awaited."""
 
     def __init__(
         self,
@@ -40,26 +40,26 @@ class SendingProtocol(HttpToolsProtocol):
         self._unsent = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Cancel the timers."""
         self.hung_up = True
         self.cancel_deadline()
         self._cancel_stall()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """A whole answer."""
+        """Note when the connection became idle."""
         self.idle_since = self.loop.time()
         super().on_response_complete()
         if self.transport.is_closing():
             self._watch_sending()
 
     def pause_writing(self) -> None:
-        """The client takes less than there is."""
+        """Start the stall timer; the client reads too slowly."""
         super().pause_writing()
         self._watch_sending()
 
     def resume_writing(self) -> None:
-        """It has taken enough of it."""
+        """Cancel the stall timer; the client has caught up."""
         super().resume_writing()
         self._cancel_stall()
 
@@ -68,22 +68,22 @@ class SendingProtocol(HttpToolsProtocol):
         self.close()
 
     def send_problem(self, problem: Problem) -> None:
-        """Answer past the application; the connection is to be closed then."""
-        named, content = render(problem)
+        """Answer without the application; the caller closes the connection then."""
+        problem_headers, content = render(problem)
         headers = [
             *self.server_state.default_headers,
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
             (b"x-request-id", secrets.token_hex(16).encode()),
-            *((k.encode(), v.encode("latin-1")) for k, v in named.items()),
+            *((k.encode(), v.encode("latin-1")) for k, v in problem_headers.items()),
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
         status = STATUS_LINE[problem.kind.status]
         self.transport.write(b"".join([status, *lines, b"\r\n", content]))
 
     def hang_up(self) -> None:
-        """Send no more; read, and throw away, until the client has its answer and hangs up too."""
+        """Half close; discard input until the client has its response and closes too."""
         self.hung_up = True
         self._unset_keepalive_if_required()
         self.cancel_deadline()
@@ -94,14 +94,14 @@ class SendingProtocol(HttpToolsProtocol):
         self.deadline = self.loop.call_later(LINGER_SECONDS, self.close)
 
     def close(self) -> None:
-        """Close, when what was sent is taken, or is not taken in time."""
+        """Close once the client has read everything, or has stalled."""
         self.hung_up = True
         if not self.transport.is_closing():
             self.transport.close()
         self._watch_sending()
 
     def _watch_sending(self) -> None:
-        """Break the connection off unless some of what is to be sent is taken in time."""
+        """Abort the connection unless the client reads something in time."""
         self._cancel_stall()
         self._unsent = self.transport.get_write_buffer_size()
         if self._unsent:
@@ -115,7 +115,7 @@ class SendingProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def cancel_deadline(self) -> None:
-        """Await nothing any more."""
+        """Stop waiting."""
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None

@@ -1,8 +1,8 @@
-"""A webhook that was signed with the secret of another book: the mistake of whoever set it up.
+"""Recognises a webhook that was sent to the wrong book, by the secret that signed it.
 
-Only a holder of a valid secret of this installation is told so; to anybody else the refusal is what
-it was. The check is made after a refusal, some times a second at most, so that strangers cannot
-make it the service's work.
+Only a holder of a valid secret of this installation learns so; for others the refusal is unchanged.
+The check runs after a refusal, a few times a second at most, so that strangers cannot load the
+service with it.
 """
 
 import time
@@ -13,12 +13,12 @@ from typing import Protocol
 from service.ingest.signature import Verifier
 from service.problems import Problem, refusal
 
-_CHECKS_A_SECOND = 3
-_MOST_BOOKS = 16
+_CHECKS_PER_SECOND = 3
+_MAX_BOOKS = 16
 
 
-class _Door(Protocol):
-    """What is needed of a book's endpoint."""
+class _Endpoint(Protocol):
+    """The part of a book's endpoint that is needed here."""
 
     @property
     def verifier(self) -> Verifier:
@@ -26,33 +26,33 @@ class _Door(Protocol):
 
 
 class OtherBooks:
-    """The other books of a process, as far as their secrets go."""
+    """The secrets of all books of a process."""
 
-    def __init__(self, doors: Mapping[str, _Door]) -> None:
-        self._doors = doors
+    def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
+        self._endpoints = endpoints
         self._second = 0
         self._checks = 0
 
     def refusal(self, book: str, problem: Problem, verify: Callable[[Verifier], object]) -> Problem:
-        """The refusal of a webhook, which names the book whose secret signed it, if one did.
+        """The refusal of a webhook; it names the book whose secret signed it, if there is one.
 
         Args:
-            book: whose webhook it should be.
-            problem: the refusal by that book.
-            verify: verifies the same webhook with other secrets; raises what a verifier raises.
+            book: the book that refused it.
+            problem: its refusal.
+            verify: verifies the same webhook with another verifier, and raises its ``Problem``.
         """
         if problem.reason != "unknown-signature" or not self._may_check():
             return problem
-        others = ((name, door) for name, door in self._doors.items() if name != book)
-        for name, door in islice(others, _MOST_BOOKS):
+        others = ((name, endpoint) for name, endpoint in self._endpoints.items() if name != book)
+        for name, endpoint in islice(others, _MAX_BOOKS):
             try:
-                verify(door.verifier)
+                verify(endpoint.verifier)
             except Problem:
                 continue
             return refusal(
                 "other-book",
-                f"The signature fits book {name!r}, and none of the secrets of book {book!r}. Send"
-                f" it to the URL of {name!r}, or give {book!r} its endpoint's secret.",
+                f"The signature matches a secret of book {name!r}, but none of book {book!r}. Send"
+                f" it to the URL of {name!r}, or configure its endpoint's secret for {book!r}.",
             )
         return problem
 
@@ -61,4 +61,4 @@ class OtherBooks:
         if second != self._second:
             self._second, self._checks = second, 0
         self._checks += 1
-        return self._checks <= _CHECKS_A_SECOND
+        return self._checks <= _CHECKS_PER_SECOND

@@ -1,7 +1,7 @@
-"""What was refused at the door, counted and kept beside it: never its body, never a signature.
+"""Counts and samples of refused webhooks, without their bodies and signatures.
 
-Noting costs the door a dictionary look-up. A batch goes to the database each second, where the
-processes of a service meet; while it is away counts wait here, and only the latest of the rest.
+Counting one costs a dictionary look-up. Each second a batch is written to the database, for all
+processes to share. While the database is away, counts and only the latest samples stay in memory.
 """
 
 import secrets
@@ -18,26 +18,26 @@ from service.ingest.signature import SIGNED_HEADERS
 from service.telemetry import metrics
 
 NO_BOOK = ""
-"""Under which what was sent to a book that there is not is counted."""
+"""The name under which webhooks for unknown books are counted."""
 
-_KEPT = 1000
-_KEPT_A_FLUSH = 100
-_KEPT_COUNTS = timedelta(days=7)
-_MOST_COUNTS = 10_000
+_MAX_SAMPLES = 1000
+_SAMPLES_PER_FLUSH = 100
+_COUNTS_AGE = timedelta(days=7)
+_MAX_COUNTS = 10_000
 
 _SIGNED = {name.encode(): name for name in SIGNED_HEADERS}
-_LONGEST_NUMBER = 18
+_MAX_DIGITS = 18
 
 
 class Refusal(Struct, frozen=True):
-    """One refused request, without anything that it said.
+    """One refused request, without its content.
 
     Attributes:
-        book: ``NO_BOOK`` where there is none of the name that was asked for.
+        book: ``NO_BOOK`` for an unknown one.
         reason: one of ``problems.REFUSALS``.
-        headers: which of the signed headers came.
-        content_length: the announced length of the body, if it was announced.
-        remote: the address of the peer, which is a proxy's where one stands before us.
+        headers: which of the signed headers it had.
+        content_length: the header of that name, if there was one.
+        remote: the peer's address, which is the proxy's if there is one.
     """
 
     book: str
@@ -52,19 +52,19 @@ _Counts = Counter[tuple[str, datetime, str]]
 
 
 class Refusals:
-    """Collects what one process refused. Its memory is bounded, however much that is."""
+    """Collects the refusals of one process, in bounded memory."""
 
     def __init__(self) -> None:
         self._counts: _Counts = Counter()
         self._latest: dict[str, deque[Refusal]] = {}
 
     def note(self, book: str, reason: str, scope: Scope) -> None:
-        """Remember a refusal; never waits and never fails.
+        """Count a refusal and keep a sample; never waits and never fails.
 
         Args:
-            book: one that is configured, or ``NO_BOOK``.
+            book: a configured one, or ``NO_BOOK``.
             reason: one of ``problems.REFUSALS``.
-            scope: of the request, as ASGI has it.
+            scope: the ASGI scope of the request.
         """
         metrics.count_refused(book, reason)
         refusal = _refusal(book, reason, scope)
@@ -73,7 +73,7 @@ class Refusals:
         self._keep(book, [refusal])
 
     async def flush(self, pool: Pool) -> None:
-        """Write what was noted; on an error it stays noted, as far as there is room."""
+        """Write the batch; on an error keep it, as far as there is room."""
         if not self._counts:
             return
         counts, self._counts = self._counts, Counter()
@@ -84,23 +84,23 @@ class Refusals:
         except BaseException:
             self._count(counts)
             for book, refusals in latest.items():
-                # what was noted meanwhile is newer
+                # refusals noted meanwhile are newer
                 self._keep(book, [*refusals, *self._latest.pop(book, ())])
             raise
 
     def _count(self, counts: "_Counts | dict[tuple[str, datetime, str], int]") -> None:
         for key, count in counts.items():
-            if key in self._counts or len(self._counts) < _MOST_COUNTS:
+            if key in self._counts or len(self._counts) < _MAX_COUNTS:
                 self._counts[key] += count
 
     def _keep(self, book: str, refusals: Iterable[Refusal]) -> None:
-        self._latest.setdefault(book, deque(maxlen=_KEPT_A_FLUSH)).extend(refusals)
+        self._latest.setdefault(book, deque(maxlen=_SAMPLES_PER_FLUSH)).extend(refusals)
 
 
 def _refusal(book: str, reason: str, scope: Scope) -> Refusal:
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
-    known = length.isdigit() and len(length) <= _LONGEST_NUMBER
+    known = length.isdigit() and len(length) <= _MAX_DIGITS
     client = scope["client"]
     return Refusal(
         book=book,
@@ -114,18 +114,18 @@ def _refusal(book: str, reason: str, scope: Scope) -> Refusal:
 
 async def _write(conn: Connection, counts: _Counts, latest: Iterable[Refusal]) -> None:
     async with conn.cursor() as cursor:
-        # in one order, so that two processes do not wait for each other
+        # sorted, so that two processes cannot deadlock
         rows = [
             {"book": book, "minute": minute, "reason": reason, "count": count}
             for (book, minute, reason), count in sorted(counts.items())
         ]
         await cursor.executemany(text("ingest/count_refusals"), rows)
-        kept = [
+        samples = [
             {name: getattr(refusal, name) for name in Refusal.__struct_fields__}
             | {"headers": list(refusal.headers), "id": secrets.randbits(62)}
             for refusal in latest
         ]
-        await cursor.executemany(text("ingest/keep_refusals"), kept)
+        await cursor.executemany(text("ingest/keep_refusals"), samples)
     for book in sorted({book for book, _, _ in counts}):
-        await conn.execute(text("ingest/forget_beyond"), {"book": book, "kept": _KEPT})
-        await conn.execute(text("ingest/forget_before"), {"book": book, "age": _KEPT_COUNTS})
+        await conn.execute(text("ingest/forget_beyond"), {"book": book, "kept": _MAX_SAMPLES})
+        await conn.execute(text("ingest/forget_before"), {"book": book, "age": _COUNTS_AGE})

@@ -1,4 +1,4 @@
-"""Bodies that nobody has signed yet: what all of them together may hold in memory."""
+"""A limit on the memory of all bodies whose signature is not verified yet."""
 
 from types import TracebackType
 from typing import Self
@@ -6,65 +6,65 @@ from typing import Self
 from service.problems import Problem
 
 MAX_BYTES = 64 << 20
-"""Of all bodies that are not verified, in one worker."""
+"""The limit for all unverified bodies of one worker."""
 
 FREE_BYTES = 64 << 10
-"""Of each body, beside that: large bodies of strangers keep no usual webhook out."""
+"""Free for each body: large bodies of strangers must not keep usual webhooks out."""
 
 
 class Unverified:
-    """What is left for bodies that are not verified; ``body`` is one of them."""
+    """The memory that is left for unverified bodies; ``body`` starts one."""
 
     def __init__(self, max_body_bytes: int) -> None:
-        # one body of the largest kind must find room
+        # one body of the maximal size must fit
         self._left = max(MAX_BYTES, max_body_bytes)
 
     def body(self) -> "Body":
-        """A body of which nothing has come."""
+        """A new, empty body."""
         return Body(self)
 
     def take(self, count: int) -> None:
-        """Take so many bytes.
+        """Reserve this many bytes.
 
         Raises:
             Problem: ``busy``.
         """
         if count > self._left:
-            raise Problem("busy", "Too many large bodies wait to be verified.")
+            raise Problem("busy", "Too many large bodies are waiting for verification.")
         self._left -= count
 
     def give(self, count: int) -> None:
-        """Give them back."""
+        """Return reserved bytes."""
         self._left += count
 
 
 class Body:
-    """One body, for as long as its block runs: ``add`` what has come of it."""
+    """One body; a context manager that returns its memory at the end."""
 
-    def __init__(self, all_of_them: Unverified) -> None:
-        self._all = all_of_them
+    def __init__(self, budget: Unverified) -> None:
+        self._budget = budget
         self._taken = 0
-        # one piece, whose size is known: thousands of small parts would take many times of theirs
+        # one buffer of known size: thousands of small parts would take many times their size
         self._content = bytearray()
 
     @property
     def size(self) -> int:
-        """How much of it has come."""
+        """The number of bytes received."""
         return len(self._content)
 
     def add(self, part: bytes) -> None:
-        """Add what came next.
+        """Append a part.
 
         Raises:
-            Problem: ``busy`` where there is no room for it.
+            Problem: ``busy`` if no memory is left.
         """
         more = max(0, self.size + len(part) - FREE_BYTES - self._taken)
-        self._all.take(more)
+        self._budget.take(more)
         self._taken += more
         self._content += part
 
     def whole(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         return bytes(self._content)
 
     def __enter__(self) -> Self:
@@ -76,4 +76,4 @@ class Body:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._all.give(self._taken)
+        self._budget.give(self._taken)

@@ -1,7 +1,7 @@
-"""The door in: raw bytes and headers to ``ingest``, the outcome as a status. Nothing else.
+"""The webhook endpoint: receive, verify, record, then answer.
 
-It stands before the framework, as a bare ASGI application: routing, dependency injection and
-response classes would cost a webhook more than its signature and its commit do.
+A bare ASGI application in front of the framework: routing, dependency injection and response
+classes would cost a webhook more than its signature and its commit.
 """
 
 import asyncio
@@ -38,28 +38,28 @@ from service.telemetry.request_ids import with_request_id
 from service.telemetry.sanitize import truncate
 
 _BODY_SECONDS = 30
-"""The provider gives a whole delivery 15 seconds."""
+"""The provider's timeout for a whole delivery is 15 seconds."""
 
-_SHOWN = 64
+_MAX_SHOWN = 64
 
-_WANTED = {name.encode(): name for name in (*SIGNED_HEADERS, *KEPT_HEADERS, "content-length")}
+_HEADERS = {name.encode(): name for name in (*SIGNED_HEADERS, *KEPT_HEADERS, "content-length")}
 _JSON = [(b"content-type", b"application/json")]
 _STRING = OpenAPIType.STRING
 
 _log = structlog.get_logger(__name__)
 
 
-class Door(Struct, frozen=True):
-    """What a book's webhooks go through."""
+class BookEndpoint(Struct, frozen=True):
+    """What verifies and records the webhooks of one book."""
 
     verifier: Verifier
     writer: Writer
 
 
 class Acknowledgement(Struct, frozen=True):
-    """What the sender is told: the event is on disk, at this position of the book.
+    """The response to the sender: the event is on disk, at this position of the book.
 
-    ``position`` is opaque; ``duplicate`` says that the same delivery was recorded before, there.
+    ``position`` is opaque; ``duplicate`` says that this delivery was recorded there before.
     """
 
     position: str
@@ -67,32 +67,32 @@ class Acknowledgement(Struct, frozen=True):
 
 
 class _GoneError(Exception):
-    """The sender hung up before its body was here; there is nobody to answer."""
+    """The sender disconnected before its body was complete; nobody is left to answer."""
 
 
 class Webhooks:
-    """``POST /webhooks/{book}``; everything else is the other application's."""
+    """``POST /webhooks/{book}``; passes other requests on to ``api``."""
 
     def __init__(
         self,
-        otherwise: ASGIApp,
-        doors: Mapping[str, Door],
+        api: ASGIApp,
+        endpoints: Mapping[str, BookEndpoint],
         max_body_bytes: int,
         refusals: Refusals,
     ) -> None:
-        self._otherwise = otherwise
-        self._doors = doors
+        self._api = api
+        self._endpoints = endpoints
         self._max_body_bytes = max_body_bytes
         self._refusals = refusals
-        self._other_books = OtherBooks(doors)
+        self._other_books = OtherBooks(endpoints)
         self._unverified = Unverified(max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, as ASGI wants it."""
+        """Answer one ASGI request."""
         if scope["type"] != ScopeType.HTTP or not scope["path"].startswith(WEBHOOKS):
-            await self._otherwise(scope, receive, send)
+            await self._api(scope, receive, send)
             return
-        # with a slash at the end it is the same door
+        # a trailing slash is allowed
         book = scope["path"][len(WEBHOOKS) :].removesuffix("/")
         try:
             content = await self._record(book, scope, receive)
@@ -100,47 +100,45 @@ class Webhooks:
             return
         except Problem as problem:
             send = with_request_id(scope, send)
-            self._say(book, problem)
-            self._note(book, problem, scope)
+            self._log_refusal(book, problem)
+            self._count(book, problem, scope)
             await send_problem(send, problem)
             return
-        except Exception:  # noqa: BLE001 - a defect is answered too, and the sender tries again
+        except Exception:  # noqa: BLE001 - a defect is answered too, and the sender retries
             send = with_request_id(scope, send)
             _log.exception("unhandled exception")
             defect = Problem("internal-error", "The error is in this server's log.")
-            self._note(book, defect, scope)
+            self._count(book, defect, scope)
             await send_problem(send, defect)
             return
         await send_raw(send, 200, _JSON, content)
 
-    def _say(self, book: str, problem: Problem) -> None:
-        # a book that there is not is no kind of its own, or a stranger would make kinds without end
-        known = {"book": book} if book in self._doors else {}
+    def _log_refusal(self, book: str, problem: Problem) -> None:
+        # without the name of an unknown book: strangers could flood the throttle with names
+        known = {"book": book} if book in self._endpoints else {}
         _log.warning("webhook refused", **known, reason=problem.reason, detail=problem.detail)
 
-    def _note(self, book: str, problem: Problem, scope: Scope) -> None:
-        self._refusals.note(book if book in self._doors else NO_BOOK, problem.reason, scope)
+    def _count(self, book: str, problem: Problem, scope: Scope) -> None:
+        self._refusals.note(book if book in self._endpoints else NO_BOOK, problem.reason, scope)
 
     async def _record(self, book: str, scope: HTTPScope, receive: Receive) -> bytes:
         check_head(scope)
-        door = self._doors.get(book)
-        if door is None:
-            raise Problem("unknown-book", f"No book is called {truncate(book, _SHOWN)!r}.")
+        endpoint = self._endpoints.get(book)
+        if endpoint is None:
+            raise Problem("unknown-book", f"There is no book {truncate(book, _MAX_SHOWN)!r}.")
         if scope["method"] != "POST":
-            raise Problem(
-                "method-not-allowed", "Webhooks are sent with POST.", headers={"allow": "POST"}
-            )
+            raise Problem("method-not-allowed", "Send webhooks with POST.")
         headers = _headers(scope["headers"])
         signed = signed_by(headers)
         with self._unverified.body() as body:
             await self._receive(body, headers, receive)
-            delivery = self._verified(book, signed, body.whole())
-        receipt = await door.writer.record(delivery)
+            delivery = self._verify(book, signed, body.whole())
+        receipt = await endpoint.writer.record(delivery)
         return msgspec.json.encode(Acknowledgement(str(receipt.place), receipt.duplicate))
 
-    def _verified(self, book: str, signed: Signed, body: bytes) -> Delivery:
+    def _verify(self, book: str, signed: Signed, body: bytes) -> Delivery:
         try:
-            return self._doors[book].verifier.verify(signed, body)
+            return self._endpoints[book].verifier.verify(signed, body)
         except Problem as problem:
             verify = methodcaller("verify", signed, body)
             raise self._other_books.refusal(book, problem, verify) from None
@@ -160,26 +158,28 @@ class Webhooks:
                     if not message["more_body"]:
                         return
         except TimeoutError:
-            late = f"The body was not here after {_BODY_SECONDS} seconds."
-            raise Problem("request-timeout", late) from None
+            text = f"The body did not arrive within {_BODY_SECONDS} seconds."
+            raise Problem("request-timeout", text) from None
 
     def _too_large(self) -> Problem:
-        return Problem("body-too-large", f"The limit is {self._max_body_bytes} bytes.")
+        return Problem(
+            "body-too-large", f"The body exceeds the limit of {self._max_body_bytes} bytes."
+        )
 
 
-def _headers(sent: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers that matter, by name.
+def _headers(raw_headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The signed and the stored headers, by name.
 
     Raises:
-        Problem: if a signed one came twice: which of them was signed?
+        Problem: if a signed header is repeated, since only one of them was signed.
     """
     headers: dict[str, str] = {}
-    for raw, value in sent:
-        name = _WANTED.get(raw)
+    for raw, value in raw_headers:
+        name = _HEADERS.get(raw)
         if name is None:
             continue
         if name in headers and name in SIGNED_HEADERS:
-            raise refusal("repeated-header", f"The header {name} came more than once.")
+            raise refusal("repeated-header", f"The header {name} is repeated. Send it once.")
         headers[name] = value.decode("latin-1")
     return headers
 
@@ -191,7 +191,7 @@ DESCRIBED = PathItem(
         summary="Record a webhook",
         description=(
             "Record a signed webhook of the provider, verbatim, whatever it contains. Point the"
-            " provider's endpoint here. The answer comes after the event is on disk."
+            " provider's endpoint here. The response is sent after the event is on disk."
         ),
         parameters=[
             Parameter(name="book", param_in="path", required=True, schema=Schema(type=_STRING)),
@@ -203,7 +203,7 @@ DESCRIBED = PathItem(
         request_body=RequestBody(content={"application/json": OpenAPIMediaType(schema=Schema())}),
         responses={
             "200": OpenAPIResponse(
-                description="It is on disk.",
+                description="The event is on disk.",
                 content={
                     "application/json": OpenAPIMediaType(
                         schema=Schema(
@@ -220,4 +220,4 @@ DESCRIBED = PathItem(
         },
     )
 )
-"""The door as the OpenAPI document shows it; the framework does not know it."""
+"""The endpoint in the OpenAPI document; the framework does not know its route."""

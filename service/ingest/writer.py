@@ -1,4 +1,4 @@
-"""Group commit: one writer per book and process records all that waits in one transaction."""
+"""Group commit: a book's writer records all waiting deliveries in one transaction."""
 
 import asyncio
 from collections import deque
@@ -28,8 +28,8 @@ _MAX_WAITING = 10_000
 _MAX_WAITING_BYTES = 256 << 20
 _MAX_ROWS = 500
 _MAX_BYTES = 8 << 20
-_MOST_SECONDS = 10.0
-"""The provider gives up after 15 seconds; until then it can still be told."""
+_MAX_SECONDS = 10.0
+"""Less than the provider's timeout of 15 seconds, so that it still gets a response."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ Waiting = tuple[Delivery, asyncio.Future[Receipt]]
 
 
 class Writer:
-    """Appends to one book. Everything that waits while a commit runs goes into the next one."""
+    """Appends to one book; deliveries that arrive during a commit go into the next one."""
 
     def __init__(self, url: str, book: str, on_append: Callable[[int], None]) -> None:
         self._url = url
@@ -51,30 +51,32 @@ class Writer:
         self._throttle = Throttle()
 
     async def record(self, delivery: Delivery) -> Receipt:
-        """Record a delivery; when this returns, it is on disk.
+        """Record a delivery; it is on disk when this returns.
 
         Raises:
-            Problem: ``busy`` or ``unavailable``, after ten seconds at most; the sender will try
-                again. It may be recorded all the same, and is a duplicate then.
+            Problem: ``busy`` or ``unavailable``, after ten seconds at most. The sender retries; if
+                the delivery was recorded after all, the retry is a duplicate.
         """
         if self._stopped:
             raise _unavailable()
         if len(self._waiting) >= _MAX_WAITING or self._waiting_bytes >= _MAX_WAITING_BYTES:
-            raise Problem("busy", f"{len(self._waiting)} webhooks of this book are waiting.")
+            raise Problem(
+                "busy", f"{len(self._waiting)} webhooks of this book are waiting. Send it again."
+            )
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         self._waiting.append((delivery, future))
         self._waiting_bytes += len(delivery.body)
         self._wake.set()
-        # a timer of its own costs a fifth of ``asyncio.timeout``
-        deadline = loop.call_later(_MOST_SECONDS, _give_up, future)
+        # a plain timer costs a fifth of ``asyncio.timeout``
+        deadline = loop.call_later(_MAX_SECONDS, _give_up, future)
         try:
             return await future
         finally:
             deadline.cancel()
 
     async def run(self) -> None:
-        """Write until cancelled; whoever still waits then is told to send again."""
+        """Write until cancelled; deliveries that still wait then fail as ``unavailable``."""
         self._stopped = False
         try:
             while True:
@@ -84,7 +86,7 @@ class Writer:
                     if batch := self._next_batch():
                         await self._write(batch)
         finally:
-            # whoever comes before it runs again is not left waiting either
+            # deliveries that arrive before it runs again fail at once
             self._stopped = True
             _fail(self._waiting)
             self._waiting.clear()
@@ -95,51 +97,51 @@ class Writer:
         batch: list[Waiting] = []
         size = 0
         while self._waiting and len(batch) < _MAX_ROWS and size < _MAX_BYTES:
-            one = self._waiting.popleft()
-            self._waiting_bytes -= len(one[0].body)
-            # whoever gave up sends again
-            if not one[1].done():
-                batch.append(one)
-                size += len(one[0].body)
+            delivery, future = self._waiting.popleft()
+            self._waiting_bytes -= len(delivery.body)
+            # a sender that timed out sends again
+            if not future.done():
+                batch.append((delivery, future))
+                size += len(delivery.body)
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
         try:
             if not await self._try(batch):
                 # one bad row must not fail the others
-                for one in batch:
-                    if not one[1].done():
-                        await self._try([one])
+                for waiting in batch:
+                    if not waiting[1].done():
+                        await self._try([waiting])
         finally:
-            # whatever happened, nobody is left waiting; the sender sends again
+            # whatever happened, no sender is left waiting
             _fail(batch)
 
     async def _try(self, batch: list[Waiting]) -> bool:
-        """Append a batch; returns False where its rows should be tried one by one."""
+        """Append a batch; return False if its rows should be tried one by one."""
         began = perf_counter()
         try:
             receipts = await self._append([delivery for delivery, _ in batch])
-        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever it is
-            self._say(error)
+        except Exception as error:  # noqa: BLE001 - the writer must outlive any error
+            self._log_error(error)
             await self._disconnect()
             return is_unavailable(error) or len(batch) == 1
         for (_, future), receipt in zip(batch, receipts, strict=True):
             if not future.done():
                 future.set_result(receipt)
-        self._account(receipts, perf_counter() - began)
+        self._report(receipts, perf_counter() - began)
         return True
 
-    def _account(self, receipts: Sequence[Receipt], seconds: float) -> None:
-        """What follows a commit: hints and figures, whose failure concerns no sender."""
+    def _report(self, receipts: Sequence[Receipt], seconds: float) -> None:
+        """Count and announce a commit; a failure here concerns no sender."""
         duplicates = sum(receipt.duplicate for receipt in receipts)
         metrics.count_appended(self._book, len(receipts) - duplicates, duplicates, seconds)
         try:
             self._on_append(max(receipt.position for receipt in receipts))
-        except Exception:  # noqa: BLE001 - what was recorded was recorded
+        except Exception:  # noqa: BLE001 - the events are recorded all the same
             _log.exception("append not announced", book=self._book)
 
-    def _say(self, error: Exception) -> None:
-        # neither text nor detail of the error: they can quote the row
+    def _log_error(self, error: Exception) -> None:
+        # without text and detail of the error, which can quote the row
         name, state = type(error).__name__, getattr(error, "sqlstate", None)
         log = partial(_log.error, "append failed", book=self._book, error=name, state=state)
         if is_unavailable(error):
@@ -148,12 +150,12 @@ class Writer:
             log()
 
     async def _append(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
-        # twice: a connection may have died while idle, or its server become a standby. Appending
-        # again is safe, since what was committed unconfirmed is found again as a duplicate
+        # twice: the connection may have died while idle, or its server become a standby. Appending
+        # again is safe: an unconfirmed commit is found as a duplicate
         try:
             return await self._append_once(deliveries)
         except Exception as error:
-            # where a limit was reached, it would be reached again
+            # a limit that was reached would be reached again
             if not is_unavailable(error) or isinstance(error, LockNotAvailable | QueryCanceled):
                 raise
             await self._disconnect()
@@ -177,7 +179,7 @@ class Writer:
 
 
 def _unavailable() -> Problem:
-    return Problem("unavailable", "The webhook could not be recorded; send it again.")
+    return Problem("unavailable", "The webhook was not recorded. Send it again.")
 
 
 def _fail(waiting: Sequence[Waiting] | deque[Waiting]) -> None:

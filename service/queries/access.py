@@ -1,4 +1,4 @@
-"""Is this customer entitled: now, or at a moment in the past, as far as it was known."""
+"""Whether a customer is entitled, now or at a moment in the past."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -46,12 +46,11 @@ async def access(
 ) -> AccessAnswer:
     """Whether a customer is entitled at ``now``; an unknown customer is not.
 
-    The answer's ``at`` is the later of ``now`` and the time at which its last event was recorded,
-    where that decides the same: the database's clock may be ahead of ours, and what the answer
-    rests on had happened by then. Where it decides otherwise ``at`` is ``now``: a clock that was
-    once hours ahead ends nobody's access early.
+    If the database's clock is ahead of ours, the answer rests on events recorded after ``now``.
+    Then ``at`` is the time of the last recorded event, provided that the decision is the same at
+    that time; otherwise it is ``now``, so that a clock once hours ahead ends no access early.
     """
-    # also from a history that a restore has ended: it locks nobody out who had paid
+    # even after a restore of the database: it must not lock out paying customers
     rows, checkpoint = await _rows(conn, book, customer_id, even_lost=True)
     stale = any(row["stale"] for row in rows)
     folds: Folds = {category: [] for category in _DECIDING}
@@ -68,36 +67,36 @@ async def access(
     return answer
 
 
-async def access_past(  # noqa: PLR0913 - the question, and both clocks
+async def access_past(  # noqa: PLR0913 - the query, and both clocks
     conn: Queryable,
     target: Target,
     customer_id: str,
-    asked: Past,
+    past: Past,
     *,
     now: datetime,
     policy: Policy,
 ) -> AccessAnswer:
-    """The same as it was at a moment, as it was known at one: folded afresh from the events.
+    """Whether a customer was entitled at a past moment, or as we knew it then.
 
-    Which streams concern a customer is read off what is known now; each is folded as it was.
+    The streams that concern the customer are those of today; each is folded as it was.
     """
     rows, checkpoint = await _rows(conn, target.book, customer_id)
     streams = {f"{row['category']}-{row['id']}" for row in rows if row["category"] is not None}
     statement = statements.bind_views("queries/streams_of_customer", view=EVENTS.view)
     params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
-    found = await (await conn.execute(statement, params)).fetchall()
-    streams |= {row["stream"] for row in found if row["stream"]}
+    indexed = await (await conn.execute(statement, params)).fetchall()
+    streams |= {row["stream"] for row in indexed if row["stream"]}
     entries = await question_entries(conn, target, sorted(streams), checkpoint.number)
-    folds = await fold_aside(sum(map(len, entries.values())), partial(_folded, entries, asked))
+    folds = await fold_aside(sum(map(len, entries.values())), partial(_folded, entries, past))
     elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
     _keep_own(folds, customer_id)
-    return _answer(customer_id, folds, asked.moment(now), policy, checkpoint, elsewhere)
+    return _answer(customer_id, folds, past.moment(now), policy, checkpoint, elsewhere)
 
 
-def _folded(entries: Mapping[str, list[Entry]], asked: Past) -> Folds:
+def _folded(by_stream: Mapping[str, list[Entry]], past: Past) -> Folds:
     folds: Folds = {category: [] for category in _DECIDING}
-    for stream, told in entries.items():
-        if (folded := asked.folded(told)) is not None:
+    for stream, entries in by_stream.items():
+        if (folded := past.folded(entries)) is not None:
             folds[stream.partition("-")[0]].append(folded)
     return folds
 
@@ -113,7 +112,7 @@ async def _rows(
 
 
 def _keep_own(folds: Folds, customer_id: str) -> None:
-    """Leave out what concerned the customer at another moment only."""
+    """Drop what concerned the customer only at another moment."""
     for category in ("subscription", "entitlement_grant", "license_key"):
         folds[category] = [f for f in folds[category] if f.state.customer_id == customer_id]
     own = {folded.state.id for folded in folds["subscription"]}
@@ -124,7 +123,7 @@ def _keep_own(folds: Folds, customer_id: str) -> None:
     ]
 
 
-def _answer(  # noqa: PLR0913, PLR0917 - what is decided, and what it rests on
+def _answer(  # noqa: PLR0913, PLR0917 - the decision's inputs
     customer_id: str,
     folds: Mapping[str, list[Fold[Any]]],
     at: datetime,
@@ -134,7 +133,7 @@ def _answer(  # noqa: PLR0913, PLR0917 - what is decided, and what it rests on
     *,
     stale: bool = False,
 ) -> AccessAnswer:
-    decided = decide(
+    decision = decide(
         folds["subscription"],
         at,
         payments=folds["payment"],
@@ -147,9 +146,9 @@ def _answer(  # noqa: PLR0913, PLR0917 - what is decided, and what it rests on
     )
     return AccessAnswer(
         customer_id=customer_id,
-        entitled=decided.entitled,
-        until=decided.until,
-        because=decided.because,
+        entitled=decision.entitled,
+        until=decision.until,
+        because=decision.because,
         at=at,
         stale=stale,
         position=str(checkpoint),

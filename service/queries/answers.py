@@ -1,4 +1,4 @@
-"""The documents that the API answers, and what their fields mean."""
+"""The documents that queries return, with the meaning of their fields."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,9 +14,9 @@ from domain.story import headline, reported_after, sentence
 
 
 class AccessAnswer(Struct, frozen=True):
-    """Whether a customer is entitled at a moment, until when (null is open), because of what.
+    """Whether a customer is entitled at a moment, until when (null: no end), and why.
 
-    ``stale`` says that it rests on a stream that is set aside: what came since is not in it.
+    ``stale`` says that it rests on a parked stream, whose later events are not included.
     """
 
     customer_id: str
@@ -29,7 +29,7 @@ class AccessAnswer(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """A page of a list; ``next_cursor`` asks for the next one, null at the end."""
+    """A page of a list; pass ``next_cursor`` for the next one, null on the last."""
 
     data: list[dict[str, Any]]
     next_cursor: str | None
@@ -65,12 +65,11 @@ class RelatedPayment(Struct, frozen=True):
 
 
 class HistoryEntry(Struct, frozen=True):
-    """One event of a resource, in the order in which the world went.
+    """One event of a resource, in the order things happened.
 
-    ``from`` and ``to`` are the status on either side, null before the beginning; where the payload
-    was rendered later than the event, it counts from ``shown_at`` on. ``changed`` says
-    what a late event changed in what was concluded before; empty where it had no effect. ``body``
-    leads to the exact bytes.
+    ``from`` and ``to`` are the status before and after it, null before the first. If the payload
+    was rendered later than the event, it counts from ``shown_at`` on. ``changed`` lists earlier
+    conclusions that a late event changed. ``body`` is the path of the exact bytes.
     """
 
     event_position: str
@@ -94,7 +93,7 @@ class HistoryEntry(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """Events of a resource; ``next_cursor`` asks for the next ones, null at the end."""
+    """Events of a resource; pass ``next_cursor`` for more, null on the last page."""
 
     stream: str
     data: list[HistoryEntry]
@@ -103,9 +102,9 @@ class History(Struct, frozen=True):
 
 
 class IndexedEvent(Struct, frozen=True):
-    """One event as the index has it; ``from`` and ``to`` are null where it belongs to no stream.
+    """One event of the index; ``from`` and ``to`` are null if it belongs to no stream.
 
-    ``unread`` names the fields that could not be read.
+    ``unread`` lists the fields that could not be read.
     """
 
     event_position: str
@@ -130,7 +129,7 @@ class IndexedEvent(Struct, frozen=True):
 
 
 class EventPage(Struct, frozen=True):
-    """A page of events; ``next_cursor`` asks for the next one, null at the end."""
+    """A page of events; pass ``next_cursor`` for the next one, null on the last."""
 
     data: list[IndexedEvent]
     next_cursor: str | None
@@ -138,7 +137,7 @@ class EventPage(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """How many events of one type got one verdict; ``latest_position`` is the newest of them."""
+    """The number of events with one type and verdict; ``latest_position`` is the newest."""
 
     verdict: str
     type: str
@@ -147,14 +146,14 @@ class Count(Struct, frozen=True):
 
 
 class Counts(Struct, frozen=True):
-    """Counts per verdict that needs attention, and type: what is new shows on its first day."""
+    """Counts by verdict that needs attention, and type: new types show on their first day."""
 
     data: list[Count]
     position: str
 
 
 class EventAnswer(Struct, frozen=True):
-    """One event: what is stored of it, and what we think of it.
+    """One event: what is stored of it, and our verdict on it.
 
     ``stream``, ``type``, ``occurred_at`` and ``verdict`` are null until it is projected;
     ``headers`` is null for a key without the scope `audit`.
@@ -185,13 +184,13 @@ class EventAnswer(Struct, frozen=True):
     position: str
 
 
-def shown(status: str) -> str | None:
-    """A status as it is answered: the one before the beginning has no name."""
+def status_or_null(status: str) -> str | None:
+    """A status, or None for the one before the first event."""
     return None if status == START else status
 
 
 def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
-    """A step, as it is answered; ``changed`` is what it changed by being late."""
+    """A step as an entry of a history; ``changed`` is what it changed by being late."""
     entry = step.entry
     event = entry.event
     return HistoryEntry(
@@ -200,8 +199,8 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
         occurred_at=entry.occurred_at,
         sent_at=event.sent_at,
         recorded_at=event.recorded_at,
-        status_from=shown(step.before),
-        status_to=shown(step.leads_to),
+        status_from=status_or_null(step.before),
+        status_to=status_or_null(step.leads_to),
         verdict=step.verdict,
         newer=step.newer,
         late=step.late,
@@ -217,11 +216,11 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
 
 
 def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
-    """A row of the index, as it is answered."""
+    """A row of the event index as an answer."""
     before, after = row["status_from"] or START, row["status_to"] or START
-    said = headline(row["type"], before, after, row["occurred_at"], row["shown_at"])
+    summary = headline(row["type"], before, after, row["occurred_at"], row["shown_at"])
     if row["stream"] is None:
-        said = f"Belongs to no resource: {row['verdict']}"
+        summary = f"Belongs to no resource: {row['verdict']}"
     reported = reported_after(row["recorded_at"] - row["occurred_at"])
     return IndexedEvent(
         event_position=str(row["position"]),
@@ -233,14 +232,14 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         recorded_at=row["recorded_at"],
         webhook_id=row["webhook_id"],
         verdict=row["verdict"],
-        status_from=shown(before),
-        status_to=shown(after),
+        status_from=status_or_null(before),
+        status_to=status_or_null(after),
         newer=row["newer"],
         late=row["late"],
         revision=row["revision"],
         undecided=row["undecided"],
         shown_at=row["shown_at"],
         unread=row["unread"] or [],
-        what=f"{said}; {reported}.",
+        what=f"{summary}; {reported}.",
         body=f"/v1/events/{row['position']}/body",
     )

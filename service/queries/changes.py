@@ -1,4 +1,4 @@
-"""What changed after a position, so that a follower misses nothing."""
+"""Changes of resources after a position, so that a follower misses none."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,22 +15,22 @@ from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
 from service.problems import Problem
-from service.queries.answers import shown
-from service.queries.payers import with_payers
+from service.queries.answers import status_or_null
+from service.queries.documents import with_payers
 from service.queries.resources import checkpoint_of, of
 from service.queries.restores import check
 from service.store.positions import BEGINNING, Position, position_of
 
 _STRETCH = 5_000
-"""How many positions one page looks through at the most, however rare what it looks for is."""
+"""The most positions that one page scans, however few of them match."""
 
 
 class Change(Struct, frozen=True):
-    """A change of a resource, told at the position of the event that caused it.
+    """A change of a resource, at the position of the event that caused it.
 
-    ``from`` and ``to`` are the status before and after the event, at its place in the order of the
-    world, null where there was none; ``status`` is the resource's as it is known now. They differ
-    where the event is ``late``, or something has changed since.
+    ``from`` and ``to`` are the status before and after the event in the order things happened, or
+    null if there was none. ``status`` is the current one; it differs from ``to`` if the event is
+    ``late`` or a later one changed it.
     """
 
     event_position: str
@@ -50,8 +50,8 @@ class Change(Struct, frozen=True):
 class Changes(Struct, frozen=True):
     """Changes in the order of positions.
 
-    ``next`` is the ``after`` of the next question, also where ``data`` is empty. Where it equals
-    ``position`` there is nothing more for now.
+    Pass ``next`` as ``after`` to go on, even if ``data`` is empty. If it equals ``position``, there
+    is nothing more for now.
     """
 
     data: list[Change]
@@ -62,40 +62,45 @@ class Changes(Struct, frozen=True):
 async def changes(
     conn: Connection, book: str, after: Position, *, kinds: Sequence[str], limit: int
 ) -> tuple[Changes, list[Position]]:
-    """The next changes after a position, of some kinds of resources, or of all.
+    """The next changes after a position, of these kinds of resources or of all.
 
     Returns:
         The page, and the position of each change on it.
 
     Raises:
-        Problem: ``invalid-parameter`` for a number that lies beyond the end of the book;
+        Problem: ``invalid-parameter`` for a number beyond the end of the book;
             ``book-was-restored`` for a position of another history; ``not-ready`` while the read
-            models show one.
+            models show such a history.
     """
     number, until = after.number, after.number + _STRETCH
     params = of(book, after=number, until=until, kinds=list(kinds) or None, limit=limit)
     statement = statements.fill("queries/changes", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
-    # as the rows, so that a restore between two statements is no gap
+    # by the statement that selects the rows, so that no restore comes between
     check(after, rows[0]["after_link"], rows[0])
     if not rows[0]["known"]:
-        raise Problem("not-ready", "The read models show a history that a restore has ended.")
+        raise Problem(
+            "not-ready",
+            "A restore ended the history of the read models. Run `daybook rebuild`.",
+        )
     if number > rows[0]["head"]:
-        raise Problem("invalid-parameter", f"after: {after} is beyond the end of this book.")
-    found = [row for row in rows if row["position"] is not None]
-    places = [position_of(row["position"], row["link"]) for row in found]
-    following = places[-1] if len(found) == limit else _reached(after, rows[0], checkpoint)
-    statuses = await _statuses(conn, book, (row["stream"] for row in found))
-    named = await with_payers(conn, book, found)
-    told = [_change(row, statuses.get(row["stream"])) for row in named]
-    return Changes(told, str(following), str(checkpoint)), places
+        raise Problem(
+            "invalid-parameter", f"after: position {after} is beyond the end of this book."
+        )
+    events = [row for row in rows if row["position"] is not None]
+    places = [position_of(row["position"], row["link"]) for row in events]
+    following = places[-1] if len(events) == limit else _reached(after, rows[0], checkpoint)
+    statuses = await _statuses(conn, book, (row["stream"] for row in events))
+    with_customers = await with_payers(conn, book, events)
+    data = [_change(row, statuses.get(row["stream"])) for row in with_customers]
+    return Changes(data, str(following), str(checkpoint)), places
 
 
 def _reached(after: Position, row: DictRow, checkpoint: Position) -> Position:
-    """Where a page ends that is not full: all up to there was looked through."""
+    """The end of a page that is not full: the last position that it scanned."""
     if checkpoint.number <= after.number:
-        # ahead of the read models; the number that a person typed gets its link
+        # ahead of the read models; a bare number gets its link
         beyond = row["after_link"]
         return position_of(after.number, beyond) if beyond is not None else BEGINNING
     until = after.number + _STRETCH
@@ -112,8 +117,8 @@ async def _statuses(conn: Connection, book: str, streams: Iterable[str]) -> dict
         projection = BY_CATEGORY[category]
         view, key_column = statements.relation(projection.view), Identifier(projection.key)
         statement = statements.fill("queries/statuses", view=view, key=key_column)
-        found = await conn.execute(statement, {"book": book, "ids": list(keys)})
-        for row in await found.fetchall():
+        cursor = await conn.execute(statement, {"book": book, "ids": list(keys)})
+        for row in await cursor.fetchall():
             statuses[f"{category}-{row['id']}"] = row["status"]
     return statuses
 
@@ -127,9 +132,9 @@ def _change(row: dict[str, Any], status: str | None) -> Change:
         customer_id=row["customer_id"],
         type=row["type"],
         occurred_at=row["occurred_at"],
-        status_from=shown(row["status_from"] or START),
-        status_to=shown(row["status_to"] or START),
-        status=shown(status or START),
+        status_from=status_or_null(row["status_from"] or START),
+        status_to=status_or_null(row["status_to"] or START),
+        status=status_or_null(status or START),
         verdict=row["verdict"],
         late=row["late"],
         link=link(category, identity),
@@ -137,6 +142,6 @@ def _change(row: dict[str, Any], status: str | None) -> Change:
 
 
 def link(kind: str, identity: str) -> str:
-    """Where a resource, a ``customer`` or an ``event`` is answered."""
+    """The path of a resource, a ``customer`` or an ``event``."""
     name = BY_CATEGORY[kind].name if kind in BY_CATEGORY else f"{kind}s"
     return f"/v1/{name}/{quote(identity, safe=':')}"

@@ -1,4 +1,4 @@
-"""``as_of`` and ``known_at``, as they are asked, become the moments that a question is about."""
+"""The two clocks of a query: ``as_of`` and ``known_at`` resolved to moments."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -13,18 +13,18 @@ from service.readmodels.checkpoints import checkpoint_rows
 from service.store.positions import Position
 
 
-async def past(conn: Queryable, book: str, given: Mapping[str, Any], now: datetime) -> Past:
-    """The question of both parameters, where they are given.
+async def past(conn: Queryable, book: str, params: Mapping[str, Any], now: datetime) -> Past:
+    """The moments that both parameters select; ``Past()`` without them.
 
-    A position stands for what its book held then, whatever was asked about the world: an answer's
-    ``at`` as ``as_of`` and its ``position`` as ``known_at`` give the same answer.
+    A position as ``known_at`` selects what the book held at it. So ``at`` and ``position`` of an
+    answer, passed as ``as_of`` and ``known_at``, give the same answer again.
 
     Raises:
-        Problem: ``invalid-parameter`` for a moment in the future, for one that asks what we knew
-            of a time that was then to come, or for a position beyond the end of the book;
-            ``behind`` for one that the read models do not reflect yet.
+        Problem: ``invalid-parameter`` for a moment in the future, an ``as_of`` after ``known_at``,
+            or a position beyond the end of the book; ``behind`` for a position that the read
+            models do not reflect yet.
     """
-    as_of, known_at = given.get("as_of"), given.get("known_at")
+    as_of, known_at = params.get("as_of"), params.get("known_at")
     if as_of is None and known_at is None:
         return Past()
     latest = await _latest(conn, book, now)
@@ -34,36 +34,38 @@ async def past(conn: Queryable, book: str, given: Mapping[str, Any], now: dateti
         return Past(as_of, await _recorded_at(conn, book, number), number)
     known = moment("known_at", known_at, latest if known_at == now.date() else now, latest)
     if as_of and known and as_of > known:
-        reason = "as_of: lies after known_at; nothing was known then of what was still to come."
+        reason = "as_of must not be after known_at: what came later was not known then."
         raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
     return Past(as_of, known)
 
 
 def moment(
-    name: str, given: date | None, now: datetime, latest: datetime | None = None
+    name: str, value: date | None, now: datetime, latest: datetime | None = None
 ) -> datetime | None:
-    """The moment that is meant: of a day its end in UTC, of the day that it is ``now``.
+    """The moment of a parameter: for a date the end of its day in UTC, for today ``now``.
 
     Raises:
-        Problem: ``invalid-parameter`` for one in the future, later than ``latest`` too.
+        Problem: ``invalid-parameter`` for a moment after both ``now`` and ``latest``.
     """
-    if given is None:
+    if value is None:
         return None
-    if isinstance(given, datetime):
-        meant = given
-    elif given == now.date():
-        meant = now
+    if isinstance(value, datetime):
+        selected = value
+    elif value == now.date():
+        selected = now
     else:
-        meant = datetime.combine(given, time.max, UTC)
-    if meant > max(now, latest or now):
-        raise invalid(f"{name}: {given} lies in the future.", name, str(given), ("now or earlier",))
-    return meant
+        selected = datetime.combine(value, time.max, UTC)
+    if selected > max(now, latest or now):
+        raise invalid(
+            f"{name} must not be in the future; {value} is.", name, str(value), ("now or earlier",)
+        )
+    return selected
 
 
 async def _latest(conn: Queryable, book: str, now: datetime) -> datetime:
-    """The later of our clock and the time of the last event that is reflected.
+    """The later of ``now`` and the recording time of the last reflected event.
 
-    A database whose clock was once ahead has recorded events at a time that is still to come.
+    A database whose clock was once ahead has events recorded in the future.
     """
     rows = await checkpoint_rows(conn, book)
     recorded_at = rows[0]["recorded_at"] if rows else None
@@ -71,16 +73,16 @@ async def _latest(conn: Queryable, book: str, now: datetime) -> datetime:
 
 
 async def _recorded_at(conn: Queryable, book: str, position: int) -> datetime | None:
-    """When a position was recorded; None of the one before all."""
+    """When a position was recorded; None for position 0."""
     if position == 0:
         return None
     # not prepared: the plan must follow the table as it grows
-    found = await conn.execute(
+    cursor = await conn.execute(
         statements.text("queries/recorded_at"), of(book, position=position), prepare=False
     )
-    row = await found.fetchone()
+    row = await cursor.fetchone()
     if row is None:
-        reason = f"known_at: {position} is beyond the end of this book."
+        reason = f"known_at: position {position} is beyond the end of this book."
         raise invalid(reason, "known_at", str(position), ("the position of an answer",))
     if row["checkpoint"] is None or row["checkpoint"] < position:
         raise Problem("behind", f"Position {position} is not reflected yet.")

@@ -1,4 +1,4 @@
-"""Disputes as work: what awaits an answer, until when, from whom and for what."""
+"""Disputes that need a response: the deadline, the payment and the customer."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
 from service.queries.changes import link
+from service.queries.documents import refund_status, refund_statuses
 from service.queries.paging import Order
-from service.queries.relations import refund_status, refund_statuses
 from service.queries.resources import checkpoint_of, of
 
 
 class Payer(Struct, frozen=True):
-    """Who made the payment."""
+    """The customer who made the payment."""
 
     customer_id: str
     email: str | None
@@ -28,7 +28,7 @@ class Payer(Struct, frozen=True):
 
 
 class Subscribed(Struct, frozen=True):
-    """A subscription that the payment was for; of one not told of yet, only the id."""
+    """A subscription that was paid for; only the id if no event of it is recorded."""
 
     subscription_id: str
     product_id: str | None
@@ -36,10 +36,10 @@ class Subscribed(Struct, frozen=True):
 
 
 class Disputed(Struct, frozen=True):
-    """The payment in dispute, and what was bought with it.
+    """The disputed payment, and what it was for.
 
-    ``total_amount`` is in minor units of ``currency``; ``product_cart`` is the provider's, null
-    where it names none.
+    ``total_amount`` is in minor units of ``currency``; ``product_cart`` is as the provider sent it,
+    or null.
     """
 
     payment_id: str
@@ -55,8 +55,9 @@ class Disputed(Struct, frozen=True):
 class DueDispute(Struct, frozen=True):
     """A dispute; ``amount`` in minor units of ``currency``.
 
-    ``respond_by`` is when it was opened last and the days that the book's configuration gives: the
-    provider tells no deadline. ``payment`` and ``customer`` are null where nothing told of them.
+    ``respond_by`` is when it was last opened plus the book's ``dispute_response_days``, since the
+    provider sends no deadline. ``payment`` and ``customer`` are null if no event of them is
+    recorded.
     """
 
     dispute_id: str
@@ -74,7 +75,7 @@ class DueDispute(Struct, frozen=True):
 
 
 class DueDisputes(Struct, frozen=True):
-    """A page of disputes, the most urgent first; ``next_cursor`` is null at the end."""
+    """A page of disputes, most urgent first; ``next_cursor`` is null on the last page."""
 
     data: list[DueDispute]
     next_cursor: str | None
@@ -91,16 +92,16 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
     limit: int,
     order: Order[str],
 ) -> DueDisputes:
-    """A page of the disputes of one status, the longest open first.
+    """A page of the disputes in one status, longest open first.
 
     Args:
         conn: to the database.
-        book: theirs.
-        filters: ``status``, and each of the others that the statement names, or None.
-        response_days: how long after its opening a dispute may be answered.
-        now: tells what is overdue.
-        limit: how many.
-        order: after which of them the page begins.
+        book: the book.
+        filters: ``status`` and the statement's other filters, each None if not set.
+        response_days: days from opening to the deadline.
+        now: decides which are overdue.
+        limit: the size of the page.
+        order: where the page begins.
     """
     views = {p.name: statements.relation(p.view) for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
     after = order.after.key if order.after else None
@@ -109,21 +110,21 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         await conn.execute(statements.fill("queries/due_disputes", **views), params)
     ).fetchall()
     checkpoint = checkpoint_of(rows)
-    found = [row for row in rows if row["dispute_id"] is not None]
-    more, found = len(found) > limit, found[:limit]
-    subscribed = await _subscribed(conn, book, found)
+    due_rows = [row for row in rows if row["dispute_id"] is not None]
+    more, due_rows = len(due_rows) > limit, due_rows[:limit]
+    subscribed = await _subscribed(conn, book, due_rows)
     refunded = await refund_statuses(
-        conn, book, [o["payment_id"] for o in found if o["payment_id"]]
+        conn, book, [row["payment_id"] for row in due_rows if row["payment_id"]]
     )
-    for row in found:
+    for row in due_rows:
         row["refund_status"] = refund_status(row["refund_status"], refunded.get(row["payment_id"]))
     allowed = timedelta(days=response_days)
-    last = found[-1] if more else None
+    last = due_rows[-1] if more else None
     following = None
     if last:
         following = order.following(last["opened_at"], last["dispute_id"], checkpoint)
     return DueDisputes(
-        data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in found],
+        data=[_dispute(row, subscribed, row["opened_at"] + allowed, now) for row in due_rows],
         next_cursor=following,
         position=str(checkpoint),
     )
@@ -132,14 +133,14 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
 async def _subscribed(
     conn: Connection, book: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[str, Subscribed]:
-    ids = [one for row in rows for one in row["subscription_ids"] or ()]
+    ids = [key for row in rows for key in row["subscription_ids"] or ()]
     if not ids:
         return {}
     statement = statements.fill(
         "queries/products_of", subscriptions=statements.relation(SUBSCRIPTIONS.view)
     )
-    found = await conn.execute(statement, {"book": book, "ids": ids})
-    return {row["subscription_id"]: Subscribed(**row) for row in await found.fetchall()}
+    cursor = await conn.execute(statement, {"book": book, "ids": ids})
+    return {row["subscription_id"]: Subscribed(**row) for row in await cursor.fetchall()}
 
 
 def _dispute(
@@ -175,5 +176,5 @@ def _payment(row: Mapping[str, Any], subscribed: Mapping[str, Subscribed]) -> Di
         created_at=row["paid_at"],
         refund_status=row["refund_status"],
         product_cart=snapshot(row["body"]).get("product_cart"),
-        subscriptions=[subscribed.get(one, Subscribed(one, None, None)) for one in ids],
+        subscriptions=[subscribed.get(key, Subscribed(key, None, None)) for key in ids],
     )

@@ -1,6 +1,9 @@
-"""How a folded resource is answered: the provider's latest snapshot, and what we know beside."""
+"""Resources as documents: the provider's snapshot, and what we computed.
 
-from collections.abc import Mapping
+What other streams say of a resource is looked up on request: which of them came first is open.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, get_type_hints
@@ -14,75 +17,84 @@ from domain.customer import State as Customer
 from domain.dispute import AWAITING
 from domain.dispute import State as Dispute
 from domain.fold import Fold, decode
+from domain.paid import payments_by_subscription, void_payments
 from projections.customers import CUSTOMERS, recall
 from projections.disputes import DISPUTES, opened_at
+from projections.payments import PAYMENTS
 from projections.projection import Projection
-from service.queries.answers import shown
+from projections.refunds import REFUNDS
+from projections.subscriptions import SUBSCRIPTIONS
+from service.database import statements
+from service.database.reader import Queryable
+from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund, status_or_null
 
-BESIDE = ("subscription_ids", "balance", "overage", "gaps")
-"""What a fold knows and a single snapshot may not show."""
+_VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS, DISPUTES)}
+COMPUTED = ("subscription_ids", "balance", "overage", "gaps")
+"""State fields that we compute; the provider's snapshot does not contain them."""
 
 
 def document(
     projection: Projection[Any], row: Mapping[str, Any], response_days: int
 ) -> dict[str, Any]:
-    """A row of a read model, with the body of the event that supplies its snapshot."""
+    """The document of a read model's row, which has the body that supplies its snapshot."""
     if projection is CUSTOMERS:
         return _customer(recall(row["memo"]), row["body"])
     category = projection.aggregate.category if projection.aggregate else ""
-    told = resource(projection, decode(category, row["memo"]), row["body"], response_days)
-    # its stream is set aside: what came since is not in it
-    return {**told, "stale": True} if row["stale"] else told
+    resolved = resource(projection, decode(category, row["memo"]), row["body"], response_days)
+    # its stream is parked: later events are missing
+    return {**resolved, "stale": True} if row["stale"] else resolved
 
 
 def resource(
     projection: Projection[Any], folded: Fold[Any], body: bytes, response_days: int
 ) -> dict[str, Any]:
-    """A fold, with the body of the event that supplies its snapshot.
+    """The document of a fold, with the body of the event that supplies its snapshot.
 
-    What the snapshot leaves out, and an earlier one told, is shown as the fold keeps it. ``status``
-    is ours; ``provider_status`` is the word that the snapshot has, known or not; ``other_status``
-    is set where nothing decides between two readings. A dispute may be answered ``response_days``
-    after its opening.
+    Fields that the snapshot omits and an earlier one had come from the fold. ``status`` is ours;
+    ``provider_status`` is the word in the snapshot, known or not; ``other_status`` is set if
+    nothing decides between two readings. A dispute may be answered until ``response_days`` after
+    it was opened.
     """
-    seen = events.snapshot(body)
-    beside = {name: getattr(folded.state, name) for name in BESIDE if hasattr(folded.state, name)}
+    snapshot = events.snapshot(body)
+    computed = {
+        name: getattr(folded.state, name) for name in COMPUTED if hasattr(folded.state, name)
+    }
     if projection is DISPUTES:
-        beside["respond_by"] = _respond_by(folded, response_days)
+        computed["respond_by"] = _respond_by(folded, response_days)
     return {
-        **seen,
-        **_kept(folded.state, seen, projection.aggregate),
-        **beside,
+        **snapshot,
+        **_kept(folded.state, snapshot, projection.aggregate),
+        **computed,
         projection.key: folded.state.id,
-        "status": shown(folded.status),
+        "status": status_or_null(folded.status),
         "status_since": folded.since,
-        "other_status": folded.other and shown(folded.other.status),
-        "provider_status": seen.get("dispute_status", seen.get("status")),
+        "other_status": folded.other and status_or_null(folded.other.status),
+        "provider_status": snapshot.get("dispute_status", snapshot.get("status")),
         "verdicts": folded.verdicts,
         "event_position": str(folded.position),
     }
 
 
-def _kept(state: Any, seen: Mapping[str, Raw], aggregate: Aggregate | None) -> dict[str, Any]:  # noqa: ANN401
-    """What a state knows, under the provider's names, of what a snapshot leaves out or has null."""
+def _kept(state: Any, snapshot: Mapping[str, Raw], aggregate: Aggregate | None) -> dict[str, Any]:  # noqa: ANN401
+    """The state's values, by the provider's names, for fields that a snapshot omits or has null."""
     if aggregate is None:
         return {}
     kept: dict[str, Any] = {}
-    for name in _alike(aggregate):
+    for name in _shared_fields(aggregate):
         value = getattr(state, name)
-        # a flag that is false may never have been told
-        if value is not None and value is not False and _is_null(seen.get(name)):
+        # a false flag may never have been in a payload
+        if value is not None and value is not False and _is_null(snapshot.get(name)):
             kept[name] = value
     customer_id = getattr(state, "customer_id", None)
     names_customer = "customer" in aggregate.payload.__struct_fields__  # type: ignore[attr-defined]
-    if names_customer and customer_id and _is_null(seen.get("customer")):
+    if names_customer and customer_id and _is_null(snapshot.get("customer")):
         kept["customer"] = {"customer_id": customer_id}
     return kept
 
 
 @cache
-def _alike(aggregate: Aggregate) -> tuple[str, ...]:
-    """The fields that a state has as the provider does: of the same name and of the same type."""
+def _shared_fields(aggregate: Aggregate) -> tuple[str, ...]:
+    """The fields that state and payload share, with the same name and type."""
     fields, hints = msgspec.structs.fields(aggregate.payload), get_type_hints(aggregate.payload)  # type: ignore[arg-type]
     provided = {f.encode_name: hints[f.name] for f in fields}
     return tuple(
@@ -114,3 +126,106 @@ def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
         "created_at": state.occurred_at,
         "event_position": str(state.position),
     }
+
+
+async def related(
+    conn: Queryable, book: str, projection: Projection[Any], identity: str
+) -> dict[str, Any]:
+    """The refunds and disputes of a payment, or the payments and paid periods of a subscription."""
+    if projection is PAYMENTS:
+        return {"related": await _of_payment(conn, book, identity)}
+    if projection is SUBSCRIPTIONS:
+        return await _of_subscription(conn, book, identity)
+    return {}
+
+
+async def _of_subscription(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
+    statement = statements.bind_views("queries/payments_of_subscription", **_VIEWS)
+    params = {"book": book, "subscription_id": identity}
+    folds: dict[str, list[Fold[Any]]] = {"payment": [], "refund": [], "dispute": []}
+    for row in await (await conn.execute(statement, params)).fetchall():
+        folds[row["category"]].append(decode(row["category"], row["memo"]))
+    payments = folds["payment"]
+    void = void_payments(payments, folds["refund"], folds["dispute"])
+    paid = payments_by_subscription(payments, void).get(identity)
+    return {
+        "paid_until": paid.paid_until if paid else None,
+        "related": {PAYMENTS.name: [_payment(folded, identity) for folded in payments]},
+    }
+
+
+async def refund_statuses(conn: Queryable, book: str, ids: Sequence[str]) -> dict[str, str]:
+    """The refund status of payments by their refunds in the book: ``partial`` or ``full``.
+
+    The provider sends no event when a payment is refunded, so its own snapshot may be outdated.
+    """
+    if not ids:
+        return {}
+    statement = statements.bind_views(
+        "queries/refund_statuses", payments=PAYMENTS.view, refunds=REFUNDS.view
+    )
+    cursor = await conn.execute(statement, {"book": book, "ids": list(ids)})
+    return {row["payment_id"]: row["refund_status"] for row in await cursor.fetchall()}
+
+
+def refund_status(shown_status: str | None, refunded: str | None) -> str | None:
+    """The further of two refund statuses: of a payment's snapshot, and of its refunds."""
+    return refunded if refunded and shown_status in {None, "partial"} else shown_status
+
+
+async def _of_payment(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
+    params = {"book": book, "payment_id": identity}
+    return {
+        other.name: [
+            kind(folded.state.id, folded.status, folded.state.amount, folded.state.currency)
+            for folded in await _folds(conn, "queries/of_payment", other, params)
+        ]
+        for other, kind in ((REFUNDS, RelatedRefund), (DISPUTES, RelatedDispute))
+    }
+
+
+def _payment(folded: Fold[Any], subscription_id: str) -> RelatedPayment:
+    state = folded.state
+    periods = [p for p in state.periods if p.subscription_id == subscription_id]
+    return RelatedPayment(state.id, folded.status, state.total_amount, state.currency, periods)
+
+
+async def _folds(
+    conn: Queryable, name: str, projection: Projection[Any], params: Mapping[str, Any]
+) -> list[Fold[Any]]:
+    statement = statements.bind_views(name, view=projection.view, key=projection.key)
+    cursor = await conn.execute(statement, params)
+    category = projection.aggregate.category if projection.aggregate else ""
+    return [decode(category, row["memo"]) for row in await cursor.fetchall()]
+
+
+_OF_PAYMENTS = ("refund", "dispute")
+
+
+async def streams_of_payer(conn: Queryable, book: str, customer_id: str) -> list[str]:
+    """The streams of refunds and disputes that name no customer, of this customer's payments."""
+    params = {"book": book, "customer_id": customer_id}
+    cursor = await conn.execute(statements.bind_views("queries/streams_of_payer", **_VIEWS), params)
+    return [row["stream"] for row in await cursor.fetchall()]
+
+
+async def with_payers(
+    conn: Queryable, book: str, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of the event index; a refund or dispute without a customer gets the payer.
+
+    The payer is looked up on request: the payment may be recorded later than its refund.
+    """
+    ids: dict[str, set[str]] = {category: set() for category in _OF_PAYMENTS}
+    for row in rows:
+        category, _, identity = (row["stream"] or "").partition("-")
+        if row["customer_id"] is None and category in ids:
+            ids[category].add(identity)
+    if not any(ids.values()):
+        return rows
+    params = {f"{category}_ids": list(keys) for category, keys in ids.items()}
+    cursor = await conn.execute(
+        statements.bind_views("queries/payers", **_VIEWS), {"book": book, **params}
+    )
+    payers = {row["stream"]: row["customer_id"] for row in await cursor.fetchall()}
+    return [{**row, "customer_id": row["customer_id"] or payers.get(row["stream"])} for row in rows]

@@ -1,4 +1,4 @@
-"""The questions about events: one, a page of them, counts, a history, a customer's timeline."""
+"""Queries about events: one, a page, counts, a history, a customer's timeline."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,8 +25,8 @@ from service.queries.answers import (
     history_entry,
     indexed_event,
 )
+from service.queries.documents import streams_of_payer, with_payers
 from service.queries.paging import Order
-from service.queries.payers import streams_of_payer, with_payers
 from service.queries.resources import checkpoint_of, of, position
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
@@ -40,41 +40,41 @@ _OF_STREAMS = SQL(
 )
 
 
-async def history(  # noqa: PLR0913 - a page is asked for by this much
+async def history(  # noqa: PLR0913 - the parameters of a page
     conn: Queryable,
     target: Target,
     stream: str,
-    asked: Past | None = None,
+    past: Past | None = None,
     *,
     order: Order[int] | None = None,
     limit: int | None = None,
 ) -> History:
-    """The events of a stream in the order of the world, folded afresh; all of them by default.
+    """The events of a stream in the order they happened, folded on request; all by default.
 
     Raises:
-        Problem: ``not-found``, also where nothing had happened or was known.
+        Problem: ``not-found``, also if nothing had happened or was known.
     """
     checkpoint = await position(conn, target.book)
-    known = await question_entries(conn, target, [stream], checkpoint.number)
-    entries = known.get(stream, [])
-    steps = await fold_aside(len(entries), partial((asked or Past()).steps, entries))
+    by_stream = await question_entries(conn, target, [stream], checkpoint.number)
+    entries = by_stream.get(stream, [])
+    steps = await fold_aside(len(entries), partial((past or Past()).steps, entries))
     if not steps:
-        moment = " as of that moment" if asked else ""
+        moment = " as of that moment" if past else ""
         raise Problem("not-found", f"No events for {stream!r} in this book{moment}.")
     rest = _rest(steps, order) if order else steps
     page = rest[:limit]
     late = {step.entry.event.position for step in page if step.late}
     walk = partial(all_changes, entries, late)
-    found = await fold_aside(len(entries) if late else 0, walk, 2 * len(late))
-    told = [history_entry(step, found.get(step.entry.event.position, ())) for step in page]
+    changes = await fold_aside(len(entries) if late else 0, walk, 2 * len(late))
+    data = [history_entry(step, changes.get(step.entry.event.position, ())) for step in page]
     following = None
     if order and len(page) < len(rest):
         last = page[-1].entry
         following = order.following(last.occurred_at, last.event.position, checkpoint)
-    return History(stream, told, following, str(checkpoint))
+    return History(stream, data, following, str(checkpoint))
 
 
-async def page(  # noqa: PLR0913 - a page is asked for by this much
+async def page(  # noqa: PLR0913 - the parameters of a page
     conn: Queryable,
     book: str,
     filters: Mapping[str, Any],
@@ -85,25 +85,25 @@ async def page(  # noqa: PLR0913 - a page is asked for by this much
     order: Order[int],
     limit: int,
 ) -> EventPage:
-    """A page of events as they were recorded, after a position; None and nothing are no filter."""
-    chosen = {name: value for name, value in filters.items() if value not in (None, ())}
+    """A page of events in the order of recording; None and an empty tuple do not filter."""
+    active = {name: value for name, value in filters.items() if value not in (None, ())}
     conditions = [SQL("i.position > %(after)s"), order.condition(SQL("i.position"))]
-    conditions += [_chosen(n, value) for n, value in chosen.items() if n != "customer_id"]
-    if customer_id := chosen.get("customer_id"):
-        chosen["streams"] = await streams_of_payer(conn, book, customer_id)
-        conditions.append(_concerns(chosen["streams"]))
-    places = {"after": after}
+    conditions += [_condition(n, value) for n, value in active.items() if n != "customer_id"]
+    if customer_id := active.get("customer_id"):
+        active["streams"] = await streams_of_payer(conn, book, customer_id)
+        conditions.append(_concerns(active["streams"]))
+    bounds = {"after": after}
     if since:
-        places["after"] = max(
+        bounds["after"] = max(
             after, await last_recorded_position(conn, book, since, inclusive=False)
         )
     if until:
-        places["until"] = await last_recorded_position(conn, book, until, inclusive=True)
+        bounds["until"] = await last_recorded_position(conn, book, until, inclusive=True)
         conditions.append(SQL("i.position <= %(until)s"))
-    return await _page(conn, conditions, order, of(book, limit=limit + 1, **places, **chosen))
+    return await _page(conn, conditions, order, of(book, limit=limit + 1, **bounds, **active))
 
 
-async def timeline(  # noqa: PLR0913 - a page is asked for by this much
+async def timeline(  # noqa: PLR0913 - the parameters of a page
     conn: Queryable,
     book: str,
     customer_id: str,
@@ -114,7 +114,7 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
     order: Order[int],
     limit: int,
 ) -> EventPage:
-    """A page of everything that concerns a customer, in the order of the world."""
+    """A page of all events that concern a customer, in the order they happened."""
     streams = await streams_of_payer(conn, book, customer_id)
     conditions: list[Composable] = [_concerns(streams)]
     if kinds:
@@ -132,20 +132,20 @@ async def timeline(  # noqa: PLR0913 - a page is asked for by this much
 
 
 async def counts(conn: Queryable, book: str) -> Counts:
-    """How many events of each type got a verdict that needs attention."""
+    """The number of events by verdict that needs attention, and type."""
     statement = statements.fill("queries/event_counts", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book))).fetchall()
     checkpoint = checkpoint_of(rows)
-    found = [
+    data = [
         Count(row["verdict"], row["type"], row["count"], str(row["latest"]))
         for row in rows
         if row["verdict"] is not None
     ]
-    return Counts(found, str(checkpoint))
+    return Counts(data, str(checkpoint))
 
 
 async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
-    """One event.
+    """One event: what is stored, and our verdict on it.
 
     Raises:
         Problem: ``not-found``.
@@ -157,7 +157,7 @@ async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
     statement = statements.fill("queries/index_entry", view=statements.relation(EVENTS.view))
     rows = await (await conn.execute(statement, of(book, position=place))).fetchall()
     indexed = [row for row in rows if row["position"] is not None]
-    known = next(iter(await with_payers(conn, book, indexed)), {})
+    entry = next(iter(await with_payers(conn, book, indexed)), {})
     return EventAnswer(
         event_position=str(place),
         source=stored["source"],
@@ -170,23 +170,23 @@ async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
         body_length=stored["body_length"],
         link=stored["link"].hex(),
         body=f"/v1/events/{place}/body",
-        type=known.get("type"),
-        stream=known.get("stream"),
-        customer_id=known.get("customer_id"),
-        occurred_at=known.get("occurred_at"),
-        verdict=known.get("verdict"),
-        newer=known.get("newer", False),
-        late=known.get("late", False),
+        type=entry.get("type"),
+        stream=entry.get("stream"),
+        customer_id=entry.get("customer_id"),
+        occurred_at=entry.get("occurred_at"),
+        verdict=entry.get("verdict"),
+        newer=entry.get("newer", False),
+        late=entry.get("late", False),
         revision=stored["revision"] > 0,
-        undecided=known.get("undecided", False),
-        shown_at=known.get("shown_at"),
-        unread=known.get("unread") or [],
+        undecided=entry.get("undecided", False),
+        shown_at=entry.get("shown_at"),
+        unread=entry.get("unread") or [],
         position=str(checkpoint_of(rows)),
     )
 
 
 async def body(conn: Queryable, book: str, place: int) -> bytes:
-    """The exact bytes of an event.
+    """The body of an event, byte for byte.
 
     Raises:
         Problem: ``not-found``.
@@ -202,20 +202,20 @@ def _no_event(place: int) -> Problem:
     return Problem("not-found", f"This book has no event at position {place}.")
 
 
-def _chosen(name: str, value: object) -> Composable:
+def _condition(name: str, value: object) -> Composable:
     if name in _NAMES:
         return _named(name)
     if name == "unread":
         return SQL("i.unread is not null" if value else "i.unread is null")
-    one = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
-    condition = one.format(Identifier(name), Placeholder(name))
-    # said in so many words, since the index of verdicts is one of those that need attention
-    odd = SQL(" and i.verdict not in ('applied', 'confirmed')" if name == "verdict" else "")
-    return condition + odd
+    form = SQL("i.{} = any({})" if isinstance(value, list) else "i.{} = {}")
+    condition = form.format(Identifier(name), Placeholder(name))
+    # literal, so that the partial index on verdicts that need attention applies
+    indexed = SQL(" and i.verdict not in ('applied', 'confirmed')" if name == "verdict" else "")
+    return condition + indexed
 
 
 def _named(name: str) -> Composable:
-    """That an event belongs to a name, which is looked up by its number and then compared."""
+    """The condition on a name, found by its hashed key in the index and then compared."""
     parts = {"column": Identifier(name), "value": Placeholder(name)}
     return SQL(
         "(store.key(i.book, i.{column}) = store.key(%(book)s, {value}) and i.{column} = {value})"
@@ -223,7 +223,7 @@ def _named(name: str) -> Composable:
 
 
 def _concerns(streams: Sequence[str]) -> Composable:
-    """That an event is of ``customer_id``, or of one of ``streams``."""
+    """The condition that an event concerns ``customer_id`` or one of ``streams``."""
     return SQL("({} or {})" if streams else "{}").format(_named("customer_id"), _OF_STREAMS)
 
 
@@ -232,8 +232,8 @@ def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
     if order.after is None:
         return steps
     last = order.after.key
-    ended = [n for n, step in enumerate(steps, 1) if step.entry.event.position == last]
-    return steps[ended[0] :] if ended else []
+    ends = [n for n, step in enumerate(steps, 1) if step.entry.event.position == last]
+    return steps[ends[0] :] if ends else []
 
 
 async def _page(
@@ -249,14 +249,14 @@ async def _page(
         sort=Identifier(order.column),
         direction=order.direction,
     )
-    found = await conn.execute(statement, {**params, **order.params})
-    rows = await found.fetchall()
+    cursor = await conn.execute(statement, {**params, **order.params})
+    rows = await cursor.fetchall()
     checkpoint = checkpoint_of(rows)
-    full = [row for row in rows if row["position"] is not None]
-    more, full = len(full) >= params["limit"], full[: params["limit"] - 1]
-    last = full[-1] if more else None
+    listed = [row for row in rows if row["position"] is not None]
+    more, listed = len(listed) >= params["limit"], listed[: params["limit"] - 1]
+    last = listed[-1] if more else None
     following = None
     if last:
         following = order.following(last["occurred_at"], last["position"], checkpoint)
-    told = await with_payers(conn, params["book"], full)
-    return EventPage([indexed_event(row) for row in told], following, str(checkpoint))
+    with_customers = await with_payers(conn, params["book"], listed)
+    return EventPage([indexed_event(row) for row in with_customers], following, str(checkpoint))

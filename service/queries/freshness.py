@@ -1,7 +1,6 @@
-"""How far the read models have come, for those who wait for more.
+"""How far the read models have come, and a way to wait until they have come further.
 
-One look at the database serves all who wait in this process: a waiter costs neither a query nor a
-connection.
+One poll per worker serves every waiter: waiting costs neither a query nor a connection.
 """
 
 import asyncio
@@ -16,12 +15,11 @@ _POLL_SECONDS = 1.0
 _TURNS = 2
 
 
-class Tips:
-    """The position that the read models of each book reflect, and a way to wait for a later one.
+class Freshness:
+    """The position that the read models of each book reflect, as this worker last heard it.
 
-    ``closed`` says that the service is ending: whoever waits is let go, and should end too.
-    ``turns`` is taken to read what has come: all who were let go at once leave connections to
-    others.
+    ``closed`` says that the service is ending: waiters are released, and should end too. A waiter
+    takes one of the ``turns`` to read, so that many released at once do not drain the pool.
     """
 
     def __init__(self) -> None:
@@ -33,8 +31,8 @@ class Tips:
         self._moved = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def beyond(self, book: str, position: int) -> None:
-        """Wait until the read models have come further than ``position``, or all is ending."""
+    async def wait_until_past(self, book: str, position: int) -> None:
+        """Wait until the read models reflect more than ``position``, or the service is ending."""
         self._waiting += 1
         self._hint.set()
         try:
@@ -43,50 +41,51 @@ class Tips:
         finally:
             self._waiting -= 1
 
-    def seen(self, book: str) -> int:
+    def last_known(self, book: str) -> int:
         """The position that the read models were last known to reflect."""
         return self._positions.get(book, 0)
 
-    def correct(self, book: str, seen: int, found: int) -> None:
-        """Take back what was ``seen`` before the database was asked, if it ``found`` less.
+    def correct(self, book: str, believed: int, actual: int) -> None:
+        """Lower a position to the ``actual`` one, if it is still the ``believed`` one.
 
-        A position falls only by a restore of the database. Not taken back, it would let everybody
-        go at once, again and again.
+        A position falls only when the database is restored. Left too high, it would release every
+        waiter at once, again and again.
         """
-        if found < seen == self.seen(book):
-            self._positions[book] = found
+        if actual < believed == self.last_known(book):
+            self._positions[book] = actual
 
     def close(self) -> None:
-        """Let everybody go; may be called by a signal's handler."""
+        """Release every waiter; safe to call from a signal handler."""
         self.closed = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tell)
+            self._loop.call_soon_threadsafe(self._wake)
 
     async def listen(self, url: str, books: Container[str]) -> None:
-        """Take over what notices say of these books, until cancelled."""
+        """Follow the projector's notifications about these books, until cancelled."""
         async for book, position in notifications.listen(url, notifications.PROJECTED):
-            # it has committed: no need to look
+            # a notification arrives after its commit: no need to poll
             if book in books and position > self._positions.get(book, 0):
                 self._positions[book] = position
-                self._tell()
+                self._wake()
 
     async def poll(self, pool: Pool) -> None:
-        """Look at the database while somebody waits, until cancelled."""
+        """Poll the checkpoints while there are waiters, until cancelled."""
         self._loop = asyncio.get_running_loop()
         while True:
             self._hint.clear()
             if self._waiting:
-                await self._ask(pool)
+                await self._read(pool)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
 
-    async def _ask(self, pool: Pool) -> None:
+    async def _read(self, pool: Pool) -> None:
         async with pool_connection(pool, ACCESS) as conn:
-            found = {row["book"]: row["position"] or 0 for row in await resources.checkpoints(conn)}
-        if found != self._positions:
-            self._positions = found
-            self._tell()
+            rows = await resources.checkpoints(conn)
+        positions = {row["book"]: row["position"] or 0 for row in rows}
+        if positions != self._positions:
+            self._positions = positions
+            self._wake()
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()

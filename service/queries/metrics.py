@@ -1,34 +1,143 @@
-"""Metrics, from sums over the read models: a row for each period and currency, none left out."""
+"""The metrics: money and subscriptions in each period and currency, none left out.
+
+Amounts are in minor units of ``currency``, which is null where the provider gives nentry. A period
+is named by its beginning, in UTC.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct
+from psycopg.rows import DictRow
 
 from domain.recurring import Kind
 from projections.catalog import BY_NAME
 from service.database import statements
 from service.database.connections import Connection
-from service.queries.metric_answers import Churn, Disputes, Mrr, Refunds, Revenue, Subscriptions
 from service.queries.periods import Span
+
+Row = TypeVar("Row")
+
+
+class Series(Struct, Generic[Row], frozen=True):
+    """One row for each period and currency, oldest first."""
+
+    data: list[Row]
+    position: str
+
+
+class Mrr(Struct, frozen=True):
+    """``mrr`` is that of the previous period plus the six signed movements.
+
+    It excludes ``trial`` and ``on_demand``: the monthly value of trials and of on-demand mandates
+    at the end of the period.
+    """
+
+    period: datetime
+    currency: str | None
+    mrr: int
+    new: int
+    expansion: int
+    contraction: int
+    churned: int
+    reactivated: int
+    known: int
+    trial: int
+    on_demand: int
+
+
+class Subscriptions(Struct, frozen=True):
+    """``active`` is the previous one plus the movements, of which ``churned`` counts negative.
+
+    ``switched`` is signed. ``active`` excludes ``trial`` and ``on_demand``.
+    """
+
+    period: datetime
+    currency: str | None
+    active: int
+    new: int
+    churned: int
+    reactivated: int
+    known: int
+    switched: int
+    trial: int
+    on_demand: int
+
+
+class Churn(Struct, frozen=True):
+    """Rates are fractions of the start of the period, null if that is zero."""
+
+    period: datetime
+    currency: str | None
+    subscriptions_at_start: int
+    churned: int
+    churn_rate: float | None
+    mrr_at_start: int
+    churned_mrr: int
+    mrr_churn_rate: float | None
+
+
+class Revenue(Struct, frozen=True):
+    """The number of payments that succeeded, and their total."""
+
+    period: datetime
+    currency: str | None
+    payments: int
+    amount: int
+
+
+class Refunds(Struct, frozen=True):
+    """The number of refunds that succeeded, how many were partial, and their total."""
+
+    period: datetime
+    currency: str | None
+    refunds: int
+    partial: int
+    amount: int
+
+
+class Disputes(Struct, frozen=True):
+    """``open`` counts opened and challenged ones; ``lost`` lost, accepted and expired ones."""
+
+    period: datetime
+    currency: str | None
+    disputes: int
+    amount: int
+    open: int
+    won: int
+    lost: int
+    cancelled: int
+    lost_amount: int
+
+
+METRICS: dict[str, type[Struct]] = {
+    "mrr": Mrr,
+    "subscriptions": Subscriptions,
+    "churn": Churn,
+    "revenue": Revenue,
+    "refunds": Refunds,
+    "disputes": Disputes,
+}
+"""The row type of each metric, by name."""
 
 R = TypeVar("R", Revenue, Refunds, Disputes)
 
 
 class _Total(Struct, frozen=True):
-    """How many, and what they come to in a month."""
+    """A number of subscriptions, and their monthly value."""
 
     count: int = 0
     amount: int = 0
 
 
 _Moved = Mapping[Kind, _Total]
+_ByPeriod = Mapping[datetime | None, _Moved]
 
 
 class _Standing(Struct, frozen=True):
-    """What there is at a moment: what recurs, and beside it the trials and mandates on demand."""
+    """The subscriptions at a moment: recurring ones, trials and on-demand mandates."""
 
     recurring: _Total = _Total()
     trial: _Total = _Total()
@@ -36,7 +145,7 @@ class _Standing(Struct, frozen=True):
 
 
 class _Period(Struct, frozen=True):
-    """What there is when a period begins and when it ends, and what moved in between, by kind."""
+    """A period: its standing at both ends, and the movements between them by kind."""
 
     period: datetime
     currency: str | None
@@ -52,80 +161,74 @@ class _Period(Struct, frozen=True):
 
 
 async def mrr(conn: Connection, book: str, span: Span) -> list[Mrr]:
-    """Recurring revenue at the end of each period, and what moved it."""
+    """Monthly recurring revenue at the end of each period, and its movements."""
     return [
         Mrr(
-            period=one.period,
-            currency=one.currency,
-            mrr=one.end.recurring.amount,
-            new=one.amount("new"),
-            expansion=one.amount("expansion", "switched_to"),
-            contraction=one.amount("contraction", "switched_from"),
-            churned=one.amount("churned"),
-            reactivated=one.amount("reactivated"),
-            known=one.amount("known"),
-            trial=one.end.trial.amount,
-            on_demand=one.end.on_demand.amount,
+            period=entry.period,
+            currency=entry.currency,
+            mrr=entry.end.recurring.amount,
+            new=entry.amount("new"),
+            expansion=entry.amount("expansion", "switched_to"),
+            contraction=entry.amount("contraction", "switched_from"),
+            churned=entry.amount("churned"),
+            reactivated=entry.amount("reactivated"),
+            known=entry.amount("known"),
+            trial=entry.end.trial.amount,
+            on_demand=entry.end.on_demand.amount,
         )
-        for one in await _periods(conn, book, span)
+        for entry in await _periods(conn, book, span)
     ]
 
 
 async def subscriptions(conn: Connection, book: str, span: Span) -> list[Subscriptions]:
-    """How many there were at the end of each period, and who came and went."""
+    """Subscriptions at the end of each period, and how many came and went."""
     return [
         Subscriptions(
-            period=one.period,
-            currency=one.currency,
-            active=one.end.recurring.count,
-            new=one.count("new"),
-            churned=one.count("churned"),
-            reactivated=one.count("reactivated"),
-            known=one.count("known"),
-            switched=one.count("switched_to") - one.count("switched_from"),
-            trial=one.end.trial.count,
-            on_demand=one.end.on_demand.count,
+            period=entry.period,
+            currency=entry.currency,
+            active=entry.end.recurring.count,
+            new=entry.count("new"),
+            churned=entry.count("churned"),
+            reactivated=entry.count("reactivated"),
+            known=entry.count("known"),
+            switched=entry.count("switched_to") - entry.count("switched_from"),
+            trial=entry.end.trial.count,
+            on_demand=entry.end.on_demand.count,
         )
-        for one in await _periods(conn, book, span)
+        for entry in await _periods(conn, book, span)
     ]
 
 
 async def churn(conn: Connection, book: str, span: Span) -> list[Churn]:
-    """What was lost of what there was when each period began."""
+    """Subscriptions and revenue lost, of those at the start of each period."""
     return [
         Churn(
-            period=one.period,
-            currency=one.currency,
-            subscriptions_at_start=one.begin.recurring.count,
-            churned=one.count("churned"),
-            churn_rate=_rate(one.count("churned"), one.begin.recurring.count),
-            mrr_at_start=one.begin.recurring.amount,
-            churned_mrr=-one.amount("churned"),
-            mrr_churn_rate=_rate(-one.amount("churned"), one.begin.recurring.amount),
+            period=entry.period,
+            currency=entry.currency,
+            subscriptions_at_start=entry.begin.recurring.count,
+            churned=entry.count("churned"),
+            churn_rate=_rate(entry.count("churned"), entry.begin.recurring.count),
+            mrr_at_start=entry.begin.recurring.amount,
+            churned_mrr=-entry.amount("churned"),
+            mrr_churn_rate=_rate(-entry.amount("churned"), entry.begin.recurring.amount),
         )
-        for one in await _periods(conn, book, span)
+        for entry in await _periods(conn, book, span)
     ]
 
 
 async def revenue(conn: Connection, book: str, span: Span) -> list[Revenue]:
-    """What came in."""
-    return _filled(
-        await _rows(conn, "queries/metrics/revenue", "payments", book, span), span, Revenue
-    )
+    """Payments that succeeded."""
+    return await _sums(conn, "queries/metrics/revenue", "payments", book, span, Revenue)
 
 
 async def refunds(conn: Connection, book: str, span: Span) -> list[Refunds]:
-    """What was returned."""
-    return _filled(
-        await _rows(conn, "queries/metrics/refunds", "refunds", book, span), span, Refunds
-    )
+    """Refunds that succeeded."""
+    return await _sums(conn, "queries/metrics/refunds", "refunds", book, span, Refunds)
 
 
 async def disputes(conn: Connection, book: str, span: Span) -> list[Disputes]:
-    """What was disputed."""
-    return _filled(
-        await _rows(conn, "queries/metrics/disputes", "disputes", book, span), span, Disputes
-    )
+    """Disputes that were opened, and how they ended."""
+    return await _sums(conn, "queries/metrics/disputes", "disputes", book, span, Disputes)
 
 
 async def _periods(conn: Connection, book: str, span: Span) -> list[_Period]:
@@ -134,14 +237,12 @@ async def _periods(conn: Connection, book: str, span: Span) -> list[_Period]:
     for row in rows:
         of_currency = moved.setdefault(row["currency"], defaultdict(dict))
         of_currency[row["period"]][row["kind"]] = _Total(row["count"], row["amount"])
-    found = [one for currency in moved for one in _running(currency, moved[currency], span)]
-    return sorted(found, key=_place)
+    periods = [p for currency in moved for p in _running(currency, moved[currency], span)]
+    return sorted(periods, key=lambda p: (p.period, p.currency or ""))
 
 
-def _running(
-    currency: str | None, by_period: Mapping[datetime | None, _Moved], span: Span
-) -> Iterator[_Period]:
-    # what has no period comes before all
+def _running(currency: str | None, by_period: _ByPeriod, span: Span) -> Iterator[_Period]:
+    # movements before the first period have none
     begin = _after(_Standing(), by_period.get(None, {}))
     for period in span.periods:
         moved = by_period.get(period, {})
@@ -163,41 +264,35 @@ def _after(begin: _Standing, moved: _Moved) -> _Standing:
 
 def _change(begin: _Total, moved: _Moved, came: tuple[Kind, ...], went: tuple[Kind, ...]) -> _Total:
     gained, lost = _sum(moved, came), _sum(moved, went)
-    # the amount of what went is negative
-    return _Total(
-        begin.count + gained.count - lost.count, begin.amount + gained.amount + lost.amount
-    )
+    # amounts of lost subscriptions are negative
+    amount = begin.amount + gained.amount + lost.amount
+    return _Total(begin.count + gained.count - lost.count, amount)
 
 
 def _sum(moved: _Moved, kinds: Iterable[Kind]) -> _Total:
-    found = [moved[kind] for kind in kinds if kind in moved]
-    return _Total(sum(one.count for one in found), sum(one.amount for one in found))
+    totals = [moved[kind] for kind in kinds if kind in moved]
+    return _Total(sum(total.count for total in totals), sum(total.amount for total in totals))
 
 
-async def _rows(
-    conn: Connection, name: str, read_model: str, book: str, span: Span
-) -> list[dict[str, Any]]:
-    view = statements.relation(BY_NAME[read_model].view)
-    params = {
-        "book": book, "interval": span.interval, "since": span.periods[0], "until": span.until,
-    }  # fmt: skip
-    found = await conn.execute(statements.fill(name, **{read_model: view}), params)
-    return await found.fetchall()
+async def _rows(conn: Connection, name: str, model: str, book: str, span: Span) -> list[DictRow]:
+    view, since = statements.relation(BY_NAME[model].view), span.periods[0]
+    params = {"book": book, "interval": span.interval, "since": since, "until": span.until}
+    cursor = await conn.execute(statements.fill(name, **{model: view}), params)
+    return await cursor.fetchall()
 
 
-def _filled(rows: Iterable[Mapping[str, Any]], span: Span, kind: type[R]) -> list[R]:
+async def _sums(  # noqa: PLR0913, PLR0917 - the query, and its row
+    conn: Connection, name: str, model: str, book: str, span: Span, kind: type[R]
+) -> list[R]:
+    rows = await _rows(conn, name, model, book, span)
     known = {(row["period"], row["currency"]): kind(**row) for row in rows}
     empty = dict.fromkeys(kind.__struct_fields__, 0)
-    found = [
+    filled = [
         known.get((period, currency)) or kind(**{**empty, "period": period, "currency": currency})
         for period in span.periods
         for currency in {currency for _, currency in known}
     ]
-    return sorted(found, key=_place)
-
-
-def _place(row: _Period | Revenue | Refunds | Disputes) -> tuple[datetime, str]:
-    return row.period, row.currency or ""
+    return sorted(filled, key=lambda row: (row.period, row.currency or ""))
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -1,8 +1,7 @@
-"""The order of a page, and cursors: where a page ended. Opaque, stable while rows are added.
+"""Keyset paging: opaque cursors that stay valid while rows are added.
 
-A cursor belongs to its list and its filters: with others it would begin somewhere, and what lies
-before that would be missed without a word. So it carries a digest of them, and is refused where
-they are not the same.
+A cursor is valid only for its list and filters: with others, rows would be skipped silently. So it
+carries a digest of them, and is refused if they differ.
 """
 
 import base64
@@ -20,15 +19,14 @@ from service.problems import invalid, wrong
 from service.queries.restores import verify
 from service.store.positions import LINK_BYTES, Position
 
-_SHOWING = {"cursor", "sort", "after", "limit", "fields", "bom", "min_position", "stale"}
-"""The parameters that choose no rows: the order stands in the cursor by itself, and ``after`` is a
-place before it."""
+_NOT_FILTERS = {"cursor", "sort", "after", "limit", "fields", "bom", "min_position", "stale"}
+"""Parameters outside the digest: they select no rows, or the cursor itself contains them."""
 
 K = TypeVar("K", str, int)
 
 
 class Cursor(Struct, Generic[K], frozen=True, array_like=True):
-    """The last row of a page: its list, its order, the row's place in it, and what it reflected."""
+    """The last row of a page: its list and order, the row's key, and the position reflected."""
 
     of: bytes
     sort: str
@@ -44,7 +42,10 @@ class Cursor(Struct, Generic[K], frozen=True, array_like=True):
 
 
 class Order(Struct, Generic[K], frozen=True):
-    """How a list is sorted, and after which row its page begins; ``of`` is the list's digest."""
+    """The order of a list, and the cursor after which a page begins.
+
+    ``of`` is the list's digest.
+    """
 
     of: bytes
     sort: str
@@ -52,23 +53,23 @@ class Order(Struct, Generic[K], frozen=True):
 
     @property
     def column(self) -> str:
-        """The column that sorts."""
+        """The column to sort by."""
         return self.sort.removeprefix("-")
 
     @property
     def descending(self) -> bool:
-        """Whether the highest comes first."""
+        """Whether the highest value comes first."""
         return self.sort.startswith("-")
 
     @property
     def direction(self) -> SQL:
-        """As a statement says it."""
+        """The direction in SQL."""
         return SQL("desc") if self.descending else SQL("asc")
 
     def condition(self, *columns: Composable) -> Composable:
-        """What holds of the rows after the cursor; ``columns`` are its ``at`` and key, or its key.
+        """The SQL condition for rows after the cursor, with values from ``params``.
 
-        The values are those of ``params``.
+        ``columns`` are those of the cursor's ``at`` and ``key``, or of its ``key`` alone.
         """
         if self.after is None:
             return SQL("true")
@@ -79,21 +80,21 @@ class Order(Struct, Generic[K], frozen=True):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The values that ``condition`` asks for."""
+        """The values for ``condition``."""
         return {"cursor_at": self.after.at, "cursor_key": self.after.key} if self.after else {}
 
     def following(self, at: datetime, key: K, reflected: Position) -> str:
-        """The cursor of the page after the row at this place, as callers get it.
+        """The cursor of the page after the row with this key.
 
-        A cursor holds the position that its page reflected: after a restore of the database its
-        page belongs to a history that is no more.
+        It contains the position that its page reflected, which shows after a restore of the
+        database that the page belongs to a lost history.
         """
         link = reflected.link or b""
         packed = msgspec.msgpack.encode(Cursor(self.of, self.sort, at, key, reflected.number, link))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and where to check
+async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and the book to check
     conn: Queryable,
     book: str,
     given: Mapping[str, Any],
@@ -101,52 +102,52 @@ async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and where to 
     kind: type[K],
     path: str,
 ) -> Order[K]:
-    """The same as ``order``, of a page whose book was not restored meanwhile.
+    """``order``, and a check that the book was not restored since the cursor's page.
 
     Raises:
         Problem: as ``order``; ``book-was-restored``.
     """
-    asked = order(given, sorts, kind, path)
-    if asked.after is not None:
-        await verify(conn, book, asked.after.position)
-    return asked
+    page_order = order(given, sorts, kind, path)
+    if page_order.after is not None:
+        await verify(conn, book, page_order.after.position)
+    return page_order
 
 
 def order(given: Mapping[str, Any], sorts: Sequence[str], kind: type[K], path: str) -> Order[K]:
-    """The order that is asked for, the first of ``sorts`` by itself; a cursor keeps to its page's.
+    """The order of a page: that of its cursor, else ``sort``, else the first of ``sorts``.
 
     Args:
-        given: the parameters of the question, ``cursor`` and ``sort`` among them.
-        sorts: the orders of the list.
-        kind: of the keys of its rows.
-        path: under which the list is asked for.
+        given: the query parameters, including ``cursor`` and ``sort``.
+        sorts: the orders of the list, the default first.
+        kind: the type of the rows' keys.
+        path: the path of the list.
 
     Raises:
-        Problem: ``invalid-parameter`` for a cursor that is not ours, or of another list, of other
-            filters or of another order.
+        Problem: ``invalid-parameter`` for a cursor that is not ours, or belongs to another list,
+            other filters or another order.
     """
     of, cursor, sort = _digest(path, given), given.get("cursor"), given.get("sort")
     if cursor is None:
         return Order(of, sort or sorts[0], None)
     after = _read(cursor, kind)
     if after.of != of:
-        reason = "cursor: of another list, or of other filters. Ask with those of its page again."
+        reason = "cursor belongs to another list or other filters. Repeat the filters of its page."
         raise invalid(reason, "cursor", cursor, ("cursor of a page of this list, so filtered",))
     if after.sort not in ((sort,) if sort else sorts):
-        reason = f"cursor: of a page that is sorted by {after.sort}, and not by {sort or sorts[0]}."
+        reason = f"cursor belongs to a page sorted by {after.sort}, not by {sort or sorts[0]}."
         raise invalid(reason, "cursor", cursor, (f"sort={after.sort}",))
     return Order(of, after.sort, after)
 
 
 def _digest(path: str, given: Mapping[str, Any]) -> bytes:
-    """What tells a list and its filters from others."""
+    """A digest of a list and its filters."""
     filters = {
         name: value
         for name, value in given.items()
-        if name not in _SHOWING and value not in (None, ())
+        if name not in _NOT_FILTERS and value not in (None, ())
     }
-    said = msgspec.json.encode([path.rstrip("/"), sorted(filters.items())])
-    return blake2b(said, digest_size=6).digest()
+    content = msgspec.json.encode([path.rstrip("/"), sorted(filters.items())])
+    return blake2b(content, digest_size=6).digest()
 
 
 def _read(given: str, kind: type[K]) -> Cursor[K]:
@@ -155,7 +156,7 @@ def _read(given: str, kind: type[K]) -> Cursor[K]:
         cursor: Cursor[K] = msgspec.msgpack.decode(raw, type=Cursor[kind])  # type: ignore[valid-type]
         cursor.at.astimezone(UTC)
         if "\0" in str(cursor.key) or len(cursor.link) != LINK_BYTES:
-            raise ValueError  # noqa: TRY301 - the same answer
+            raise ValueError  # noqa: TRY301 - the same problem
     except (ValueError, OverflowError, msgspec.MsgspecError):
-        raise wrong("cursor", given, "cursor that a page of ours gave") from None
+        raise wrong("cursor", given, "cursor from a page of this API") from None
     return cursor

@@ -1,4 +1,4 @@
-"""Whole days, weeks and months of a metric, in UTC."""
+"""The periods of a metric: whole days, weeks or months in UTC."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,16 +10,16 @@ from service.problems import Problem
 Interval = Literal["day", "week", "month"]
 
 _MOST = 1_000
-_BY_ITSELF: dict[Interval, timedelta] = {
+_DEFAULT_LENGTH: dict[Interval, timedelta] = {
     "day": timedelta(days=29),
     "week": timedelta(weeks=11),
     "month": timedelta(days=334),
 }
-"""How far before the last period the first one is: thirty days, twelve weeks or months in all."""
+"""From the first period to the last: 30 days, 12 weeks or 12 months in all."""
 
 
 class Span(Struct, frozen=True):
-    """Periods that follow each other, each by its beginning; ``until`` is where the last ends."""
+    """Consecutive periods by their beginnings; ``until`` is the end of the last one."""
 
     interval: Interval
     periods: list[datetime]
@@ -27,30 +27,29 @@ class Span(Struct, frozen=True):
 
 
 def span(interval: Interval, first: datetime | None, last: datetime | None, now: datetime) -> Span:
-    """The periods that hold both moments and all between them.
+    """The periods from the one that contains ``first`` to the one that contains ``last``.
 
     Raises:
-        Problem: ``invalid-parameter`` where the first comes after the last, or there are too many.
+        Problem: ``invalid-parameter`` if ``first`` is after ``last``, or there are too many.
     """
     end = last or now
     try:
-        begin = beginning(first or beginning(end, interval) - _BY_ITSELF[interval], interval)
+        begin = beginning(first or beginning(end, interval) - _DEFAULT_LENGTH[interval], interval)
         if begin > end:
-            raise Problem("invalid-parameter", "created_at_gte: lies after created_at_lte.")
+            raise Problem("invalid-parameter", "created_at_gte must not be after created_at_lte.")
         periods = [begin]
         while (following := after(periods[-1], interval)) <= end:
             periods.append(following)
             if len(periods) > _MOST:
-                raise Problem(
-                    "invalid-parameter", f"created_at_gte: that are more than {_MOST} periods."
-                )
+                text = f"created_at_gte gives more than {_MOST} periods. Use a longer interval."
+                raise Problem("invalid-parameter", text)
     except OverflowError:
-        raise Problem("invalid-parameter", "created_at_lte: beyond every calendar.") from None
+        raise Problem("invalid-parameter", "created_at_lte is out of range.") from None
     return Span(interval, periods, following)
 
 
 def beginning(moment: datetime, interval: Interval) -> datetime:
-    """When the period began that a moment lies in; weeks begin on Monday."""
+    """The beginning of the period that contains a moment; weeks begin on Monday."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     match interval:
         case "week":
@@ -61,7 +60,7 @@ def beginning(moment: datetime, interval: Interval) -> datetime:
 
 
 def after(period: datetime, interval: Interval) -> datetime:
-    """When the next period begins."""
+    """The beginning of the next period."""
     match interval:
         case "week":
             return period + timedelta(weeks=1)

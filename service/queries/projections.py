@@ -1,4 +1,4 @@
-"""How the read models of a book stand, and which streams are parked."""
+"""The state of a book's read models, and its parked streams."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from service.queries import resources
 
 
 class Running(Struct, frozen=True):
-    """A rebuild that is running: what it does now, how much of that is done, and how much it is."""
+    """A running rebuild: its current step, and how much of that is done."""
 
     doing: str | None
     done: int
@@ -23,9 +23,9 @@ class Running(Struct, frozen=True):
 class ProjectionAnswer(Struct, frozen=True):
     """One read model in one book.
 
-    ``state`` is `live`; `rebuilding` while another build is made beside it; `building` while there
-    is none, or the rows of the version before are shown. ``lag_seconds`` is how long ago the oldest
-    event that it does not reflect was recorded, 0 where it reflects all.
+    ``state`` is `live`, `rebuilding` while a rebuild runs, or `building` while there is no build of
+    this version yet. ``lag_seconds`` is the age of the oldest event that it does not reflect; 0 if
+    it reflects all.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ProjectionAnswer(Struct, frozen=True):
 
 
 class ProjectionPage(Struct, frozen=True):
-    """All read models of a book, the rebuild that is running, and how many streams are parked."""
+    """All read models of a book, the running rebuild, and the number of parked streams."""
 
     data: list[ProjectionAnswer]
     rebuild: Running | None
@@ -46,9 +46,9 @@ class ProjectionPage(Struct, frozen=True):
 
 
 class ParkedStream(Struct, frozen=True):
-    """A stream that is set aside since an event of its could not be digested.
+    """A stream that could not be folded.
 
-    ``event_position`` is that event's; ``error`` is the failure with its traceback.
+    ``event_position`` is the event that failed; ``error`` has the traceback.
     """
 
     stream: str
@@ -58,14 +58,14 @@ class ParkedStream(Struct, frozen=True):
 
 
 class ParkedPage(Struct, frozen=True):
-    """All streams of a book that are set aside."""
+    """All parked streams of a book."""
 
     data: list[ParkedStream]
     position: str
 
 
 async def projections(conn: Connection, book: str, now: datetime) -> ProjectionPage:
-    """How the read models of a book stand."""
+    """The state of each read model of a book."""
     checkpoint = await resources.position(conn, book, even_lost=True)
     params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
     row = await (await conn.execute(text("queries/standing"), params)).fetchone()
@@ -89,7 +89,7 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
 
 
 async def parked(conn: Connection, book: str) -> ParkedPage:
-    """The parked streams of a book, with the error of each."""
+    """The parked streams of a book, each with its error."""
     rows = await resources.parked(conn, book)
     checkpoint = await resources.position(conn, book, even_lost=True)
     streams = [

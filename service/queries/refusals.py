@@ -1,4 +1,4 @@
-"""What was refused at a book's endpoint, and how often."""
+"""Refused webhooks: counts by reason, and the latest ones."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ _FIRST = Cursor(b"", _SORT, datetime.max.replace(tzinfo=UTC), 0, 0, b"")
 
 
 class RefusalCount(Struct, frozen=True):
-    """How many webhooks were refused for one reason, by the minute in which they came."""
+    """How many webhooks were refused for one reason, counted by minute."""
 
     reason: str
     last_5_minutes: int
@@ -26,9 +26,9 @@ class RefusalCount(Struct, frozen=True):
 class RefusalAnswer(Struct, frozen=True):
     """One refused request, without its body or signature.
 
-    ``headers`` are the ones of `webhook-id`, `webhook-timestamp` and `webhook-signature` that came;
-    ``content_length`` is the announced one, null without; ``remote`` is the peer's address, which
-    is a proxy's where one stands before the service.
+    ``headers`` lists which of `webhook-id`, `webhook-timestamp` and `webhook-signature` it had;
+    ``content_length`` is null without that header; ``remote`` is the peer's address, which is the
+    proxy's if there is one.
     """
 
     at: datetime
@@ -39,7 +39,7 @@ class RefusalAnswer(Struct, frozen=True):
 
 
 class RefusalPage(Struct, frozen=True):
-    """The counts of the last day, and a page of the last thousand, newest first."""
+    """The counts of the last day, and a page of the last thousand refusals, newest first."""
 
     counts: list[RefusalCount]
     data: list[RefusalAnswer]
@@ -47,16 +47,16 @@ class RefusalPage(Struct, frozen=True):
 
 
 async def counts(conn: Connection, book: str | None) -> list[tuple[str, RefusalCount]]:
-    """The counts of one book, or of all, each with its book."""
-    found = await conn.execute(text("queries/refusals/counts"), {"book": book})
-    return [(row["book"], convert(row, RefusalCount)) for row in await found.fetchall()]
+    """The counts of one book, or of all books, each with its book."""
+    cursor = await conn.execute(text("queries/refusals/counts"), {"book": book})
+    return [(row["book"], convert(row, RefusalCount)) for row in await cursor.fetchall()]
 
 
 async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> RefusalPage:
-    """A page of what was refused at the door of a book.
+    """A page of a book's refused webhooks.
 
     Raises:
-        Problem: ``invalid-parameter`` for a cursor that no page gave.
+        Problem: ``invalid-parameter`` for a cursor that is not ours.
     """
     order = paging.order({"cursor": cursor}, (_SORT,), int, "/v1/refusals")
     after = order.after or _FIRST

@@ -1,4 +1,4 @@
-"""Recognising a restore of the database to an earlier moment, by positions of the lost history."""
+"""Detection of a database restore, by positions of the history that it ended."""
 
 from psycopg.rows import DictRow
 
@@ -10,7 +10,7 @@ from service.store.positions import BEGINNING, Position, parse, position_of
 
 
 async def locate(conn: Queryable, book: str, position: Position) -> DictRow:
-    """How a position stands in its book, as ``read/place`` selects it.
+    """The row of ``queries/place`` for a position: the book's end, checkpoint and links.
 
     Raises:
         Problem: ``book-was-restored`` for a position of another history; ``not-ready`` before the
@@ -22,8 +22,8 @@ async def locate(conn: Queryable, book: str, position: Position) -> DictRow:
         await conn.execute(statements.text("queries/place"), params, prepare=False)
     ).fetchone()
     if row is None:
-        raise Problem("not-ready", "This book is not opened yet.")
-    # positions leave only after their commit: beyond the end there is nothing to wait for, except
+        raise Problem("not-ready", "This book is not open yet. Try again when /readyz is 200.")
+    # a position is sent only after its commit: beyond the end there is nothing to wait for, except
     # on a standby, which may lag
     if row["head"] >= position.number or not row["standby"]:
         check(position, row["link"], row)
@@ -34,49 +34,49 @@ async def verify(conn: Queryable, book: str, position: Position) -> None:
     """Refuse a position of another history; a bare number is not checked.
 
     Raises:
-        Problem: as ``locate``; ``behind`` for a position that a standby has not received yet.
+        Problem: as ``locate``; ``behind`` for a position that this standby has not received yet.
     """
     if position.link is None:
         return
     row = await locate(conn, book, position)
     if row["head"] < position.number:
-        raise Problem("behind", f"Position {position} is not here yet.")
+        raise Problem("behind", f"This standby has not received position {position} yet.")
 
 
-async def placed(conn: Queryable, book: str, given: str) -> int:
+async def event_number(conn: Queryable, book: str, text: str) -> int:
     """The number of an event, from a position or a bare number in a path.
 
     Raises:
-        Problem: as ``verify``; ``not-found`` for what no position looks like.
+        Problem: as ``verify``; ``not-found`` for a text that is not a position.
     """
     try:
-        position = parse(given)
+        position = parse(text)
     except ValueError:
-        raise Problem("not-found", f"This book has no event at position {given}.") from None
+        raise Problem("not-found", f"This book has no event at position {text}.") from None
     await verify(conn, book, position)
     return position.number
 
 
-def check(position: Position, found: bytes | None, end: DictRow) -> None:
-    """Refuse a position whose link is not the one ``found`` in the store at its number.
+def check(position: Position, link: bytes | None, end: DictRow) -> None:
+    """Refuse a position whose link is not the stored one.
 
     Args:
-        position: as it came; a bare number is not checked.
-        found: the beginning of the stored link; None where there is no such event.
+        position: from the client; a bare number is not checked.
+        link: the beginning of the stored link at its number; None without such an event.
         end: ``head`` and ``head_link`` of the book.
 
     Raises:
         Problem: ``book-was-restored``.
     """
     if position.number == 0:
-        found = BEGINNING.link
-    if position.link is None or (found is not None and bytes(found) == position.link):
+        link = BEGINNING.link
+    if position.link is None or (link is not None and bytes(link) == position.link):
         return
     head = position_of(end["head"], end["head_link"])
     raise Problem(
         "book-was-restored",
         f"Position {position} is not in this book: its database was restored to an earlier moment."
-        " Read again from `go_on_from`; the book ends at `head` now.",
+        " Read again from `go_on_from`. The book now ends at `head`.",
         go_on_from=str(BEGINNING),
         head=str(head),
     )

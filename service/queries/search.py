@@ -1,4 +1,4 @@
-"""Search: what an identifier, an e-mail address or a name belongs to."""
+"""Search by identifier, e-mail address or name."""
 
 from msgspec import Struct
 
@@ -11,10 +11,10 @@ from service.queries.resources import checkpoint_of, of
 
 
 class Hit(Struct, frozen=True):
-    """Something that was found.
+    """A resource, customer or event that matches.
 
-    ``kind`` is a resource's, ``customer`` or ``event``; ``matched`` says which of its fields it
-    was found by; ``label`` tells a person what it is, amounts in minor units.
+    ``matched`` names the field that matches; ``label`` describes it for a person, amounts in minor
+    units.
     """
 
     kind: str
@@ -25,22 +25,22 @@ class Hit(Struct, frozen=True):
     link: str
 
 
-class Found(Struct, frozen=True):
-    """What was found; ``more`` says that there was more than was asked for."""
+class SearchAnswer(Struct, frozen=True):
+    """The matches; ``more`` says that there are more than ``limit``."""
 
     data: list[Hit]
     more: bool
     position: str
 
 
-async def find(conn: Connection, book: str, q: str, limit: int) -> Found:
-    """What carries the identifier ``q``, or an address or a word of a name that begins with it."""
+async def find(conn: Connection, book: str, q: str, limit: int) -> SearchAnswer:
+    """Resources with the identifier ``q``, and customers with an address or name that begins so."""
     views = {projection.name: statements.relation(projection.view) for projection in PROJECTIONS}
     statement = statements.fill("queries/search", **views)
     params = of(book, q=q, term=folded(q), limit=limit + 1)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
-    found = [
+    hits = [
         Hit(
             kind=row["kind"],
             id=row["id"],
@@ -52,4 +52,4 @@ async def find(conn: Connection, book: str, q: str, limit: int) -> Found:
         for row in rows
         if row["kind"] is not None
     ]
-    return Found(found[:limit], len(found) > limit, str(checkpoint))
+    return SearchAnswer(hits[:limit], len(hits) > limit, str(checkpoint))

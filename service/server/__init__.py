@@ -1,1 +1,6 @@
-"""The running service: its processes, its HTTP server and the composition root."""
+"""The running service: its processes, its HTTP server and the composition root.
+
+``run`` is the parent process, which supervises ``worker`` processes and the projector. ``app``
+builds what a worker serves; ``health`` and ``prometheus`` are its routes outside the API.
+``database`` provides the URL of the database, ``trial`` a book to try without a configuration.
+"""

@@ -1,4 +1,4 @@
-"""Which database: the one that is configured, or the private one of the data directory."""
+"""The database: the configured one, or a private one in the data directory."""
 
 import asyncio
 import threading
@@ -15,16 +15,16 @@ _WATCH_SECONDS = 1.0
 
 @contextmanager
 def database(settings: Settings, *, watch: bool = False) -> Iterator[str]:
-    """The URL of the database, for as long as it is used.
+    """The URL of the database, running for the duration of the block.
 
-    The private one is brought up to date, and its URL is that of the service's role.
+    A private database is migrated first; its URL is that of the service's role.
 
     Args:
-        settings: with ``database_url``, or the data directory of the private server.
-        watch: start the private server again when it dies, as a long-running service wants.
+        settings: has ``database_url``, or the data directory for a private server.
+        watch: restart the private server if it dies, for a long-running service.
 
     Raises:
-        EmbeddedError: if no database is configured and the private one cannot be run.
+        EmbeddedError: if no database is configured and a private one cannot run.
     """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()

@@ -1,12 +1,13 @@
-"""``/healthz`` and ``/readyz``."""
+"""``/healthz`` and ``/readyz``: liveness and readiness."""
 
 import time
 from collections.abc import Collection
 from importlib.metadata import version
+from typing import Any
 
-from litestar import get
-from litestar.datastructures import State
+from litestar import Request, get
 
+from service.api.services import services
 from service.database import statements
 from service.database.connections import ACCESS, Connection, pool_connection
 from service.problems import Problem
@@ -25,50 +26,51 @@ _STARTED = time.monotonic()
 @get(
     "/healthz",
     operation_id="get_health",
-    summary="Whether the process lives",
-    description="Answers as long as the process does; says nothing of the database.",
+    summary="Liveness",
+    description="200 as long as the process runs. Says nothing about the database.",
     tags=["operation"],
 )
 async def healthz() -> dict[str, str]:
-    """Answers as long as the process does; says nothing of the database."""
+    """Report that the process runs."""
     return {"status": "ok", "version": VERSION}
 
 
 @get(
     "/readyz",
     operation_id="get_readiness",
-    summary="Whether it can serve",
-    description="Ready when the database and its schema are there, every read model is built, and"
-    " every task that requests need runs. `degraded` says what else does not run.",
+    summary="Readiness",
+    description="200 when the database has its schema, all read models are built and all tasks that"
+    " requests need are running. `degraded` names what else is not running.",
     tags=["operation"],
 )
-async def readyz(state: State) -> dict[str, str]:
-    """Ready when the database and its schema are there, all is built, and what is needed runs."""
-    async with pool_connection(state.access.pool, ACCESS, _PROBE_SECONDS) as conn:
+async def readyz(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Report whether requests can be served, and what else is not running."""
+    own = services(request)
+    async with pool_connection(own.access.pool, ACCESS, _PROBE_SECONDS) as conn:
         try:
-            lacking = await missing_migrations(conn)
+            pending = await missing_migrations(conn)
         except SchemaError as error:
             raise Problem("not-ready", str(error)) from None
-        if lacking:
-            raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(lacking))}.")
-        if strayed := await lost(conn):
-            raise Problem("not-ready", " ".join(map(str, strayed)))
-        vacant = await without_projector(conn, state.doors.keys())
-    if down := [str(task) for task in state.supervisor.down(needed=True)]:
+        if pending:
+            raise Problem("not-ready", f"Migrations are missing: {', '.join(sorted(pending))}.")
+        if ahead := await lost(conn):
+            raise Problem("not-ready", " ".join(map(str, ahead)))
+        vacant = await without_projector(conn, own.books)
+    if down := [str(task) for task in own.supervisor.down(needed=True)]:
         raise Problem("not-ready", f"{'; '.join(down)}.")
-    if not state.built.is_set():
+    if not own.built.is_set():
         raise Problem("not-ready", "The read models are being built.")
-    degraded = [f"{task}." for task in state.supervisor.down(needed=False)]
+    degraded = [f"{task}." for task in own.supervisor.down(needed=False)]
     if vacant:
-        # all workers of all hosts see it: sending requests elsewhere would mend nothing
+        # every worker on every host sees the same: routing requests elsewhere would not help
         degraded.append(f"No projector follows: {', '.join(vacant)}.")
-    if absent := scoreboard.down():
-        degraded.append(f"Processes are down: {', '.join(absent)}; the log says why.")
+    if down_processes := scoreboard.down():
+        degraded.append(f"Processes are down: {', '.join(down_processes)}; the log says why.")
     return {"status": "ready"} | ({"degraded": " ".join(degraded)} if degraded else {})
 
 
 async def without_projector(conn: Connection, books: Collection[str]) -> list[str]:
-    """The books that no projector has followed for ten seconds, whichever host it runs on."""
+    """The books that no projector, on any host, has followed for ten seconds."""
     names = {lease_name(book): book for book in books}
     rows = await (
         await conn.execute(statements.text("server/leases"), {"names": list(names)})

@@ -1,6 +1,7 @@
-"""``GET /metrics``: what Prometheus reads. Numbers, names of books, and nothing that a book says.
+"""``GET /metrics`` for Prometheus.
 
-What the database knows is asked as it is scraped, so every worker answers the same.
+It exposes numbers and the names of books, and nothing that a book contains. Database figures are
+queried at each scrape, so every worker answers the same.
 """
 
 import platform
@@ -8,8 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from litestar import Response, get
-from litestar.datastructures import State
+from litestar import Request, Response, get
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -20,6 +20,7 @@ from domain.catalog import AGGREGATES
 from domain.events import ATTENTION
 from projections import projection
 from projections.events import EVENTS
+from service.api.services import services
 from service.database import statements
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.database.lease import REBUILD
@@ -29,34 +30,33 @@ from service.telemetry import metrics as meters
 
 _WAIT_SECONDS = 2.0
 
-_TYPES = frozenset(kind for one in AGGREGATES for kind in one.lifecycle.events)
+_TYPES = frozenset(kind for aggregate in AGGREGATES for kind in aggregate.lifecycle.events)
 
 _GAUGES = {
     "head_position": "Position of the latest event.",
     "checkpoint_position": "Position that the read models reflect.",
     "lag_events": "Events that the read models do not reflect.",
-    "lag_seconds": "How long ago the oldest of them was recorded.",
-    "parked_streams": "Streams that are set aside.",
-    "head_ahead_of_clock_seconds": "How far the time of the latest event lies ahead of the clock.",
+    "lag_seconds": "Seconds since the oldest of them was recorded; 0 without lag.",
+    "parked_streams": "Streams that are parked.",
+    "head_ahead_of_clock_seconds": "How far the latest event's time is ahead of the clock.",
     "checkpoint_lost": "Whether the read models show events that the store does not have.",
-    "last_event_age_seconds": "How long ago the latest event was recorded; not before the first.",
+    "last_event_age_seconds": "Seconds since the latest event was recorded; absent without events.",
 }
 
 
 @get("/metrics", include_in_schema=False)
-async def get_metrics(state: State) -> Response[bytes]:
-    """All metrics, in the text format; while the database is away, those that do not need it."""
-    standing = CollectorRegistry()
-    standing.register(
-        _Found([_BUILD, *_processes(), *await _asked(state.pool, state.doors.keys())])
-    )
-    content = meters.exposition() + generate_latest(standing)
+async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """All metrics in the text format; without a database, those that do not need one."""
+    own = services(request)
+    registry = CollectorRegistry()
+    registry.register(_Scraped([_BUILD, *_processes(), *await _scrape(own.pool, own.books)]))
+    content = meters.exposition() + generate_latest(registry)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
 
 
-class _Found(Collector):
-    """Metrics that were read from the database, as the library collects them."""
+class _Scraped(Collector):
+    """Metrics of one scrape, in the form that the library collects."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
@@ -65,17 +65,17 @@ class _Found(Collector):
         return self._metrics
 
 
-async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
+async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
     try:
         async with pool_connection(pool, QUESTIONS, _WAIT_SECONDS) as conn:
-            found = await conn.execute(
+            cursor = await conn.execute(
                 statements.text("server/gauges"), {"version": projection.VERSION}
             )
-            rows = await found.fetchall()
-            found = await conn.execute(
+            rows = await cursor.fetchall()
+            cursor = await conn.execute(
                 statements.text("server/rebuild_progress"), {"lease": REBUILD}
             )
-            rebuild = await found.fetchone()
+            rebuild = await cursor.fetchone()
             books = [row["book"] for row in rows if row["checkpoint_position"]]
             counts = await _counts(conn, "server/verdict_counts", books)
             unread = await _counts(conn, "server/unread_counts", books)
@@ -85,7 +85,7 @@ async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
     events = (_verdicts(rows, counts), _unread(unread))
     return [
         _up(up=True),
-        *_standing(rows),
+        *_gauges(rows),
         *events,
         *_rebuild(rebuild),
         _projectors(served, vacant),
@@ -93,33 +93,33 @@ async def _asked(pool: Pool, served: Collection[str]) -> list[Metric]:
 
 
 async def _counts(conn: Connection, statement: str, books: list[str]) -> list[dict[str, Any]]:
-    # before the first build there is nothing to count in
+    # before the first build there is no index of events
     if not books:
         return []
     counting = statements.fill(statement, view=statements.relation(EVENTS.view))
-    found = await conn.execute(counting, {"books": books})
-    return await found.fetchall()
+    cursor = await conn.execute(counting, {"books": books})
+    return await cursor.fetchall()
 
 
 def _processes() -> Iterable[Metric]:
     up = GaugeMetricFamily("daybook_process_up", "Whether the process runs.", labels=["process"])
     restarts = CounterMetricFamily(
-        "daybook_process_restarts", "Restarts of a process that had ended.", labels=["process"]
+        "daybook_process_restarts", "Restarts of the process after it exited.", labels=["process"]
     )
-    for one in scoreboard.process_statuses():
-        up.add_metric([one.name], not one.down_seconds)
-        restarts.add_metric([one.name], one.restarts)
+    for process in scoreboard.process_statuses():
+        up.add_metric([process.name], not process.down_seconds)
+        restarts.add_metric([process.name], process.restarts)
     return up, restarts
 
 
 def _up(*, up: bool) -> Metric:
-    said = "Whether the database answers, and has its schema."
-    return GaugeMetricFamily("daybook_database_up", said, value=up)
+    text = "Whether the database answers and has its schema."
+    return GaugeMetricFamily("daybook_database_up", text, value=up)
 
 
-def _standing(rows: Sequence[dict[str, Any]]) -> Iterable[Metric]:
-    for name, said in _GAUGES.items():
-        gauge = GaugeMetricFamily(f"daybook_{name}", said, labels=["book"])
+def _gauges(rows: Sequence[dict[str, Any]]) -> Iterable[Metric]:
+    for name, text in _GAUGES.items():
+        gauge = GaugeMetricFamily(f"daybook_{name}", text, labels=["book"])
         for row in rows:
             if row[name] is not None:
                 gauge.add_metric([row["book"]], row[name])
@@ -127,50 +127,53 @@ def _standing(rows: Sequence[dict[str, Any]]) -> Iterable[Metric]:
 
 
 def _verdicts(rows: Sequence[dict[str, Any]], counts: Sequence[dict[str, Any]]) -> Metric:
-    said = "Events that got one of the verdicts that need attention."
-    gauge = GaugeMetricFamily("daybook_events", said, labels=["book", "verdict"])
-    found = {(count["book"], count["verdict"]): count["count"] for count in counts}
+    text = "Events whose verdict needs attention."
+    gauge = GaugeMetricFamily("daybook_events", text, labels=["book", "verdict"])
+    numbers = {(count["book"], count["verdict"]): count["count"] for count in counts}
     for row in rows:
         for verdict in sorted(ATTENTION):
-            gauge.add_metric([row["book"], verdict], found.get((row["book"], verdict), 0))
+            gauge.add_metric([row["book"], verdict], numbers.get((row["book"], verdict), 0))
     return gauge
 
 
 def _unread(counts: Iterable[dict[str, Any]]) -> Metric:
-    said = "Events of which a field could not be read, by type."
-    gauge = GaugeMetricFamily("daybook_unread_events", said, labels=["book", "type"])
-    found: Counter[tuple[str, str]] = Counter()
+    text = "Events with a field that could not be read, by type."
+    gauge = GaugeMetricFamily("daybook_unread_events", text, labels=["book", "type"])
+    numbers: Counter[tuple[str, str]] = Counter()
     for count in counts:
-        # what a body says is not told here, and there may be any number of it
-        found[count["book"], count["type"] if count["type"] in _TYPES else "other"] += count[
-            "count"
-        ]
-    for labels, number in sorted(found.items()):
+        # an unknown type is text of a body: it is not exposed, and would make labels without end
+        kind = count["type"] if count["type"] in _TYPES else "other"
+        numbers[count["book"], kind] += count["count"]
+    for labels, number in sorted(numbers.items()):
         gauge.add_metric(labels, number)
     return gauge
 
 
 def _rebuild(rebuild: dict[str, Any] | None) -> Iterable[Metric]:
     done, total = (rebuild["done"], rebuild["total"]) if rebuild else (0, 0)
-    for name, value, said in (
+    for name, value, text in (
         ("running", rebuild is not None, "Whether a rebuild is running."),
-        ("progress_ratio", done / total if total else 0.0, "How much of its present step is done."),
+        (
+            "progress_ratio",
+            done / total if total else 0.0,
+            "Share of the current step that is done.",
+        ),
     ):
-        yield GaugeMetricFamily(f"daybook_rebuild_{name}", said, value=value)
+        yield GaugeMetricFamily(f"daybook_rebuild_{name}", text, value=value)
 
 
 def _projectors(books: Iterable[str], vacant: Collection[str]) -> Metric:
-    said = "Whether a projector has followed the book within the last ten seconds, on any host."
-    gauge = GaugeMetricFamily("daybook_projector_up", said, labels=["book"])
+    text = "Whether a projector, on any host, followed the book in the last ten seconds."
+    gauge = GaugeMetricFamily("daybook_projector_up", text, labels=["book"])
     for book in sorted(books):
         gauge.add_metric([book], book not in vacant)
     return gauge
 
 
 def _build() -> Metric:
-    said = "The version that runs: of the package, of Python, and of the read models."
+    text = "Versions of the package, of Python and of the read models."
     info = GaugeMetricFamily(
-        "daybook_build_info", said, labels=["version", "python", "projections"]
+        "daybook_build_info", text, labels=["version", "python", "projections"]
     )
     info.add_metric([VERSION, platform.python_version(), str(projection.VERSION)], 1)
     return info

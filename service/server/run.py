@@ -1,7 +1,7 @@
-"""Running the service: the process that is started holds the socket, and supervises the others.
+"""The parent process of the service, which supervises the others.
 
-It answers nothing itself: workers, each with an HTTP server of its own, and the projector are its
-children, so that any of them can be replaced.
+It holds the listening socket but answers no requests. The workers, each with its own HTTP server,
+and the projector are its children, so that each can be restarted.
 """
 
 import os
@@ -21,25 +21,25 @@ from service.processes.supervisor import ProcessSupervisor, supervise
 from service.settings import Settings, SettingsError
 from service.telemetry.shared_metrics import shared_metrics
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 _log = structlog.get_logger(__name__)
 
 
 class Signals:
-    """Signals in the order of their arrival, for the main thread to take one by one."""
+    """A queue of received signals, for the main thread to take one by one."""
 
     def __init__(self) -> None:
-        # the one queue whose put may interrupt its own get, as a signal's handler does
+        # reentrant: a signal handler may put while the main thread gets
         self._queue: SimpleQueue[int] = SimpleQueue()
 
     def catch(self, *numbers: signal.Signals) -> None:
-        """From now on these are put into the queue, and do nothing else."""
+        """Queue these signals from now on, instead of their usual effect."""
         for number in numbers:
             signal.signal(number, lambda received, _: self._queue.put(received))
 
     def next(self, seconds: float | None = None) -> int | None:
-        """The next one; None if none has come in so many seconds."""
+        """The next signal; None after this many seconds without one."""
         try:
             return self._queue.get(timeout=seconds)
         except Empty:
@@ -47,10 +47,10 @@ class Signals:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port; with 0, any free one.
+    """Bind the port; 0 for any free one.
 
     Raises:
-        SettingsError: if it is taken, or the host is not ours.
+        SettingsError: if the port is in use, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -58,26 +58,26 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise SettingsError(
-            f"Cannot listen on {host}:{port}: {reason}. Another --port, or 0 for any free one?"
+            f"Cannot listen on {host}:{port}: {reason}. Use another --port, or 0 for any free one."
         ) from error
 
 
 @contextmanager
 def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[ProcessSupervisor]:
-    """Run the workers and the projector until the block is left.
+    """Run the workers and the projector for the duration of the block.
 
     Args:
-        settings: say how many workers.
-        url: of the database.
-        sock: listens; all workers accept from it.
+        settings: has the number of workers.
+        url: the database's URL.
+        sock: the listening socket, from which all workers accept.
 
     Raises:
-        SettingsError: if the environment asks for traces that no worker could send.
+        SettingsError: if the environment configures traces that no worker could send.
     """
     with ExitStack() as stack:
         stack.enter_context(sock)
         if any(name.startswith("OTEL_") for name in os.environ):
-            # not at the top: it knows the framework, which this process need not
+            # not at the top: it imports the framework, which this process does not need
             from service.telemetry import tracing  # noqa: PLC0415
 
             tracing.check()
@@ -91,16 +91,16 @@ def run(
     load: Callable[[], Settings],
     signals: Signals,
 ) -> int:
-    """Supervise until SIGINT or SIGTERM; on SIGHUP have all workers follow the settings of now.
+    """Supervise until SIGINT or SIGTERM; on SIGHUP reload the settings of all workers.
 
     Args:
-        supervisor: of the running processes.
-        settings: that they follow.
-        load: reads the settings.
-        signals: SIGHUP is caught already.
+        supervisor: has the running processes.
+        settings: the current ones.
+        load: reads them again.
+        signals: already queues SIGHUP.
 
     Returns:
-        The exit status: not 0 where a second signal cut off what was being finished.
+        The exit status: 0, or 128 + n if a second signal n ended the graceful shutdown.
     """
     signals.catch(signal.SIGINT, signal.SIGTERM)
     while signals.next() == signal.SIGHUP:
@@ -108,7 +108,7 @@ def run(
     supervisor.terminate()
     deadline = time.monotonic() + GRACE_SECONDS
     while not supervisor.await_end(0) and time.monotonic() < deadline:
-        second = signals.next(_LOOK_SECONDS)
+        second = signals.next(_POLL_SECONDS)
         if second is not None and second != signal.SIGHUP:
             supervisor.kill()
             return 128 + second
@@ -118,14 +118,14 @@ def run(
 def _reload(
     supervisor: ProcessSupervisor, settings: Settings, load: Callable[[], Settings]
 ) -> Settings:
-    """Follow rotated secrets and changed policies; a wrong configuration changes nothing."""
+    """Send rotated secrets and changed policies to the workers, if the configuration is valid."""
     try:
         books = load().books
     except SettingsError as error:
-        _log.error("configuration refused; the last good one stays", reason=str(error))
+        _log.error("configuration refused; keeping the last valid one", reason=str(error))
         return settings
-    if others := sorted(books.keys() ^ settings.books.keys()):
-        _log.warning("adding or removing a book requires a restart", books=others)
+    if changed := sorted(books.keys() ^ settings.books.keys()):
+        _log.warning("adding or removing a book requires a restart", books=changed)
     kept = {name: books.get(name, book) for name, book in settings.books.items()}
     settings = settings.model_copy(update={"books": kept})
     supervisor.reload(settings)
@@ -154,5 +154,5 @@ def _project(*args: object) -> None:
 
 
 def name_process(name: str) -> None:
-    """Set the title by which ``ps`` and ``top`` tell the processes of a service."""
+    """Set the process title that ``ps`` and ``top`` show."""
     setproctitle(f"daybook: {name}")

@@ -1,4 +1,4 @@
-"""The book that ``serve`` makes for trying, where nothing is configured."""
+"""A book to try the service with, if nothing is configured."""
 
 import asyncio
 import secrets
@@ -25,74 +25,74 @@ TRIAL_BOOK = "test"
 
 
 class Trial(Struct, frozen=True):
-    """What is needed to try a book that ``serve`` made itself."""
+    """The secret and the API key of the trial book."""
 
     secret: str
     api_key: str
 
 
 def make_trial_book(data_dir: Path) -> str:
-    """Write a configuration with one test book and a fresh secret; returns the secret.
+    """Write a configuration with one test book and a new secret; return the secret.
 
-    What was made is remembered beside it, so that a secret of the user's own, put in its place, is
-    never taken for it.
+    The secret's fingerprint is stored next to it, so that a secret which the user puts in its
+    place is never printed.
 
     Raises:
-        FileExistsError: if there is a configuration already.
+        FileExistsError: if there is a configuration.
     """
     secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
     data_dir.mkdir(parents=True, exist_ok=True)
-    config, made = data_dir / CONFIG_NAME, data_dir / MADE_NAME
+    config, marker = data_dir / CONFIG_NAME, data_dir / MADE_NAME
     config.touch(mode=0o600, exist_ok=False)
     config.write_text(
-        "# Made by `daybook serve`, because there was no configuration.\n"
-        "# Put the secret of your endpoint here: Developer > Webhooks in the dashboard.\n"
+        "# Created by `daybook serve`, because there was no configuration.\n"
+        "# Replace the secret by that of your endpoint: Developer > Webhooks in the dashboard.\n"
         f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
     )
-    made.touch(mode=0o600)
-    made.write_text(f"{fingerprint(secret)}\n")
+    marker.touch(mode=0o600)
+    marker.write_text(f"{fingerprint(secret)}\n")
     return secret
 
 
 def with_books(settings: Settings, config: Path | None, **flags: object) -> Settings:
-    """The settings, with a book made for trying where there is no configuration at all.
+    """The settings, with a trial book if there is no configuration.
 
     Raises:
-        SettingsError: if there is one, and it names no book.
+        SettingsError: if there is one that has no book.
     """
     if settings.books:
         return settings
-    if found := find_config(config, settings.data_dir):
-        raise SettingsError(f"{found}: no book is configured; the README shows how.")
+    if path := find_config(config, settings.data_dir):
+        raise SettingsError(f"{path}: no book is configured. The README shows how.")
     make_trial_book(settings.data_dir)
     return load(settings.data_dir / CONFIG_NAME, **flags)
 
 
 async def trial(settings: Settings, url: str) -> Trial | None:
-    """The trial book's secret and a key, while the book is as ``serve`` made it."""
+    """The trial book's secret and a key; None once the user has changed the book."""
     book = settings.books.get(TRIAL_BOOK)
-    made = settings.data_dir / MADE_NAME
-    if book is None or len(settings.books) > 1 or not made.exists():
+    marker = settings.data_dir / MADE_NAME
+    if book is None or len(settings.books) > 1 or not marker.exists():
         return None
     secret = book.secrets[0].get_secret_value()
     try:
-        mark, _, key = made.read_text().strip().partition(" ")
+        mark, _, key = marker.read_text().strip().partition(" ")
     except (OSError, UnicodeDecodeError):
-        # a hint of ours, which is no reason not to serve
+        # the service can run without the hint
         return None
     if mark != fingerprint(secret):
-        # somebody has put a secret of their own in its place: not one to print
+        # the user has put another secret in its place, which must not be printed
         return None
     async with await connect(url) as conn:
         await migrate(conn)
         if not key or await api_keys.find_caller(conn, api_keys.digest(key)) is None:
             key = await api_keys.create(conn, TRIAL_BOOK, get_args(api_keys.Scope))
-            made.write_text(f"{mark} {key}\n")
+            marker.write_text(f"{mark} {key}\n")
     return Trial(secret, key)
 
 
 def trial_now(settings: Settings, url: str) -> Trial | None:
-    """``trial``, from outside an event loop; None while the database is away."""
+    """``trial`` without an event loop; None while the database is unavailable."""
     try:
         return asyncio.run(trial(settings, url))
     except UNAVAILABLE:

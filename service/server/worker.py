@@ -1,4 +1,4 @@
-"""A worker process: the HTTP server over the application."""
+"""A worker process: an HTTP server with the application."""
 
 import signal
 import socket
@@ -11,32 +11,32 @@ import uvicorn
 from service.http.protocol import IDLE_SECONDS, HttpProtocol
 from service.processes.link import Link
 from service.processes.tasks import exit_if_given_up
-from service.queries.freshness import Tips
+from service.queries.freshness import Freshness
 from service.server.app import build
 from service.settings import Settings
 
 _GRACE_SECONDS = 20
 _NOT_STARTED = 3
-"""The exit code of a worker that could not start; uvicorn's own."""
+"""uvicorn's exit code for a server that could not start."""
 
 
 class _Server(uvicorn.Server):
-    """Ends when its parent says so, and lets streams go, which have no end of their own."""
+    """Stops only on SIGTERM from its parent, and ends the endless streams of changes."""
 
-    tips: Tips
+    freshness: Freshness
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the library's
-        # a terminal sends SIGINT to every process; whether all end is the parent's word
+        # a terminal sends SIGINT to every process; only the parent decides whether all stop
         if sig == signal.SIGTERM:
-            self.tips.close()
+            self.freshness.close()
             self.should_exit = True
 
 
 def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
-    """Serve until SIGTERM: what was accepted is answered, then it returns."""
-    tips = Tips()
-    server = _Server(uvicorn.Config(build(settings, url, link, tips), **options()))
-    server.tips = tips
+    """Serve until SIGTERM, and return when all accepted requests are answered."""
+    freshness = Freshness()
+    server = _Server(uvicorn.Config(build(settings, url, link, freshness), **options()))
+    server.freshness = freshness
     server.run(sockets=[sock])
     exit_if_given_up()
     if not server.started:
@@ -44,11 +44,11 @@ def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
 
 
 def options() -> dict[str, Any]:
-    """How the HTTP server is set up."""
+    """Uvicorn's configuration."""
     return {
         "loop": "uvloop",
         "http": HttpProtocol,
-        # no route speaks it, and whoever asks for it is answered over HTTP
+        # no route uses it; an upgrade request is answered over HTTP
         "ws": "none",
         "lifespan": "on",
         "access_log": False,

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from service.cli.send import new_webhook_id
+from service.cli.sending import new_webhook_id
 from service.database.connections import connect
 from service.ingest.signature import signed_headers
 from service.store import api_keys

@@ -80,7 +80,7 @@ def test_a_body_told_again_after_another_one_is_an_event_of_its_own(doors: Doors
 @pytest.mark.parametrize(
     ("change", "reason", "said"),
     [
-        ({"webhook-signature": "v1,AAAA"}, "unknown-signature", "None of its"),
+        ({"webhook-signature": "v1,AAAA"}, "unknown-signature", "None of the webhook's"),
         ({"webhook-signature": "rubbish"}, "malformed-signature", "malformed"),
         ({"webhook-signature": None}, "missing-header", "Missing header"),
         ({"webhook-timestamp": "1"}, "stale-timestamp", "too old"),

@@ -1,4 +1,4 @@
-"""Reading one's writes, how far the read models are, and what is set aside."""
+"""Queryable one's writes, how far the read models are, and what is set aside."""
 
 from collections.abc import Iterator
 from typing import Any

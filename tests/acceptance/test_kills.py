@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from service.cli.simulate import simulate
+from service.cli.simulation import simulate
 from service.database.connections import Connection, connect
 from service.readmodels.rebuild import preview, rebuild
 from service.store.events import append, books

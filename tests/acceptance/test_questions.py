@@ -46,17 +46,14 @@ def test_filters_choose(doors: Doors) -> None:
         ("subscriptions?limit=many", "limit"),
         ("subscriptions?cursor=rubbish", "cursor"),
         ("subscriptions/%00", "nothing recorded can hold"),
-        ("subscriptions/sub_0/history?type=x", "type: unknown parameter. Use as_of, known_at"),
-        ("subscriptions?sort=amount", "is not one of -created_at, created_at, -status_since"),
-        (
-            "subscriptions?created_at_gte=May",
-            "'May' is not a valid timestamp. Use RFC 3339 (2026-03-14T10:00:00Z) or a date",
-        ),
-        ("subscriptions?customer_id=", "customer_id: '' is not valid. Use 1 to 500 characters."),
-        ("subscriptions?fields=Status", "Use names of fields, separated by commas"),
-        ("customers/cus_1/access?as_of=yesterday", "is not a valid timestamp"),
-        ("customers/cus_1/access?as_of=2026-05-03T12:00:00", "is not a valid timestamp"),
-        ("customers/cus_1/access?known_at=2999-01-01T00:00:00Z", "lies in the future"),
+        ("subscriptions/sub_0/history?type=x", "allowed are as_of, known_at"),
+        ("subscriptions?sort=amount", "is none of -created_at, created_at, -status_since"),
+        ("subscriptions?created_at_gte=May", "no time with a zone"),
+        ("subscriptions?customer_id=", "no text of one character or more"),
+        ("subscriptions?fields=Status", "no list of field names"),
+        ("customers/cus_1/access?as_of=yesterday", "no time with a zone"),
+        ("customers/cus_1/access?as_of=2026-05-03T12:00:00", "no time with a zone"),
+        ("customers/cus_1/access?known_at=2999-01-01T00:00:00Z", "must not be in the future"),
         (
             "subscriptions/sub_0?as_of=2026-05-03T12:00:00Z&known_at=2026-05-03T11:00:00Z",
             "after known_at",
@@ -106,9 +103,9 @@ def test_a_cursor_belongs_to_its_list_and_filters(doors: Doors) -> None:
     ):
         answer = doors.get(path).json()
         assert (answer["type"], answer["parameter"]) == ("/problems/invalid-parameter", "cursor")
-        assert "of another list, or of other filters" in answer["detail"]
+        assert "belongs to another list or other filters" in answer["detail"]
     sorted_ = doors.get(f"subscriptions?status=active&cursor={place}&sort=created_at").json()
-    assert "sorted by -created_at, and not by created_at" in sorted_["detail"]
+    assert "sorted by -created_at, not by created_at" in sorted_["detail"]
 
 
 def test_an_id_with_a_slash_can_be_asked_for(doors: Doors) -> None:

@@ -93,7 +93,7 @@ def test_a_strangers_flood_is_two_lines_and_harmless(doors: Doors) -> None:
 def test_whoever_signs_with_another_books_secret_is_told(doors: Doors) -> None:
     answer = doors.service.deliver("test", SECRET, b"1")
     assert answer.status_code == 401
-    assert "fits book 'live'" in answer.json()["detail"]
+    assert "matches a secret of book 'live'" in answer.json()["detail"]
     assert "other-book" in {c["reason"] for c in told(doors, doors.test, {"other-book"})["counts"]}
     stranger = "whsec_" + "A" * 32
     assert "live" not in doors.service.deliver("test", stranger, b"1").json()["detail"]

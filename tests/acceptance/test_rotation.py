@@ -93,7 +93,7 @@ def test_hangup_takes_over_new_secrets_in_all_workers_and_refuses_wrong_ones(
     assert new <= {401, 200}
 
     configure(scratch, '"nonsense"')
-    reload(service, "configuration refused; the last good one stays")
+    reload(service, "configuration refused; keeping the last valid one")
     assert statuses(service, SECRET) == statuses(service, OTHER_SECRET) == {200}
 
     # not the file of now, which is refused, and not that of the start

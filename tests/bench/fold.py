@@ -11,7 +11,7 @@ from rich.table import Table
 
 from domain.events import Entry, Event, read
 from domain.fold import Fold, extend, fold
-from service.cli.simulate import simulate
+from service.cli.simulation import simulate
 from tests.builders import at, body, event
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.simulate import simulate
+from service.cli.simulation import simulate
 from service.database.connections import connect
 from service.ingest.signature import Verifier, signed_by, signed_headers
 from service.store.events import append

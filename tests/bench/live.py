@@ -10,7 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.send import new_webhook_id
+from service.cli.sending import new_webhook_id
 from service.database.connections import Connection, connect
 from service.ingest.signature import signed_headers
 from service.readmodels.projector import advance

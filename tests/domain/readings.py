@@ -78,7 +78,7 @@ def alarms(steps: Iterable[Step]) -> list[str]:
     """The steps of which a person should know."""
     return [
         f"{step.entry.type} at position {step.entry.event.position} is"
-        f" {'undecided' if undecided(step) else step.verdict}: {step.before}, {step.told},"
+        f" {'undecided' if undecided(step) else step.verdict}: {step.before}, {step.implied},"
         f" {step.after}"
         for step in steps
         if step.verdict in ATTENTION or undecided(step)

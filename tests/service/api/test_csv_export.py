@@ -6,7 +6,7 @@ from msgspec import Raw, Struct, field
 from service.api.csv_export import _lines, _pages, columns_of, row_of
 from service.api.query import PageQuery
 from service.problems import Problem
-from service.queries.metric_answers import Mrr, Series
+from service.queries.metrics import Mrr, Series
 
 
 class Inner(Struct, frozen=True):

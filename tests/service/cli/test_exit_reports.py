@@ -86,18 +86,18 @@ def test_what_a_server_elsewhere_says_is_understood(text: str, advice: str) -> N
 @pytest.mark.parametrize(
     ("statement", "status", "said"),
     [
-        ("select 1 from store.nothing", FAILED, "no schema yet: `daybook migrate`"),
+        ("select 1 from store.nothing", FAILED, "no schema yet. Run `daybook migrate`"),
         ("select 1 from nothing.at_all", FAILED, "no schema yet"),
         ("select nothing from store.event", FAILED, "of another version of Daybook"),
         ("delete from store.event", FAILED, "run `daybook migrate` with --owner"),
         ("begin read only; delete from read.lease", FAILED, "must name the primary"),
         ("set local lock_timeout = '1x'", DEFECT, "InvalidParameterValue"),
-        ("select pg_terminate_backend(pg_backend_pid())", FAILED, "was lost"),
+        ("select pg_terminate_backend(pg_backend_pid())", FAILED, "Lost the connection"),
         ("do $$ begin raise sqlstate 'XX001' using message = 'invalid page in block 7'; end $$",
          FAILED, "damaged: invalid page in block 7 (SQLSTATE XX001)"),
         ("do $$ begin raise sqlstate 'XX002'; end $$", FAILED, "restore the last backup"),
         ("do $$ begin raise sqlstate '53100' using message = 'no space'; end $$",
-         FAILED, "could not do it: no space (SQLSTATE 53100)"),
+         FAILED, "reported an error: no space (SQLSTATE 53100)"),
     ],
 )  # fmt: skip
 def test_what_the_database_answers_is_a_sentence(
@@ -117,11 +117,11 @@ def test_other_errors_are_sentences_too(monkeypatch: pytest.MonkeyPatch) -> None
         (Problem("not-found", "Nothing here."), REFUSED, "Nothing here."),
         (httpx.ConnectError("refused"), FAILED, "Is it running"),
         (OSError(errno.ENOSPC, "No space left on device", "/x"), FAILED, "/x: No space left"),
-        (PermissionError(errno.EACCES, "Permission denied", "/x"), FAILED, "who may use it"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), FAILED, "may use it"),
         (
             ExceptionGroup("", [KeyError(), ExceptionGroup("", [TimeoutError()])]),
             FAILED,
-            "too long",
+            "timed out",
         ),
         (SettingsError("a \x1b[2J[bold] postgresql://me:pw@h/x"), FAILED, "a \\x1b[2J[bold]"),
     ):
@@ -187,8 +187,8 @@ def _is_refused(here: Path) -> None:
     for path, reason in (
         (here / "file", "it is a file"),
         (here / "file" / "data", "a part of its path is a file"),
-        (closed, "may not make files there"),
-        (closed / "data", "may not make files there"),
+        (closed, "may not create files there"),
+        (closed / "data", "may not create files there"),
         (Path("/proc/daybook"), "cannot be used"),
         (Path("/proc"), "cannot be used"),
         (Path("/sys/daybook"), "cannot be used"),

@@ -31,8 +31,8 @@ def shown_everywhere(text: str) -> dict[str, Any]:
     )
     answer: Any = SimpleNamespace(customer_id=text, entitled=True, until=AT, because=[because])
     entry = SimpleNamespace(
-        event_position=text, occurred_at=AT, type=text, status_from=text, status_to=text,
-        verdict=text, what=text, newer=True, late=False, revision=False, undecided=False,
+        event_position=text, occurred_at=AT, recorded_at=AT, status_from=text, status_to=text,
+        type=text, verdict=text, what=text, newer=True, late=False, revision=False, undecided=False,
     )  # fmt: skip
     events: Any = SimpleNamespace(stream=text, data=[entry])
     parked = {"book": text, "stream": text, "position": 1, "error": f"Traceback\n{text}"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.cli.settings_help import described
+from service.cli.settings_help import setting_helps
 from service.settings import load
 from tests.acceptance.service import command
 from tests.builders import SECRET
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 def test_each_variable_sets_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = list(described())
+    settings = list(setting_helps())
     assert {one.name for one in settings} == set(ENVIRONMENT)
     for one in settings:
         monkeypatch.setenv(one.variable, ENVIRONMENT[one.name][0])
@@ -49,6 +49,6 @@ def test_each_variable_sets_its_setting(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_help_shows_each_with_its_default_and_use() -> None:
     said = " ".join(command("serve", "--help", env={"COLUMNS": "300"}).split())
-    for one in described():
+    for one in setting_helps():
         assert one.use.endswith("."), one.name
         assert f"{one.name}, {one.variable} ({one.default}): {one.use}" in said

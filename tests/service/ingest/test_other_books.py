@@ -44,4 +44,4 @@ def test_strangers_cannot_make_it_the_services_work(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 100.0))
     books = OtherBooks(DOORS)
     reasons = [outcome(books, UNKNOWN, OTHER_SECRET).reason for _ in range(10)]
-    assert reasons.count("other-book") == module._CHECKS_A_SECOND
+    assert reasons.count("other-book") == module._CHECKS_PER_SECOND

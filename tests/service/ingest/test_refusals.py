@@ -104,13 +104,13 @@ async def test_what_could_not_be_written_is_written_later(
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_COUNTS", 2)
+    monkeypatch.setattr(module, "_MAX_COUNTS", 2)
     noted = Refusals()
     for reason in REFUSALS:
         for _ in range(200):
             noted.note("test", reason, scope([]))
     assert sum(noted._counts.values()) == 400
-    assert len(noted._latest["test"]) == module._KEPT_A_FLUSH
+    assert len(noted._latest["test"]) == module._SAMPLES_PER_FLUSH
 
 
 def test_the_list_of_reasons_is_closed() -> None:

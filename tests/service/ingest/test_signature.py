@@ -65,12 +65,12 @@ def test_what_we_sign_the_library_verifies() -> None:
     [
         ({"webhook-signature": ""}, "Missing header: webhook-signature"),
         ({"webhook-id": ""}, "Missing header: webhook-id"),
-        ({"webhook-id": "msg_2"}, "None of its signatures"),
-        ({"webhook-signature": "v1,AAAA"}, "None of its signatures"),
+        ({"webhook-id": "msg_2"}, "None of the webhook's signatures"),
+        ({"webhook-signature": "v1,AAAA"}, "None of the webhook's signatures"),
         ({"webhook-signature": "v2,AAAA"}, "malformed"),
         ({"webhook-signature": "garbage"}, "malformed"),
         ({"webhook-signature": "v1,a,b"}, "malformed"),
-        ({"webhook-signature": "v1,AAAA  v1,AAAA"}, "None of its signatures"),
+        ({"webhook-signature": "v1,AAAA  v1,AAAA"}, "None of the webhook's signatures"),
         ({"webhook-signature": "v1,é"}, "malformed"),
         ({"webhook-timestamp": "soon"}, "not a number"),
         ({"webhook-timestamp": "nan"}, "not a number"),
@@ -121,13 +121,13 @@ def test_eight_signatures_cost_one_pass_over_the_body_for_each_secret(
     right = headers["webhook-signature"]
     wrong = "v1," + base64.b64encode(b"x" * 32).decode()
     headers["webhook-signature"] = " ".join([wrong] * signature.MAX_SIGNATURES)
-    with pytest.raises(Problem, match="None of its"):
+    with pytest.raises(Problem, match="None of the webhook"):
         verify(headers, b"1")
     assert len(passes) == 2
     headers["webhook-signature"] = " ".join([wrong] * (signature.MAX_SIGNATURES - 1) + [right])
     assert verify(headers, b"1").body == b"1"
     headers["webhook-signature"] = " ".join([wrong] * signature.MAX_SIGNATURES + [right])
-    with pytest.raises(Problem, match="None of its"):
+    with pytest.raises(Problem, match="None of the webhook"):
         verify(headers, b"1")
 
 

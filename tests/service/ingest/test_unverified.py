@@ -14,7 +14,7 @@ def test_large_bodies_share_a_budget_and_give_it_back(monkeypatch: pytest.Monkey
         first.add(b"x" * (FREE_BYTES + 900))
         with all_of_them.body() as second:
             second.add(b"y" * FREE_BYTES)
-            with pytest.raises(Problem, match="wait to be verified"):
+            with pytest.raises(Problem, match="waiting for verification"):
                 second.add(b"y" * 101)
             second.add(b"z" * 100)
         assert second.whole() == b"y" * FREE_BYTES + b"z" * 100

@@ -71,7 +71,7 @@ async def test_any_error_is_outlived(writer: Writer, monkeypatch: pytest.MonkeyP
         raise AssertionError("no such book")
 
     monkeypatch.setattr(module, "append", failing)
-    with pytest.raises(Problem, match="send it again"):
+    with pytest.raises(Problem, match="Send it again"):
         await writer.record(delivery(b"1"))
     monkeypatch.setattr(module, "append", append)
     assert (await writer.record(delivery(b"1"))).position == 1
@@ -112,7 +112,7 @@ async def test_who_comes_while_it_is_down_is_told_so_and_it_can_run_again(
         with pytest.raises(MemoryError):
             await writer.run()
     given_up.cancel()
-    with pytest.raises(Problem, match="send it again"):
+    with pytest.raises(Problem, match="Send it again"):
         await writer.record(delivery(b"2"))
     task = asyncio.create_task(writer.run())
     await asyncio.sleep(0)
@@ -162,7 +162,7 @@ async def test_who_waits_at_the_end_is_told_to_send_again(database_url: str) -> 
     task = asyncio.create_task(stopped.run())
     await asyncio.sleep(0)
     task.cancel()
-    with pytest.raises(Problem, match="send it again"):
+    with pytest.raises(Problem, match="Send it again"):
         await waiting
 
 
@@ -216,16 +216,16 @@ async def test_a_commit_whose_answer_does_not_come_is_told_and_done_once(
 async def test_who_waits_behind_others_is_told_in_time_too(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_MAX_SECONDS", 0.2)
     # its loop does not run: nobody takes what waits
     stuck = Writer(database_url, "test", lambda _: None)
-    with pytest.raises(Problem, match="send it again"):
+    with pytest.raises(Problem, match="Send it again"):
         await stuck.record(delivery(b"1"))
     task = asyncio.create_task(stuck.run())
     await asyncio.sleep(0.1)
     # what was given up is not recorded behind its sender's back
     assert stuck._waiting_bytes == 0
-    monkeypatch.setattr(module, "_MOST_SECONDS", 10)
+    monkeypatch.setattr(module, "_MAX_SECONDS", 10)
     assert (await stuck.record(delivery(b"2"))).position == 1
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -12,7 +12,7 @@ from service.database.connections import Connection, Pool, pool
 from service.database.reader import Lane
 from service.queries import changes as change_reads
 from service.queries import resources
-from service.queries.freshness import Tips
+from service.queries.freshness import Freshness
 from service.readmodels.projector import advance
 from service.store import api_keys
 from service.store.api_keys import CallerCache
@@ -63,16 +63,16 @@ async def test_a_silent_stream_shows_that_it_lives_and_how_far_it_is(
 ) -> None:
     monkeypatch.setattr(changes, "_HEARTBEAT_SECONDS", 0.01)
     await record(conn, body("subscription.active", "active"))
-    tips = Tips()
-    watching = asyncio.create_task(tips.poll(connections))
+    freshness = Freshness()
+    watching = asyncio.create_task(freshness.poll(connections))
     key = await api_keys.create(conn, "test")
     again = partial(CallerCache().caller, lane, key)
-    stream = changes._stream(connections, tips, again, BEGINNING, ["payment"])
+    stream = changes._stream(connections, freshness, again, BEGINNING, ["payment"])
     said = [await anext(stream) for _ in range(2)]
     assert said[0] == b"id: 0-00000000\nretry: 2000\n\n"
     place = await resources.position(conn, "test")
     assert said[1] == f": nothing new\nid: {place}\n\n".encode()
-    tips.close()
+    freshness.close()
     assert [m async for m in stream if b"data" in m] == []
     watching.cancel()
     with suppress(asyncio.CancelledError):
@@ -87,7 +87,7 @@ async def test_a_silent_stream_ends_when_its_key_is_revoked(
     await record(conn, body("subscription.active", "active"))
     key = await api_keys.create(conn, "test")
     again = partial(CallerCache().caller, lane, key)
-    stream = changes._stream(connections, Tips(), again, Position(1), [])
+    stream = changes._stream(connections, Freshness(), again, Position(1), [])
     place = await resources.position(conn, "test")
     said = [await anext(stream) for _ in range(3)]
     # a bare number that a person gave is no id: a restore could not be seen from it

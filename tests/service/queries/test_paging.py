@@ -41,7 +41,7 @@ def test_a_page_keeps_its_order_without_saying_it() -> None:
     assert paging.order(asked(cursor=ended(sort="created_at")), SORTS, str, LIST).sort == (
         "created_at"
     )
-    with pytest.raises(Problem, match=r"a page that is sorted by created_at, and not by -created"):
+    with pytest.raises(Problem, match=r"a page sorted by created_at, not by -created"):
         paging.order(asked(cursor=ended(sort="created_at"), sort="-created_at"), SORTS, str, LIST)
 
 
@@ -59,7 +59,7 @@ def test_a_page_keeps_its_order_without_saying_it() -> None:
 def test_a_cursor_of_another_list_or_of_other_filters_is_refused(
     path: str, given: dict[str, Any]
 ) -> None:
-    with pytest.raises(Problem, match="of another list, or of other filters") as refused:
+    with pytest.raises(Problem, match="belongs to another list or other filters") as refused:
         paging.order(asked(cursor=ended(), **given), SORTS, str, path)
     assert refused.value.kind.name == "invalid-parameter"
     assert refused.value.extra["parameter"] == "cursor"
@@ -67,5 +67,5 @@ def test_a_cursor_of_another_list_or_of_other_filters_is_refused(
 
 @pytest.mark.parametrize("given", ["rubbish", "", "AAAA", "é"])
 def test_what_no_page_gave_is_refused(given: str) -> None:
-    with pytest.raises(Problem, match="cursor that a page of ours gave"):
+    with pytest.raises(Problem, match="cursor from a page of this API"):
         paging.order(asked(cursor=given), SORTS, str, LIST)

@@ -57,7 +57,7 @@ async def test_what_a_standby_lacks_may_still_come(scratch: Path) -> None:
     with embedded(standby) as server:
         async with await connect(as_service(server.url)) as conn:
             await verify(conn, "test", early)
-            with pytest.raises(Problem, match="is not here yet"):
+            with pytest.raises(Problem, match="has not received position"):
                 await verify(conn, "test", late)
             # `min_position` waits for it
             assert (await locate(conn, "test", late))["checkpoint"] == early.number

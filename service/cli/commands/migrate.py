@@ -1,4 +1,4 @@
-"""``daybook migrate``: the schema, and the two roles."""
+"""``daybook migrate``: the event store's schema and its two roles."""
 
 import asyncio
 from typing import Annotated
@@ -6,32 +6,34 @@ from typing import Annotated
 import typer
 from psycopg.conninfo import conninfo_to_dict
 
+from service.cli.app import app
 from service.cli.options import OUT, Config, DataDir, ask
 from service.setting_checks import database_url_fault
 from service.settings import Settings, SettingsError, load
 from service.store import roles
 
 
+@app.command()
 def migrate(
     owner: Annotated[
         str | None,
         typer.Option(
             envvar="DAYBOOK_OWNER_URL",
             show_default=False,
-            help="The database's URL as the role that owns the schema and migrates it; it needs"
-            " CREATE on the database. The role that DAYBOOK_DATABASE_URL names may then append"
-            " events but never alter one; it is made if it is absent, for which the owner needs"
+            help="The database's URL as the role that owns and migrates the schema; it needs"
+            " CREATE on the database. The role of DAYBOOK_DATABASE_URL may then append events but"
+            " never alter one. It is created if it does not exist; the owner then needs"
             " CREATEROLE.",
         ),
     ] = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Bring the event store's schema up to date; `serve` does this too where it may.
+    """Migrate the event store's schema; `serve` does this too where it has the rights.
 
-    Without --owner the role of DAYBOOK_DATABASE_URL migrates and serves: it needs CREATE on the
-    database, and could alter events, were it not for a trigger. `daybook status` says which role is
-    connected and what it lacks.
+    Without --owner, the role of DAYBOOK_DATABASE_URL both migrates and serves. It needs CREATE on
+    the database, and only a trigger keeps it from altering events. `daybook status` shows which
+    role is connected and what it lacks.
     """
     settings = load(config, data_dir=data_dir)
     if owner is None:
@@ -45,13 +47,15 @@ def migrate(
         except roles.UnsuitableRoleError as error:
             raise SettingsError(str(error)) from None
         OUT.print(f"{role} may append events, and alter none.")
-    OUT.print("\n".join(f"applied {name}" for name in applied) or "Nothing to do.")
+    OUT.print("\n".join(f"applied {name}" for name in applied) or "The schema is up to date.")
 
 
 def _service_role(settings: Settings) -> tuple[str, str | None]:
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     parts = conninfo_to_dict(url)
     if not parts.get("user"):
-        raise SettingsError("--owner: DAYBOOK_DATABASE_URL must name the service's role.")
+        raise SettingsError(
+            "--owner: DAYBOOK_DATABASE_URL names no role. Put the service's role into it."
+        )
     password = parts.get("password")
     return str(parts["user"]), None if password is None else str(password)

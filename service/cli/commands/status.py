@@ -1,6 +1,7 @@
-"""``daybook status``: where everything stands."""
+"""``daybook status``: the state of each book and of the database."""
 
 from service.cli import screens
+from service.cli.app import app
 from service.cli.options import OUT, Config, DataDir, ask
 from service.database.connections import Connection
 from service.queries import refusals, resources
@@ -8,8 +9,9 @@ from service.settings import load
 from service.store import roles
 
 
+@app.command()
 def status(config: Config = None, data_dir: DataDir = None) -> None:
-    """How far each book and its read models have come, what is parked, and what was refused."""
+    """Show each book's events and lag, parked streams, refused webhooks and database access."""
 
     async def show(conn: Connection) -> None:
         screens.status(OUT, await resources.checkpoints(conn), await resources.parked(conn))

@@ -1,8 +1,8 @@
-"""Merchants' histories, made: what the provider would have sent, for demos, load and tests.
+"""Generated webhooks of a merchant, for demos, load and tests.
 
-The same seed gives the same bytes. The generator knows the provider's habits: bursts in one
-instant, snapshots rendered anywhere between the event and its sending, both styles of cancelling at
-the period's end. With chaos also its faults: deliveries out of order, twice, re-rendered, or lost.
+The same seed generates the same bytes. The generator imitates the provider: bursts at one instant,
+snapshots rendered at any time between event and delivery, both styles of cancelling at the end of a
+period. With chaos it adds the faults: deliveries out of order, duplicated, re-rendered or lost.
 """
 
 import random
@@ -20,27 +20,31 @@ _BUSINESS = "bus_simulated"
 _PRODUCTS = {"pdt_basic": 900, "pdt_pro": 1900, "pdt_team": 4900}
 
 
-# in chaos: how many are lost, lost or late, and delivered twice; and the provider's delays
+# with chaos: the shares that are lost, lost or late, and duplicated; the provider's retry delays
 _LOST, _LATE, _TWICE = 0.01, 0.10, 0.05
 _RETRIES = (5, 305, 2_105, 9_305)
 
 
 class Simulated(Struct, frozen=True):
-    """One delivery: its id, when it was sent, and its exact bytes."""
+    """One delivery: its webhook-id, when it was sent, and its exact bytes."""
 
     webhook_id: str
     sent_at: datetime
     body: bytes
 
 
-def line(one: Simulated) -> bytes:
-    """A delivery as one line of JSON."""
+def line(delivery: Simulated) -> bytes:
+    """One delivery as a line of JSON."""
     return msgspec.json.encode(
-        {"webhook_id": one.webhook_id, "sent_at": one.sent_at, "body": one.body.decode()}
+        {
+            "webhook_id": delivery.webhook_id,
+            "sent_at": delivery.sent_at,
+            "body": delivery.body.decode(),
+        }
     )
 
 
-class _Told(Struct, frozen=True):
+class _Fact(Struct, frozen=True):
     kind: str
     at: datetime
     resource: str
@@ -48,13 +52,13 @@ class _Told(Struct, frozen=True):
 
 
 class _Life:
-    """One customer's life, as a list of facts with what each resource looked like then."""
+    """One customer's history: a list of facts, each with the resource as it was then."""
 
     def __init__(self, rng: random.Random, number: int) -> None:
         self._rng = rng
         self._id = f"{number:06d}"
         self.now = _BEGINNING + timedelta(seconds=rng.randrange(120 * 86_400), microseconds=number)
-        self.told: list[_Told] = []
+        self.facts: list[_Fact] = []
         self._product = rng.choice(list(_PRODUCTS))
         self._amount = _PRODUCTS[self._product]
         self._customer: dict[str, Any] = {
@@ -68,7 +72,7 @@ class _Life:
         self._subscription: dict[str, Any] = {}
 
     def live(self) -> None:
-        """From the purchase to the end of the year, or of the customer's patience."""
+        """Live from the purchase until the year ends or the customer cancels."""
         self._buy()
         for _ in range(self._rng.randrange(1, 10)):
             self.now += _MONTH
@@ -102,9 +106,9 @@ class _Life:
         kinds = ["subscription.active", "subscription.renewed", "subscription.updated"]
         payment = self._pay("succeeded")
         for kind in kinds:
-            self._say(kind, payment_id=payment if kind == "subscription.renewed" else None)
+            self._record(kind, payment_id=payment if kind == "subscription.renewed" else None)
         if self._rng.random() < 0.3:  # noqa: PLR2004
-            self._say_of("license_key.created", f"lic_{self._id}", {
+            self._record_of("license_key.created", f"lic_{self._id}", {
                 "id": f"lic_{self._id}", "customer_id": self._customer["customer_id"],
                 "product_id": self._product, "status": "active", "created_at": self.now,
                 "key": f"KEY-{self._id}", "source": "auto", "instances_count": 0,
@@ -114,7 +118,7 @@ class _Life:
     def _renew(self) -> None:
         payment = self._pay("succeeded")
         self._change(previous_billing_date=self.now, next_billing_date=self.now + _MONTH)
-        self._say("subscription.renewed", payment_id=payment)
+        self._record("subscription.renewed", payment_id=payment)
         if self._rng.random() < 0.05:  # noqa: PLR2004
             self._refund(payment)
 
@@ -123,32 +127,32 @@ class _Life:
         status = self._rng.choice(["on_hold", "past_due"])
         grace = self.now + timedelta(days=3) if status == "past_due" else None
         self._change(status=status, past_due_ends_at=grace)
-        self._say(f"subscription.{status}")
+        self._record(f"subscription.{status}")
         self.now += timedelta(hours=self._rng.randrange(1, 70))
         self._pay("succeeded")
         self._change(status="active", past_due_ends_at=None, next_billing_date=self.now + _MONTH)
-        self._say("subscription.active")
+        self._record("subscription.active")
 
     def _pause(self) -> None:
         self._change(status="paused", paused_at=self.now)
-        self._say("subscription.paused")
+        self._record("subscription.paused")
         self.now += timedelta(days=self._rng.randrange(1, 20))
         self._change(status="active", paused_at=None, next_billing_date=self.now + _MONTH)
-        self._say("subscription.unpaused")
+        self._record("subscription.unpaused")
 
     def _cancel(self) -> None:
         self._change(cancel_at_next_billing_date=True)
         if self._rng.random() < 0.5:  # noqa: PLR2004 - both styles are seen
             self._change(status="cancelled", cancelled_at=self.now)
-            self._say("subscription.cancelled")
+            self._record("subscription.cancelled")
             self.now += _MONTH
             self._change(status="expired")
-            self._say("subscription.expired")
+            self._record("subscription.expired")
         else:
-            self._say("subscription.updated")
+            self._record("subscription.updated")
             self.now += _MONTH
             self._change(status="cancelled", cancelled_at=self.now)
-            self._say("subscription.cancelled")
+            self._record("subscription.cancelled")
 
     def _pay(self, status: str) -> str:
         self._payments += 1
@@ -157,7 +161,7 @@ class _Life:
             "subscription_id": f"sub_{self._id}", "starts_at": self.now,
             "ends_at": self.now + _MONTH, "proration_factor": 1.0,
         }  # fmt: skip
-        self._say_of(f"payment.{status}", identity, {
+        self._record_of(f"payment.{status}", identity, {
             "billing": _BILLING, "brand_id": "brd_simulated", "business_id": _BUSINESS,
             "created_at": self.now, "currency": "EUR", "customer": self._customer,
             "disputes": [], "error_code": None, "invoice_id": f"inv_{identity}", "metadata": {},
@@ -172,7 +176,7 @@ class _Life:
 
     def _refund(self, payment: str) -> None:
         self.now += timedelta(hours=5)
-        self._say_of("refund.succeeded", f"ref_{payment}", {
+        self._record_of("refund.succeeded", f"ref_{payment}", {
             "amount": self._amount, "business_id": _BUSINESS, "created_at": self.now,
             "currency": "EUR", "customer": self._customer, "is_partial": False, "metadata": {},
             "payload_type": "Refund", "payment_id": payment, "refund_id": f"ref_{payment}",
@@ -182,11 +186,11 @@ class _Life:
     def _change(self, **fields: Any) -> None:  # noqa: ANN401 - of the payload
         self._subscription = {**self._subscription, **fields}
 
-    def _say(self, kind: str, payment_id: str | None = None) -> None:
-        self._say_of(kind, f"sub_{self._id}", {**self._subscription, "payment_id": payment_id})
+    def _record(self, kind: str, payment_id: str | None = None) -> None:
+        self._record_of(kind, f"sub_{self._id}", {**self._subscription, "payment_id": payment_id})
 
-    def _say_of(self, kind: str, resource: str, data: dict[str, Any]) -> None:
-        self.told.append(_Told(kind, self.now, resource, data))
+    def _record_of(self, kind: str, resource: str, data: dict[str, Any]) -> None:
+        self.facts.append(_Fact(kind, self.now, resource, data))
 
 
 _BILLING = {
@@ -196,18 +200,18 @@ _BILLING = {
 
 
 def simulate(customers: int, seed: int, *, chaos: bool = False) -> Iterator[Simulated]:
-    """The deliveries of so many customers, in the order in which they arrive."""
+    """The deliveries of this many customers, in the order of arrival."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     deliveries: list[Simulated] = []
     for number in range(1, customers + 1):
         life = _Life(rng, number)
         life.live()
-        deliveries += _deliver(rng, life.told, chaos=chaos)
+        deliveries += _deliver(rng, life.facts, chaos=chaos)
     yield from sorted(deliveries, key=lambda d: d.sent_at)
 
 
-def _deliver(rng: random.Random, told: list[_Told], *, chaos: bool) -> Iterator[Simulated]:
-    for number, fact in enumerate(told):
+def _deliver(rng: random.Random, facts: list[_Fact], *, chaos: bool) -> Iterator[Simulated]:
+    for number, fact in enumerate(facts):
         identity = sha256(f"{fact.resource}{number}{fact.at}".encode()).hexdigest()[:27]
         sent_at = fact.at + timedelta(seconds=rng.choice((0, 1, 1, 2)))
         fate, delay = rng.random(), timedelta(seconds=rng.choice(_RETRIES))
@@ -215,24 +219,24 @@ def _deliver(rng: random.Random, told: list[_Told], *, chaos: bool) -> Iterator[
             continue
         if chaos and fate < _LATE:
             sent_at += delay
-        yield _render(told, number, fact, f"msg_{identity}", rng.uniform(0, 1), sent_at)
+        yield _render(facts, number, fact, f"msg_{identity}", rng.uniform(0, 1), sent_at)
         if chaos and fate > 1 - _TWICE:
             again = sent_at + delay
-            yield _render(told, number, fact, f"msg_{identity}", rng.uniform(0, 1), again)
+            yield _render(facts, number, fact, f"msg_{identity}", rng.uniform(0, 1), again)
 
 
 def _render(  # noqa: PLR0913, PLR0917 - all that a delivery depends on
-    told: list[_Told],
+    facts: list[_Fact],
     number: int,
-    fact: _Told,
+    fact: _Fact,
     webhook_id: str,
     share: float,
     sent_at: datetime,
 ) -> Simulated:
-    """The body with the resource as it was at some moment between the fact and the sending."""
+    """A delivery whose body shows the resource at a time between the fact and the sending."""
     rendered_at = fact.at + (sent_at - fact.at) * share
     data = fact.data
-    for other in told[number + 1 :]:
+    for other in facts[number + 1 :]:
         if other.resource == fact.resource and other.at <= rendered_at:
             data = other.data
     document = {"business_id": _BUSINESS, "type": fact.kind, "timestamp": fact.at, "data": data}

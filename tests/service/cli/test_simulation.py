@@ -7,7 +7,7 @@ import pytest
 
 from domain.events import Entry, Event, read
 from domain.fold import fold
-from service.cli.simulate import Simulated, line, simulate
+from service.cli.simulation import Simulated, line, simulate
 from tests.builders import event
 
 

@@ -1,4 +1,4 @@
-"""Signing and sending bodies as the provider does: the tool to try any payload with."""
+"""Signing and sending of webhooks, as the provider does."""
 
 import re
 import secrets
@@ -14,34 +14,33 @@ _HEADER_TEXT = re.compile(r"[!-~]+")
 
 
 class RefusedError(Exception):
-    """A webhook was not accepted; the text is the answer."""
+    """A webhook was refused; the text is the response."""
 
 
-class Sent(Struct, frozen=True):
-    """What was answered to one body."""
+class Reply(Struct, frozen=True):
+    """The response to one webhook."""
 
     status: int
     text: str
 
     @property
     def accepted(self) -> bool:
-        """Whether the sender would be content."""
+        """Whether the sender has no reason to retry."""
         return 200 <= self.status < 300  # noqa: PLR2004
 
 
 def new_webhook_id() -> str:
-    """An id as the provider's carrier gives."""
+    """A random webhook-id in the form of the provider's."""
     return "msg_" + secrets.token_urlsafe(20)
 
 
 def send(
     client: httpx.Client, url: str, secret: str, body: bytes, webhook_id: str | None = None
-) -> Sent:
-    """Sign one body now and send it.
+) -> Reply:
+    """Sign one body with the current time and send it.
 
     Raises:
-        httpx.HTTPError: if nothing answers.
-        SettingsError: if the secret cannot sign, or the id cannot be sent in a header.
+        httpx.HTTPError: if there is no response.
     """
     if webhook_id is not None and not _HEADER_TEXT.fullmatch(webhook_id):
         raise SettingsError("--id takes visible ASCII characters only: it is sent in a header.")
@@ -54,5 +53,5 @@ def send(
         "user-agent": "daybook-send",
         **signed_headers(secret, webhook_id or new_webhook_id(), datetime.now(UTC), body),
     }
-    answered = client.post(url, content=body, headers=headers)
-    return Sent(answered.status_code, answered.text)
+    response = client.post(url, content=body, headers=headers)
+    return Reply(response.status_code, response.text)

@@ -1,0 +1,56 @@
+"""What all requests of a worker share: connections, configured books, freshness, open streams."""
+
+import asyncio
+from typing import Any
+
+from litestar import Litestar, Request
+from msgspec import Struct
+
+from service.api.open_streams import OpenStreams
+from service.database.connections import Pool
+from service.database.reader import Lane
+from service.processes.tasks import TaskSupervisor
+from service.queries.freshness import Freshness
+from service.settings import Book
+
+
+class Services(Struct, kw_only=True):
+    """What the composition root gives to the routes.
+
+    Attributes:
+        books: the configuration of each book; a reload replaces its values, never its names.
+        freshness: how far the read models have come.
+        streams: the open streams of changes.
+        pool: connections for questions that take a while.
+        access: the lane of questions that a login waits for, and of short checks.
+        lists: the lane of other short questions.
+        supervisor: of the worker's tasks.
+        prepared: set once the store's schema is there.
+        built: set once the read models are built.
+    """
+
+    books: dict[str, Book]
+    freshness: Freshness
+    streams: OpenStreams
+    pool: Pool
+    access: Lane
+    lists: Lane
+    supervisor: TaskSupervisor
+    prepared: asyncio.Event
+    built: asyncio.Event
+
+
+def provide(app: Litestar, services: Services) -> None:
+    """Give an application its services, when it starts."""
+    app.state.services = services
+
+
+def services(request: Request[Any, Any, Any]) -> Services:
+    """The services of the application that answers a request."""
+    return services_of(request.app)
+
+
+def services_of(app: Litestar) -> Services:
+    """The services of an application that was started."""
+    provided: Services = app.state.services
+    return provided

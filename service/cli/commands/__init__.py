@@ -1,0 +1,1 @@
+"""One module for each command. ``main`` imports all; each adds itself to ``app``."""

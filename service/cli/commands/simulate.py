@@ -1,0 +1,51 @@
+"""``daybook simulate``: webhooks of made-up customers, printed or sent."""
+
+import sys
+from typing import Annotated
+
+import httpx
+import typer
+
+from service.cli.app import app
+from service.cli.options import OUT, progress
+from service.cli.sending import RefusedError, send
+from service.cli.simulation import line
+from service.cli.simulation import simulate as generate
+from service.settings import SettingsError
+
+
+@app.command()
+def simulate(
+    customers: Annotated[int, typer.Option(min=1, help="Number of customers.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same bytes.")] = 1,
+    *,
+    chaos: Annotated[
+        bool,
+        typer.Option("--chaos", help="Lose, delay, duplicate and re-render some deliveries."),
+    ] = False,
+    to: Annotated[str | None, typer.Option(help="Send them to this webhook URL.")] = None,
+    secret: Annotated[
+        str | None, typer.Option(envvar="DAYBOOK_SECRET", help="The book's secret, with --to.")
+    ] = None,
+) -> None:
+    """Generate a merchant's webhooks: print one JSON line per delivery, or send them with --to.
+
+    A line has the `webhook_id`, the time `sent_at` and the `body` as a string.
+    """
+    deliveries = generate(customers, seed, chaos=chaos)
+    if to is None:
+        for delivery in deliveries:
+            sys.stdout.buffer.write(line(delivery) + b"\n")
+        return
+    if secret is None:
+        raise SettingsError("--to needs --secret: webhooks are signed with the book's secret.")
+    count = 0
+    with httpx.Client(timeout=15) as client, progress() as bars:
+        task = bars.add_task("sent", total=None)
+        for delivery in deliveries:
+            reply = send(client, to, secret, delivery.body, delivery.webhook_id)
+            if not reply.accepted:
+                raise RefusedError(reply.text)
+            count += 1
+            bars.update(task, completed=count)
+    OUT.print(f"Sent {count} webhooks; all were recorded.")
