@@ -52,6 +52,9 @@ def check_head(scope: HTTPScope) -> None:
     for name in (b"host", b"authorization", b"content-length"):
         if names.count(name) > 1:
             raise Problem("bad-request", f"The header {name.decode()} is repeated. Send it once.")
+    lengths = (value for name, value in scope["headers"] if name == b"content-length")
+    if any(len(value) > _MOST_DIGITS for value in lengths):
+        raise Problem("bad-request", f"content-length has more than {_MOST_DIGITS} digits.")
     if scope["http_version"] == "1.1" and b"host" not in names:
         raise Problem("bad-request", "The header host is missing; HTTP/1.1 requires it.")
     path = scope["raw_path"]

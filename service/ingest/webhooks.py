@@ -127,7 +127,9 @@ class Webhooks:
         if endpoint is None:
             raise Problem("unknown-book", f"There is no book {truncate(book, _MAX_SHOWN)!r}.")
         if scope["method"] != "POST":
-            raise Problem("method-not-allowed", "Send webhooks with POST.")
+            raise Problem(
+                "method-not-allowed", "Send webhooks with POST.", headers={"allow": "POST"}
+            )
         headers = _headers(scope["headers"])
         signed = signed_by(headers)
         with self._unverified.body() as body:
