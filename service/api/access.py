@@ -17,7 +17,7 @@ from service.queries.clocks import past
     "/customers/{customer_id:str}/access",
     operation_id="get_customer_access",
     summary="Is this customer entitled, until when, because of what",
-    description="Ask on every login. A customer of whom nothing is recorded is not entitled. With"
+    description="Ask on every login. An unknown customer is not entitled. With"
     " `as_of` and `known_at`: was this customer entitled then, and what did we know. An answer's"
     " `at` as `as_of` and its `position` as `known_at` give that answer again.",
     tags=["customers"],

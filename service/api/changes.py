@@ -147,7 +147,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
     It ends when the service does, and when the key no longer opens: a client that comes back is
     told so.
     """
-    # a bare number is no id: whoever comes back with one could not be told of a restore
+    # a bare number cannot serve as an id: with it, a client would not notice a restore
     begun = str(position) if position.link is not None else None
     yield _message(retry=int(_RETRY_SECONDS * 1000), id=begun)
     while not tips.closed:
@@ -166,7 +166,7 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
             await asyncio.sleep(_RETRY_SECONDS)
             continue
         except Problem:
-            # the database was restored: whoever comes back with the position is told so
+            # the database was restored: a client that returns with the position gets 409
             return
         if page.data:
             shown = select_page_fields(page, fields).data

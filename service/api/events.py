@@ -95,7 +95,7 @@ class TimelineQuery(PageQuery, frozen=True, kw_only=True):
     summary="Everything that concerns a customer, latest first",
     description="All events that name the customer, and those of the customer's resources that"
     " name nobody, in the order of the world. A refund or dispute of which no event names anybody"
-    " belongs to whoever made the payment.",
+    " belongs to the customer who made the payment.",
     tags=["customers"],
 )
 async def get_timeline(request: ApiRequest, conn: Queryable, query: TimelineQuery) -> EventPage:

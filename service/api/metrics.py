@@ -29,7 +29,7 @@ _PERIODS = (
     " The periods are whole, in UTC, weeks from Monday on: from the one that holds `created_at_gte`"
     " to the one that holds `created_at_lte`, so that `2026-03-31` includes the 31st, and with"
     " `interval=month` all of March; by themselves the last thirty days, or"
-    " twelve weeks or months. What is known changes them afterwards too: they are asked anew."
+    " twelve weeks or months. They are computed on request, so late events change past periods."
 )
 _HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
 _BESIDE = (

@@ -76,7 +76,7 @@ CONFIG = OpenAPIConfig(
     version=VERSION,
     description="The book of original entry for a Dodo Payments account: what its webhooks told,"
     " folded into answers. Resources are shown as the provider last sent them, under its own names,"
-    " with amounts in minor units of the currency beside them and times in UTC. A key belongs to"
+    " with amounts in minor units of the accompanying currency and times in UTC. A key belongs to"
     " one book, and sees nothing of another.",
     components=Components(
         security_schemes={

@@ -1,4 +1,4 @@
-"""``/v1/projections``, ``/v1/parked`` and ``/v1/refusals``: for whoever runs the service."""
+"""``/v1/projections``, ``/v1/parked`` and ``/v1/refusals``: for the people who run the service."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ from service.queries.refusals import RefusalPage
     operation_id="list_projections",
     summary="How far the read models have come, and whether they are being built",
     description="One entry for each read model: its version, its checkpoint, how far that is behind"
-    " the book, and beside them the progress of a rebuild and the number of parked streams.",
+    " the book, with the progress of a rebuild and the number of parked streams.",
     tags=["operation"],
 )
 async def list_projections(
@@ -32,9 +32,9 @@ async def list_projections(
     "/parked",
     connection=pooled,
     operation_id="list_parked",
-    summary="Streams that are set aside, and why",
-    description="An event that cannot be digested sets its stream aside; the others go on, and its"
-    " rows say `stale`. After the cause is mended, `daybook parked retry` brings them up to date."
+    summary="Parked streams, and why",
+    description="An event that cannot be folded parks its stream; the others go on, and its rows say"
+    " `stale`. Fix the cause, then run `daybook parked retry` to bring them up to date."
     " Needs the scope `admin`.",
     tags=["operation"],
     scope="admin",

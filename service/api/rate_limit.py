@@ -1,6 +1,6 @@
 """How much a key may ask: so many requests a minute, counted in this process.
 
-Own code and not the framework's: that one writes down each request of the minute anew with the
+Own code and not the framework's: that one writes each request of the minute down again with the
 next, and does not say when to try again.
 """
 

@@ -128,8 +128,8 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
         f"/{projection.name}/{{{projection.key}:str}}",
         operation_id=f"get_{one}",
         summary=f"One of the {projection.name.replace('_', ' ')}",
-        description="The provider's latest snapshot under its own names, and what we know beside;"
-        " with `as_of` and `known_at` as it was, without what is related to it.",
+        description="The provider's latest snapshot under its own names, and the fields that we"
+        " compute; with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
         opt=accepts(kind, answer=named(projection)),
     )

@@ -73,7 +73,7 @@ def _resource(projection: Projection[Any]) -> Schema:
     return {
         "type": "object",
         "description": "The provider's latest snapshot under its own names, all of it, also what is"
-        " not listed here; and what the events tell beside it.",
+        " not listed here; and the fields that we compute from the events.",
         "properties": dict(_properties(projection)),
         "additionalProperties": True,
     }

@@ -36,5 +36,5 @@ class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
     tags=["search"],
 )
 async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> SearchAnswer:
-    """For whoever holds a ticket and one word of it."""
+    """Find a resource by one word of a support ticket."""
     return await find(conn, request.user.book, query.q, query.limit)

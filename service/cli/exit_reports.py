@@ -28,7 +28,7 @@ from service.telemetry.tracebacks import format_error
 from service.telemetry.tracing import TracesUnavailableError
 
 REFUSED = 1
-"""The answer is no: a webhook was refused, a resource is absent, or rows differ."""
+"""Negative result: a webhook was refused, a resource is absent, or rows differ."""
 
 FAILED = 2
 """The command failed: its arguments, the configuration or the environment are wrong."""

@@ -152,7 +152,7 @@ def check_secret(secret: str) -> None:
     """See that a text can sign.
 
     Raises:
-        ValueError: if it is no secret as the provider gives one.
+        ValueError: if it is not a signing secret of the provider.
     """
     try:
         _Webhook(secret)

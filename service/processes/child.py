@@ -129,7 +129,7 @@ class Child:
         assert self._connection is not None  # noqa: S101 - it runs
         message: Message = (generation, settings)
         self._sent = generation
-        # beside us: a frozen child takes nothing, and settings can be larger than a pipe
+        # in a thread: a frozen child reads nothing, and settings can be larger than a pipe
         threading.Thread(target=_deliver, args=(self._connection, message), daemon=True).start()
 
     def signal(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Askers at work beside the senders: questions of every kind, and a follower of what changes."""
+"""Askers at work next to the senders: questions of every kind, and a follower of what changes."""
 
 import re
 import threading

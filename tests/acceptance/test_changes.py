@@ -65,7 +65,7 @@ def test_a_follower_sees_each_change_once_and_in_order(doors: Doors) -> None:
         "kind": "subscription", "id": "sub_0", "from": "active", "to": "on_hold",
         "status": "on_hold", "link": "/v1/subscriptions/sub_0",
     }  # fmt: skip
-    # what is known now stands beside what happened then
+    # what is known now stands next to what happened then
     assert (seen[0]["to"], seen[0]["status"]) == ("active", "on_hold")
     empty = doors.get(f"changes?after={after}").json()
     assert (empty["data"], empty["next"]) == ([], after)

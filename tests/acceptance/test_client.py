@@ -33,7 +33,7 @@ def package(
 ) -> Iterator[ModuleType]:
     here = tmp_path_factory.mktemp("client")
     (here / "openapi.json").write_text(json.dumps(document))
-    # it looks for the formatter beside itself, also where the environment is not activated
+    # it looks for the formatter next to itself, also where the environment is not activated
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""Queryable one's writes, how far the read models are, and what is set aside."""
+"""Reading one's writes, how far the read models are, and what is parked."""
 
 from collections.abc import Iterator
 from typing import Any

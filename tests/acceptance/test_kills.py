@@ -100,7 +100,7 @@ async def test_a_killed_rebuild_leaves_everything_as_it_was(
             await asyncio.sleep(chance.uniform(0.3, 4.0))
             running.send_signal(signal.SIGKILL)
         assert await contents(conn) == rows
-        # its lease runs out by itself; the test does not wait for it
+        # its lease expires; the test does not wait for it
         await conn.execute("update read.lease set expires_at = now()")
     assert [one for one in await preview(conn) if one.rows] == []
     found = await conn.execute("select count(*) as n from pg_tables where tablename ~ '_g[0-9]+$'")

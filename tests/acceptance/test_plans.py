@@ -156,7 +156,7 @@ def test_no_question_reads_a_table_whole(filled: tuple[Doors, Plans]) -> None:
 
 
 def variants(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
-    """The question, with each of its parameters by itself, with values that are common and rare."""
+    """The question, with each of its parameters alone, with values that are common and rare."""
     yield path
     for parameter in parameters:
         name, schema = parameter["name"], parameter["schema"]

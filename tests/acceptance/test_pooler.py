@@ -83,7 +83,7 @@ def test_everything_works_behind_it(pooler: str, scratch: Path) -> None:
     since = service.ask("subscriptions/sub_0?min_position=60", key)["status_since"]
     assert since.endswith("Z")
     with psycopg.connect(pooler) as holder:
-        # whoever holds the head of a book is not waited for
+        # the session that holds the head of a book is not waited for
         holder.execute("select * from store.head where book = 'live' for update")
         answer = service.deliver("live", SECRET, body("payment.failed", "failed", at(1)))
         assert answer.json()["type"] == "/problems/unavailable"

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance import raw
 from tests.acceptance.processes import children_of, logged, pid_of, title_of
 from tests.acceptance.service import Service
-from tests.acceptance.test_rotation import anew, until
+from tests.acceptance.test_rotation import fresh_client, until
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def kill_postgres(scratch: Path) -> None:
 
 
 def metrics(service: Service) -> str:
-    with anew(service) as via:
+    with fresh_client(service) as via:
         return via.get("/metrics").text
 
 
@@ -50,7 +50,7 @@ def until_shown(service: Service, line: str) -> None:
 
 
 def answers(service: Service) -> bool:
-    with anew(service) as via:
+    with fresh_client(service) as via:
         return via.get("/readyz").is_success
 
 

@@ -249,8 +249,8 @@ def test_an_answers_moment_and_position_give_it_again(doors: Doors) -> None:
     event = doors.get(f"events/{access['position']}").json()
     assert (known["entitled"], known["at"]) == (True, event["recorded_at"])
     past = doors.get(f"subscriptions/sub_k?known_at={one['position']}").json()
-    beside = {"related", "paid_until", "position"}
-    assert past == {k: v for k, v in one.items() if k not in beside} | {"position": last}
+    computed = {"related", "paid_until", "position"}
+    assert past == {k: v for k, v in one.items() if k not in computed} | {"position": last}
     entries = doors.get(f"subscriptions/sub_k/history?known_at={one['position']}").json()["data"]
     assert [e["to"] for e in entries] == ["active"]
     assert doors.get("subscriptions/sub_k/history?known_at=0").status_code == 404

@@ -154,7 +154,7 @@ def test_nobody_who_followed_a_lost_history_goes_on_silently(book: Restorable) -
     stream = {"authorization": f"Bearer {book.live}", "last-event-id": late}
     refused(book.service.client.get("/v1/changes/stream", headers=stream))
 
-    # what the answers told is told again, or told anew
+    # what the answers told is told again, or told once more
     for path, answer, status in (("sub_1", held, 200), ("sub_2", kept, 304)):
         headers = {"authorization": f"Bearer {book.live}", "if-none-match": answer.headers["etag"]}
         again = book.service.client.get(f"/v1/subscriptions/{path}", headers=headers)

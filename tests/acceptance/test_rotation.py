@@ -28,7 +28,7 @@ def configure(here: Path, secrets: str, policy: str = "") -> None:
     )
 
 
-def anew(service: Service) -> httpx.Client:
+def fresh_client(service: Service) -> httpx.Client:
     """A client with a new connection for each request; any worker may take it."""
     closing = {"connection": "close"}
     return httpx.Client(base_url=service.client.base_url, timeout=30, headers=closing)
@@ -36,7 +36,7 @@ def anew(service: Service) -> httpx.Client:
 
 def statuses(service: Service, secret: str, tries: int = TRIES) -> set[int]:
     """What is answered to new connections."""
-    with anew(service) as via:
+    with fresh_client(service) as via:
         return {service.deliver("live", secret, b"1", via=via).status_code for _ in range(tries)}
 
 
@@ -62,7 +62,7 @@ def sending(service: Service, secret: str) -> Iterator[set[int]]:
     ended = threading.Event()
 
     def send() -> None:
-        with anew(service) as via:
+        with fresh_client(service) as via:
             while not ended.is_set():
                 answered.add(service.deliver("live", secret, b"1", via=via).status_code)
 
@@ -117,7 +117,7 @@ def kill_and_await_another(service: Service, name: str) -> None:
     os.kill(before, signal.SIGKILL)
     until(lambda: pid_of(service, name) not in {before, 0})
     up = f'daybook_process_up{{process="{name}"}} 1.0'
-    with anew(service) as via:
+    with fresh_client(service) as via:
         until(lambda: up in via.get("/metrics").text)
 
 
@@ -134,7 +134,7 @@ def test_hangup_takes_over_policies_and_leaves_the_projector_alone(
 
     def entitled() -> set[bool]:
         headers = {"authorization": f"Bearer {key}"}
-        with anew(service) as via:
+        with fresh_client(service) as via:
             found = [via.get("/v1/customers/cus_1/access", headers=headers) for _ in range(TRIES)]
         return {answer.json()["entitled"] for answer in found}
 

@@ -59,7 +59,7 @@ def test_a_tag_changes_with_what_is_told(doors: Doors) -> None:
     last = deliver(doors, paid).json()
     doors.service.await_position(doors.live, number(last["position"]))
     after = doors.get(path)
-    # the payment is shown beside the subscription, whose own row did not change
+    # the payment is shown with the subscription, whose own row did not change
     assert before.json()["event_position"] == after.json()["event_position"]
     assert before.headers["etag"] != after.headers["etag"]
 

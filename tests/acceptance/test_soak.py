@@ -101,7 +101,7 @@ def rebuild_all(soak: Soak) -> None:
 
 
 def rotate_secrets(soak: Soak) -> None:
-    """The new secret beside the old one, then alone; on every worker, without a restart."""
+    """The new secret next to the old one, then alone; on every worker, without a restart."""
     for secrets, refused in (((OTHER_SECRET, SECRET), None), ((OTHER_SECRET,), SECRET)):
         rotate(soak, secrets, refused)
     rotate(soak, (SECRET,), OTHER_SECRET)

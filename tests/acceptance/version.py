@@ -1,6 +1,6 @@
 """A rebuild as another version of Daybook would run it: ``python -m tests.acceptance.version``.
 
-``VERSION COLUMN build|show URL``: the version; a column that its subscriptions have beside the
+``VERSION COLUMN build|show URL``: the version; a column that its subscriptions have besides the
 others, or ``-``; then whether to build, or only to show what there is and print a page's positions.
 """
 

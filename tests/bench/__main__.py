@@ -1,7 +1,7 @@
 """The figures of tests/README.md: ``python -m tests.bench fold``.
 
-Every figure stands beside a baseline measured in the same run, since machines differ and are noisy:
-the ratio is what carries over. Nothing here asserts a time.
+Every figure stands next to a baseline of the same run, since machines differ and are noisy: the
+ratio is what carries over. Nothing here asserts a time.
 """
 
 import argparse

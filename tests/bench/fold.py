@@ -20,7 +20,7 @@ _ROUNDS = 15
 
 
 def run() -> None:
-    """Print microseconds an event, medians of several rounds, beside a bare decode of the bytes."""
+    """Print microseconds an event, medians of several rounds, and of a bare decode of the bytes."""
     made = [event(s.body, n, s.webhook_id, s.sent_at) for n, s in enumerate(simulate(300, 1), 1)]
     entries = [entry for entry in map(read, made) if entry.aggregate]
     size = sum(len(e.body) for e in made) / len(made)

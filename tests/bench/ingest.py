@@ -1,4 +1,4 @@
-"""How fast webhooks become durable, beside an endpoint that does nothing and beside pgbench."""
+"""How fast webhooks become durable, next to an endpoint that does nothing and to pgbench."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the questions cost that are asked on every login, beside an endpoint that does nothing."""
+"""What the questions cost that are asked on every login, next to an endpoint that does nothing."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How fast the read models are made again, beside what the store's bytes take to be read."""
+"""How fast the read models are made again, next to what the store's bytes take to be read."""
 
 import asyncio
 import os

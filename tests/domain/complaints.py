@@ -160,7 +160,7 @@ def _revenue(history: History, stream: Stream, moment: datetime) -> Iterator[str
 
 
 def _access(history: History, streams: Sequence[Stream]) -> Iterator[str]:
-    """Whoever is entitled by the truth comes in, and nobody else: in the end and in the past."""
+    """All who are entitled by the truth come in, and nobody else: in the end and in the past."""
     now = history.end + timedelta(days=history.rng.choice((0, 3, 20, 45)))
     yield from _entitled(history, now, [(one.category, one.folded) for one in streams])
     if history.rendering == Rendering.AT_EVERY_ATTEMPT:
@@ -193,7 +193,7 @@ def _followed(history: History, stream: Stream) -> Iterator[str]:
 
 
 def _paid(history: History, streams: Sequence[Stream]) -> Iterator[str]:
-    """Nobody is denied of whom the book holds a payment for the moment."""
+    """Nobody is denied for whom the book holds a payment for the moment."""
     moment = history.end + timedelta(days=history.rng.choice((0, 1, 7, 20)))
     folded = {one.name: one.folded for one in streams}
     if readings.entitled([(one.category, one.folded) for one in streams], moment):

@@ -215,7 +215,7 @@ def test_a_payment_for_a_subscription_that_nobody_told_of_entitles() -> None:
     assert [(b.subscription_id, b.payment_id, b.rule) for b in answer.because] == [
         ("sub_1", "pay_1", "paid"),
     ]  # fmt: skip
-    # but not whoever paid for the subscription of another customer
+    # but not the one who paid for the subscription of another customer
     assert not access([], NOON, payments=[paid(-4000, until=SOON)], elsewhere={"sub_1"}).entitled
 
 

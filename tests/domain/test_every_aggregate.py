@@ -65,7 +65,7 @@ REQUIRED = {
     "abandoned_checkout": "customer_id abandonment_reason abandoned_at",
     "dunning": "customer_id trigger_state",
 }
-"""What the provider's SDK calls required, beside identities; a credit's balances are a chain."""
+"""What the provider's SDK calls required, besides identities; a credit's balances are a chain."""
 
 SAID: dict[Any, st.SearchStrategy[Any]] = {
     Moment | None: st.sampled_from([at(0), at(1)]),

@@ -23,7 +23,7 @@ PROPERTIES = {
     "credit": "a balance is its last row's, and a gap is a missing row",
     "followed": "with losses the newest snapshot is followed, if it was sent at once",
     "replay": "with losses a replay with the truth of today is followed",
-    "paid": "with losses nobody is denied of whom the book holds a payment for the moment",
+    "paid": "with losses nobody is denied for whom the book holds a payment for the moment",
 }
 """What the fold is held to, each by the name that a complaint begins with."""
 

@@ -22,7 +22,7 @@ class Gifts:
         self.grant: Resource | None = None
 
     def follow(self, status: str | None, at: datetime) -> list[Change]:
-        """What changes with a status; None is no change of the subscription's."""
+        """What changes with a status; None leaves the subscription's status."""
         if status is None or status == "pending":
             return []
         opens = status in _OPEN
@@ -115,7 +115,7 @@ class Grant(Life):
             self._turn(grant, status.lower(), status)
             self.idle()
             if self.rng.random() < 0.2:
-                # a link is made anew: nobody is told
+                # a link is made again: nobody is told
                 self.commit(Change(grant, fields={"updated_at": self.now}))
                 self.wait(1, 60)
 

@@ -22,7 +22,7 @@ _REPLAYED = 0.25
 
 
 class History:
-    """What a book holds, beside the truth.
+    """What a book holds, next to the truth.
 
     Attributes:
         complete: whether every fact was recorded at least once.

@@ -1,4 +1,4 @@
-"""A lease stays hold_lease while its work runs, whatever happens to a connection."""
+"""A lease stays held while its work runs, whatever happens to a connection."""
 
 import asyncio
 from typing import Any

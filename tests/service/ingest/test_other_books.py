@@ -1,4 +1,4 @@
-"""Whoever holds a secret of another book is told which; a stranger learns nothing."""
+"""A holder of a secret of another book is told which; a stranger learns nothing."""
 
 from datetime import UTC, datetime
 from operator import methodcaller

@@ -90,7 +90,7 @@ async def test_a_silent_stream_ends_when_its_key_is_revoked(
     stream = changes._stream(connections, Freshness(), again, Position(1), [])
     place = await resources.position(conn, "test")
     said = [await anext(stream) for _ in range(3)]
-    # a bare number that a person gave is no id: a restore could not be seen from it
+    # a bare number that a person gave cannot be an id: a restore could not be seen from it
     assert said == [b"retry: 2000\n\n", *[f": nothing new\nid: {place}\n\n".encode()] * 2]
     await api_keys.revoke(conn, key.split("_")[2])
     with pytest.raises(StopAsyncIteration):

@@ -1,4 +1,4 @@
-"""Positions as they leave the service, and read models that show a history which is no more."""
+"""Positions as they leave the service, and read models that show a history that ended."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Long folds: beside the loop, two at once, and never without an end."""
+"""Long folds: outside the loop, two at once, and never without an end."""
 
 import asyncio
 import threading

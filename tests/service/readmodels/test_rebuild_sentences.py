@@ -98,7 +98,7 @@ async def test_a_directory_that_cannot_be_written_to_is_named(
 
 
 def started(running: subprocess.Popen[str]) -> int:
-    """The first process that a rebuild has started beside itself."""
+    """The first process that a rebuild has started."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for directory in Path("/proc").glob("[0-9]*"):
