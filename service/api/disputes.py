@@ -37,7 +37,8 @@ class DueDisputesQuery(PageQuery, frozen=True, kw_only=True):
     operation_id="list_due_disputes",
     summary="Disputes that await an answer, the most urgent first",
     description="Without `status`, disputes that are `opened`: nobody has answered them yet."
-    " `respond_by` is the dispute's `created_at`, or the moment when it was opened again, and the book's"
+    " `respond_by` is the dispute's"
+    " `created_at`, or the moment when it was opened again, and the book's"
     " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
     " what was bought.",
     tags=["disputes"],

@@ -33,8 +33,8 @@ async def list_projections(
     connection=pooled,
     operation_id="list_parked",
     summary="Parked streams, and why",
-    description="An event that cannot be folded parks its stream; the others go on, and its rows say"
-    " `stale`. Fix the cause, then run `daybook parked retry` to bring them up to date."
+    description="An event that cannot be folded parks its stream; the others go on, and its rows"
+    " say `stale`. Fix the cause, then run `daybook parked retry` to bring them up to date."
     " Needs the scope `admin`.",
     tags=["operation"],
     scope="admin",
