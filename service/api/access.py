@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from domain.policy import Policy
 from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, select_fields
 from service.api.resources import PastQuery, target_of
+from service.api.services import services
 from service.queries import access
 from service.queries.answers import AccessAnswer
 from service.queries.clocks import past
@@ -26,7 +27,8 @@ from service.queries.clocks import past
 async def get_access(customer_id: str, request: ApiRequest) -> AccessAnswer:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
-    policy = request.app.state.policies.get(book, Policy())
+    configured = services(request).books.get(book)
+    policy = configured.access.policy if configured else Policy()
     query = await read_query(request, PastQuery)
     is_past = query.as_of is not None or query.known_at is not None
     async with pipelined(request, login=not is_past) as conn:

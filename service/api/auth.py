@@ -18,6 +18,7 @@ from psycopg.errors import UndefinedTable
 
 from service.api.problem_pages import unavailable
 from service.api.rate_limit import Allowance, Headers
+from service.api.services import services_of
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem, send_problem
 from service.store.api_keys import Caller, CallerCache
@@ -47,7 +48,7 @@ class Gate:
         adding = partial(_send_with, headers, send)
         try:
             reauthenticate = partial(
-                self._keyring.caller, self._app.state.access, _key(scope["headers"])
+                self._keyring.caller, services_of(self._app).access, _key(scope["headers"])
             )
             caller = _known(await reauthenticate())
             self._allowance.spend(caller.id, headers)

@@ -25,6 +25,7 @@ from service.api.lists import list_route
 from service.api.open_streams import OpenStreams
 from service.api.parameters import choices, parse_position, position
 from service.api.query import DocumentQuery, LimitedQuery
+from service.api.services import services
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.problems import Problem
 from service.queries import changes as change_reads
@@ -104,7 +105,7 @@ async def stream_changes(
     ] = None,
 ) -> Stream:
     """For as long as the client listens and the service runs."""
-    state, book = request.app.state, request.user.book
+    provided, book = services(request), request.user.book
     query = await read_query(request, StreamQuery)
     begin = query.after
     async with pooled(request) as conn:
@@ -115,10 +116,12 @@ async def stream_changes(
             begin = await resources.position(conn, book)
         # a position that is wrong is refused while there is a status to say so with
         await change_reads.changes(conn, book, begin, kinds=query.kind, limit=1)
-    changes = _stream(state.pool, state.tips, request.auth, begin, query.kind, query.fields)
-    state.streams.check(request.user.id)
+    changes = _stream(
+        provided.pool, provided.freshness, request.auth, begin, query.kind, query.fields
+    )
+    provided.streams.check(request.user.id)
     return Stream(
-        _counted(state.streams, request.user.id, changes),
+        _counted(provided.streams, request.user.id, changes),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )

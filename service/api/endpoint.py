@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -25,9 +25,6 @@ from service.queries.answers import AccessAnswer, EventAnswer
 from service.queries.restores import locate, verify
 from service.store.api_keys import Caller
 from service.store.positions import Position
-
-if TYPE_CHECKING:
-    from service.database.reader import Lane
 
 Reauthenticate = Callable[[], Awaitable[Caller | None]]
 """Looks up the key of a request again: its caller, or None once the key is revoked."""
@@ -103,8 +100,8 @@ def pipelined(
     Short statements and those that a ``login`` waits for have a lane of their own. A question about
     the past must not use it, since it may fold any number of events.
     """
-    state = request.app.state
-    lane: Lane = state.access if login else state.lists
+    provided = services(request)
+    lane = provided.access if login else provided.lists
     return lane.connection()
 
 
