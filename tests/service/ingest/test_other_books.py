@@ -30,7 +30,7 @@ def outcome(books: OtherBooks, problem: Problem, secret: str) -> Problem:
 def test_the_book_whose_secret_signed_it_is_named() -> None:
     found = outcome(OtherBooks(DOORS), UNKNOWN, OTHER_SECRET)
     assert (found.reason, found.kind.status) == ("other-book", 401)
-    assert "fits book 'test'" in found.detail
+    assert "matches a secret of book 'test'" in found.detail
 
 
 def test_to_anybody_else_the_refusal_is_what_it_was() -> None:

@@ -58,7 +58,7 @@ async def test_what_is_noted_can_be_read_and_says_nothing_of_the_content(
 async def test_a_flood_is_counted_in_full_and_kept_in_bounds(
     conn: Connection, connections: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_KEPT", 150)
+    monkeypatch.setattr(module, "_MAX_SAMPLES", 150)
     two = Refusals(), Refusals()
     for _ in range(3):
         for process in two:

@@ -41,7 +41,7 @@ def test_a_day_is_its_end_and_today_is_now(given: str, meant: datetime) -> None:
 
 @pytest.mark.parametrize("given", ["2026-05-04", "2026-05-03T12:00:01Z"])
 def test_the_future_is_refused(given: str) -> None:
-    with pytest.raises(Problem, match=r"as_of: .* lies in the future"):
+    with pytest.raises(Problem, match=r"as_of must not be in the future"):
         moment("as_of", asked(as_of=given).as_of, NOON)
 
 
@@ -94,7 +94,7 @@ async def test_a_position_asks_about_the_time_at_which_it_was_recorded(conn: Con
     with pytest.raises(Problem, match="Position 3 is not reflected yet") as behind:
         await past(conn, "test", {"known_at": Position(3)}, now)
     assert behind.value.kind.name == "behind"
-    with pytest.raises(Problem, match="known_at: 4 is beyond the end"):
+    with pytest.raises(Problem, match="known_at: position 4 is beyond the end"):
         await past(conn, "test", {"known_at": Position(4)}, now)
-    with pytest.raises(Problem, match="lies after known_at"):
+    with pytest.raises(Problem, match="as_of must not be after known_at"):
         await past(conn, "test", {"as_of": date(2026, 5, 2), "known_at": date(2026, 5, 1)}, now)
