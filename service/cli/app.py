@@ -19,7 +19,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls it
     if wanted:
-        OUT.print(version("daybook"))
+        OUT.print(version("dodo-daybook"))
         raise typer.Exit
 
 

@@ -61,7 +61,7 @@ def test_status_tells_of_the_last_hour(refused: Doors) -> None:
     told(refused, refused.live, {*REFUSED})
     said = command("status", cwd=refused.service._cwd, env=refused.service._env)
     assert "refused in the last hour, book live:" in said
-    assert "no book of that name:" in said
+    assert "unknown books:" in said
 
 
 def test_the_readme_names_every_reason() -> None:

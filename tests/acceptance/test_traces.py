@@ -84,7 +84,8 @@ def test_each_request_is_a_span(
 
 def test_nothing_of_it_is_imported_where_nothing_is_configured() -> None:
     asking = (
-        "import sys; from service.telemetry.tracing import with_tracing; with_tracing(print, print);"
+        "import sys; from service.telemetry.tracing import with_tracing;"
+        "with_tracing(print, print);"
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", asking], env=environment(None), check=True)
