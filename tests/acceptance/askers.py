@@ -43,6 +43,7 @@ class Askers:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.slowest = 0.0
         self.heard: list[int] = []
+        self._last = ""
 
     def end(self) -> None:
         """Let them finish what they are at."""
@@ -65,10 +66,9 @@ class Askers:
 
     def follow(self) -> None:
         """Follow the changes from the first on, and go on where a stream ended."""
-        last = ""
         while not self._ended.is_set():
             try:
-                last = self._follow_once(last)
+                self._follow_once()
                 outcome = "ended"
             except (httpx.TransportError, msgspec.DecodeError) as error:
                 # the last line may have been cut off
@@ -76,7 +76,8 @@ class Askers:
             self.outcomes["changes/stream", outcome] += 1
             self._ended.wait(_PAUSE_SECONDS)
 
-    def _follow_once(self, last: str) -> str:
+    def _follow_once(self) -> None:
+        last = self._last
         headers = self._headers | ({"last-event-id": last} if last else {})
         path = "/v1/changes/stream" if last else "/v1/changes/stream?after=0"
         # a beat comes more often than that
@@ -86,7 +87,7 @@ class Askers:
         ):
             if answer.status_code != 200:
                 self.outcomes["changes/stream", str(answer.status_code)] += 1
-                return last
+                return
             identity = last
             for line in answer.iter_lines():
                 name, _, value = line.partition(": ")
@@ -94,11 +95,10 @@ class Askers:
                     identity = value
                 elif name == "data" and (place := _position(value)):
                     self.heard.append(place)
-                    # known only now that all of it has come
-                    last = identity
+                    # known only now that all of it has come; kept when the stream breaks off
+                    self._last = identity
                 if self._ended.is_set():
                     break
-        return last
 
 
 def _position(data: str) -> int:

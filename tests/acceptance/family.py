@@ -10,11 +10,12 @@ _PAGE = 4096
 
 
 class Usage(Struct, frozen=True):
-    """How many processes a service has, and the most that one of them uses."""
+    """How many processes a service has, and the most that one of them uses; which one it is."""
 
     processes: int
     descriptors: int
     resident_bytes: int
+    largest: str
 
 
 def children(service: Service) -> list[int]:
@@ -41,4 +42,6 @@ def usage(service: Service) -> Usage:
     """What all of them use at this moment."""
     pids = [service.process.pid, *children(service)]
     resident = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE for pid in pids]
-    return Usage(len(pids), max(map(descriptors, pids)), max(resident))
+    largest = pids[resident.index(max(resident))]
+    name = Path(f"/proc/{largest}/cmdline").read_text().strip("\0 ")
+    return Usage(len(pids), max(map(descriptors, pids)), max(resident), name)

@@ -93,11 +93,12 @@ class Soak:
 def rebuild_all(soak: Soak) -> None:
     """From start to switch, or broken off by nothing."""
     line = subprocess.run(
-        [sys.executable, "-m", "service", "rebuild"], env=environment(soak.env), cwd=soak.here,
+        [sys.executable, "-m", "service", "--debug", "rebuild"],
+        env=environment(soak.env), cwd=soak.here,
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     if line.returncode != 0:
-        soak.find(f"a rebuild ended with {line.returncode}: {line.stderr[-500:]}")
+        soak.find(f"a rebuild ended with {line.returncode}: {line.stderr[-2500:]}")
 
 
 def rotate_secrets(soak: Soak) -> None:
@@ -228,8 +229,9 @@ def test_a_soak_leaves_everything_as_it_should_be(scratch: Path, postgres: str) 
             soak.find(f"askers got {sorted(strange)}: {dict(asking.outcomes)}")
         if "No row differs" not in command("verify", cwd=scratch, env=soak.env):
             soak.find("verify finds a difference")
-        if "defect" in (scratch / "serve.err").read_text():
-            soak.find("a defect is in the log")
+        for line in (scratch / "serve.err").read_text().splitlines():
+            if "unhandled exception" in line or "background task ended" in line:
+                soak.find(f"a defect is in the log: {line[-3000:]}")
         assert soak.findings == []
 
 
@@ -271,4 +273,7 @@ def nothing_grew(soak: Soak, begun: Usage, ended: Usage) -> None:
     if ended.descriptors > begun.descriptors + _MORE_DESCRIPTORS:
         soak.find(f"descriptors grew from {begun.descriptors} to {ended.descriptors}")
     if ended.resident_bytes > begun.resident_bytes * _GROWTH + _MORE_BYTES:
-        soak.find(f"memory grew from {begun.resident_bytes} to {ended.resident_bytes} bytes")
+        soak.find(
+            f"memory of {ended.largest} grew from {begun.resident_bytes} (then {begun.largest})"
+            f" to {ended.resident_bytes} bytes"
+        )
