@@ -170,10 +170,14 @@ def test_a_complete_ledger_comes_to_its_balance(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-def test_rows_that_are_lost_show_as_gaps_and_never_more_than_that(data: st.DataObject) -> None:
+def test_rows_that_are_lost_show_as_gaps(data: st.DataObject) -> None:
     made = data.draw(ledgers())
     kept = data.draw(st.lists(st.sampled_from(made.entries), min_size=1, unique_by=id))
-    assert state_of(*kept).gaps <= len(made.entries) - len(kept)
+    lost = len(made.entries) - len(kept)
+    # the rows of an instant are ordered without a look at the next: after a loss another order
+    # may have as few gaps, and end elsewhere
+    later = len({entry.occurred_at for entry in kept}) - 1 if lost else 0
+    assert state_of(*kept).gaps <= lost + later
 
 
 @given(data=st.data())
