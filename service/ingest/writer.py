@@ -68,7 +68,7 @@ class Writer:
         self._waiting.append((delivery, future))
         self._waiting_bytes += len(delivery.body)
         self._wake.set()
-        # a plain timer costs a fifth of ``asyncio.timeout``
+        # a plain timer costs a third of ``asyncio.timeout``
         deadline = loop.call_later(_MAX_SECONDS, _give_up, future)
         try:
             return await future
