@@ -112,16 +112,6 @@ class Disputes(Struct, frozen=True):
     lost_amount: int
 
 
-METRICS: dict[str, type[Struct]] = {
-    "mrr": Mrr,
-    "subscriptions": Subscriptions,
-    "churn": Churn,
-    "revenue": Revenue,
-    "refunds": Refunds,
-    "disputes": Disputes,
-}
-"""The row type of each metric, by name."""
-
 R = TypeVar("R", Revenue, Refunds, Disputes)
 
 
