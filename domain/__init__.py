@@ -11,7 +11,9 @@ The reading order, each module importing only from those above it:
 - ``ledger``: rows of one instant as a trail, for ``credit``.
 - ``catalog``: the one list of aggregates.
 - ``upcasters``: older shapes of events, read as the newer ones.
-- ``events``: from the bytes of a delivery to an entry of a stream.
+- ``events``: events as the store holds them, and entries of streams.
+- ``observation``: resources that were read at the provider; ``reading``: from the bytes of an event
+  to an entry of a stream.
 - ``steps``: what an entry did to its stream.
 - ``rendering``: when a snapshot was rendered, by what it shows; ``carried``, ``under_way``: one
   that was rendered later than its event, until it counts; ``carrying``: the fold of whatever does

@@ -58,6 +58,15 @@ def by_rendering(carried: Carried) -> tuple[Any, ...]:
     return (carried.rendered.after, *carried.entry.key[2:])
 
 
+def evolved(aggregate: Aggregate, state: Any, entry: Entry) -> Any:  # noqa: ANN401
+    """The state after the snapshot of an entry; what a row of a list leaves out is kept."""
+    after = aggregate.evolve(state, entry.payload)
+    if state is None or entry.observed is None or not entry.observed.lacks:
+        return after
+    kept = {name: getattr(state, name) for name in entry.observed.lacks if hasattr(state, name)}
+    return structs.replace(after, **kept)
+
+
 def with_fact(aggregate: Aggregate, state: Any, payload: Any) -> Any:  # noqa: ANN401
     """A state with the fields that belong to an event, and nothing else of its payload."""
     facts = {name: getattr(payload, name) for name in aggregate.of_fact}

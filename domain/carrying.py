@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.carried import with_fact
+from domain.carried import evolved, with_fact
 from domain.catalog import Aggregate
 from domain.events import TOLERANCE, Entry
 from domain.rendering import (
@@ -72,12 +72,12 @@ class _Carrier:
     def enter(self, index: int) -> None:
         """Let one entry happen."""
         entry, now, life = self._ordered[index], self._now, self._life
-        at, late = entry.key[0], is_late(entry)
+        at, late, observed = entry.key[0], is_late(entry), entry.observed is not None
         if self._under_way.carried:
             self._under_way.land_until(at, index)
         again = index > 0 and self._is_fact_of(index - 1, entry)
         before = now.status
-        fact = before if again else life.step(before, entry.type)
+        fact = before if again or observed else life.step(before, entry.type)
         implied = before if fact is None else fact
         seen = entry.status if entry.status in life.known else None
         immutable = self._aggregate.immutable
@@ -100,8 +100,9 @@ class _Carrier:
             self._first, self._last_sent = index, None
         if after != implied or (late and not immutable):
             self._keep_open(_window(entry))
+        began = self._begun(entry, after, prior, previous) if observed else None
         if after != before:
-            now.move(after, at, at if after == implied else previous)
+            now.move(after, *(began or (at, at if after == implied else previous)))
         if now.other is not None:
             settled = stands and not late and seen == after
             self._follow_other(now.other, entry, again=again, settled=settled)
@@ -109,7 +110,7 @@ class _Carrier:
         step = Step(
             entry, before, implied, after, verdict, explained or rendered is not None,
             bool(self._marks) and self._marks[index], entry.event.revision > 0, missing, prior,
-            now.state, stands, None, now.other,
+            now.state, stands, None, now.other, began,
         )  # fmt: skip
         self._steps.append(step)
         if rendered is not None:
@@ -128,10 +129,26 @@ class _Carrier:
         """Let a snapshot count, or only what belongs to its event; the first one always counts."""
         now = self._now
         if stands or now.state is None:
-            now.state = self._aggregate.evolve(now.state, entry.payload)
-            now.supplies = entry.event.position
+            now.state = evolved(self._aggregate, now.state, entry)
+            now.supplies = now.supplies.after(entry)
         elif fact:
             now.state = with_fact(self._aggregate, now.state, entry.payload)
+
+    def _begun(
+        self,
+        entry: Entry,
+        status: str,
+        prior: Any,  # noqa: ANN401 - of the aggregate's type
+        previous: datetime,
+    ) -> tuple[datetime, datetime]:
+        """Since when the status that an observation shows counts, and when it can have begun.
+
+        It began after what was known before, unless nothing was.
+        """
+        at, made = entry.key[0], getattr(entry.payload, "created_at", None)
+        earliest = previous if prior is not None else min(at, made or at)
+        named = self._aggregate.began(status, entry.payload)
+        return (named if named and earliest <= named <= at else at), earliest
 
     def _rendered_later(
         self, index: int, implied: str, seen: str | None, *, again: bool, allowed: bool

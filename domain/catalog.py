@@ -1,6 +1,7 @@
 """The list of aggregates; everything that applies to all of them iterates over it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from operator import attrgetter
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,9 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     provider changed the resource, where its payload tells it; ``times`` are the moments of the past
     in a payload, after which it was rendered; ``progress`` are counts of a state that only grow; an
     ``immutable`` payload is a row that never changes, and stands by its own time. ``of_fact`` names
-    the fields that belong to the event, whenever the rest is rendered.
+    the fields that belong to the event, whenever the rest is rendered. ``fields`` are those of the
+    payload, each with the provider's name for it; ``only_status`` is set where the lifecycle has
+    but one. ``began`` reads when the status in a payload began, where the payload tells it.
     """
 
     lifecycle: Lifecycle
@@ -46,10 +49,14 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     progress: Callable[[Any], tuple[int, ...]] | None
     immutable: bool
     of_fact: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
+    only_status: str | None
+    began: Callable[[str, Any], datetime | None]
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
     times: tuple[str, ...] = getattr(module, "TIMES", ())
+    statuses = module.LIFECYCLE.statuses
     updated = "updated_at" in module.Payload.__struct_fields__
     return Aggregate(
         lifecycle=module.LIFECYCLE,
@@ -65,7 +72,18 @@ def _aggregate(module: ModuleType) -> Aggregate:
         progress=getattr(module, "progress", None),
         immutable=getattr(module, "IMMUTABLE", False),
         of_fact=getattr(module, "OF_FACT", ()),
+        fields=tuple((f.name, f.encode_name) for f in msgspec.structs.fields(module.Payload)),
+        only_status=statuses[0] if len(statuses) == 1 else None,
+        began=_began(getattr(module, "BEGAN", {})),
     )
+
+
+def _began(fields: Mapping[str, str]) -> Callable[[str, Any], datetime | None]:
+    def began(status: str, payload: Any) -> datetime | None:  # noqa: ANN401 - of the aggregate
+        name = fields.get(status, fields.get("*"))
+        return getattr(payload, name) if name else None
+
+    return began
 
 
 SUBSCRIPTION = _aggregate(subscription)

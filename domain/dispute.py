@@ -32,6 +32,9 @@ LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
+BEGAN = {"opened": "created_at"}
+"""Which field says when a status began, where the resource is read at the provider."""
+
 AWAITING: Status = "opened"
 """The status in which a dispute awaits an answer."""
 

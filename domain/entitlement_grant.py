@@ -31,6 +31,9 @@ LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows
 TIMES = ("delivered_at", "revoked_at")
 """The moments of the past in a snapshot without ``updated_at``: it was rendered after them."""
 
+BEGAN = {"delivered": "delivered_at", "revoked": "revoked_at", "pending": "created_at"}
+"""Which field says when a status began, where the resource is read at the provider."""
+
 
 class LicenseKey(Struct, frozen=True, gc=False):
     """The licence key that was granted, where it was one."""

@@ -1,32 +1,16 @@
-"""From the bytes of a delivery to an entry of a stream.
+"""Events as the store holds them, and entries of streams: events as they were understood.
 
-A delivery says two things: a fact, ``type`` at ``timestamp``, and a snapshot, ``data``, which the
-provider renders when it sends and which is therefore at least as new as the fact (its guide
-"Webhooks", section "Event Ordering"). Nothing is refused here: what cannot be understood gets
-the verdict that says so, and can be read again by a later version.
+An event comes from one of two sources. A delivery is a webhook: it states a fact and carries a
+snapshot. An observation is an answer of the provider's API: a snapshot without a fact.
 """
 
-from collections.abc import Iterable
-from datetime import MAXYEAR, UTC, datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar, get_args
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
-from domain.legible import UNREADABLE, Path, presentable, readable
-from domain.payload import (
-    Customer,
-    Moment,
-    Name,
-    decode,
-    may_hold_nul,
-    moments,
-    normal_moment,
-)
-from domain.upcasters import current_type
-
-P = TypeVar("P")
+from domain.catalog import Aggregate
+from domain.payload import Customer
 
 Verdict = Literal[
     "applied", "confirmed", "inferred", "unexpected", "unknown", "unreadable", "foreign"
@@ -50,9 +34,14 @@ TOLERANCE = timedelta(seconds=5)
 
 
 class Event(Struct, frozen=True, gc=False):
-    """A recorded delivery, as the store holds it. Times are UTC; ``sent_at`` has whole seconds.
+    """A recorded event, as the store holds it. Times are UTC; ``sent_at`` has whole seconds.
 
-    ``revision`` is how many other tellings of its webhook-id were recorded before it.
+    Attributes:
+        webhook_id: of a delivery; of an observation a name for what was read.
+        sent_at: when a delivery was sent; the ``Date`` of an observation.
+        revision: how many other tellings of its webhook-id were recorded before a delivery.
+        observation: what was asked for an observation, as JSON (``observation.Asked``); None of a
+            delivery.
     """
 
     position: int
@@ -62,15 +51,30 @@ class Event(Struct, frozen=True, gc=False):
     body_sha256: bytes
     body: bytes
     revision: int = 0
+    observation: str | None = None
+
+
+class Observed(Struct, frozen=True, array_like=True, gc=False):
+    """What an entry is that was read at the provider.
+
+    Attributes:
+        lacks: the payload's fields that a row of a list leaves out; none of a whole resource.
+        listed: whether it is a row of a list.
+    """
+
+    lacks: tuple[str, ...] = ()
+    listed: bool = False
 
 
 class Entry(Struct, frozen=True, gc=False):
     """An event as it was understood.
 
     Attributes:
-        type: the provider's type, by its name of today; empty where the body names none.
+        type: the provider's type, by its name of today; empty where the body names none, as in an
+            observation.
         occurred_at: the body's ``timestamp``, of a ledger row its own time; ``sent_at`` where
-            that cannot be read.
+            that cannot be read; of an observation the earliest moment at which it can have been
+            rendered.
         aggregate, id: the stream that the entry belongs to; None where it belongs to none.
         payload: the aggregate's payload, present where there is a stream.
         status: the snapshot's status in our spelling; None where the snapshot has none.
@@ -79,6 +83,7 @@ class Entry(Struct, frozen=True, gc=False):
         unread: the fields that could not be read.
         stream: the stream's name, ``category-id``: a name that people type and that is stored.
         key: the entry's place in its stream.
+        observed: set for an observation, None for a delivery.
     """
 
     event: Event
@@ -93,142 +98,12 @@ class Entry(Struct, frozen=True, gc=False):
     unread: tuple[str, ...] = ()
     stream: str | None = None
     key: Key = _NO_KEY
-
-
-class _Envelope(Struct, frozen=True, gc=False):
-    type: Name
-    timestamp: Moment | None = None
-    business_id: str | None = None
-    data: Raw = Raw(b"")
-
-
-class _Whole(Struct, Generic[P], frozen=True, gc=False):
-    """The envelope with its payload, read in one pass."""
-
-    type: Name
-    timestamp: Moment
-    business_id: str
-    data: P
-
-
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
-
-
-class _Data(Struct, frozen=True, gc=False):
-    data: Raw
-
-
-_DATA = msgspec.json.Decoder(_Data)
-
-_TYPE = b'"type":"'
-
-_LONGEST_NAME = 200
-
-_ENOUGH = 4
-"""Bytes of a type that tell one category from all others; whether it is that one, its rank says."""
-
-# by what stands in the bytes of nearly every body, compact as the provider sends it
-_WHOLE = {
-    a.category.encode()[:_ENOUGH]: (
-        a,
-        msgspec.json.Decoder(_Whole[a.payload]),  # type: ignore[name-defined]
-        moments(a.payload),
-        a.lifecycle.ranks,
-    )
-    for a in AGGREGATES
-}
-
-
-# clocks differ: by so much an event may seem to be sent before it happened
-def read(event: Event, business_id: str | None = None) -> Entry:
-    """Understand a recorded event, as far as this version can. Never raises.
-
-    Args:
-        event: the recorded delivery.
-        business_id: the business that the book names, if it names one; an event of another one
-            is ``foreign`` (the dashboard's example sends are signed like real ones).
-    """
-    quick = read_at_once(event.body, event.sent_at, business_id)
-    if quick is None:
-        return _read_with_care(event, business_id)
-    aggregate, kind, rank, at, payload = quick
-    return entry_of(event, aggregate, kind, rank, at, payload, ())
-
-
-Quick = tuple[Aggregate, str, int, datetime, Any]
-"""An aggregate, the type of an event and its rank there, when it happened, and its payload."""
-
-
-def read_at_once(body: bytes, sent_at: datetime, business_id: str | None) -> Quick | None:
-    """What a body says that is as nearly all are; None of any other, which ``read`` understands."""
-    start = body.find(_TYPE, 0, 200)
-    if start < 0:
-        start = body.rfind(_TYPE)
-    start += len(_TYPE)
-    guess = _WHOLE.get(body[start : start + _ENOUGH])
-    # one byte is found much faster than several, and most bodies hold no backslash
-    if guess is None or (body.find(b"\\") >= 0 and may_hold_nul(body)):
-        return None
-    aggregate, decoder, times, ranks = guess
-    try:
-        # the decoder does not look into the texts that it skips
-        body.isascii() or body.decode()
-        whole = decoder.decode(body)
-    except UNREADABLE:
-        return None
-    kind, at, payload = whole.type, whole.timestamp, whole.data
-    rank = ranks.get(kind)
-    if rank is None or (business_id and whole.business_id != business_id):
-        return None
-    if at.tzinfo is not UTC or at.year == MAXYEAR or (at > sent_at and is_ahead(at, sent_at)):
-        return None
-    for moment in times(payload):
-        if moment is not None and (moment.tzinfo is not UTC or moment.year == MAXYEAR):
-            return None
-    return aggregate, kind, rank, at, payload
+    observed: Observed | None = None
 
 
 def is_ahead(at: datetime, sent_at: datetime) -> bool:
     """Whether an event is stamped implausibly: nothing is sent before it happens."""
     return at > sent_at + TOLERANCE
-
-
-def _read_with_care(event: Event, business_id: str | None) -> Entry:
-    body, broken = readable(event.body)
-    try:
-        envelope, unread = decode(_Envelope, _ENVELOPE, body)
-    except UNREADABLE:
-        return Entry(event, "", event.sent_at, verdict="unreadable")
-    at = envelope.timestamp and normal_moment(envelope.timestamp)
-    if at is None or is_ahead(at, event.sent_at):
-        at, unread = event.sent_at, (*unread, "timestamp")
-    kind = current_type(envelope.type)
-    if business_id and envelope.business_id and envelope.business_id != business_id:
-        return Entry(event, kind, at, verdict="foreign", unread=_unread(unread, broken))
-    aggregate = BY_CATEGORY.get(kind.partition(".")[0])
-    if aggregate is None:
-        return Entry(event, kind, at, verdict="unknown", unread=_unread(unread, broken))
-    try:
-        payload, unread_data = decode(aggregate.payload, aggregate.decoder, envelope.data)
-    except UNREADABLE:
-        verdict: Verdict = "unreadable" if kind in aggregate.lifecycle.ranks else "unknown"
-        return Entry(event, kind, at, verdict=verdict, unread=_unread(unread, broken))
-    unread = _unread(unread + unread_data, broken)
-    return entry_of(event, aggregate, kind, aggregate.lifecycle.rank(kind), at, payload, unread)
-
-
-def _unread(named: Iterable[str], broken: Iterable[Path]) -> tuple[str, ...]:
-    """The names of the fields that could not be read, and of those that nobody reads."""
-    names = dict.fromkeys(named)
-    for path in broken:
-        within = path[1:] if path[:1] == ("data",) else path
-        # of a customer each field is named for itself
-        name = ".".join(within[: 2 if within[:1] == ("customer",) else 1])
-        # it is shown, and stored in a column
-        name = name.replace("\0", "\ufffd")[:_LONGEST_NAME]
-        if name and not names.keys() & {name, within[0]}:
-            names[name] = None
-    return tuple(names)
 
 
 def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
@@ -239,9 +114,13 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
     at: datetime,
     payload: Any,  # noqa: ANN401 - of the aggregate's type
     unread: tuple[str, ...],
+    observed: Observed | None = None,
 ) -> Entry:
     """The entry that an event with this payload is."""
     identity, status = payload.id, payload.status
+    if observed is not None and status is None:
+        # the provider gives a balance no status: there it is
+        status = aggregate.only_status
     if status is not None and status not in aggregate.lifecycle.known:
         # grants come capitalised on the wire, disputes with a prefix
         status = status.lower().removeprefix(aggregate.status_prefix)
@@ -260,6 +139,7 @@ def entry_of(  # noqa: PLR0913, PLR0917 - all that an entry has
         unread,
         f"{aggregate.category}-{identity}",
         (at, rank, event.sent_at, event.webhook_id, event.body_sha256),
+        observed,
     )
 
 
@@ -276,17 +156,3 @@ def moment_of(
     """
     made = payload.created_at if aggregate.immutable else None
     return at if made is None or made - event.sent_at > TOLERANCE else made
-
-
-def snapshot(body: bytes) -> dict[str, Raw]:
-    """The snapshot's fields as they stand in the bytes, under the provider's names, in one line.
-
-    What no reader of JSON could take is replaced.
-
-    Raises:
-        msgspec.DecodeError: if the body has no readable ``data``.
-    """
-    content = presentable(body)
-    # one answer is one line, however the provider laid out its own
-    whole = msgspec.json.format(content, indent=-1) if b"\n" in content else content
-    return msgspec.json.decode(_DATA.decode(whole).data, type=dict[str, Raw])

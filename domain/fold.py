@@ -13,6 +13,8 @@ The fold is a pure function of the set of entries. A delivery has two clocks, an
   best, the latest of several places; from there on only later facts step. Where none of the facts
   explains its status, an event is missing there. The past keeps the earliest rendering of each
   fact, so a replay restates nothing.
+- *Observations* are snapshots without a fact: they are compared with where the facts before them
+  led. A row of a list takes nothing away that it leaves out.
 
 An entry that comes last in the order extends a stored fold in constant time. The whole stream is
 needed for an entry that belongs before the last one or tells the same fact again, and for a fact
@@ -31,7 +33,7 @@ from domain.carrying import carry
 from domain.catalog import AGGREGATES
 from domain.events import TOLERANCE, Entry, Key
 from domain.rendering import is_late
-from domain.steps import Current, Reading, Step
+from domain.steps import NOTHING, Current, Reading, Step, Supply
 
 S = TypeVar("S")
 
@@ -54,7 +56,7 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
         open_until: until this moment a later fact may explain a snapshot.
         occurred_at: when the first entry happened.
         position: the highest position among the entries.
-        snapshot_position: the position of the entry whose snapshot supplies the fields.
+        supplies: which entry's snapshot supplies the fields.
         other: what else may be the status, where nothing decides between two readings.
     """
 
@@ -68,8 +70,13 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     open_until: datetime | None
     occurred_at: datetime
     position: int
-    snapshot_position: int
+    supplies: Supply
     other: Reading[S] | None = None
+
+    @property
+    def snapshot_position(self) -> int:
+        """The position of the entry whose snapshot supplies the fields."""
+        return self.supplies.position
 
 
 def fold(entries: Iterable[Entry]) -> tuple[Fold[Any], list[Step]]:
@@ -138,11 +145,14 @@ def _at_earliest_instants(entries: Sequence[Entry]) -> list[Entry]:
     """
     firsts: dict[tuple[str, str], datetime] = {}
     for entry in entries:
+        if entry.observed is not None:
+            continue
         fact = (entry.event.webhook_id, entry.type)
         firsts[fact] = min(entry.key[0], firsts.get(fact, entry.key[0]))
     return [
         entry
-        if (first := firsts[entry.event.webhook_id, entry.type]) == entry.key[0]
+        if entry.observed is not None
+        or (first := firsts[entry.event.webhook_id, entry.type]) == entry.key[0]
         else structs.replace(entry, key=(first, *entry.key[1:]))
         for entry in entries
     ]
@@ -155,11 +165,11 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
     state = memo.state if memo else None
     status = memo.status if memo else life.initial
     since = memo.since if memo else ordered[0].key[0]
-    not_before, supplies = since, 0
+    not_before, supplies, latest = since, NOTHING, 0
     previous: tuple[tuple[str, datetime], ...] = ()
     other, open_until = (memo.other, memo.open_until) if memo else (None, None)
     if memo:
-        not_before, previous, supplies = memo.not_before, memo.previous, memo.snapshot_position
+        not_before, previous, supplies = memo.not_before, memo.previous, memo.supplies
     marks = _marks(ordered)
     steps: list[Step] = []
     index = 0
@@ -178,6 +188,7 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
             or other is not None
         ):
             last = memo.last[0] if memo else at
+            supplies, latest = Supply(latest) if latest else supplies, 0
             now = Current(status, since, not_before, previous, state, supplies, other, open_until)
             index = carry(aggregate, ordered, index, marks, now, steps, last)
             last_at, last_rank = ordered[index - 1].key[:2]
@@ -195,7 +206,8 @@ def _run(memo: Fold[Any] | None, ordered: Sequence[Entry]) -> tuple[Fold[Any], l
         if implied != status:
             previous = ((status, not_before),)
             status, since, not_before = implied, at, at
-        supplies = event.position
+        latest = event.position
+    supplies = Supply(latest) if latest else supplies
     highest = max([entry.event.position for entry in ordered])
     verdicts = dict(memo.verdicts) if memo else {}
     for step in steps:

@@ -10,7 +10,7 @@ is read as what it says.
 import codecs
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import NamedTuple
 
@@ -33,6 +33,8 @@ _DEEPEST = 100
 """How deep values nest; the stack of every parser holds more."""
 
 _NAMED = 3  # as data, customer, email
+
+_LONGEST_NAME = 200
 
 # the longer marks first: that of UTF-32 begins with that of UTF-16
 _BOMS = (
@@ -201,3 +203,17 @@ def _whole(piece: re.Match[str]) -> str:
 def _is_number(lexeme: str) -> bool:
     known = len(lexeme) <= _DIGITS and _NUMBER.fullmatch(lexeme) is not None
     return known and isfinite(float(lexeme))
+
+
+def unread_names(named: Iterable[str], broken: Iterable[Path]) -> tuple[str, ...]:
+    """The names of the fields that could not be read, and of those that nobody reads."""
+    names = dict.fromkeys(named)
+    for path in broken:
+        within = path[1:] if path[:1] == ("data",) else path
+        # of a customer each field is named for itself
+        name = ".".join(within[: 2 if within[:1] == ("customer",) else 1])
+        # it is shown, and stored in a column
+        name = name.replace("\0", "\ufffd")[:_LONGEST_NAME]
+        if name and not names.keys() & {name, within[0]}:
+            names[name] = None
+    return tuple(names)

@@ -23,6 +23,9 @@ LIFECYCLE = Lifecycle("license_key", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
+BEGAN = {"active": "created_at"}
+"""Which field says when a status began, where the resource is read at the provider."""
+
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read."""

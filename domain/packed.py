@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.catalog import AGGREGATES, Aggregate
-from domain.events import Entry, Event, entry_of
+from domain.events import Entry, Event, Observed, entry_of
 
 P = TypeVar("P")
 
@@ -28,6 +28,7 @@ class Packed(Struct, Generic[P], frozen=True, array_like=True, gc=False):
     occurred_at: datetime
     payload: P
     unread: tuple[str, ...] = ()
+    observed: Observed | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -37,13 +38,18 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[list[Packed[Any]]]] = {
 }
 
 
-def packed(
-    event: Event, kind: str, at: datetime, payload: P, unread: tuple[str, ...] = ()
+def packed(  # noqa: PLR0913, PLR0917 - all that is kept
+    event: Event,
+    kind: str,
+    at: datetime,
+    payload: P,
+    unread: tuple[str, ...] = (),
+    observed: Observed | None = None,
 ) -> Packed[P]:
     """What is kept of an event of this type, which happened then."""
     return Packed(
         event.position, event.webhook_id, event.revision, event.sent_at, event.body_sha256,
-        kind, at, payload, unread,
+        kind, at, payload, unread, observed,
     )  # fmt: skip
 
 
@@ -64,6 +70,7 @@ def unpack(aggregate: Aggregate, content: bytes) -> list[Entry]:
             p.occurred_at,
             p.payload,
             p.unread,
+            p.observed,
         )
         for p in _DECODERS[aggregate.category].decode(content)
     ]

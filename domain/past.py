@@ -15,23 +15,24 @@ from msgspec import Struct, structs
 
 from domain.events import Entry
 from domain.fold import Fold, fold
-from domain.steps import Reading, Step
+from domain.steps import NOTHING, Reading, Step
 
 
 class _Moment(Struct, frozen=True):
     """Something that happened to a stream: a fact, or a snapshot that counts from then on.
 
-    ``position`` is None where the snapshot of a fact does not count yet; ``by_event`` says whether
-    an event gave the status, not only a snapshot.
+    ``entry`` is None where the snapshot of a fact does not count yet; ``by_event`` says whether an
+    event gave the status, not only a snapshot; ``began`` is that of the step.
     """
 
     at: datetime
     later: bool
     status: str
     state: Any
-    position: int | None
+    entry: Entry | None
     by_event: bool
     other: Reading[Any] | None
+    began: tuple[datetime, datetime] | None = None
 
 
 def steps_until(entries: Iterable[Entry], moment: datetime | None) -> list[Step]:
@@ -63,7 +64,7 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
     if not until:
         return None
     now = until[0]
-    since = not_before = now.at
+    since, not_before = now.began or (now.at, now.at)
     previous: tuple[tuple[str, datetime], ...] = ()
     if now.status != steps[0].before:
         previous = ((steps[0].before, now.at),)
@@ -72,10 +73,12 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
             previous = ((now.status, not_before),)
             if now.other is not None:
                 previous += ((now.other.status, now.other.not_before),)
-            since, not_before = one.at, one.at if one.by_event else now.at
+            since, not_before = one.began or (one.at, one.at if one.by_event else now.at)
         now = one
     happened = [step for step in steps if moment is None or step.at <= moment]
-    supplies = [one.position for one in until if one.position is not None]
+    supplies = NOTHING
+    for one in until:
+        supplies = supplies.after(one.entry) if one.entry else supplies
     return structs.replace(
         folded,
         status=now.status,
@@ -86,21 +89,20 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
         verdicts=dict(Counter(step.verdict for step in happened)),
         last=happened[-1].entry.key,
         position=max(step.entry.event.position for step in happened),
-        snapshot_position=supplies[-1] if supplies else happened[0].entry.event.position,
+        supplies=supplies if supplies.position else supplies.after(happened[0].entry),
         other=now.other,
     )
 
 
 def _moments(steps: Iterable[Step]) -> Iterable[_Moment]:
     for step in steps:
-        position = step.entry.event.position
         yield _Moment(
-            step.at, False, step.after, step.state, position if step.stands else None,
-            step.after == step.implied, step.other,
+            step.at, False, step.after, step.state, step.entry if step.stands else None,
+            step.after == step.implied, step.other, step.began,
         )  # fmt: skip
         if shown := step.shown:
             yield _Moment(
-                shown.at, True, shown.after, shown.state, position,
+                shown.at, True, shown.after, shown.state, step.entry,
                 by_event=False, other=shown.other,
             )  # fmt: skip
 

@@ -59,6 +59,12 @@ class Listed(Struct, frozen=True, gc=False):
 TIMES = ("listed_at",)
 """The moments of the past in a snapshot without ``updated_at``: it was rendered after them."""
 
+BEGAN = {"*": "created_at"}
+"""Which field says when a status began (``*``: any), where the resource is read at the provider.
+
+A payment is decided within minutes of its beginning, and names no later moment in a list.
+"""
+
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of their currency."""

@@ -24,6 +24,9 @@ LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
 ])
 # fmt: on
 
+BEGAN = {"*": "updated_at"}
+"""Which field says when a status began, where the resource is read at the provider."""
+
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; amounts in minor units of ``currency``."""

@@ -23,6 +23,9 @@ LIFECYCLE = Lifecycle("refund", get_args(Status), initial="pending", rows=[
 ])
 # fmt: on
 
+BEGAN = {"*": "created_at"}
+"""Which field says when a status began, where the resource is read at the provider."""
+
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     """The fields of ``data`` that are read; ``amount`` in minor units of ``currency``."""

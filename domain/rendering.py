@@ -34,8 +34,11 @@ DESCRIBING = ("updated", "plan_changed", "update_payment_method")
 
 
 def is_late(entry: Entry) -> bool:
-    """Whether an entry was sent so long after its event that its snapshot may be newer."""
-    return entry.event.sent_at - entry.key[0] > TOLERANCE
+    """Whether an entry was sent so long after its event that its snapshot may be newer.
+
+    An observation never is: it stands at the earliest moment at which it can have been rendered.
+    """
+    return entry.event.sent_at - entry.key[0] > TOLERANCE and entry.observed is None
 
 
 class Rendered(Struct, frozen=True, gc=False):
@@ -127,7 +130,9 @@ def _latest_named(aggregate: Aggregate, entry: Entry) -> datetime | None:
 
 
 def is_same_fact(one: Entry, other: Entry) -> bool:
-    """Whether two entries of a stream tell of the same type at the same instant."""
+    """Whether two deliveries of a stream tell of the same type at the same instant."""
+    if one.observed is not None or other.observed is not None:
+        return False
     return one.key[:2] == other.key[:2] and one.type == other.type
 
 

@@ -55,6 +55,8 @@ class Step(Struct, frozen=True, gc=False):
         stands: whether the snapshot counts from the event on.
         shown: what the snapshot did at the later moment from which it counts; None for most.
         other: the other reading that is open after the event, if one is.
+        began: of an observation, ``since`` and ``not_before`` of the status that it begins, where
+            they differ from the moment at which it stands.
     """
 
     entry: Entry
@@ -71,6 +73,7 @@ class Step(Struct, frozen=True, gc=False):
     stands: bool = True
     shown: Shown | None = None
     other: Reading[Any] | None = None
+    began: tuple[datetime, datetime] | None = None
 
     @property
     def at(self) -> datetime:
@@ -89,8 +92,33 @@ class Step(Struct, frozen=True, gc=False):
         return self.shown is not None and self.shown.other is not None
 
 
+class Supply(Struct, frozen=True, array_like=True, gc=False):
+    """Which snapshot supplies the fields of a resource.
+
+    Attributes:
+        position: of the latest whole snapshot; of the latest row of a list where none is whole.
+        whole: whether that snapshot is a whole one.
+        overlaid: whether a row of a list told some fields later.
+    """
+
+    position: int
+    whole: bool = True
+    overlaid: bool = False
+
+    def after(self, entry: Entry) -> "Supply":
+        """What supplies the fields once a snapshot counts."""
+        if entry.observed is None or not entry.observed.listed:
+            return Supply(entry.event.position)
+        if self.position and self.whole:
+            return Supply(self.position, overlaid=True)
+        return Supply(entry.event.position, whole=False)
+
+
+NOTHING = Supply(0)
+
+
 class Current(Struct):
-    """Where a fold has come to; ``supplies`` is the position whose snapshot counts now.
+    """Where a fold has come to; ``supplies`` says whose snapshot counts now.
 
     The other attributes are those of ``Fold``.
     """
@@ -100,7 +128,7 @@ class Current(Struct):
     not_before: datetime
     previous: tuple[tuple[str, datetime], ...]
     state: Any
-    supplies: int
+    supplies: Supply
     other: Reading[Any] | None
     open_until: datetime | None
 
@@ -123,9 +151,12 @@ def judge(
         before: the status before it.
         fact: where its type leads from there; None where the lifecycle has no such edge.
         after: the status after it.
+
+    An observation has no fact: it agrees with where the facts led, or something is missing.
     """
     seen = entry.status if entry.status in life.known else None
-    if entry.type not in life.ranks or (entry.status is not None and seen is None):
+    known = entry.type in life.ranks or entry.observed is not None
+    if not known or (entry.status is not None and seen is None):
         return "unknown", ()
     if fact is None:
         missing = life.missing(before, (seen,) if seen else ())
@@ -134,5 +165,7 @@ def judge(
         # of what never began, nothing is unexpected: its beginning is missing
         return "inferred" if before == life.initial else "unexpected", missing
     if after != fact and not life.is_silent(fact, after):
-        return "inferred", life.missing(fact, (after,))
+        # of what was read before any event, the book merely began later
+        first = entry.observed is not None and before == life.initial
+        return "inferred", () if first else life.missing(fact, (after,))
     return "confirmed" if after == before else "applied", ()

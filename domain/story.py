@@ -12,8 +12,9 @@ _WORDS = {event: words for a in AGGREGATES for event, words in a.lifecycle.words
 def sentence(step: Step) -> str:
     """What an entry did to its stream, why, and what is unusual about it."""
     summary = headline(step.entry.type, step.before, step.after, step.at)
-    reported = reported_after(step.entry.event.recorded_at - step.at)
-    return " ".join((f"{summary}; {reported}.", *_oddities(step)))
+    if step.entry.observed is None:
+        summary = f"{summary}; {reported_after(step.entry.event.recorded_at - step.at)}"
+    return " ".join((f"{summary}.", *_oddities(step)))
 
 
 def headline(
@@ -22,12 +23,15 @@ def headline(
     """The status and its reason, such as "On hold since 3 May 2026 10:02: a payment failed".
 
     Args:
-        kind: the event's type.
+        kind: the event's type; empty for an observation, which has none.
         before: the status before it.
         after: the status after it.
         at: when the event happened.
         shown_at: the moment from which its payload counts, if that was rendered later.
     """
+    if not kind:
+        still = "still " if after == before else ""
+        return f"Read at the provider on {_minute(at)}: {still}{_named(after)}"
     why = _WORDS.get(kind, f"{kind} is not an event that this version knows")
     if after == START:
         return f"Not yet begun: {why}"
@@ -55,6 +59,34 @@ def reported_after(delay: timedelta) -> str:
 
 
 def _oddities(step: Step) -> list[str]:
+    entry = step.entry
+    sentences = _of_delivery(step) if entry.observed is None else _of_observation(step)
+    if step.missing:
+        names = " and ".join(step.missing)
+        sentences.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
+    elif step.verdict == "inferred" and entry.observed is None:
+        sentences.append("No known event leads there.")
+    if step.late:
+        sentences.append("Recorded late, after something that happened later.")
+    if step.revision:
+        sentences.append("Another body under the webhook-id of an earlier event.")
+    if entry.unread:
+        sentences.append(f"Could not be read: {', '.join(entry.unread)}.")
+    return sentences
+
+
+def _of_observation(step: Step) -> list[str]:
+    entry = step.entry
+    if step.verdict == "unknown":
+        return [f"This version does not know the status {entry.status} and does not guess."]
+    if step.newer:
+        return [f"It shows {entry.status}, as an event of the same seconds explains."]
+    if step.verdict == "inferred" and step.prior is None:
+        return ["Nothing about it was recorded before."]
+    return ["No event announced that."] if step.verdict == "inferred" else []
+
+
+def _of_delivery(step: Step) -> list[str]:
     sentences: list[str] = []
     kind, entry = step.entry.type, step.entry
     known = entry.aggregate is not None and kind in entry.aggregate.lifecycle.ranks
@@ -73,19 +105,7 @@ def _oddities(step: Step) -> list[str]:
         sentences.append(
             f"The event alone leads to {_named(step.implied)}; its payload is followed."
         )
-    sentences += _rendered_later(step) if step.newer else []
-    if step.missing:
-        names = " and ".join(step.missing)
-        sentences.append(f"{names} {'seem' if len(step.missing) > 1 else 'seems'} to be missing.")
-    elif step.verdict == "inferred":
-        sentences.append("No known event leads there.")
-    if step.late:
-        sentences.append("Recorded late, after something that happened later.")
-    if step.revision:
-        sentences.append("Another body under the webhook-id of an earlier event.")
-    if entry.unread:
-        sentences.append(f"Could not be read: {', '.join(entry.unread)}.")
-    return sentences
+    return sentences + (_rendered_later(step) if step.newer else [])
 
 
 def _rendered_later(step: Step) -> list[str]:

@@ -157,7 +157,7 @@ class UnderWay:
     ) -> None:
         now = self._now
         shown = Shown(self._moment(carried), before, now.status, now.state, state, other)
-        now.state, now.supplies = state, carried.entry.event.position
+        now.state, now.supplies = state, now.supplies.after(carried.entry)
         step = self._steps[carried.place]
         self._steps[carried.place] = structs.replace(step, shown=shown)
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from domain.events import Entry, Event, read
+from domain.events import Entry, Event
+from domain.observation import Asked
 from domain.payload import Moment
+from domain.reading import read
 
 NOON = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - for tests
@@ -94,6 +96,54 @@ def entry(  # noqa: PLR0913 - as many things can differ
     content = body(kind, status, at(seconds), **fields)
     sent_at = at(seconds if sent is None else sent)
     return read(event(content, position, webhook_id or f"msg_{position}", sent_at, revision))
+
+
+def observed(  # noqa: PLR0913 - as many things can differ
+    category: str,
+    status: str | None,
+    seconds: float,
+    *,
+    position: int = 1,
+    listed: bool = False,
+    took: float = 0.2,
+    **fields: Any,  # noqa: ANN401
+) -> Entry:
+    """A resource that was read at the provider; the answer's ``Date`` was at ``seconds``."""
+    stamp = at(seconds).replace(microsecond=0)
+    content = msgspec.json.encode(
+        msgspec.json.decode(body(f"{category}.", status, **fields))["data"]
+    )
+    return read(observation(category, content, stamp, position, listed=listed, took=took))
+
+
+def observation(  # noqa: PLR0913 - as many things can differ
+    category: str,
+    content: bytes,
+    stamp: datetime | None,
+    position: int = 1,
+    *,
+    listed: bool = False,
+    took: float = 0.2,
+) -> Event:
+    """A recorded observation of a resource of this category, whose answer has this ``Date``."""
+    answered = (stamp or NOON) + timedelta(seconds=0.5)
+    asked = Asked(
+        kind=category,
+        path=f"/{category}s/x_1",
+        requested_at=answered - timedelta(seconds=took),
+        answered_at=answered,
+        listed=listed,
+        date=stamp,
+    )
+    return Event(
+        position=position,
+        webhook_id=asked.path,
+        sent_at=asked.sent_at,
+        recorded_at=NOON,
+        body_sha256=sha256(content).digest(),
+        body=content,
+        observation=msgspec.json.encode(asked).decode(),
+    )
 
 
 def sent(content: bytes) -> datetime:

@@ -1,10 +1,13 @@
-"""Verified deliveries, as the store takes them."""
+"""Verified deliveries and observations, as the store takes them."""
 
 import itertools
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from service.store.events import Delivery
+import msgspec
+
+from domain.observation import Asked
+from service.store.chain import Delivery, Observation
 from tests.builders import sent
 
 _numbers = itertools.count(1)
@@ -24,4 +27,29 @@ def delivery(
         verified_by="0123456789abcdef",
         body=content,
         body_sha256=sha256(content).digest(),
+    )
+
+
+def observation(  # noqa: PLR0913 - as many things can differ
+    kind: str,
+    content: bytes,
+    stamp: datetime,
+    *,
+    name: str | None = None,
+    listed: bool = False,
+    compared_at: int = 0,
+) -> Observation:
+    """A resource that was read at the provider; ``stamp`` is the answer's ``Date``."""
+    answered = stamp + timedelta(seconds=0.5)
+    path = name or f"GET /{kind}s/{next(_numbers)}"
+    asked = Asked(kind, path, answered - timedelta(seconds=0.2), answered, listed, stamp)
+    return Observation(
+        webhook_id=path,
+        sent_at=stamp,
+        headers=msgspec.json.encode(asked).decode(),
+        verified_by="fedcba9876543210",
+        body=content,
+        body_sha256=sha256(content).digest(),
+        salt=bytes(range(32)),
+        compared_at=compared_at,
     )

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import strategies as st
 
 from domain.catalog import AGGREGATES, Aggregate
-from domain.events import Entry, read
+from domain.events import Entry
+from domain.reading import read
 from tests.builders import at, event
 
 EVERY = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda a: a.category)

@@ -85,7 +85,10 @@ def history(out: Screen, answer: History) -> None:
         marks = [name for name in ("newer", "late", "revision", "undecided") if getattr(e, name)]
         steps = f"{e.status_from or '·'} → {e.status_to or '·'}: {', '.join((e.verdict, *marks))}"
         delay = f"; {reported_after(e.recorded_at - e.occurred_at)}"
-        out.print(f"{moment(e.occurred_at)}  {e.type}  {e.event_position}", soft_wrap=True)
+        out.print(
+            f"{moment(e.occurred_at)}  {e.type or 'read at the provider'}  {e.event_position}",
+            soft_wrap=True,
+        )
         for line in (steps, e.what.replace(delay, "")):
             out.print(Padding(line, (0, 0, 0, 4), expand=False))
 

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import hmac_data
 
 from service.problems import refusal
-from service.store.events import Delivery
+from service.store.chain import Delivery
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 

@@ -33,7 +33,7 @@ from service.ingest.signature import KEPT_HEADERS, SIGNED_HEADERS, Signed, Verif
 from service.ingest.unverified import Body, Unverified
 from service.ingest.writer import Writer
 from service.problems import Problem, refusal, send_problem, send_raw
-from service.store.events import Delivery
+from service.store.chain import Delivery
 from service.telemetry.request_ids import with_request_id
 from service.telemetry.sanitize import truncate
 

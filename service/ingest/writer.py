@@ -20,7 +20,8 @@ from service.database.connections import (
     response_deadline,
 )
 from service.problems import Problem
-from service.store.events import Delivery, Receipt, append
+from service.store.chain import Delivery
+from service.store.events import Receipt, append
 from service.telemetry import metrics
 from service.telemetry.throttle import Throttle
 

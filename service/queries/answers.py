@@ -11,6 +11,7 @@ from domain.machine import START
 from domain.payment import Period
 from domain.steps import Step
 from domain.story import headline, reported_after, sentence
+from service.store.chain import Source
 
 
 class AccessAnswer(Struct, frozen=True):
@@ -67,13 +68,16 @@ class RelatedPayment(Struct, frozen=True):
 class HistoryEntry(Struct, frozen=True):
     """One event of a resource, in the order things happened.
 
+    ``source`` is ``webhook``, or ``api`` if the resource was read at the provider: then ``type`` is
+    null, and it ``occurred_at`` the earliest moment at which the answer can have been rendered.
     ``from`` and ``to`` are the status before and after it, null before the first. If the payload
     was rendered later than the event, it counts from ``shown_at`` on. ``changed`` lists earlier
     conclusions that a late event changed. ``body`` is the path of the exact bytes.
     """
 
     event_position: str
-    type: str
+    source: Source
+    type: str | None
     occurred_at: datetime
     sent_at: datetime
     recorded_at: datetime
@@ -104,17 +108,20 @@ class History(Struct, frozen=True):
 class IndexedEvent(Struct, frozen=True):
     """One event of the index; ``from`` and ``to`` are null if it belongs to no stream.
 
+    ``source`` is ``webhook``, or ``api`` if the resource was read at the provider: then ``type``
+    and ``webhook_id`` are null.
     ``unread`` lists the fields that could not be read.
     """
 
     event_position: str
-    type: str
+    source: Source
+    type: str | None
     stream: str | None
     customer_id: str | None
     occurred_at: datetime
     sent_at: datetime
     recorded_at: datetime
-    webhook_id: str
+    webhook_id: str | None
     verdict: str
     status_from: str | None = field(name="from")
     status_to: str | None = field(name="to")
@@ -156,12 +163,13 @@ class EventAnswer(Struct, frozen=True):
     """One event: what is stored of it, and our verdict on it.
 
     ``stream``, ``type``, ``occurred_at`` and ``verdict`` are null until it is projected;
-    ``headers`` is null for a key without the scope `audit`.
+    ``headers`` is null for a key without the scope `audit`; of a resource that was read at the
+    provider (``source`` is ``api``) it says what was asked, and ``webhook_id`` is null.
     """
 
     event_position: str
-    source: str
-    webhook_id: str
+    source: Source
+    webhook_id: str | None
     sent_at: datetime
     recorded_at: datetime
     headers: dict[str, Any] | None
@@ -195,7 +203,8 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
     event = entry.event
     return HistoryEntry(
         event_position=str(event.position),
-        type=entry.type,
+        source="webhook" if entry.observed is None else "api",
+        type=entry.type if entry.observed is None else None,
         occurred_at=entry.occurred_at,
         sent_at=event.sent_at,
         recorded_at=event.recorded_at,
@@ -221,16 +230,19 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
     summary = headline(row["type"], before, after, row["occurred_at"], row["shown_at"])
     if row["stream"] is None:
         summary = f"Belongs to no resource: {row['verdict']}"
-    reported = reported_after(row["recorded_at"] - row["occurred_at"])
+    delivered = row["source"] == "webhook"
+    if delivered:
+        summary = f"{summary}; {reported_after(row['recorded_at'] - row['occurred_at'])}"
     return IndexedEvent(
         event_position=str(row["position"]),
-        type=row["type"],
+        source=row["source"],
+        type=row["type"] if delivered else None,
         stream=row["stream"],
         customer_id=row["customer_id"],
         occurred_at=row["occurred_at"],
         sent_at=row["sent_at"],
         recorded_at=row["recorded_at"],
-        webhook_id=row["webhook_id"],
+        webhook_id=row["webhook_id"] if delivered else None,
         verdict=row["verdict"],
         status_from=status_or_null(before),
         status_to=status_or_null(after),
@@ -240,6 +252,6 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         undecided=row["undecided"],
         shown_at=row["shown_at"],
         unread=row["unread"] or [],
-        what=f"{summary}; {reported}.",
+        what=f"{summary}.",
         body=f"/v1/events/{row['position']}/body",
     )

@@ -29,7 +29,8 @@ class Change(Struct, frozen=True):
     """A change of a resource, at the position of the event that caused it.
 
     ``from`` and ``to`` are the status before and after the event in the order things happened, or
-    null if there was none. ``status`` is the current one; it differs from ``to`` if the event is
+    null if there was none; ``type`` is null if the resource was read at the provider. ``status`` is
+    the current one; it differs from ``to`` if the event is
     ``late`` or a later one changed it.
     """
 
@@ -37,7 +38,7 @@ class Change(Struct, frozen=True):
     kind: str
     id: str
     customer_id: str | None
-    type: str
+    type: str | None
     occurred_at: datetime
     status_from: str | None = field(name="from")
     status_to: str | None = field(name="to")
@@ -130,7 +131,7 @@ def _change(row: dict[str, Any], status: str | None) -> Change:
         kind=category,
         id=identity,
         customer_id=row["customer_id"],
-        type=row["type"],
+        type=row["type"] or None,
         occurred_at=row["occurred_at"],
         status_from=status_or_null(row["status_from"] or START),
         status_to=status_or_null(row["status_to"] or START),

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from domain.events import snapshot
+from domain.reading import snapshot
 from projections.customers import CUSTOMERS
 from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS

@@ -11,13 +11,13 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Raw
 
-from domain import events
 from domain.catalog import Aggregate
 from domain.customer import State as Customer
 from domain.dispute import AWAITING
 from domain.dispute import State as Dispute
 from domain.fold import Fold, decode
 from domain.paid import payments_by_subscription, void_payments
+from domain.reading import snapshot as snapshot_of
 from projections.customers import CUSTOMERS, recall
 from projections.disputes import DISPUTES, opened_at
 from projections.payments import PAYMENTS
@@ -55,7 +55,7 @@ def resource(
     nothing decides between two readings. A dispute may be answered until ``response_days`` after
     it was opened.
     """
-    snapshot = events.snapshot(body)
+    snapshot = snapshot_of(body)
     computed = {
         name: getattr(folded.state, name) for name in COMPUTED if hasattr(folded.state, name)
     }
@@ -116,8 +116,10 @@ def _respond_by(folded: Fold[Dispute], response_days: int) -> datetime | None:
 
 
 def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
-    details = events.snapshot(body).get("customer") if body else None
-    known = msgspec.json.decode(details, type=dict[str, Raw]) if details else {}
+    # the customer as another resource shows it, or its own resource
+    shown = snapshot_of(body) if body else {}
+    details = shown.get("customer")
+    known = msgspec.json.decode(details, type=dict[str, Raw]) if details else shown
     newest = {"email": state.email, "name": state.name}
     return {
         **known,

@@ -118,7 +118,9 @@ async def timeline(  # noqa: PLR0913 - the parameters of a page
     streams = await streams_of_payer(conn, book, customer_id)
     conditions: list[Composable] = [_concerns(streams)]
     if kinds:
-        conditions.append(SQL("split_part(i.type, '.', 1) = any(%(kinds)s)"))
+        # an observation has no type, and an unknown type no stream
+        named = "array[split_part(i.type, '.', 1), split_part(i.stream, '-', 1)]"
+        conditions.append(SQL(f"{named} && %(kinds)s::text[]"))
     if since:
         conditions.append(SQL("i.occurred_at >= %(since)s"))
     if until:
@@ -158,10 +160,11 @@ async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
     rows = await (await conn.execute(statement, of(book, position=place))).fetchall()
     indexed = [row for row in rows if row["position"] is not None]
     entry = next(iter(await with_payers(conn, book, indexed)), {})
+    delivered = stored["source"] == "webhook"
     return EventAnswer(
         event_position=str(place),
         source=stored["source"],
-        webhook_id=stored["webhook_id"],
+        webhook_id=stored["webhook_id"] if delivered else None,
         sent_at=stored["sent_at"],
         recorded_at=stored["recorded_at"],
         headers=msgspec.json.decode(stored["headers"]),
@@ -170,14 +173,14 @@ async def event(conn: Queryable, book: str, place: int) -> EventAnswer:
         body_length=stored["body_length"],
         link=stored["link"].hex(),
         body=f"/v1/events/{place}/body",
-        type=entry.get("type"),
+        type=entry.get("type") if delivered else None,
         stream=entry.get("stream"),
         customer_id=entry.get("customer_id"),
         occurred_at=entry.get("occurred_at"),
         verdict=entry.get("verdict"),
         newer=entry.get("newer", False),
         late=entry.get("late", False),
-        revision=stored["revision"] > 0,
+        revision=delivered and stored["revision"] > 0,
         undecided=entry.get("undecided", False),
         shown_at=entry.get("shown_at"),
         unread=entry.get("unread") or [],

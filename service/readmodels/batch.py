@@ -15,8 +15,9 @@ from psycopg.rows import DictRow
 from psycopg.sql import Identifier
 
 from domain.customer import State as Customer
-from domain.events import Entry, Event, read
+from domain.events import Entry, Event
 from domain.fold import Fold, decode, extend, extends, fold
+from domain.reading import read
 from projections.catalog import BY_SOURCE, MEMOS
 from projections.customers import known_after, recall
 from projections.events import Placed, owner_of, placed

@@ -19,11 +19,12 @@ from domain.catalog import BY_CATEGORY as AGGREGATES
 from domain.catalog import Aggregate
 from domain.customer import Sightings, gather, note, state_of
 from domain.customer import State as Customer
-from domain.events import Entry, Event, Key, moment_of, read, read_at_once
+from domain.events import Entry, Event, Key, Observed, moment_of
 from domain.fold import Fold, extend, fold
 from domain.packed import Packed, pack, packed, unpack
 from domain.payload import Customer as Description
 from domain.payload import Payload
+from domain.reading import read, read_at_once
 from domain.steps import Step
 from projections.catalog import BY_NAME, BY_SOURCE
 from projections.customers import Known
@@ -116,18 +117,24 @@ class _Partitioned:
         self._customers: dict[Description, Sightings] | None = {} if built else None
 
     def add(self, event: Event) -> None:
-        quick = read_at_once(event.body, event.sent_at, self.part.business_id)
+        quick = None
+        if event.observation is None:
+            quick = read_at_once(event.body, event.sent_at, self.part.business_id)
         if quick is not None:
             aggregate, kind, rank, stamped, payload = quick
             at = moment_of(event, aggregate, stamped, payload) if aggregate.immutable else stamped
             key = (at, rank, event.sent_at, event.webhook_id, event.body_sha256)
-            self._keep(aggregate, event, kind, key, payload, ())
+            self._keep(aggregate, event, kind, key, payload)
             return
         entry = read(event, self.part.business_id)
         if entry.aggregate is None:
             self.rows.add(Folded(events=[entry]))
+            self._note(entry.customer, entry.key, event.position)
         else:
-            self._keep(entry.aggregate, event, entry.type, entry.key, entry.payload, entry.unread)
+            self._keep(
+                entry.aggregate, event, entry.type, entry.key, entry.payload,
+                entry.unread, entry.observed,
+            )  # fmt: skip
 
     def _keep(  # noqa: PLR0913, PLR0917 - all of an entry, without making one
         self,
@@ -136,14 +143,17 @@ class _Partitioned:
         kind: str,
         key: Key,
         payload: Payload,
-        unread: tuple[str, ...],
+        unread: tuple[str, ...] = (),
+        observed: Observed | None = None,
     ) -> None:
         number = spill.partition_of(payload.id, self.part.partitions)
-        kept = packed(event, kind, key[0], payload, unread)
+        kept = packed(event, kind, key[0], payload, unread, observed)
         self._packed[number][aggregate.category].append(kept)
-        customer = payload.who
+        self._note(payload.who, key, event.position)
+
+    def _note(self, customer: Description | None, key: Key, position: int) -> None:
         if customer is not None and self._customers is not None:
-            note(self._customers, customer, key, event.position)
+            note(self._customers, customer, key, position)
 
     def leave(self) -> None:
         """Write everything to disk."""

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from domain.events import Event, read
+from domain.events import Event
 from domain.fold import fold
+from domain.reading import read
 from projections.catalog import PROJECTIONS
 from projections.events import placed
 from projections.projection import VERSION

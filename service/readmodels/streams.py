@@ -10,7 +10,8 @@ from functools import partial
 from msgspec import Struct
 from psycopg.rows import DictRow
 
-from domain.events import Entry, read
+from domain.events import Entry
+from domain.reading import read
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection

@@ -1,6 +1,7 @@
 """The event store: append and read events, its schema, its roles and its API keys.
 
-- ``events``: appends deliveries as events, and reads them; defines the hash chain
+- ``chain``: new events, and the hash chain
+- ``events``: appends new events to the store, and reads events
 - ``positions``: writes and parses positions as clients see them
 - ``scan``: reads all events in bulk, for a rebuild
 - ``prepare``: brings a database to this version: ``migrations``, ``roles``, the books

@@ -1,26 +1,16 @@
-"""Appends deliveries to the event store as events, and defines the hash chain.
-
-The chain, version 1. Each event's ``link`` is SHA-256 over the previous event's link (32 zero
-bytes before the first) and every stored column but the body, with the body's hash in its place,
-in this canonical encoding:
-
-    "daybook-link-1" ‖ previous link ‖ field ‖ field ‖ …
-
-The fields, in this order: book, position, source, webhook_id, revision, sent_at, recorded_at,
-webhook_timestamp, webhook_signature, headers, verified_by, body_sha256. Each is its length as 8
-bytes, big-endian, and its bytes; NULL is the length 2^64-1 and no bytes. Text is UTF-8, numbers
-are decimal text, times are decimal text of the microseconds since 1970-01-01T00:00Z.
+"""Appends deliveries and observations to the event store, and reads events.
 
 A delivery is a duplicate if it repeats the body of the latest event of its webhook-id, or the body
 and ``sent_at`` of any of them: that is a copy of the same request. Every other delivery is an
 event, even if it returns to an earlier body after another one: its ``sent_at`` is new.
+
+An observation was compared with what the book knew at a position. It is a duplicate if another
+observation of the same resource was recorded since and has the same body.
 """
 
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -30,36 +20,15 @@ from service.database import binary
 from service.database.connections import WRITER, Connection, behind_pooler
 from service.database.reader import Queryable
 from service.database.statements import text
+from service.store.chain import NewEvent, Observation, compute_link
 from service.store.positions import Position, position_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LIMITS = ("statement", "lock", "idle")
-_COLUMNS = (14).to_bytes(2, "big")
-_SOURCE = binary.text("webhook")
-
-_length = struct.Struct(">Q").pack
-
-
-class Delivery(Struct, frozen=True, gc=False):
-    """A verified request that is not yet recorded.
-
-    ``webhook_timestamp`` and ``webhook_signature`` are verbatim; ``headers`` is a JSON object of
-    the other stored request headers; ``verified_by`` is the fingerprint of the secret.
-    """
-
-    webhook_id: str
-    sent_at: datetime
-    webhook_timestamp: str
-    webhook_signature: str
-    headers: str
-    verified_by: str
-    body: bytes
-    body_sha256: bytes
+_COLUMNS = (15).to_bytes(2, "big")
 
 
 class Receipt(Struct, frozen=True, gc=False):
-    """The position of a delivery, and whether it is a duplicate."""
+    """The position of a new event, or of the event of which it is a duplicate."""
 
     position: int
     link: bytes
@@ -71,39 +40,8 @@ class Receipt(Struct, frozen=True, gc=False):
         return position_of(self.position, self.link)
 
 
-def compute_link(  # noqa: PLR0913, PLR0917 - all that the link covers
-    previous: bytes,
-    book: str,
-    position: int,
-    revision: int,
-    recorded_at: datetime,
-    event: Delivery,
-) -> bytes:
-    """Compute the link of an event, as the chain above defines it."""
-    fields = (
-        book.encode(),
-        b"%d" % position,
-        b"webhook",
-        event.webhook_id.encode(),
-        b"%d" % revision,
-        b"%d" % _micros(event.sent_at),
-        b"%d" % _micros(recorded_at),
-        event.webhook_timestamp.encode(),
-        event.webhook_signature.encode(),
-        event.headers.encode(),
-        event.verified_by.encode(),
-        event.body_sha256,
-    )
-    prefixed = [part for field in fields for part in (_length(len(field)), field)]
-    return sha256(b"".join([b"daybook-link-1", previous, *prefixed])).digest()
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
-    """Record the new deliveries of ``batch`` in one transaction, durable on return.
+async def append(conn: Connection, book: str, batch: Sequence[NewEvent]) -> list[Receipt]:
+    """Record the new events of ``batch`` in one transaction, durable on return.
 
     Receipts have the order of the batch. Several processes may append to one book: the lock on its
     head makes positions dense and in commit order.
@@ -119,7 +57,7 @@ async def append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list
         raise
 
 
-async def _append(conn: Connection, book: str, batch: Sequence[Delivery]) -> list[Receipt]:
+async def _append(conn: Connection, book: str, batch: Sequence[NewEvent]) -> list[Receipt]:
     # only four round trips, since other writers wait for the lock: begin, lock and look up;
     # copy, and its end; move and commit. A pipeline cannot contain COPY
     params: dict[str, Any] = {"book": book, "webhook_ids": [d.webhook_id for d in batch]}
@@ -155,6 +93,7 @@ class _Recorded(NamedTuple):
     link: bytes
     body_sha256: bytes
     sent_at: datetime
+    source: str
 
 
 _ById = defaultdict[str, list[_Recorded]]
@@ -164,27 +103,31 @@ def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
     """The events of each webhook-id, in order."""
     known: _ById = defaultdict(list)
     for row in rows:
-        event = _Recorded(row["position"], row["link"], row["body_sha256"], row["sent_at"])
+        fields = row["position"], row["link"], row["body_sha256"], row["sent_at"], row["source"]
+        event = _Recorded(*fields)
         known[row["webhook_id"]].append(event)
     for revisions in known.values():
         revisions.sort()
     return known
 
 
-def _find_original(revisions: Sequence[_Recorded], delivery: Delivery) -> _Recorded | None:
-    """The event of which a delivery is a duplicate, if any."""
-    for event in reversed(revisions):
-        if event.body_sha256 == delivery.body_sha256 and (
-            event is revisions[-1] or event.sent_at == delivery.sent_at
-        ):
+def _find_original(revisions: Sequence[_Recorded], new: NewEvent) -> _Recorded | None:
+    """The event of which a new one is a duplicate, if any."""
+    same = [event for event in revisions if event.source == new.source]
+    for event in reversed(same):
+        if event.body_sha256 != new.body_sha256:
+            continue
+        if isinstance(new, Observation):
+            return event if event is same[-1] and event.position > new.compared_at else None
+        if event is same[-1] or event.sent_at == new.sent_at:
             return event
     return None
 
 
 def _number(
-    book: str, batch: Iterable[Delivery], known: _ById, head: dict[str, Any]
+    book: str, batch: Iterable[NewEvent], known: _ById, head: dict[str, Any]
 ) -> tuple[list[Receipt], list[bytes], bytes]:
-    """Number and link the new deliveries, as rows to copy; adds them to ``known``."""
+    """Number and link the new events, as rows to copy; adds them to ``known``."""
     receipts: list[Receipt] = []
     rows: list[bytes] = []
     position, last, now = head["position"], head["link"], head["recorded_at"]
@@ -196,16 +139,21 @@ def _number(
             continue
         position, revision = position + 1, len(revisions)
         last = compute_link(last, book, position, revision, now, d)
-        revisions.append(_Recorded(position, last, d.body_sha256, d.sent_at))
+        revisions.append(_Recorded(position, last, d.body_sha256, d.sent_at, d.source))
         receipts.append(Receipt(position, last, duplicate=False))
         rows.append(b"".join((
-            _COLUMNS, of_book, binary.int8(position), _SOURCE, binary.text(d.webhook_id),
-            binary.int4(revision), binary.timestamptz(d.sent_at), recorded_at,
-            binary.text(d.webhook_timestamp), binary.text(d.webhook_signature),
-            binary.text(d.headers), binary.text(d.verified_by), binary.bytea(d.body_sha256),
-            binary.bytea(last), binary.bytea(d.body),
+            _COLUMNS, of_book, binary.int8(position), binary.text(d.source),
+            binary.text(d.webhook_id), binary.int4(revision), binary.timestamptz(d.sent_at),
+            recorded_at, _text(d.webhook_timestamp), _text(d.webhook_signature),
+            binary.text(d.headers), _text(d.verified_by), binary.bytea(d.body_sha256),
+            binary.bytea(last), binary.NULL if d.salt is None else binary.bytea(d.salt),
+            binary.bytea(d.body),
         )))  # fmt: skip
     return receipts, rows, last
+
+
+def _text(value: str | None) -> bytes:
+    return binary.NULL if value is None else binary.text(value)
 
 
 class Book(Struct, frozen=True):
@@ -269,5 +217,7 @@ def event_of(row: dict[str, Any]) -> Event:
         recorded_at=row["recorded_at"],
         body_sha256=row["body_sha256"],
         body=row["body"],
-        revision=row["revision"],
+        # each reading of a resource is one of its own, and tells nothing again
+        revision=row["revision"] if row["observation"] is None else 0,
+        observation=row["observation"],
     )

@@ -113,14 +113,21 @@ def _event(raw: bytes, moments: "_Moments") -> tuple[str, Event]:
     ) = _fixed.unpack_from(raw)  # fmt: skip
     id_end = _fixed.size + length
     book_end = id_end + _length.size + _length.unpack_from(raw, id_end)[0]
+    # of an observation what was asked; null of a delivery
+    asked, body_start = _length.unpack_from(raw, book_end)[0], book_end + 2 * _length.size
+    observation = None
+    if asked >= 0:
+        observation = raw[book_end + _length.size : book_end + _length.size + asked].decode()
+        body_start += asked
     event = Event(
         position,
         raw[_fixed.size : id_end].decode(),
         moments[sent_at],
         moments[recorded_at],
         digest,
-        raw[book_end + _length.size :],
-        revision,
+        raw[body_start:],
+        revision if observation is None else 0,
+        observation,
     )
     return raw[id_end + _length.size : book_end].decode(), event
 

@@ -3,7 +3,7 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
     r.*
 from read.checkpoint c
 left join lateral (
-    select p.*, e.webhook_id, e.sent_at, e.recorded_at
+    select p.*, e.source, e.webhook_id, e.sent_at, e.recorded_at
     from (
         select i.position, i.stream, i.customer_id, i.type, i.occurred_at, i.verdict,
             i.status_from, i.status_to, i.newer, i.late, i.revision, i.undecided, i.shown_at,

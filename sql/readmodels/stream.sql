@@ -8,7 +8,8 @@ with found as materialized (
     )
     and stream = any(%(streams)s)
 )
-select f.stream, e.position, e.webhook_id, e.revision, e.sent_at, e.recorded_at, e.body_sha256, e.body
+select f.stream, e.position, e.webhook_id, e.revision, e.sent_at, e.recorded_at, e.body_sha256, e.body,
+    case when e.source = 'api' then e.headers end as observation
 from found f
 join store.event e on e.book = f.book and e.position = f.position
 where f.book = %(book)s and f.position <= %(until)s

@@ -10,7 +10,8 @@ import msgspec
 
 from service.database.connections import connect
 from service.readmodels.rebuild import open_checkpoints, rebuild
-from service.store.events import Delivery, append, open_books
+from service.store.chain import Delivery
+from service.store.events import append, open_books
 from service.store.migrations import migrate
 from tests.builders import NOON
 from tests.deliveries import delivery

@@ -9,8 +9,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from domain.events import Entry, Event, read
+from domain.events import Entry, Event
 from domain.fold import Fold, extend, fold
+from domain.reading import read
 from service.cli.simulation import simulate
 from tests.builders import at, body, event
 

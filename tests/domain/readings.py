@@ -10,9 +10,10 @@ from typing import Any
 from msgspec import structs
 
 from domain import access as policy
-from domain.events import ATTENTION, Entry, Event, read
+from domain.events import ATTENTION, Entry, Event
 from domain.fold import Fold, decode, encode, extend, fold
 from domain.past import Past
+from domain.reading import read
 from domain.recurring import COUNTED, monthly
 from domain.steps import Step
 from tests.simulator.deliveries import Delivery
@@ -165,13 +166,14 @@ SECONDS = timedelta(seconds=5)
 """How far the clocks of both sides may lie apart."""
 
 
-def renumbered(stream: Sequence[Entry]) -> list[Entry]:
+def renumbered(stream: Sequence[Entry], business_id: str | None = "bus_1") -> list[Entry]:
     """The same entries, recorded in this order."""
     revisions: dict[str, int] = defaultdict(int)
     again: list[Entry] = []
     for position, entry in enumerate(stream, start=1):
-        revision = revisions[entry.event.webhook_id]
+        observed = entry.observed is not None
+        revision = 0 if observed else revisions[entry.event.webhook_id]
         event = structs.replace(entry.event, position=position, revision=revision)
-        revisions[event.webhook_id] += 1
-        again.append(read(event, "bus_1"))
+        revisions[event.webhook_id] += not observed
+        again.append(read(event, business_id))
     return again

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.events import Entry, read
+from domain.events import Entry
 from domain.fold import fold
+from domain.reading import read
 from tests.builders import NOON, at, event
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from domain.credit import LIFECYCLE, State
-from domain.events import Entry, read
+from domain.events import Entry
 from domain.fold import Fold, decode, encode, extend, fold
 from domain.ledger import Balance, Row, chain, gaps_of
 from domain.packed import pack, packed, unpack
+from domain.reading import read
 from tests.builders import at, event
 
 ROWS = [kind for kind in LIFECYCLE.events if kind != "credit.balance_low"]

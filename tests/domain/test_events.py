@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.events import read, snapshot
 from domain.payload import Customer
+from domain.reading import read, snapshot
 from tests.builders import NOON, body, event
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import BY_CATEGORY, Aggregate
-from domain.events import Entry, read
+from domain.events import Entry
 from domain.fold import Fold, decode, encode, extend, fold
 from domain.payload import Count, Digits, Minor, Moment, Name
+from domain.reading import read
 from domain.steps import Step
 from tests.builders import at, event
 from tests.entries import EVERY, IDENTITY, events

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.events import Entry, Event, read
+from domain.events import Entry, Event
 from domain.fold import decode, encode, extend, fold
 from domain.late import changes
 from domain.past import Past
+from domain.reading import read
 from domain.steps import Step
 from domain.story import sentence
 from tests.builders import at, body, entry, event

@@ -2,9 +2,10 @@
 
 from hypothesis import given
 
-from domain.events import Entry, read
+from domain.events import Entry
 from domain.fold import fold
 from domain.late import all_changes, changes
+from domain.reading import read
 from domain.steps import Step
 from tests.histories import Told, histories
 

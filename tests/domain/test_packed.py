@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import SUBSCRIPTION, Aggregate
-from domain.events import read
 from domain.fold import fold
 from domain.packed import pack, packed, unpack
+from domain.reading import read
 from projections.catalog import BY_CATEGORY
 from projections.events import EVENTS, placed
 from tests.builders import body, event

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
-from domain.events import _WHOLE, _read_with_care, entry_of, read, read_at_once, snapshot
+from domain.events import entry_of
+from domain.reading import _WHOLE, _read_with_care, read, read_at_once, snapshot
 from tests.builders import NOON, body, event
 from tests.entries import IDENTITY
 from tests.examples import examples

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from domain.access import Access, access
-from domain.events import Entry, read
+from domain.events import Entry
 from domain.fold import Fold, extend, fold
 from domain.past import fold_until
+from domain.reading import read
 from domain.recurring import monthly
 from domain.steps import Step
 from domain.story import sentence

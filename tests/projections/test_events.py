@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from domain.events import read
 from domain.fold import fold
+from domain.reading import read
 from projections.events import Row, placed, rows
 from tests.builders import at, entry, event
 

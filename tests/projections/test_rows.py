@@ -6,8 +6,8 @@ import pytest
 from msgspec import Struct
 
 from domain.catalog import BY_CATEGORY
-from domain.events import read
 from domain.fold import fold
+from domain.reading import read
 from projections import catalog
 from projections.catalog import BY_SOURCE, PROJECTIONS
 from projections.customers import known_after

@@ -6,11 +6,12 @@ create function store.key(book text, name text) returns bigint
     language sql immutable strict parallel safe
     return hashtextextended(book || ' ' || name, 0);
 
--- One row for each recorded delivery. No code path updates or deletes one.
+-- One row for each event: a delivery, or an observation of a resource (api). No code path updates or deletes one.
 create table store.event (
     book              text        not null,
     position          bigint      not null check (position > 0),
     source            text        not null check (source in ('webhook', 'api', 'import')),
+    -- of an observation: what was read
     webhook_id        text        not null,
     -- how many other tellings of its webhook_id were recorded before it
     revision          integer     not null check (revision >= 0),
@@ -19,13 +20,18 @@ create table store.event (
     -- as they stood in the request, so that the signature can be proved again
     webhook_timestamp text,
     webhook_signature text,
-    headers           text        not null,  -- a JSON object, in the bytes that the chain covers
-    -- which secret verified it: a fingerprint, never the secret
+    -- a JSON object, in the bytes that the chain covers; of an observation what was asked, and when
+    headers           text        not null,
+    -- which secret verified it, or which API key read it: a fingerprint, never the secret
     verified_by       text,
     body_sha256       bytea       not null check (length(body_sha256) = 32),
     link              bytea       not null check (length(link) = 32),
+    -- hides what the link is of, where no signature does
+    salt              bytea       check (length(salt) = 32),
     body              bytea       not null,
-    primary key (book, position)
+    primary key (book, position),
+    check ((source = 'webhook') = (salt is null)),
+    check ((source = 'webhook') = (webhook_signature is not null and webhook_timestamp is not null))
 );
 
 -- The sender may tell an id again with another body, and then with the first body once more: each

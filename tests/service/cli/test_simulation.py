@@ -5,8 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from domain.events import Entry, Event, read
+from domain.events import Entry, Event
 from domain.fold import fold
+from domain.reading import read
 from service.cli.simulation import Simulated, line, simulate
 from tests.builders import event
 

@@ -18,7 +18,8 @@ from service.database.connections import WRITER, Connection
 from service.ingest import writer as module
 from service.ingest.writer import Writer
 from service.problems import Problem
-from service.store.events import Delivery, Receipt, append, books
+from service.store.chain import Delivery
+from service.store.events import Receipt, append, books
 from service.telemetry import metrics
 from service.telemetry.instruments import Instruments
 from tests.conftest import as_owner

@@ -16,7 +16,8 @@ from service.queries.freshness import Freshness
 from service.readmodels.projector import advance
 from service.store import api_keys
 from service.store.api_keys import CallerCache
-from service.store.events import Delivery, append
+from service.store.chain import Delivery
+from service.store.events import append
 from service.store.positions import BEGINNING, Position, parse
 from tests.builders import at, body
 from tests.deliveries import delivery

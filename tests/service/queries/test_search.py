@@ -168,8 +168,8 @@ async def fill(conn: Connection) -> dict[str, str]:
         )
         await conn.execute(SQL("analyze {}").format(statements.relation(tables[name])))
     await conn.execute(
-        "insert into store.event select 'test', n, 'webhook', 'msg_'||n, 0, now(), now(), null,"
-        " null, '{}', null, sha256(n::text::bytea), sha256(n::text::bytea), ''"
+        "insert into store.event select 'test', n, 'webhook', 'msg_'||n, 0, now(), now(), '1',"
+        " 'v1,', '{}', null, sha256(n::text::bytea), sha256(n::text::bytea), null, ''"
         " from generate_series(1, %s) n",
         (MANY,),
     )

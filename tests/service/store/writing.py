@@ -16,7 +16,8 @@ from service.database.statements import text
 from service.ingest.writer import Writer
 from service.problems import Problem
 from service.store import events
-from service.store.events import Delivery, append
+from service.store.chain import Delivery
+from service.store.events import append
 from tests.builders import at
 from tests.deliveries import delivery
 
