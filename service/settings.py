@@ -6,6 +6,7 @@ are ``DAYBOOK_BOOKS__<BOOK>__<SETTING>``. Lists are JSON.
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,16 @@ from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
 from service import setting_checks
-from service.setting_checks import BookName, DatabaseUrl, Plain, PlainPath, Secrets
+from service.setting_checks import (
+    ApiKey,
+    BookName,
+    DatabaseUrl,
+    Duration,
+    Plain,
+    PlainPath,
+    ProviderUrl,
+    Secrets,
+)
 from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
@@ -30,6 +40,12 @@ MADE_NAME = "trial-book"
 
 RESPONSE_DAYS = 10
 """Days to respond to a dispute, by the provider's guide; webhooks do not contain it."""
+
+PROVIDER_URLS = {
+    "live": "https://live.dodopayments.com",
+    "test": "https://test.dodopayments.com",
+}
+"""The provider's REST API of each mode; a key of one mode is refused by the other's host."""
 
 
 class SettingsError(Exception):
@@ -72,6 +88,35 @@ class Access(BaseModel):
         return Policy(**self.model_dump())
 
 
+class ProviderApi(BaseModel):
+    """How a book reads the provider's REST API; without an ``api_key`` it does not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    api_key: Annotated[
+        ApiKey | None, Field(description="The provider's API key, of the book's mode.")
+    ] = None
+    url: Annotated[
+        ProviderUrl | None,
+        Field(description="The provider's API; by default its host for the book's mode."),
+    ] = None
+    requests_per_minute: Annotated[
+        int, Field(ge=1, le=100_000, description="The most requests that a process sends.")
+    ] = 240
+    timeout_seconds: Annotated[
+        int, Field(ge=1, le=60, description="Seconds after which an answer is not awaited.")
+    ] = 5
+    reconcile_every: Annotated[
+        Duration,
+        Field(description="How often `serve` compares the book with the provider, or `never`."),
+    ] = "6h"
+
+    @property
+    def reconcile_interval(self) -> timedelta | None:
+        """``reconcile_every`` as a duration; None for `never`."""
+        return setting_checks.parse_duration(self.reconcile_every)
+
+
 class Book(BaseModel):
     """A book: a separate ledger of one business in one mode."""
 
@@ -89,6 +134,12 @@ class Book(BaseModel):
     dispute_response_days: Annotated[
         int, Field(ge=1, le=365, description="Days to respond to a dispute.")
     ] = RESPONSE_DAYS
+    provider: ProviderApi = ProviderApi()
+
+    @property
+    def provider_url(self) -> str:
+        """The base URL of the provider's REST API for this book, without a slash at the end."""
+        return self.provider.url or PROVIDER_URLS[self.mode]
 
 
 class Settings(BaseSettings):
@@ -173,7 +224,8 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
     path = find_config(config, values.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
-    names = {*Settings.model_fields, *Book.model_fields, *Access.model_fields}
+    models = (Settings, Book, Access, ProviderApi)
+    names = {name for model in models for name in model.model_fields}
     try:
         return Settings(**values)
     except ValidationError as error:
