@@ -19,6 +19,7 @@ from service.database.connections import UnsupportedServerError
 from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
+from service.provider.errors import ProviderError
 from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
@@ -210,6 +211,7 @@ _PLAIN = (
     EmbeddedError,
     LeaseTakenError,
     NoPreviousBuildError,
+    ProviderError,
     RebuildError,
     RoleError,
     SchemaError,
