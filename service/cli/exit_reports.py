@@ -20,6 +20,8 @@ from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
+from service.sandbox.client import SandboxError
+from service.sandbox.errors import ApiError
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
@@ -213,6 +215,8 @@ _PLAIN = (
     RebuildError,
     RoleError,
     SchemaError,
+    ApiError,
+    SandboxError,
     SettingsError,
     UnfoldableStreamsError,
     TracesUnavailableError,

@@ -1,6 +1,12 @@
-"""A stand-in for the provider: a world of made-up customers.
+"""A stand-in for the provider: its REST API and its webhooks over a world of made-up customers.
 
-``world`` has its clock, its resources and the commands that make things go wrong; it speaks to no
+``app`` puts the parts together, and ``process`` runs them.
+
+- ``timeline`` moves the world's clock, ``deliveries`` sends its webhooks to the ``endpoints``.
+- ``rest`` answers as the provider does, with the rows of ``lists``, behind the ``gate``.
+- ``control`` takes commands, for which ``client`` is the client, and ``faults`` what goes wrong.
+
+``world`` has the clock, the resources and the commands that let things happen; it speaks to no
 network and reads no clock.
 
 - ``business`` puts the parts together on one ``account``: resources, a schedule, chance.
