@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -130,6 +137,13 @@ class Book(BaseModel):
     business_id: Annotated[
         Plain | None, Field(description="Marks events of another business as `foreign`.")
     ] = None
+    webhook_max_age_days: Annotated[
+        Annotated[int, Field(ge=1, le=4000)] | None,
+        Field(
+            description="Accept webhooks stamped up to so many days ago; for a sandbox, in test"
+            " mode only. By default five minutes."
+        ),
+    ] = None
     access: Access = Access()
     dispute_response_days: Annotated[
         int, Field(ge=1, le=365, description="Days to respond to a dispute.")
@@ -140,6 +154,22 @@ class Book(BaseModel):
     def provider_url(self) -> str:
         """The base URL of the provider's REST API for this book, without a slash at the end."""
         return self.provider.url or PROVIDER_URLS[self.mode]
+
+    @field_validator("webhook_max_age_days")
+    @classmethod
+    def _check_max_age(cls, days: int | None, info: ValidationInfo) -> int | None:
+        if days is not None and info.data.get("mode") != "test":
+            raise ValueError(
+                "this is for webhooks of `daybook sandbox`, in a book of mode test; remove it: a"
+                " live book must refuse old requests"
+            )
+        return days
+
+    @property
+    def webhook_max_age(self) -> timedelta | None:
+        """How old a webhook's stamp may be; None for the usual five minutes."""
+        days = self.webhook_max_age_days
+        return None if days is None else timedelta(days=days)
 
 
 class Settings(BaseSettings):

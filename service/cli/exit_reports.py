@@ -21,6 +21,8 @@ from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.provider.errors import ProviderError
 from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
+from service.sandbox.client import SandboxError
+from service.sandbox.errors import ApiError
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
@@ -215,6 +217,8 @@ _PLAIN = (
     RebuildError,
     RoleError,
     SchemaError,
+    ApiError,
+    SandboxError,
     SettingsError,
     UnfoldableStreamsError,
     TracesUnavailableError,

@@ -76,6 +76,11 @@ def test_the_environment_overrides_each_value(
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', "[]"), 6, "at least 1"),
         (GOOD.replace(OTHER_SECRET, OTHER_SECRET[:-4]), 6, "24 bytes"),
         (GOOD.replace('mode = "test"\n', ""), 9, "required"),
+        (
+            GOOD.replace('business_id = "bus_1"', "webhook_max_age_days = 90"),
+            7,
+            "live book must refuse old requests",
+        ),
         (GOOD.replace("[books.test]", '[books."Test 1"]'), 9, "pattern"),
         (GOOD.replace("port = 9000", 'port = "many"'), 2, "integer"),
         (GOOD.replace("port = 9000", "prot = 9000"), 2, "not permitted"),

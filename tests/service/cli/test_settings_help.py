@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "books.NAME.mode": ("test", "test"),
     "books.NAME.secrets": (f'["{SECRET}"]', [SecretStr(SECRET)]),
     "books.NAME.business_id": ("bus_1", "bus_1"),
+    "books.NAME.webhook_max_age_days": ("90", 90),
     "books.NAME.access.grace": ("false", False),
     "books.NAME.access.paid_through": ("false", False),
     "books.NAME.access.trial_through": ("false", False),
