@@ -29,16 +29,8 @@ from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
 from service import setting_checks
-from service.setting_checks import (
-    ApiKey,
-    BookName,
-    DatabaseUrl,
-    Duration,
-    Plain,
-    PlainPath,
-    ProviderUrl,
-    Secrets,
-)
+from service.provider_settings import PROVIDER_URLS, ProviderApi
+from service.setting_checks import BookName, DatabaseUrl, Plain, PlainPath, Secrets
 from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
@@ -47,12 +39,6 @@ MADE_NAME = "trial-book"
 
 RESPONSE_DAYS = 10
 """Days to respond to a dispute, by the provider's guide; webhooks do not contain it."""
-
-PROVIDER_URLS = {
-    "live": "https://live.dodopayments.com",
-    "test": "https://test.dodopayments.com",
-}
-"""The provider's REST API of each mode; a key of one mode is refused by the other's host."""
 
 
 class SettingsError(Exception):
@@ -93,35 +79,6 @@ class Access(BaseModel):
     def policy(self) -> Policy:
         """The domain's policy with these rules."""
         return Policy(**self.model_dump())
-
-
-class ProviderApi(BaseModel):
-    """How a book reads the provider's REST API; without an ``api_key`` it does not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    api_key: Annotated[
-        ApiKey | None, Field(description="The provider's API key, of the book's mode.")
-    ] = None
-    url: Annotated[
-        ProviderUrl | None,
-        Field(description="The provider's API; by default its host for the book's mode."),
-    ] = None
-    requests_per_minute: Annotated[
-        int, Field(ge=1, le=100_000, description="The most requests that a process sends.")
-    ] = 240
-    timeout_seconds: Annotated[
-        int, Field(ge=1, le=60, description="Seconds after which an answer is not awaited.")
-    ] = 5
-    reconcile_every: Annotated[
-        Duration,
-        Field(description="How often `serve` compares the book with the provider, or `never`."),
-    ] = "6h"
-
-    @property
-    def reconcile_interval(self) -> timedelta | None:
-        """``reconcile_every`` as a duration; None for `never`."""
-        return setting_checks.parse_duration(self.reconcile_every)
 
 
 class Book(BaseModel):

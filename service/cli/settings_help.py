@@ -8,7 +8,8 @@ from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from service.settings import Access, Book, ProviderApi, Settings
+from service.provider_settings import ProviderApi
+from service.settings import Access, Book, Settings
 
 _BOOKS = "books"
 _NESTED: dict[str, type[BaseModel]] = {

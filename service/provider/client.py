@@ -87,7 +87,8 @@ class Provider:
     """The provider's REST API for one book; use it as an asynchronous context manager.
 
     Every reply came within ``timeout_seconds`` of the book's settings, so the moment it describes
-    is known that well. No redirect is followed. ``calls`` counts the requests that were sent.
+    is known that well. No redirect is followed. ``calls`` counts the requests that were sent;
+    ``now`` is the provider's clock.
 
     Raises:
         SettingsError: if the book has no API key.
@@ -100,6 +101,7 @@ class Provider:
                 f", or set books.{name}.provider.api_key."
             )
         self.calls = 0
+        self._ahead = timedelta(0)
         self.url = book.provider_url
         self._name = name
         self._mode = book.mode
@@ -119,6 +121,11 @@ class Provider:
             # the environment may name a proxy, which does not lead back to this machine
             trust_env=not is_loopback(urlsplit(self.url).hostname),
         )
+
+    @property
+    def now(self) -> datetime:
+        """The provider's clock, to a second, by its last reply; ours before the first."""
+        return datetime.now(UTC) + self._ahead
 
     async def __aenter__(self) -> Self:
         """Ready to send."""
@@ -213,14 +220,11 @@ class Provider:
         ended = time.monotonic()
         self._pace.heed(response.headers, response.status_code, ended)
         self._check(response.status_code, response.headers, target, body)
-        return Reply(
-            path=target,
-            status=response.status_code,
-            body=body,
-            date=answered_date(response.headers),
-            requested_at=requested_at,
-            answered_at=requested_at + timedelta(seconds=ended - started),
-        )
+        date = answered_date(response.headers)
+        answered_at = requested_at + timedelta(seconds=ended - started)
+        if date is not None:
+            self._ahead = date - answered_at
+        return Reply(target, response.status_code, body, date, requested_at, answered_at)
 
     async def _exchange(
         self, method: str, target: str, content: bytes | None

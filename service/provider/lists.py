@@ -152,7 +152,8 @@ async def rows(  # noqa: PLR0913 - named parameters
         provider: the client.
         kind: what to list.
         since: the first moment of creation; by default all of them.
-        until: the last one; by default now. Rows that are created later do not disturb.
+        until: the last one; by default now, by the provider's clock if a reply told it. Rows that
+            are created later do not disturb.
         remaining: reads on after the page that had this, which is read once more; then ``since``
             and ``until`` do not count.
         page_size: rows on a page, at most 100.
@@ -164,7 +165,7 @@ async def rows(  # noqa: PLR0913 - named parameters
     """
     path, query = _target(kind, filters)
     if remaining is None:
-        whole = Window(since or FIRST_DAY, until or datetime.now(UTC))
+        whole = Window(since or FIRST_DAY, until or provider.now)
         remaining = Remaining((whole,) if kind.window else ())
     elif remaining.page:
         # the page before tells whether an empty one is the end

@@ -11,7 +11,8 @@ import pytest
 
 from service import problems
 from service.cli.main import app
-from service.settings import Book, ProviderApi, Settings, load
+from service.provider_settings import ProviderApi
+from service.settings import Book, Settings, load
 from tests import servers
 from tests.acceptance.service import Service, environment
 from tests.acceptance.walks import Step, shows, steps

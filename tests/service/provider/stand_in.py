@@ -52,7 +52,9 @@ def answering(answerer: Answerer) -> Iterator[str]:
             query = dict(parse_qsl(parts.query))
             given = answerer(Request(self.command, parts.path, query, headers, body))
             try:
-                self.send_response(given.status)
+                self.send_response_only(given.status)
+                if "date" not in given.headers:
+                    self.send_header("date", self.date_time_string())
                 for name, value in given.headers.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(given.body)))

@@ -20,7 +20,7 @@ from service.provider.errors import (
     WrongKeyError,
 )
 from service.settings import Book, SettingsError
-from tests.builders import SECRET
+from tests.builders import NOON, SECRET
 from tests.service.provider.stand_in import KEY, Answer, Request, answering, client_of
 
 SHORT = Patience(0.5)
@@ -53,6 +53,14 @@ async def test_a_reply_is_the_bytes_that_were_sent_and_when() -> None:
         assert abs((reply.date - reply.answered_at).total_seconds()) < 5
         assert asked[0].headers["authorization"] == f"Bearer {KEY}"
         assert (asked[0].path, asked[0].query["page_number"]) == ("/things/a%2Fb", "0")
+
+
+async def test_the_clock_is_the_providers() -> None:
+    with in_turn(Answer(200, headers={"date": "Sun, 03 May 2026 12:00:00 GMT"})) as (url, _):
+        async with client_of(url) as provider:
+            assert abs((provider.now - datetime.now(UTC)).total_seconds()) < 5
+            await provider.get("/x")
+            assert abs((provider.now - NOON).total_seconds()) < 5
 
 
 async def test_what_may_pass_is_asked_again() -> None:
