@@ -136,12 +136,12 @@ async def rows(  # noqa: PLR0913 - named parameters
     provider: Provider,
     kind: Kind,
     *,
+    filters: Mapping[str, str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     remaining: Remaining | None = None,
     page_size: int = PAGE_SIZE,
     patience: Patience = BACKGROUND,
-    **filters: str,
 ) -> AsyncIterator[Page]:
     """Yield the pages of a list; some rows may come twice, none is left out.
 
@@ -151,6 +151,7 @@ async def rows(  # noqa: PLR0913 - named parameters
     Args:
         provider: the client.
         kind: what to list.
+        filters: the ids that the path needs, and the provider's filters by name.
         since: the first moment of creation; by default all of them.
         until: the last one; by default now, by the provider's clock if a reply told it. Rows that
             are created later do not disturb.
@@ -158,12 +159,11 @@ async def rows(  # noqa: PLR0913 - named parameters
             and ``until`` do not count.
         page_size: rows on a page, at most 100.
         patience: for each page.
-        filters: the ids that the path needs, and the provider's filters by name.
 
     Raises:
         ProviderError: if a page cannot be read; also if rows exist that no page shows.
     """
-    path, query = _target(kind, filters)
+    path, query = _target(kind, filters or {})
     if remaining is None:
         whole = Window(since or FIRST_DAY, until or provider.now)
         remaining = Remaining((whole,) if kind.window else ())

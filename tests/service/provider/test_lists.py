@@ -151,8 +151,8 @@ async def test_ids_go_into_the_path_and_filters_into_the_query() -> None:
         return document({"items": []})
 
     with answering(answer) as url:
-        await pages(url, ENTITLEMENT_GRANT, customer_id="cus/1", status="Delivered")
-        await pages(url, CREDIT, customer_id="cus_1", credit_entitlement_id="ce_1")
+        await pages(url, ENTITLEMENT_GRANT, filters={"customer_id": "cus/1", "status": "Delivered"})
+        await pages(url, CREDIT, filters={"customer_id": "cus_1", "credit_entitlement_id": "ce_1"})
     assert asked[0].path == "/customers/cus%2F1/entitlement-grants"
     assert asked[0].query == {"status": "Delivered", "page_number": "0", "page_size": "100"}
     assert asked[1].path == "/credit-entitlements/ce_1/balances/cus_1/ledger"
@@ -173,7 +173,7 @@ async def test_rows_that_no_page_shows_are_told() -> None:
     with listing([at(-1)] * 9, "descending", 2, "refuses") as (url, _), refused:
         await pages(url, since=at(-1), until=at(-1), page_size=3)
     with answering(lambda _: document({"items": [{"id": "g"}]})) as url, refused:
-        await pages(url, ENTITLEMENT_GRANT, customer_id="cus_1")
+        await pages(url, ENTITLEMENT_GRANT, filters={"customer_id": "cus_1"})
 
 
 def test_each_kind_has_its_paths() -> None:
