@@ -121,12 +121,13 @@ def interval_after(at: datetime, state: subscription.State | None) -> datetime:
     try:
         if interval in {"day", "week"}:
             return at + timedelta(days=count * (7 if interval == "week" else 1))
-        return _months_after(at, count * (12 if interval == "year" else 1))
+        return months_after(at, count * (12 if interval == "year" else 1))
     except (OverflowError, ValueError):
         return datetime.max.replace(tzinfo=at.tzinfo)
 
 
-def _months_after(at: datetime, months: int) -> datetime:
+def months_after(at: datetime, months: int) -> datetime:
+    """The same day so many months later, or the last day of a shorter month."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     day = min(at.day, calendar.monthrange(year, month + 1)[1])
     return at.replace(year=year, month=month + 1, day=day)

@@ -9,9 +9,12 @@ import re
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterator
+from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -22,6 +25,14 @@ _KEY_BYTES = 24
 """The minimum length of a signing key, by the Standard Webhooks specification."""
 
 _LAST_PORT = 65_535
+
+_API_KEY = re.compile(r"[!-~]{1,512}")
+
+NEVER = "never"
+_DURATION = re.compile(r"([0-9]{1,6})(m|h|d)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_SHORTEST = timedelta(minutes=5)
+_LONGEST = timedelta(days=3650)
 
 T = TypeVar("T")
 
@@ -70,6 +81,69 @@ def _check_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name is this machine's own."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def https_url_fault(url: str) -> str | None:
+    """The fault of a URL that secrets go to, if any; never quotes the URL."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "not a URL; use https://host/path"
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        return "not a URL; use https://host/path"
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        return "must begin with https://, unless its host is this machine's own"
+    if "@" in parts.netloc:
+        return "must not contain a user or a password"
+    if parts.query or parts.fragment or any(c.isspace() or not c.isprintable() for c in url):
+        return "must not contain a query, a fragment or spaces"
+    return None
+
+
+def _check_provider_url(url: str) -> str:
+    if fault := https_url_fault(url):
+        raise ValueError(fault)
+    return url.rstrip("/")
+
+
+def _check_api_key(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if text.startswith("whsec_"):
+        raise ValueError("is a webhook's secret; create an API key in the provider's dashboard")
+    if not _API_KEY.fullmatch(text):
+        raise ValueError("is not an API key: it must be printable ASCII without spaces")
+    return key
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """The duration that a text such as `90m`, `6h` or `30d` names; None for `never`.
+
+    Raises:
+        ValueError: if it names none, or one of more than ten years.
+    """
+    if text == NEVER:
+        return None
+    match = _DURATION.fullmatch(text)
+    duration = match and timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if not duration or duration > _LONGEST:
+        raise ValueError("not a duration; write a number and m, h or d, such as 6h")
+    return duration
+
+
+def _check_duration(text: str) -> str:
+    duration = parse_duration(text)
+    if duration and duration < _SHORTEST:
+        raise ValueError("must be at least 5m, or never")
+    return text
+
+
 Plain = Annotated[str, AfterValidator(_no_secret)]
 """A value that may be shown, logged or stored; it must not contain a secret."""
 
@@ -80,6 +154,13 @@ BookName = Annotated[Plain, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Secrets = Annotated[list[SecretStr], AfterValidator(_check_secrets)]
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]
+
+ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
+
+ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+
+Duration = Annotated[Plain, AfterValidator(_check_duration)]
+"""A text that ``parse_duration`` understands, of at least five minutes."""
 
 _BOOK = re.compile(r"[a-z][a-z0-9_-]{0,23}", re.IGNORECASE)
 _UNKNOWN = "…"

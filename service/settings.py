@@ -6,11 +6,19 @@ are ``DAYBOOK_BOOKS__<BOOK>__<SETTING>``. Lists are JSON.
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +29,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from domain.policy import Policy
 from service import setting_checks
+from service.provider_settings import PROVIDER_URLS, ProviderApi
 from service.setting_checks import BookName, DatabaseUrl, Plain, PlainPath, Secrets
 from service.telemetry.sanitize import mask_secrets
 
@@ -85,10 +94,39 @@ class Book(BaseModel):
     business_id: Annotated[
         Plain | None, Field(description="Marks events of another business as `foreign`.")
     ] = None
+    webhook_max_age_days: Annotated[
+        Annotated[int, Field(ge=1, le=4000)] | None,
+        Field(
+            description="Accept webhooks stamped up to so many days ago; for a sandbox, in test"
+            " mode only. By default five minutes."
+        ),
+    ] = None
     access: Access = Access()
     dispute_response_days: Annotated[
         int, Field(ge=1, le=365, description="Days to respond to a dispute.")
     ] = RESPONSE_DAYS
+    provider: ProviderApi = ProviderApi()
+
+    @property
+    def provider_url(self) -> str:
+        """The base URL of the provider's REST API for this book, without a slash at the end."""
+        return self.provider.url or PROVIDER_URLS[self.mode]
+
+    @field_validator("webhook_max_age_days")
+    @classmethod
+    def _check_max_age(cls, days: int | None, info: ValidationInfo) -> int | None:
+        if days is not None and info.data.get("mode") != "test":
+            raise ValueError(
+                "this is for webhooks of `daybook sandbox`, in a book of mode test; remove it: a"
+                " live book must refuse old requests"
+            )
+        return days
+
+    @property
+    def webhook_max_age(self) -> timedelta | None:
+        """How old a webhook's stamp may be; None for the usual five minutes."""
+        days = self.webhook_max_age_days
+        return None if days is None else timedelta(days=days)
 
 
 class Settings(BaseSettings):
@@ -173,7 +211,8 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
     path = find_config(config, values.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
-    names = {*Settings.model_fields, *Book.model_fields, *Access.model_fields}
+    models = (Settings, Book, Access, ProviderApi)
+    names = {name for model in models for name in model.model_fields}
     try:
         return Settings(**values)
     except ValidationError as error:

@@ -19,7 +19,10 @@ from service.database.connections import UnsupportedServerError
 from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
+from service.provider.errors import ProviderError
 from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
+from service.sandbox.client import SandboxError
+from service.sandbox.errors import ApiError
 from service.settings import SettingsError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
@@ -210,9 +213,12 @@ _PLAIN = (
     EmbeddedError,
     LeaseTakenError,
     NoPreviousBuildError,
+    ProviderError,
     RebuildError,
     RoleError,
     SchemaError,
+    ApiError,
+    SandboxError,
     SettingsError,
     UnfoldableStreamsError,
     TracesUnavailableError,

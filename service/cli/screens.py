@@ -13,6 +13,8 @@ from domain.story import reported_after
 from service.queries.answers import AccessAnswer, History
 from service.queries.refusals import RefusalCount
 from service.readmodels.compare import Difference
+from service.sandbox.messages import FaultStatus, Status
+from service.sandbox.spans import words
 from service.server.trial import Trial
 from service.settings import Settings
 from service.store.api_keys import Key
@@ -180,3 +182,38 @@ def keys(out: Screen, listed: Sequence[Key]) -> None:
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the second; empty for None."""
     return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def sandbox_status(out: Screen, status: Status) -> None:
+    """Print a sandbox's clock, endpoints, webhooks and faults."""
+    out.print(
+        f"clock {status.now:%Y-%m-%d %H:%M:%S} UTC, {words(status.behind)} behind the present"
+    )
+    if not status.settled:
+        out.print(f"moving to {status.until:%Y-%m-%d %H:%M:%S} UTC")
+    counts = (f"{count} {outcome}" for outcome, count in sorted(status.webhooks.items()))
+    out.print(f"webhooks: {', '.join(counts) or 'none so far'}; {status.waiting} waiting")
+    for endpoint in status.endpoints:
+        state = "disabled" if endpoint.disabled else "enabled"
+        types = (
+            "all types"
+            if endpoint.filter_types is None
+            else (f"{len(endpoint.filter_types)} types")
+        )
+        out.print(f"endpoint {endpoint.id}, {state}, {types}: {endpoint.url}", soft_wrap=True)
+    if not status.endpoints:
+        out.print("no webhook endpoint: nobody is told")
+    for fault in status.faults:
+        out.print(fault_line(fault))
+    resources = (f"{count} {kind}" for kind, count in status.resources.items() if count)
+    out.print(f"{status.requests} API requests; {', '.join(resources)}", soft_wrap=True)
+
+
+def fault_line(fault: FaultStatus) -> str:
+    """A fault that is in force, and what ends it."""
+    ends = []
+    if fault.left is not None:
+        ends.append(f"{fault.left} more times")
+    if fault.until is not None:
+        ends.append(f"until {fault.until:%Y-%m-%d %H:%M} UTC")
+    return f"fault: {fault.fault}, {' and '.join(ends) or 'until clear-faults'}"

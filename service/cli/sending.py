@@ -3,12 +3,13 @@
 import re
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 from msgspec import Struct
 
 from service.ingest.signature import check_secret, signed_headers
-from service.settings import SettingsError
+from service.settings import SettingsError, load
 
 _HEADER_TEXT = re.compile(r"[!-~]+")
 
@@ -34,6 +35,22 @@ def new_webhook_id() -> str:
     return "msg_" + secrets.token_urlsafe(20)
 
 
+def signing_secret(url: str, secret: str | None, config: Path | None, data_dir: Path | None) -> str:
+    """The secret for a webhook URL: the given one, or the current one of the book in the URL.
+
+    Raises:
+        SettingsError: if it cannot sign, or none is given and the book is not configured.
+    """
+    if secret is None:
+        name = url.rstrip("/").rpartition("/")[2]
+        book = load(config, data_dir=data_dir).books.get(name)
+        if book is None:
+            raise SettingsError(f"Book {name!r} of the URL is not configured. Give --secret.")
+        return book.secrets[0].get_secret_value()
+    _check(secret)
+    return secret
+
+
 def send(
     client: httpx.Client, url: str, secret: str, body: bytes, webhook_id: str | None = None
 ) -> Reply:
@@ -44,10 +61,7 @@ def send(
     """
     if webhook_id is not None and not _HEADER_TEXT.fullmatch(webhook_id):
         raise SettingsError("--id takes visible ASCII characters only: it is sent in a header.")
-    try:
-        check_secret(secret)
-    except ValueError as error:
-        raise SettingsError(f"--secret cannot sign: {error}.") from None
+    _check(secret)
     headers = {
         "content-type": "application/json",
         "user-agent": "daybook-send",
@@ -55,3 +69,10 @@ def send(
     }
     response = client.post(url, content=body, headers=headers)
     return Reply(response.status_code, response.text)
+
+
+def _check(secret: str) -> None:
+    try:
+        check_secret(secret)
+    except ValueError as error:
+        raise SettingsError(f"--secret cannot sign: {error}.") from None

@@ -8,10 +8,15 @@ from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from service.provider_settings import ProviderApi
 from service.settings import Access, Book, Settings
 
 _BOOKS = "books"
-_NESTED: dict[str, type[BaseModel]] = {_BOOKS: Book, "access": Access}
+_NESTED: dict[str, type[BaseModel]] = {
+    _BOOKS: Book,
+    "access": Access,
+    "provider": ProviderApi,
+}
 
 
 class SettingHelp(Struct, frozen=True):

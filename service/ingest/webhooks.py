@@ -131,7 +131,7 @@ class Webhooks:
                 "method-not-allowed", "Send webhooks with POST.", headers={"allow": "POST"}
             )
         headers = _headers(scope["headers"])
-        signed = signed_by(headers)
+        signed = signed_by(headers, endpoint.verifier.max_age)
         with self._unverified.body() as body:
             await self._receive(body, headers, receive)
             delivery = self._verify(book, signed, body.whole())

@@ -146,7 +146,8 @@ def _reload(books: dict[str, Book], endpoints: Endpoints, settings: Settings) ->
 
 
 def _verifier(book: Book) -> Verifier:
-    return Verifier([secret.get_secret_value() for secret in book.secrets])
+    secrets = [secret.get_secret_value() for secret in book.secrets]
+    return Verifier(secrets, book.webhook_max_age)
 
 
 def _start(

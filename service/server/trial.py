@@ -23,6 +23,8 @@ from service.store.migrations import migrate
 
 TRIAL_BOOK = "test"
 
+_SANDBOX_DAYS = 400
+
 
 class Trial(Struct, frozen=True):
     """The secret and the API key of the trial book."""
@@ -48,6 +50,8 @@ def make_trial_book(data_dir: Path) -> str:
         "# Created by `daybook serve`, because there was no configuration.\n"
         "# Replace the secret by that of your endpoint: Developer > Webhooks in the dashboard.\n"
         f'[books.test]\nmode = "test"\nsecrets = ["{secret}"]\n'
+        "# The clock of `daybook sandbox` is in the past, and stamps its webhooks.\n"
+        f"webhook_max_age_days = {_SANDBOX_DAYS}\n"
     )
     marker.touch(mode=0o600)
     marker.write_text(f"{fingerprint(secret)}\n")

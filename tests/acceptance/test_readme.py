@@ -11,6 +11,7 @@ import pytest
 
 from service import problems
 from service.cli.main import app
+from service.provider_settings import ProviderApi
 from service.settings import Book, Settings, load
 from tests import servers
 from tests.acceptance.service import Service, environment
@@ -163,7 +164,7 @@ def test_the_first_command_works_in_a_fresh_clone(scratch: Path) -> None:
 
 def test_every_setting_is_described() -> None:
     text = SERVICE.read_text()
-    for name in (*Settings.model_fields, *Book.model_fields):
+    for name in (*Settings.model_fields, *Book.model_fields, *ProviderApi.model_fields):
         assert f"`{name}`" in text or f"{name} =" in text or name == "books", name
 
 

@@ -3,6 +3,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -75,10 +76,27 @@ def test_the_environment_overrides_each_value(
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', "[]"), 6, "at least 1"),
         (GOOD.replace(OTHER_SECRET, OTHER_SECRET[:-4]), 6, "24 bytes"),
         (GOOD.replace('mode = "test"\n', ""), 9, "required"),
+        (
+            GOOD.replace('business_id = "bus_1"', "webhook_max_age_days = 90"),
+            7,
+            "live book must refuse old requests",
+        ),
         (GOOD.replace("[books.test]", '[books."Test 1"]'), 9, "pattern"),
         (GOOD.replace("port = 9000", 'port = "many"'), 2, "integer"),
         (GOOD.replace("port = 9000", "prot = 9000"), 2, "not permitted"),
         (GOOD + 'secret = "x"', 12, "not permitted"),
+        (GOOD + 'provider.url = "http://api.example.com"', 12, "must begin with https://"),
+        (GOOD + 'provider.url = "https://me:hunter2@h"', 12, "a user or a password"),
+        (GOOD + 'provider.url = "example.com"', 12, "not a URL"),
+        (GOOD + 'provider.url = "https://h?x=1"', 12, "a query"),
+        (GOOD + 'provider.api_key = ""', 12, "not an API key"),
+        (GOOD + 'provider.api_key = "a b"', 12, "not an API key"),
+        (GOOD + f'provider.api_key = "{SECRET}"', 12, "a webhook's secret"),
+        (GOOD + 'provider.reconcile_every = "6 h"', 12, "not a duration"),
+        (GOOD + 'provider.reconcile_every = "4000d"', 12, "not a duration"),
+        (GOOD + 'provider.reconcile_every = "1m"', 12, "at least 5m"),
+        (GOOD + "provider.requests_per_minute = 0", 12, "greater than or equal to 1"),
+        (GOOD + "[books.test.provider]\nkey = 1", 13, "is it 'api_key'?"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_line_and_reason(
@@ -90,6 +108,23 @@ def test_a_wrong_configuration_is_refused_with_line_and_reason(
     assert f"line {line}" in str(refused.value)
     assert reason in str(refused.value)
     assert SECRET.removeprefix("whsec_") not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [("90m", timedelta(minutes=90)), ("6h", timedelta(hours=6)), ("30d", timedelta(days=30)),
+     ("never", None)],
+)  # fmt: skip
+def test_a_duration_is_read(text: str, duration: timedelta | None, tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD + f'provider.reconcile_every = "{text}"'))
+    assert settings.books["test"].provider.reconcile_interval == duration
+
+
+def test_each_mode_has_its_provider(tmp_path: Path) -> None:
+    books = load(write(tmp_path, GOOD + 'provider.url = "http://[::1]:9/"')).books
+    assert books["live"].provider_url == "https://live.dodopayments.com"
+    assert books["test"].provider_url == "http://[::1]:9"
+    assert books["live"].provider.api_key is None
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -132,6 +167,9 @@ PLACES: list[Callable[[str], str]] = [
     lambda secret: f'[books.test]\nmode = "test"\nbusiness_id = "{secret}"',
     lambda secret: f'[books.test.access]\n"{secret}" = true',
     lambda secret: f'[books.test.access]\ngrace = "{secret}"',
+    lambda secret: f'[books.test.provider]\napi_key = "{secret} "',
+    lambda secret: f'[books.test.provider]\nurl = "{secret}"',
+    lambda secret: f'[books.test.provider]\nreconcile_every = "{secret}"',
 ]
 
 ENVIRONMENT: list[Callable[[str], dict[str, str]]] = [

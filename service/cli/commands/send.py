@@ -8,8 +8,7 @@ import typer
 
 from service.cli.app import app
 from service.cli.options import ERR, OUT, Config, DataDir
-from service.cli.sending import new_webhook_id, send
-from service.settings import SettingsError, load
+from service.cli.sending import new_webhook_id, send, signing_secret
 
 
 @app.command("send")
@@ -38,12 +37,7 @@ def send_files(  # noqa: PLR0913, PLR0917 - one parameter a flag
     data_dir: DataDir = None,
 ) -> None:
     """Sign files and send them as webhooks. Exit status 1 if one is refused."""
-    if secret is None:
-        name = to.rstrip("/").rpartition("/")[2]
-        book = load(config, data_dir=data_dir).books.get(name)
-        if book is None:
-            raise SettingsError(f"Book {name!r} of the URL is not configured. Give --secret.")
-        secret = book.secrets[0].get_secret_value()
+    secret = signing_secret(to, secret, config, data_dir)
     refused = 0
     with httpx.Client(timeout=15) as client:
         for file in files:

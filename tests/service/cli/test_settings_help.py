@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "books.NAME.mode": ("test", "test"),
     "books.NAME.secrets": (f'["{SECRET}"]', [SecretStr(SECRET)]),
     "books.NAME.business_id": ("bus_1", "bus_1"),
+    "books.NAME.webhook_max_age_days": ("90", 90),
     "books.NAME.access.grace": ("false", False),
     "books.NAME.access.paid_through": ("false", False),
     "books.NAME.access.trial_through": ("false", False),
@@ -30,6 +31,11 @@ ENVIRONMENT = {
     "books.NAME.access.license_keys": ("true", True),
     "books.NAME.access.renewal_allowance_days": ("4", 4),
     "books.NAME.dispute_response_days": ("5", 5),
+    "books.NAME.provider.api_key": ("key_1", SecretStr("key_1")),
+    "books.NAME.provider.url": ("http://127.0.0.1:9/", "http://127.0.0.1:9"),
+    "books.NAME.provider.requests_per_minute": ("60", 60),
+    "books.NAME.provider.timeout_seconds": ("3", 3),
+    "books.NAME.provider.reconcile_every": ("1d", "1d"),
 }
 
 

@@ -1,7 +1,7 @@
 import base64
 import hmac
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -93,6 +93,18 @@ def test_a_signature_holds_for_five_minutes(seconds: float, reason: str) -> None
     with pytest.raises(Problem, match=reason):
         verify(signed(b"1", seconds=time.time() + seconds), b"1")
     verify(signed(b"1", seconds=time.time() + seconds * 0.98), b"1")
+
+
+def test_a_book_may_accept_older_stamps_but_none_of_the_future() -> None:
+    day = 86_400
+    patient = Verifier([SECRET], timedelta(days=90))
+    for ago in (89.9 * day, 400, 0):
+        headers = signed(b"1", seconds=time.time() - ago)
+        assert patient.verify(signed_by(headers, patient.max_age), b"1").webhook_id == "msg_1"
+    with pytest.raises(Problem, match="too old: more than 90 days"):
+        signed_by(signed(b"1", seconds=time.time() - 91 * day), patient.max_age)
+    with pytest.raises(Problem, match="too new: more than five minutes"):
+        signed_by(signed(b"1", seconds=time.time() + 302), patient.max_age)
 
 
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40)

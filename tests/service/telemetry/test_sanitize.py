@@ -40,6 +40,7 @@ def test_a_letter_stays_and_a_control_is_written_out() -> None:
         "host=db password=hunter2secret user=me",
         "host=db password='hunter2 sec\\'ret' user=me",
         "Bearer dbk_my_book_0a1b2c3d_hunter2secret-hunter2secret_000000",
+        "authorization: Bearer hunter2secret.hunter2",
     ],
 )
 def test_a_secret_is_masked(text: str) -> None:

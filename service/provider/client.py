@@ -1,0 +1,299 @@
+"""One book's client of the provider's REST API, on httpx.
+
+It does not use the provider's SDK: an observation is stored as the bytes that were sent, which the
+SDK's models replace; its automatic pagination skips page 1 of every list; and its models, 3.4 MB of
+them, refuse nothing that Daybook would have to refuse.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from service.processes.backoff import Backoff
+from service.provider.errors import (
+    LimitedError,
+    NotFoundError,
+    ProviderError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    WrongKeyError,
+)
+from service.provider.pace import Pace, answered_date
+from service.setting_checks import is_loopback
+from service.settings import Book, SettingsError
+
+MAX_BODY_BYTES = 16 << 20
+"""The longest answer that is read."""
+
+_EXCERPT = 200
+_CONNECTIONS = 10
+
+_NO_CONTENT = 204
+_OK = range(200, 300)
+_REDIRECTS = range(300, 400)
+_REFUSED = (401, 403)
+_NOT_FOUND = 404
+_LIMITED = 429
+_SERVER_ERROR = 500
+
+
+class Patience(Struct, frozen=True):
+    """How long a caller waits for one reply, with pauses and retries.
+
+    Without ``retry`` the first failure is the result, and the caller may use the requests that
+    others leave to it; see ``Pace``.
+    """
+
+    seconds: float
+    retry: bool = True
+
+
+LOGIN = Patience(2.0, retry=False)
+"""Somebody waits at a login."""
+
+COMMAND = Patience(30.0)
+"""Somebody waits at a terminal."""
+
+BACKGROUND = Patience(900.0)
+"""Nobody waits: survives an outage of a quarter of an hour."""
+
+
+class Reply(Struct, frozen=True):
+    """An answer of the provider, exactly as it came.
+
+    ``path`` has the query. ``requested_at`` and ``answered_at`` are of our clock: what the reply
+    says was read between the two. Their distance is measured on a monotonic clock. ``date`` is the
+    provider's clock, to the second.
+    """
+
+    path: str
+    status: int
+    body: bytes
+    date: datetime | None
+    requested_at: datetime
+    answered_at: datetime
+
+
+class Provider:
+    """The provider's REST API for one book; use it as an asynchronous context manager.
+
+    Every reply came within ``timeout_seconds`` of the book's settings, so the moment it describes
+    is known that well. No redirect is followed. ``calls`` counts the requests that were sent;
+    ``now`` is the provider's clock.
+
+    Raises:
+        SettingsError: if the book has no API key.
+    """
+
+    def __init__(self, name: str, book: Book) -> None:
+        if book.provider.api_key is None:
+            raise SettingsError(
+                f"Book {name!r} has no API key of the provider. Run `daybook connect --book {name}`"
+                f", or set books.{name}.provider.api_key."
+            )
+        self.calls = 0
+        self._ahead = timedelta(0)
+        self.url = book.provider_url
+        self._name = name
+        self._mode = book.mode
+        self._timeout = float(book.provider.timeout_seconds)
+        self._pace = Pace(book.provider.requests_per_minute)
+        self._client = httpx.AsyncClient(
+            headers={
+                "authorization": f"Bearer {book.provider.api_key.get_secret_value()}",
+                "accept": "application/json",
+                # a compressed body could inflate without limit
+                "accept-encoding": "identity",
+                "user-agent": "daybook",
+            },
+            timeout=self._timeout,
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+            follow_redirects=False,
+            # the environment may name a proxy, which does not lead back to this machine
+            trust_env=not is_loopback(urlsplit(self.url).hostname),
+        )
+
+    @property
+    def now(self) -> datetime:
+        """The provider's clock, to a second, by its last reply; ours before the first."""
+        return datetime.now(UTC) + self._ahead
+
+    async def __aenter__(self) -> Self:
+        """Ready to send."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        patience: Patience = COMMAND,
+    ) -> Reply:
+        """Read a path; retry what may pass: 429, 5xx, a slow answer, a failure of the network.
+
+        Returns:
+            A reply of status 2xx, whose body is JSON.
+
+        Raises:
+            ProviderError: by its kind; see ``service.provider.errors``.
+        """
+        target = f"{path}?{urlencode(params)}" if params else path
+        return await self._patiently("GET", target, None, patience)
+
+    async def send(
+        self, method: str, path: str, document: object, *, patience: Patience = COMMAND
+    ) -> Reply:
+        """Send a JSON document. Only a request that the provider refused for its rate is repeated.
+
+        Raises:
+            ProviderError: as ``get``. After an ``UnreachableError`` it may have been done or not.
+        """
+        return await self._patiently(method, path, msgspec.json.encode(document), patience)
+
+    async def _patiently(
+        self, method: str, target: str, content: bytes | None, patience: Patience
+    ) -> Reply:
+        deadline = time.monotonic() + patience.seconds
+        backoff = Backoff()
+        while True:
+            await self._await_turn(deadline, urgent=not patience.retry)
+            try:
+                return await self._once(method, target, content, deadline)
+            except LimitedError as error:
+                failure: ProviderError = error
+            except UnreachableError as error:
+                if content is not None:
+                    raise
+                failure = error
+            pause = backoff.pause()
+            if not patience.retry or time.monotonic() + pause >= deadline:
+                raise failure
+            await asyncio.sleep(pause)
+
+    async def _await_turn(self, deadline: float, *, urgent: bool) -> None:
+        while delay := self._pace.delay(time.monotonic(), urgent=urgent):
+            if time.monotonic() + delay >= deadline:
+                raise LimitedError(
+                    f"The provider's rate limit leaves no request for {math.ceil(delay)} seconds."
+                    " Try again later."
+                )
+            await asyncio.sleep(delay)
+        self._pace.take(time.monotonic())
+
+    async def _once(
+        self, method: str, target: str, content: bytes | None, deadline: float
+    ) -> Reply:
+        self.calls += 1
+        requested_at, started = datetime.now(UTC), time.monotonic()
+        limit = min(self._timeout, deadline - started)
+        try:
+            async with asyncio.timeout(limit):
+                response, body = await self._exchange(method, target, content)
+        except TimeoutError:
+            raise UnreachableError(
+                f"{self.url} did not answer within {limit:.0f} seconds. Try again later."
+            ) from None
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise UnreachableError(
+                f"Cannot reach {self.url}: {reason}. Check the network, and the `provider.url` of"
+                f" book {self._name!r}."
+            ) from error
+        ended = time.monotonic()
+        self._pace.heed(response.headers, response.status_code, ended)
+        self._check(response.status_code, response.headers, target, body)
+        date = answered_date(response.headers)
+        answered_at = requested_at + timedelta(seconds=ended - started)
+        if date is not None:
+            self._ahead = date - answered_at
+        return Reply(target, response.status_code, body, date, requested_at, answered_at)
+
+    async def _exchange(
+        self, method: str, target: str, content: bytes | None
+    ) -> tuple[httpx.Response, bytes]:
+        headers = {"content-type": "application/json"} if content is not None else None
+        stream = self._client.stream(method, self.url + target, content=content, headers=headers)
+        body = bytearray()
+        async with stream as response:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    text = f"{target}: the answer has more than {MAX_BODY_BYTES} bytes."
+                    raise UnexpectedAnswerError(text, response.status_code)
+        return response, bytes(body)
+
+    def _check(self, status: int, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        said = _said(body)
+        if status in _REFUSED:
+            raise WrongKeyError(
+                f"The provider refuses the API key of book {self._name!r} ({status}){said}. It"
+                f" must be a key of {self._mode} mode for {self.url}; to change something there,"
+                " it needs write access. Create one in the provider's dashboard under Developer >"
+                " API Keys."
+            )
+        if status == _NOT_FOUND:
+            raise NotFoundError(f"The provider does not have {target.partition('?')[0]}{said}.")
+        if status == _LIMITED:
+            raise LimitedError(
+                f"The provider limits the rate (429){said}. Try again later, or lower"
+                f" `provider.requests_per_minute` of book {self._name!r}."
+            )
+        if status >= _SERVER_ERROR:
+            raise UnreachableError(f"{self.url} fails ({status}){said}. Try again later.")
+        if status in _REDIRECTS:
+            raise UnexpectedAnswerError(
+                f"{self.url} redirects ({status}), which is not followed. Check the `provider.url`"
+                f" of book {self._name!r}.",
+                status,
+            )
+        if status not in _OK:
+            raise UnexpectedAnswerError(
+                f"The provider refuses {target.partition('?')[0]} ({status}){said}.", status
+            )
+        encoded = headers.get("content-encoding", "identity") != "identity"
+        if encoded or not (_is_json(body) or status == _NO_CONTENT):
+            raise UnexpectedAnswerError(
+                f"{self.url} answers {target.partition('?')[0]} with something else than JSON."
+                f" Check the `provider.url` of book {self._name!r}, and proxies in between.",
+                status,
+            )
+
+
+class _Refusal(Struct):
+    message: str = ""
+
+
+def _said(body: bytes) -> str:
+    """What the provider says about an error, to be put into a sentence."""
+    try:
+        message = msgspec.json.decode(body, type=_Refusal).message
+    except msgspec.MsgspecError:
+        return ""
+    return f': "{message[:_EXCERPT]}"' if message else ""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        body.decode()
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (UnicodeDecodeError, msgspec.MsgspecError):
+        return False
+    return True

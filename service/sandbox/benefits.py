@@ -1,0 +1,133 @@
+"""What a purchase gives: entitlement grants and licence keys, taken back and given again."""
+
+from collections import defaultdict
+from datetime import timedelta
+
+from service.sandbox import shapes
+from service.sandbox.account import Account
+from service.sandbox.catalog import ENTITLEMENTS, PRODUCTS
+from service.sandbox.happenings import Resource
+
+_FAILS = 0.05
+"""The share of hand-made links that fail at first."""
+
+
+class Benefits:
+    """The grants and keys of each purchase, known by its subscription or its payment."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._grants: defaultdict[str, list[Resource]] = defaultdict(list)
+        self._keys: dict[str, Resource] = {}
+
+    def give(self, paid: Resource, product_id: str) -> None:
+        """Grant all that a product entitles to and the purchase does not have."""
+        had = {g["entitlement_id"]: g for g in self._grants[_owner(paid)]}
+        for entitlement_id in PRODUCTS[product_id].entitlements:
+            if entitlement_id not in had:
+                self._grant(paid, entitlement_id)
+            elif had[entitlement_id]["status"] == "Revoked":
+                self._deliver(had[entitlement_id])
+
+    def revoke(self, owner: str, reason: str, keep: tuple[str, ...] = ()) -> None:
+        """Take back what a purchase gives; its keys are disabled without an event."""
+        for grant in self._grants[owner]:
+            if grant["entitlement_id"] not in keep and grant["status"] in {"Pending", "Delivered"}:
+                self._set_key(grant, "disabled")
+                now = self._account.now
+                grant.update(
+                    status="Revoked", revoked_at=now, updated_at=now, revocation_reason=reason
+                )
+                self._happen(grant, "revoked")
+
+    def restore(self, owner: str) -> None:
+        """Give again what was taken back."""
+        for grant in self._grants[owner]:
+            if grant["status"] == "Revoked" and grant["revocation_reason"] != "plan_changed":
+                self._deliver(grant)
+
+    def move(self, grant_id: str, event: str) -> None:
+        """Deliver, fail or revoke one grant."""
+        grant = self._account.get("entitlement_grant", grant_id)
+        if event == "delivered":
+            self._deliver(grant)
+        elif event == "failed":
+            self._fail(grant)
+        else:
+            self._set_key(grant, "disabled")
+            now = self._account.now
+            grant.update(
+                status="Revoked", revoked_at=now, updated_at=now, revocation_reason="manual"
+            )
+            self._happen(grant, "revoked")
+
+    def grants_of(self, owner: str) -> list[Resource]:
+        """The grants of a subscription or of a payment without one."""
+        return self._grants[owner]
+
+    def _grant(self, paid: Resource, entitlement_id: str) -> None:
+        account, customer_id = self._account, paid["customer"]["customer_id"]
+        identity = account.name("grant", customer_id)
+        grant = shapes.grant(identity, paid, entitlement_id, account.now)
+        account.add("entitlement_grant", identity, grant)
+        self._grants[_owner(paid)].append(grant)
+        if grant["integration_type"] == "license_key":
+            self._make_key(paid, grant)
+        if ENTITLEMENTS[entitlement_id].at_once:
+            grant.update(status="Delivered", delivered_at=account.now)
+            self._happen(grant, "created")
+            return
+        self._happen(grant, "created")
+        chance = account.chance(customer_id)
+        linked = account.now + timedelta(minutes=chance.randrange(2, 3_000), microseconds=1)
+        if chance.random() < _FAILS:
+            account.plan(linked, self._fail_by_chance, grant)
+            linked += timedelta(hours=2)
+        account.plan(linked, self._link, grant)
+
+    def _make_key(self, paid: Resource, grant: Resource) -> None:
+        account = self._account
+        identity = account.name("lic", paid["customer"]["customer_id"])
+        product = PRODUCTS[paid["product_cart"][0]["product_id"]]
+        key = shapes.license_key(identity, paid, product, account.now)
+        account.add("license_key", identity, key)
+        self._keys[grant["id"]] = key
+        grant["license_key"] = shapes.license_key_grant(key)
+        account.happen("license_key", identity, "license_key.created")
+
+    def _link(self, grant: Resource) -> None:
+        if grant["status"] in {"Pending", "Failed"}:
+            self._deliver(grant)
+
+    def _fail_by_chance(self, grant: Resource) -> None:
+        if grant["status"] == "Pending":
+            self._fail(grant)
+
+    def _fail(self, grant: Resource) -> None:
+        grant.update(
+            status="Failed", updated_at=self._account.now, error_code="link_failed",
+            error_message="The account could not be linked.",
+        )  # fmt: skip
+        self._happen(grant, "failed")
+
+    def _deliver(self, grant: Resource) -> None:
+        now = self._account.now
+        self._set_key(grant, "active")
+        grant.update(
+            status="Delivered", delivered_at=now, updated_at=now, revoked_at=None,
+            revocation_reason=None, error_code=None, error_message=None,
+        )  # fmt: skip
+        self._happen(grant, "delivered")
+
+    def _set_key(self, grant: Resource, status: str) -> None:
+        if key := self._keys.get(grant["id"]):
+            key["status"] = status
+            grant["license_key"] = shapes.license_key_grant(key)
+
+    def _happen(self, grant: Resource, event: str) -> None:
+        self._account.happen("entitlement_grant", grant["id"], f"entitlement_grant.{event}")
+
+
+def _owner(paid: Resource) -> str:
+    owner: str = paid["subscription_id"] or paid["payment_id"]
+    return owner
