@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urlsplit
@@ -88,7 +89,7 @@ class Provider:
 
     Every reply came within ``timeout_seconds`` of the book's settings, so the moment it describes
     is known that well. No redirect is followed. ``calls`` counts the requests that were sent;
-    ``now`` is the provider's clock.
+    ``now`` is the provider's clock; ``key_fingerprint`` names the API key without revealing it.
 
     Raises:
         SettingsError: if the book has no API key.
@@ -101,6 +102,8 @@ class Provider:
                 f", or set books.{name}.provider.api_key."
             )
         self.calls = 0
+        key = book.provider.api_key.get_secret_value()
+        self.key_fingerprint = sha256(b"daybook-api-key-1" + key.encode()).hexdigest()[:16]
         self._ahead = timedelta(0)
         self.url = book.provider_url
         self._name = name
@@ -109,7 +112,7 @@ class Provider:
         self._pace = Pace(book.provider.requests_per_minute)
         self._client = httpx.AsyncClient(
             headers={
-                "authorization": f"Bearer {book.provider.api_key.get_secret_value()}",
+                "authorization": f"Bearer {key}",
                 "accept": "application/json",
                 # a compressed body could inflate without limit
                 "accept-encoding": "identity",

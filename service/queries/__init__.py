@@ -3,7 +3,8 @@
 ``access`` answers who is entitled; ``resources`` and ``documents`` the state of resources,
 ``events`` histories, timelines and single events, ``changes`` what a follower missed, ``disputes``
 and ``metrics`` (over ``periods``) work and money, ``search`` identifiers, ``refusals`` and
-``projections`` the operation. ``answers`` has the documents that several of them return.
-``clocks``, ``paging``, ``restores`` and ``freshness`` are for queries about the past, for keyset
-cursors, for positions of a history that a restore ended, and for read-your-writes.
+``projections`` the operation. ``known`` is what the book knows, to be compared. ``answers`` has the
+documents that several of them return. ``clocks``, ``paging``, ``restores`` and ``freshness`` are
+for queries about the past, for keyset cursors, for positions of a history that a restore ended, and
+for read-your-writes.
 """

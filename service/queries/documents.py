@@ -63,7 +63,7 @@ def resource(
         computed["respond_by"] = _respond_by(folded, response_days)
     return {
         **snapshot,
-        **_kept(folded.state, snapshot, projection.aggregate),
+        **_kept(folded, snapshot, projection.aggregate),
         **computed,
         projection.key: folded.state.id,
         "status": status_or_null(folded.status),
@@ -75,15 +75,21 @@ def resource(
     }
 
 
-def _kept(state: Any, snapshot: Mapping[str, Raw], aggregate: Aggregate | None) -> dict[str, Any]:  # noqa: ANN401
-    """The state's values, by the provider's names, for fields that a snapshot omits or has null."""
+def _kept(
+    folded: Fold[Any], snapshot: Mapping[str, Raw], aggregate: Aggregate | None
+) -> dict[str, Any]:
+    """The state's values, by the provider's names, for fields that a snapshot omits or has null.
+
+    Also for fields that a row of a list told later.
+    """
     if aggregate is None:
         return {}
-    kept: dict[str, Any] = {}
-    for name in _shared_fields(aggregate):
-        value = getattr(state, name)
+    state, kept = folded.state, dict[str, Any]()
+    for name in shared_fields(aggregate):
+        value, shown = getattr(state, name), snapshot.get(name)
         # a false flag may never have been in a payload
-        if value is not None and value is not False and _is_null(snapshot.get(name)):
+        told = value is not None and value is not False
+        if (told and _is_null(shown)) or (folded.supplies.overlaid and shown is not None):
             kept[name] = value
     customer_id = getattr(state, "customer_id", None)
     names_customer = "customer" in aggregate.payload.__struct_fields__  # type: ignore[attr-defined]
@@ -93,7 +99,7 @@ def _kept(state: Any, snapshot: Mapping[str, Raw], aggregate: Aggregate | None) 
 
 
 @cache
-def _shared_fields(aggregate: Aggregate) -> tuple[str, ...]:
+def shared_fields(aggregate: Aggregate) -> tuple[str, ...]:
     """The fields that state and payload share, with the same name and type."""
     fields, hints = msgspec.structs.fields(aggregate.payload), get_type_hints(aggregate.payload)  # type: ignore[arg-type]
     provided = {f.encode_name: hints[f.name] for f in fields}

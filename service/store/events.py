@@ -86,7 +86,7 @@ async def _append(conn: Connection, book: str, batch: Sequence[NewEvent]) -> lis
     return receipts
 
 
-class _Recorded(NamedTuple):
+class Recorded(NamedTuple):
     """The fields of an event that reveal a duplicate; ordered by position."""
 
     position: int
@@ -96,7 +96,7 @@ class _Recorded(NamedTuple):
     source: str
 
 
-_ById = defaultdict[str, list[_Recorded]]
+_ById = defaultdict[str, list[Recorded]]
 
 
 def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
@@ -104,14 +104,14 @@ def _by_id(rows: Iterable[Mapping[str, Any]]) -> _ById:
     known: _ById = defaultdict(list)
     for row in rows:
         fields = row["position"], row["link"], row["body_sha256"], row["sent_at"], row["source"]
-        event = _Recorded(*fields)
+        event = Recorded(*fields)
         known[row["webhook_id"]].append(event)
     for revisions in known.values():
         revisions.sort()
     return known
 
 
-def _find_original(revisions: Sequence[_Recorded], new: NewEvent) -> _Recorded | None:
+def _find_original(revisions: Sequence[Recorded], new: NewEvent) -> Recorded | None:
     """The event of which a new one is a duplicate, if any."""
     same = [event for event in revisions if event.source == new.source]
     for event in reversed(same):
@@ -139,7 +139,7 @@ def _number(
             continue
         position, revision = position + 1, len(revisions)
         last = compute_link(last, book, position, revision, now, d)
-        revisions.append(_Recorded(position, last, d.body_sha256, d.sent_at, d.source))
+        revisions.append(Recorded(position, last, d.body_sha256, d.sent_at, d.source))
         receipts.append(Receipt(position, last, duplicate=False))
         rows.append(b"".join((
             _COLUMNS, of_book, binary.int8(position), binary.text(d.source),
@@ -198,6 +198,17 @@ async def last_recorded_position(
     result = await conn.execute(text("store/recorded"), params, prepare=False)
     row = await result.fetchone()
     return int(row["position"]) if row else 0
+
+
+async def latest_observations(
+    conn: Queryable, book: str, names: Sequence[str]
+) -> dict[str, Recorded]:
+    """The latest observation of each of some names (``Observation.webhook_id``)."""
+    params = {"book": book, "webhook_ids": list(names)}
+    result = await conn.execute(text("store/known"), params, prepare=False)
+    known = _by_id(await result.fetchall())
+    found = {name: [one for one in events if one.source == "api"] for name, events in known.items()}
+    return {name: events[-1] for name, events in found.items() if events}
 
 
 async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:

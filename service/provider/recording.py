@@ -1,0 +1,202 @@
+"""Records what was read at the provider, where it says something that the book does not know."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.events import Entry, Event
+from domain.legible import UNREADABLE
+from domain.observation import Asked
+from domain.reading import read, snapshot
+from projections.catalog import BY_CATEGORY
+from projections.customers import CUSTOMERS
+from service.database.connections import WRITER, Connection, response_deadline
+from service.database.notifications import APPENDED, notify
+from service.provider.client import Reply
+from service.provider.kinds import CREDIT, CUSTOMER, Kind
+from service.queries.known import Known, known_resources
+from service.store.chain import Observation
+from service.store.events import Receipt, Recorded, append, latest_observations
+
+SETTLING = timedelta(seconds=60)
+"""So soon after an event of the same resource a reading may be older than the event."""
+
+
+class Reading(Struct, frozen=True):
+    """One resource in a reply, as the exact bytes; ``listed`` if it is a row of a list."""
+
+    kind: Kind
+    id: str
+    body: bytes
+    reply: Reply
+    listed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What was read, as the store names it."""
+        path = self.reply.path.partition("?")[0]
+        return f"GET {path} {self.id}" if self.listed else f"GET {path}"
+
+    @property
+    def asked(self) -> Asked:
+        """What is stored of the request."""
+        reply = self.reply
+        return Asked(
+            self.kind.category, reply.path, reply.requested_at, reply.answered_at,
+            self.listed, reply.date,
+        )  # fmt: skip
+
+
+class Compared(Struct, frozen=True):
+    """A reading next to what the book knew.
+
+    Attributes:
+        entry: the reading as the fold understands it.
+        known: what the book knew of the resource; None if nothing.
+        differing: the fields in which the two differ.
+        repeated: whether the last reading said the same, and nothing has happened since.
+        in_flight: whether an event of the last minute may be newer than the reading.
+        position: the position of the book that this reflects.
+    """
+
+    reading: Reading
+    entry: Entry
+    known: Known | None
+    differing: tuple[str, ...]
+    repeated: bool
+    in_flight: bool
+    position: int
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the book should record it."""
+        if self.entry.verdict in {"foreign", "unreadable"}:
+            return False
+        return not self.repeated and (self.known is None or bool(self.differing))
+
+
+async def compare(
+    conn: Connection, book: str, business_id: str | None, readings: Sequence[Reading]
+) -> list[Compared]:
+    """Compare readings with what the book knows, in their order. Changes nothing.
+
+    Raises:
+        Problem: ``not-ready`` while the read models are built for the first time.
+    """
+    of_kind: dict[Kind, dict[str, Reading]] = defaultdict(dict)
+    for reading in readings:
+        of_kind[reading.kind][reading.name] = reading
+    compared: dict[str, Compared] = {}
+    for kind, by_name in of_kind.items():
+        entries = {name: _entry(reading, business_id) for name, reading in by_name.items()}
+        ids = {name: _key(kind, reading, entries[name]) for name, reading in by_name.items()}
+        projection = CUSTOMERS if kind is CUSTOMER else BY_CATEGORY[kind.category]
+        position, known = await known_resources(conn, book, projection, [*set(ids.values())])
+        earlier = await latest_observations(conn, book, [*by_name])
+        for name, reading in by_name.items():
+            one = _compare(reading, entries[name], known.get(ids[name]), position.number)
+            repeated = _is_repeated(one, earlier.get(name))
+            compared[name] = replace(one, repeated=repeated)
+    return [compared[reading.name] for reading in readings]
+
+
+async def record(
+    conn: Connection, book: str, compared: Iterable[Compared], key_fingerprint: str
+) -> list[Receipt]:
+    """Record the readings that are news, in one transaction, and wake the projector.
+
+    A reading that is ``in_flight`` may be older than what the book knows: leave it out, and read
+    again a minute later.
+
+    Returns:
+        A receipt for each reading that was news.
+    """
+    news = [_observation(one, key_fingerprint) for one in compared if one.is_news]
+    if not news:
+        return []
+    async with response_deadline(conn, WRITER.answer):
+        receipts = await append(conn, book, news)
+        await notify(conn, APPENDED, book, max(receipt.position for receipt in receipts))
+    return receipts
+
+
+def _observation(one: Compared, key_fingerprint: str) -> Observation:
+    reading = one.reading
+    asked = reading.asked
+    return Observation(
+        webhook_id=reading.name,
+        sent_at=asked.sent_at,
+        headers=msgspec.json.encode(asked).decode(),
+        verified_by=key_fingerprint,
+        body=reading.body,
+        body_sha256=sha256(reading.body).digest(),
+        salt=secrets.token_bytes(32),
+        compared_at=one.position,
+    )
+
+
+def _entry(reading: Reading, business_id: str | None) -> Entry:
+    """What the fold will make of a reading."""
+    asked = reading.asked
+    event = Event(
+        position=0,
+        webhook_id=reading.name,
+        sent_at=asked.sent_at,
+        recorded_at=asked.answered_at,
+        body_sha256=b"",
+        body=reading.body,
+        observation=msgspec.json.encode(asked).decode(),
+    )
+    return read(event, business_id)
+
+
+def _key(kind: Kind, reading: Reading, entry: Entry) -> str:
+    """The key of the read model's row: of a row of a ledger, the balance that it belongs to."""
+    return entry.id if kind is CREDIT else reading.id
+
+
+def _compare(reading: Reading, entry: Entry, known: Known | None, position: int) -> Compared:
+    if known is None:
+        return Compared(
+            reading, entry, None, (), repeated=False, in_flight=False, position=position
+        )
+    # a row of the ledger is not in the balance's document
+    differing = ("entry",) if reading.kind is CREDIT else known.differing(entry, _fields(reading))
+    return Compared(
+        reading, entry, known, differing, repeated=False,
+        in_flight=_is_in_flight(entry, known), position=position,
+    )  # fmt: skip
+
+
+def _fields(reading: Reading) -> dict[str, Any]:
+    try:
+        content = msgspec.json.encode(snapshot(reading.body))
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except UNREADABLE:
+        return {}
+
+
+def _is_in_flight(entry: Entry, known: Known) -> bool:
+    if known.folded is None or entry.aggregate is None:
+        return False
+    at, rank = known.folded.last[:2]
+    # an observation has the last rank
+    is_event = rank < entry.aggregate.lifecycle.rank("")
+    return is_event and at > entry.occurred_at - SETTLING
+
+
+def _is_repeated(one: Compared, earlier: Recorded | None) -> bool:
+    """Whether the last reading of the resource said the same, and nothing has happened since."""
+    if earlier is None or earlier.body_sha256 != sha256(one.reading.body).digest():
+        return False
+    if one.reading.kind is CREDIT or earlier.position > one.position:
+        return True
+    folded = one.known.folded if one.known is not None else None
+    return folded is not None and earlier.position >= folded.position
