@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from tests.builders import NOON, at, body
 from tests.deliveries import delivery
 
 DAY = 86_400
-FULL = {
+FULL: dict[str, Any] = {
     "subscription_id": "sub_1", "status": "active", "customer": {"customer_id": "cus_1"},
     "product_id": "pdt_1", "next_billing_date": "2026-06-03T12:00:00.000000Z", "quantity": 2,
     "metadata": {"a": "b"}, "addons": [],
