@@ -30,7 +30,7 @@ from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Poo
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
-from service.queries.changes import Changes
+from service.queries.changes import Change, Changes
 from service.queries.freshness import Freshness
 from service.queries.restores import verify
 from service.store.positions import BEGINNING, Position, parse
@@ -93,7 +93,7 @@ async def list_changes(request: ApiRequest, conn: Connection, query: ChangesQuer
     " half a minute. A key may have 8 open in each worker.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=accepts(StreamQuery),
+    opt=accepts(StreamQuery, entry=Change),
 )
 async def stream_changes(
     request: ApiRequest,

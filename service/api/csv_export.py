@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from service.api.csv_cells import cell
 from service.api.endpoint import POSITION, ApiRequest, encoded_fields
+from service.api.fields import check_selection
 from service.api.parameters import MAX_PAGE
 from service.api.query import LimitedQuery, ListQuery
 
@@ -45,13 +46,6 @@ def columns_of(row: type[Struct]) -> list[str]:
     return columns
 
 
-def row_of(page: type[Struct]) -> type[Struct]:
-    """The type of the rows that a page has in its ``data``."""
-    (data,) = (field for field in msgspec.structs.fields(page) if field.name == "data")
-    (row,) = get_args(data.type)
-    return row  # type: ignore[no-any-return]
-
-
 def prefers_csv(request: ApiRequest) -> bool:
     """Whether the caller prefers CSV to JSON."""
     # most callers do not name text, and parsing the header takes time
@@ -72,6 +66,7 @@ async def csv_response(
     if isinstance(query, LimitedQuery) and not single:
         query = replace(query, limit=MAX_PAGE)
     first = await read(query)
+    check_selection(request.route_handler, query.fields, first.data)
     # `fields` selects columns, as it does in JSON
     lines = _lines(query.fields or columns, _pages(first, query, read, single=single))
     name = request.scope["path"].rstrip("/").rpartition("/")[2]

@@ -206,6 +206,7 @@ WORDS = {
     "meaning": "When it is answered, and what to do.",
     "retry_after": "After how many seconds to try again; null where that does not help.",
     # paths, and the headers of a webhook
+    "problem": "The last segment of a problem's `type`.",
     "webhook-id": "The identity of the delivery.",
     "webhook-timestamp": "When it was sent, in Unix seconds.",
     "webhook-signature": "`v1,` and the signature in base64; several, separated by spaces.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -28,8 +28,8 @@ R = TypeVar("R")
 _PERIODS = (
     " The periods are whole, in UTC, weeks from Monday on: from the one that holds `created_at_gte`"
     " to the one that holds `created_at_lte`, so that `2026-03-31` includes the 31st, and with"
-    " `interval=month` all of March; by themselves the last thirty days, or"
-    " twelve weeks or months. They are computed on request, so late events change past periods."
+    " `interval=month` all of March; by default the last thirty days, or twelve weeks or months; at"
+    " most 1,000. They are computed on request, so late events change past periods."
 )
 _HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
 _BESIDE = (
@@ -38,6 +38,30 @@ _BESIDE = (
     " `previous_billing_date` at most a day after `created_at`, and `next_billing_date` at most"
     " `trial_period_days` and a day after it. One with `on_demand: true` is charged at will."
 )
+
+
+class MrrSeries(Series[Mrr], frozen=True):
+    """Monthly recurring revenue, and its movements: a row per period and currency."""
+
+
+class SubscriptionsSeries(Series[Subscriptions], frozen=True):
+    """Numbers of subscriptions, and their movements: a row per period and currency."""
+
+
+class ChurnSeries(Series[Churn], frozen=True):
+    """Rates of churn: a row per period and currency."""
+
+
+class RevenueSeries(Series[Revenue], frozen=True):
+    """Succeeded payments: a row per period and currency."""
+
+
+class RefundsSeries(Series[Refunds], frozen=True):
+    """Succeeded refunds: a row per period and currency."""
+
+
+class DisputesSeries(Series[Disputes], frozen=True):
+    """Disputes by outcome: a row per period and currency."""
 
 
 class MetricQuery(ListQuery, frozen=True, kw_only=True):
@@ -50,7 +74,7 @@ class MetricQuery(ListQuery, frozen=True, kw_only=True):
 
 def _metric(
     name: str, summary: str, means: str
-) -> Callable[[ReadPage[Connection, MetricQuery, Series[R]]], HTTPRouteHandler]:
+) -> Callable[[ReadPage[Connection, MetricQuery, Series[Any]]], HTTPRouteHandler]:
     return list_route(
         f"/metrics/{name}",
         connection=pooled,
@@ -66,11 +90,12 @@ async def _series(
     conn: Connection,
     query: MetricQuery,
     read: Callable[[Connection, str, Span], Awaitable[list[R]]],
-) -> Series[R]:
+) -> tuple[list[R], str]:
+    """The rows of a metric, and the position that they reflect."""
     first, last = query.created_at_gte, query.created_at_lte
     periods = span(query.interval, first, last, datetime.now(UTC))
     position = await resources.position(conn, request.user.book)
-    return Series(await read(conn, request.user.book, periods), str(position))
+    return await read(conn, request.user.book, periods), str(position)
 
 
 @_metric(
@@ -83,9 +108,9 @@ async def _series(
     " amounts and currencies did; `churned` what left those statuses; `reactivated` what came back"
     " to them." + _HOLD + _BESIDE,
 )  # fmt: skip
-async def get_mrr(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Mrr]:
+async def get_mrr(request: ApiRequest, conn: Connection, query: MetricQuery) -> MrrSeries:
     """Each movement at the time when it happened in the world."""
-    return await _series(request, conn, query, metrics.mrr)
+    return MrrSeries(*await _series(request, conn, query, metrics.mrr))
 
 
 @_metric(
@@ -99,9 +124,9 @@ async def get_mrr(request: ApiRequest, conn: Connection, query: MetricQuery) -> 
 )  # fmt: skip
 async def get_subscriptions(
     request: ApiRequest, conn: Connection, query: MetricQuery
-) -> Series[Subscriptions]:
+) -> SubscriptionsSeries:
     """A subscription that leaves and comes back in one period counts in both."""
-    return await _series(request, conn, query, metrics.subscriptions)
+    return SubscriptionsSeries(*await _series(request, conn, query, metrics.subscriptions))
 
 
 @_metric(
@@ -110,9 +135,9 @@ async def get_subscriptions(
     "`churn_rate` is the subscriptions that ceased to be active or past_due in the period, of those"
     " that were when it began; `mrr_churn_rate` the same of their recurring revenue." + _HOLD,
 )  # fmt: skip
-async def get_churn(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Churn]:
+async def get_churn(request: ApiRequest, conn: Connection, query: MetricQuery) -> ChurnSeries:
     """Those who came back are not taken off."""
-    return await _series(request, conn, query, metrics.churn)
+    return ChurnSeries(*await _series(request, conn, query, metrics.churn))
 
 
 @_metric(
@@ -121,9 +146,9 @@ async def get_churn(request: ApiRequest, conn: Connection, query: MetricQuery) -
     "`amount` is the `total_amount`, tax included, of the payments that were made in the period"
     " (`created_at`) and have succeeded; a payment that only replaced a payment method is none.",
 )  # fmt: skip
-async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Revenue]:
+async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery) -> RevenueSeries:
     """Before refunds, disputes and the provider's fees."""
-    return await _series(request, conn, query, metrics.revenue)
+    return RevenueSeries(*await _series(request, conn, query, metrics.revenue))
 
 
 @_metric(
@@ -132,9 +157,9 @@ async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery)
     "`amount` is that of the refunds that were made in the period (`created_at`) and have"
     " succeeded, whenever the payment was.",
 )  # fmt: skip
-async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery) -> Series[Refunds]:
+async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery) -> RefundsSeries:
     """In the currency of the refund."""
-    return await _series(request, conn, query, metrics.refunds)
+    return RefundsSeries(*await _series(request, conn, query, metrics.refunds))
 
 
 @_metric(
@@ -143,11 +168,9 @@ async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery)
     "`amount` is that of the disputes that were opened in the period (`created_at`), counted by how"
     " they stand now: `open`, `won`, `lost` (accepted and expired too) or `cancelled`.",
 )  # fmt: skip
-async def get_disputes(
-    request: ApiRequest, conn: Connection, query: MetricQuery
-) -> Series[Disputes]:
+async def get_disputes(request: ApiRequest, conn: Connection, query: MetricQuery) -> DisputesSeries:
     """A dispute that ends later changes the period in which it was opened."""
-    return await _series(request, conn, query, metrics.disputes)
+    return DisputesSeries(*await _series(request, conn, query, metrics.disputes))
 
 
 METRIC_ROUTES = [get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes]

@@ -55,17 +55,17 @@ async def list_problem_types() -> list[ProblemType]:
 
 
 @get(
-    TYPE + "{name:str}",
+    TYPE + "{problem:str}",
     operation_id="get_problem_type",
     summary="What a type of problem means",
     description="Where the `type` of a problem document leads.",
     tags=["problems"],
 )
-async def get_problem_type(name: str) -> ProblemType:
+async def get_problem_type(problem: str) -> ProblemType:
     """One row of the table."""
-    if name not in KINDS:
-        raise Problem("not-found", f"No problem is called {name!r}.")
-    return _told(KINDS[name])
+    if problem not in KINDS:
+        raise Problem("not-found", f"{problem!r} is not a type of problem. See /problems.")
+    return _told(KINDS[problem])
 
 
 def _told(kind: Kind) -> ProblemType:

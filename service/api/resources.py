@@ -14,10 +14,11 @@ from projections.projection import Projection
 from projections.search_terms import folded
 from service.api.disputes import response_days
 from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, select_fields
+from service.api.fields import check_selection
 from service.api.lists import list_route
 from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort_order, text, until
 from service.api.query import DocumentQuery, PageQuery
-from service.api.schemas import columns, named
+from service.api.schemas import columns, known_fields, named
 from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries import events, paging, resources
@@ -104,6 +105,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         query=_list_query(projection),
         answer=f"{named(projection)}Page",
         columns=columns(projection),
+        known=known_fields(projection),
     )
     async def list_resources(request: ApiRequest, conn: Queryable, query: PageQuery) -> Page:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
@@ -131,7 +133,9 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
         description="The provider's latest snapshot under its own names, and the fields that we"
         " compute; with `as_of` and `known_at` as it was, without what is related to it.",
         tags=[projection.name],
-        opt=accepts(kind, answer=named(projection)),
+        opt=accepts(
+            kind, answer=f"{named(projection)}Answer", known=known_fields(projection, alone=True)
+        ),
     )
     async def get_resource(request: ApiRequest) -> dict[str, Any]:
         identity = request.path_params[projection.key]
@@ -146,6 +150,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
                 )
             else:
                 resource = await resources.resource(conn, book, projection, identity, days)
+        check_selection(request.route_handler, query.fields, [resource])
         return select_fields(resource, query.fields)
 
     return get_resource
