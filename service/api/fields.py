@@ -61,7 +61,7 @@ def check_selection(
 
 
 def row_type(page: type[Struct]) -> type[Struct] | None:
-    """The type of the rows in the ``data`` of a page; None if it is no page of structs."""
+    """The type of the rows in the ``data`` of a page; None for any other struct."""
     data = next((field for field in structs.fields(page) if field.name == "data"), None)
     row = get_args(data.type)[0] if data else None
     return row if isinstance(row, type) and issubclass(row, Struct) else None

@@ -11,12 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request
-from litestar.enums import MediaType
+from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from service.api.descriptions import WORDS
@@ -24,8 +20,6 @@ from service.api.fields import answer_type, selectable
 from service.api.query import Query, described, parameters
 from service.api.schemas import Schema, answer_schemas, reference, resource_schemas
 from service.problems import KINDS, TYPE
-
-VERSION = "1"
 
 _TEXT = {"type": "string"}
 _JSON = "application/json"
@@ -59,36 +53,6 @@ _PROBLEM: Schema = {
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": True,
 }
-
-
-class JsonDocument(OpenAPIRenderPlugin):
-    """Serves the document as JSON."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """The document of the application that answers the request."""
-        del openapi_schema
-        return encoded(request.app)
-
-
-CONFIG = OpenAPIConfig(
-    title="Daybook",
-    version=VERSION,
-    description="The book of original entry for a Dodo Payments account: its webhooks, folded into"
-    " answers. A resource has the provider's latest snapshot under the provider's field names;"
-    " amounts are in minor units of the accompanying currency, and times are in UTC. A key belongs"
-    " to one book and cannot read any other.",
-    components=Components(
-        security_schemes={
-            "api_key": SecurityScheme(
-                type="http",
-                scheme="bearer",
-                description="A key of one book, from `daybook keys create`. Its scope is `read`"
-                " unless it was created with others; a route that needs another scope says so.",
-            )
-        }
-    ),
-    render_plugins=[JsonDocument(path=["/openapi.json", "/"], media_type=MediaType.JSON)],
-)
 
 
 @cache

@@ -125,13 +125,6 @@ def test_every_question_lists_its_errors_as_problems(document: dict[str, Any]) -
             }
 
 
-def test_nothing_is_loaded_from_elsewhere(told: Doors) -> None:
-    for path in ("/schema", "/schema/openapi.json"):
-        answer = told.service.client.get(path)
-        assert answer.headers["content-type"].startswith("application/json")
-        assert answer.json()["openapi"].startswith("3.1")
-
-
 def test_the_examples_are_answers(told: Doors, document: dict[str, Any]) -> None:
     def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
         headers = {"authorization": f"Bearer {told.live}"}
