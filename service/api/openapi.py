@@ -15,7 +15,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from service.api.descriptions import WORDS
+from service.api.descriptions import FIELD_DESCRIPTIONS
 from service.api.fields import answer_type, selectable
 from service.api.query import Query, described, parameters
 from service.api.schemas import Schema, answer_schemas, reference, resource_schemas
@@ -24,7 +24,7 @@ from service.problems import KINDS, TYPE
 _TEXT = {"type": "string"}
 _JSON = "application/json"
 _HEADERS = {
-    "Daybook-Position": {"description": WORDS["position"], "schema": _TEXT},
+    "Daybook-Position": {"description": FIELD_DESCRIPTIONS["position"], "schema": _TEXT},
     "ETag": {
         "description": "Identifies the content. Send it as `If-None-Match`, and get 304 while the"
         " content is the same.",
@@ -46,9 +46,12 @@ _PROBLEM: Schema = {
         "parameter": _TEXT,
         "given": _TEXT,
         "allowed": {"type": "array", "items": _TEXT},
+        "scope": _TEXT,
+        "reason": _TEXT,
         "go_on_from": _TEXT,
         "head": _TEXT,
         "request_id": _TEXT,
+        "retry_after": {"type": "integer"},
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": True,
@@ -108,8 +111,8 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> No
     query: type[Query] | None = opt.get("query")
     given = operation.get("parameters", [])
     for parameter in given:
-        if parameter["name"] in WORDS:
-            parameter["description"] = WORDS[parameter["name"]]
+        if parameter["name"] in FIELD_DESCRIPTIONS:
+            parameter["description"] = FIELD_DESCRIPTIONS[parameter["name"]]
     if handler and query is not None:
         names = selectable(handler)
         given += [_with_choices(p, names) if p["name"] == "fields" else p for p in described(query)]
@@ -179,5 +182,5 @@ def _error_response(status: int) -> dict[str, Any]:
 def _explain(schema: Schema) -> None:
     """Add the meaning of each field."""
     for name, field in schema.get("properties", {}).items():
-        if name in WORDS and "$ref" not in field:
-            schema["properties"][name] = {**field, "description": WORDS[name]}
+        if name in FIELD_DESCRIPTIONS and "$ref" not in field:
+            schema["properties"][name] = {**field, "description": FIELD_DESCRIPTIONS[name]}

@@ -1,4 +1,4 @@
-"""What resources look like in OpenAPI and as CSV: the provider's fields, and ours."""
+"""The schemas of answers in OpenAPI, and the fields and CSV columns of resources."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
@@ -33,6 +33,13 @@ _COMPUTED: Schema = {
     "gaps": {"type": "integer"},
 }
 
+_WORDS = {
+    "license_keys": "licence key",
+    "credits": "credit balance",
+    "checkouts": "abandoned checkout",
+    "dunning": "dunning attempt",
+}
+
 _STATUS = ("status", "status_since", "other_status", "provider_status", "verdicts")
 
 _RELATED: dict[str, dict[str, type]] = {
@@ -42,8 +49,13 @@ _RELATED: dict[str, dict[str, type]] = {
 
 
 def named(projection: Projection[Any]) -> str:
-    """What a schema calls one resource: ``LicenseKey`` of ``license_keys``."""
+    """The schema of one resource by name: ``LicenseKey`` of ``license_keys``."""
     return "".join(part.capitalize() for part in projection.name.removesuffix("s").split("_"))
+
+
+def singular(projection: Projection[Any]) -> str:
+    """One resource in words: ``licence key`` of ``license_keys``."""
+    return _WORDS.get(projection.name) or projection.name.removesuffix("s").replace("_", " ")
 
 
 def columns(projection: Projection[Any]) -> list[str]:
@@ -187,7 +199,7 @@ def _related(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
 
 
 def _provided(kind: Any) -> Iterator[tuple[str, Schema]]:  # noqa: ANN401
-    """The fields that are read; their limits are ours, and not the provider's."""
+    """The provider's fields that we read, without our limits on them."""
     _, parts = msgspec.json.schema_components([kind], ref_template="{name}")
     own = next(part for name, part in parts.items() if name.endswith(kind.__name__))
     for name, schema in own["properties"].items():

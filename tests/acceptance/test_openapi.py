@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from httpx import Client
 
-from service.api.descriptions import WORDS
+from service.api.descriptions import FIELD_DESCRIPTIONS
 from service.problems import KINDS
 from tests.acceptance.attendance import REF, Attendance
 from tests.acceptance.doors import Doors, deliver
@@ -36,7 +36,9 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from fields(one)
 
 
-def test_every_field_has_its_word_and_every_word_its_field(document: dict[str, Any]) -> None:
+def test_every_field_is_described_and_every_description_is_used(
+    document: dict[str, Any],
+) -> None:
     named = {
         name for schema in document["components"]["schemas"].values() for name, _ in fields(schema)
     }
@@ -46,8 +48,8 @@ def test_every_field_has_its_word_and_every_word_its_field(document: dict[str, A
         for parameter in operation.get("parameters", ())
         if parameter["in"] != "query"
     }
-    assert named - set(WORDS) == set()
-    assert set(WORDS) - named - elsewhere == set()
+    assert named - set(FIELD_DESCRIPTIONS) == set()
+    assert set(FIELD_DESCRIPTIONS) - named - elsewhere == set()
 
 
 SPARSE = {
