@@ -21,8 +21,8 @@ from service.api.endpoint import (
     read_query,
     select_page_fields,
 )
+from service.api.limits import OpenStreams
 from service.api.lists import list_route
-from service.api.open_streams import OpenStreams
 from service.api.parameters import choices, parse_position, position
 from service.api.query import DocumentQuery, LimitedQuery
 from service.api.services import services

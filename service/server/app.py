@@ -15,9 +15,8 @@ from msgspec import structs
 
 from service.api import pages, router
 from service.api.auth import Gate
-from service.api.open_streams import OpenStreams
+from service.api.limits import Allowance, OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
-from service.api.rate_limit import Allowance
 from service.api.services import Services, provide
 from service.database.connections import (
     ACCESS,
