@@ -1,15 +1,15 @@
-"""What all events together say of a customer.
+"""The state of a customer, merged from all events that name them.
 
-The provider sends no event of its own for customers: they appear inside other payloads, some of
-which know no more than the id. The e-mail address and the name each come from the latest payload
-that has them. A payload was rendered at some moment between its event and its sending:
+The provider sends no events about customers: they appear inside other payloads, some of which have
+only the id. The e-mail address and the name each come from the latest payload that has them. A
+payload is rendered at some moment between its event and its sending:
 
-- A payload that was sent within seconds of its event is *pinned*: it says what held at the event.
-- A late payload stands at its own event too if a pinned one had shown its value by then. Otherwise
-  the value is newer than the event, and counts from when the payload was sent.
+- A payload that was sent within seconds of its event is *pinned*: its values held at the event.
+- A value of a late payload also holds at its event if a pinned payload had shown it by then.
+  Otherwise it is newer than the event, and counts from the sending of the payload.
 
-What is kept of each value are a first, a last and a latest sighting. So the merge is commutative
-and idempotent, and neither the order of the events nor a duplicate can change it.
+The state keeps a first, a last and a late sighting of each value. So the merge is commutative and
+idempotent: neither the order of the events nor a duplicate changes the result.
 """
 
 from datetime import datetime
@@ -19,26 +19,26 @@ from msgspec import Struct
 from domain.events import TOLERANCE, Key
 from domain.payload import Customer
 
-_MOST = 16
-"""How many values of an attribute are kept, the latest of them.
+_MAX_VALUES = 16
+"""The number of values kept of an attribute, the latest ones.
 
-Where there are so many, a value keeps only the sighting where it is newest, and a late one counts
-from when it was sent: to know more, what was dropped would have to be known too.
+From this number on, a value keeps only its newest sighting, and a late one counts from its sending:
+a more exact answer would need the dropped values.
 """
 
 Sighting = tuple[Key, int]
-"""The key and the position of an event that shows a value."""
+"""The key and the position of an event whose payload has a value."""
 
 _Place = tuple[datetime, bool, Sighting]
 
 
 class Value(Struct, frozen=True, array_like=True, gc=False):
-    """One value of an attribute, and where it was seen.
+    """One value of an attribute, and its sightings.
 
     Attributes:
         first: the moment of the first pinned sighting.
         last: the last pinned sighting.
-        late: of the late sightings, the one that was sent last.
+        late: the late sighting that was sent last.
     """
 
     text: str
@@ -48,15 +48,15 @@ class Value(Struct, frozen=True, array_like=True, gc=False):
 
 
 Values = tuple[Value, ...]
-"""What an attribute has been, each value once, in the order of their texts."""
+"""All values of an attribute, sorted by text."""
 
 
 class State(Struct, frozen=True, array_like=True, gc=False):
-    """A customer as the events describe them.
+    """A customer.
 
     Attributes:
-        occurred_at: when the first event that names them happened.
-        position: the highest position that names them.
+        occurred_at: when the first event that names the customer happened.
+        position: the highest position of an event that names the customer.
     """
 
     id: str
@@ -67,28 +67,28 @@ class State(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def email(self) -> str | None:
-        """The address that they have now."""
+        """The current e-mail address."""
         return next(iter(self.emails), None)
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """All known addresses, the newest first."""
+        """All known e-mail addresses, the newest first."""
         return tuple(text for _, text in _ranked(self.email_values))
 
     @property
     def name(self) -> str | None:
-        """The name that they have now."""
+        """The current name."""
         return next((text for _, text in _ranked(self.name_values)), None)
 
     @property
     def details_position(self) -> int | None:
-        """The position of the event that supplies the newest of the details, if any does."""
+        """The position of the event with the newest address or name; None without either."""
         newest = [r[0][0] for r in map(_ranked, (self.email_values, self.name_values)) if r]
         return max(newest)[2][1] if newest else None
 
 
 def see(known: dict[str, State], customer: Customer, key: Key, position: int) -> None:
-    """Add what one event says of a customer to what is known, by id."""
+    """Add the customer of one event to the ``known`` ones."""
     before = known.get(customer.customer_id)
     emails = before.email_values if before else ()
     names = before.name_values if before else ()
@@ -103,9 +103,9 @@ def see(known: dict[str, State], customer: Customer, key: Key, position: int) ->
 
 
 class Sightings(Struct, gc=False):
-    """Where one description of a customer was seen, by many events.
+    """The sightings of one description of a customer in many events.
 
-    ``first`` and ``last`` are the pinned sightings at either end, ``late`` is the late one that was
+    ``first`` and ``last`` are the outermost pinned sightings; ``late`` is the late one that was
     sent last; ``occurred_at`` and ``position`` are as in ``State``.
     """
 
@@ -117,7 +117,10 @@ class Sightings(Struct, gc=False):
 
 
 def note(known: dict[Customer, Sightings], customer: Customer, key: Key, position: int) -> None:
-    """The same as ``see`` for many events: what they tell is put together by ``state_of``."""
+    """Add the customer of one event to the sightings of each description.
+
+    Cheaper than ``see`` for many events; ``state_of`` makes states of the sightings.
+    """
     at, sighting, before = key[0], (key, position), known.get(customer)
     if key[2] - at > TOLERANCE:
         if before is None:
@@ -137,95 +140,96 @@ def note(known: dict[Customer, Sightings], customer: Customer, key: Key, positio
     before.position = max(position, before.position)
 
 
-def state_of(customer: Customer, seen: Sightings) -> State:
-    """What a customer is, as far as one description tells."""
-    first = seen.first[0][0] if seen.first else None
+def state_of(customer: Customer, sightings: Sightings) -> State:
+    """The state of a customer from one description of them."""
+    first = sightings.first[0][0] if sightings.first else None
 
     def values(text: str | None) -> Values:
-        return (Value(text, first, seen.last, seen.late),) if text else ()
+        return (Value(text, first, sightings.last, sightings.late),) if text else ()
 
     emails, names = values(customer.email), values(customer.name)
-    return State(customer.customer_id, seen.occurred_at, seen.position, emails, names)
+    return State(customer.customer_id, sightings.occurred_at, sightings.position, emails, names)
 
 
-def merge(one: State, other: State) -> State:
-    """What two states of the same customer say together."""
+def merge(left: State, right: State) -> State:
+    """The state of a customer from two states of the same customer."""
     return State(
-        one.id,
-        min(one.occurred_at, other.occurred_at),
-        max(one.position, other.position),
-        _merged(one.email_values, other.email_values),
-        _merged(one.name_values, other.name_values),
+        left.id,
+        min(left.occurred_at, right.occurred_at),
+        max(left.position, right.position),
+        _merged(left.email_values, right.email_values),
+        _merged(left.name_values, right.name_values),
     )
 
 
-def gather(known: dict[str, State], one: State) -> None:
-    """Add what one state says to those that are known, by id."""
-    before = known.get(one.id)
-    known[one.id] = merge(before, one) if before else one
+def gather(known: dict[str, State], state: State) -> None:
+    """Merge a state into the ``known`` ones."""
+    before = known.get(state.id)
+    known[state.id] = merge(before, state) if before else state
 
 
 def _with(values: Values, text: str, sighting: Sighting) -> Values:
-    """The values of an attribute with one more sighting of one."""
+    """The values of an attribute after one more sighting."""
     occurred_at, sent_at = sighting[0][0], sighting[0][2]
     if sent_at - occurred_at > TOLERANCE:
         return _merged(values, (Value(text, None, None, sighting),))
     if len(values) == 1:
-        # nearly always: the one value that there is, seen again
+        # the usual case: another sighting of the only value
         only = values[0]
         if only.text == text and only.last is not None and sighting > only.last:
             return (Value(text, only.first, sighting, only.late),)
     return _merged(values, (Value(text, occurred_at, sighting, None),))
 
 
-def _merged(one: Values, other: Values) -> Values:
-    values = {value.text: value for value in one}
-    for value in other:
+def _merged(left: Values, right: Values) -> Values:
+    values = {value.text: value for value in left}
+    for value in right:
         before = values.get(value.text)
         values[value.text] = _joined(before, value) if before else value
     kept = [*values.values()]
-    if len(values) >= _MOST:
-        kept = sorted(map(_shortened, kept), key=_newest_sent)[-_MOST:]
+    if len(values) >= _MAX_VALUES:
+        kept = sorted(map(_shortened, kept), key=_newest_sent)[-_MAX_VALUES:]
     return tuple(sorted(kept, key=lambda value: value.text))
 
 
-def _joined(one: Value, other: Value) -> Value:
-    """What is known of one value from two sides."""
-    first, last, late = one.first, one.last, one.late
-    if first is None or (other.first is not None and other.first < first):
-        first = other.first
-    if last is None or (other.last is not None and other.last > last):
-        last = other.last
-    if late is None or (other.late is not None and _sent(other.late) > _sent(late)):
-        late = other.late
-    return Value(one.text, first, last, late)
+def _joined(left: Value, right: Value) -> Value:
+    """The sightings of the same value on both sides."""
+    first, last, late = left.first, left.last, left.late
+    if first is None or (right.first is not None and right.first < first):
+        first = right.first
+    if last is None or (right.last is not None and right.last > last):
+        last = right.last
+    if late is None or (right.late is not None and _sent(right.late) > _sent(late)):
+        late = right.late
+    return Value(left.text, first, last, late)
 
 
 def _shortened(value: Value) -> Value:
+    """The value with only its newest sighting."""
     if value.late and _newest_sent(value)[1]:
         return Value(value.text, None, None, value.late)
     return Value(value.text, None, value.last, None)
 
 
 def _sent(sighting: Sighting) -> _Place:
-    """The place of a late sighting that shows what is newer than its event."""
+    """The place of a late sighting whose value is newer than its event."""
     return sighting[0][2], True, sighting
 
 
 def _newest_sent(value: Value) -> _Place:
-    """Where a value is newest, if all that was late is newer than its event."""
+    """The newest place of a value, if late sightings are newer than their events."""
     last = [(value.last[0][0], False, value.last)] if value.last else []
     return max([*last, *([_sent(value.late)] if value.late else [])])
 
 
 def _newest(value: Value) -> _Place:
-    """Where a value is newest: at a pinned sighting, or at a late one."""
+    """The newest place of a value."""
     if value.late is None or value.first is None or value.late[0][0] < value.first:
         return _newest_sent(value)
-    # it had been seen by then: nothing says that it is newer than its event
+    # a pinned payload had shown it by then: it need not be newer than its event
     return max((s[0][0], False, s) for s in (value.last, value.late) if s)
 
 
 def _ranked(values: Values) -> list[tuple[_Place, str]]:
-    """The values of an attribute, the newest first, each with its place."""
+    """The values of an attribute with their newest places, the newest first."""
     return sorted(((_newest(value), value.text) for value in values), reverse=True)

@@ -2,9 +2,10 @@
 
 - ``router`` lists the routes of ``access``, ``events``, ``changes``, ``search``, ``disputes``,
   ``metrics``, ``operations`` and ``resources``.
-- ``auth`` and ``rate_limit`` let a key in; ``open_streams`` counts what it keeps open.
+- ``auth`` checks the key of a request, and ``limits`` how much a key may use.
 - ``query`` and ``parameters`` parse and describe what a route accepts, one struct a route.
 - ``endpoint`` turns a request into a query and a document into a response; ``lists`` does so for
-  pages, as JSON or, with ``csv_export`` and ``csv_cells``, as one table.
-- ``openapi``, ``schemas`` and ``descriptions`` describe all of it; ``problem_pages`` the errors.
+  pages, as JSON or, with ``csv_export``, as one table. ``fields`` knows the fields of an answer.
+- ``openapi``, ``schemas`` and ``descriptions`` describe all of it, ``pages`` shows it to people;
+  ``problem_pages`` describes the errors.
 """

@@ -16,8 +16,8 @@ from litestar.types import Message, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 from psycopg.errors import UndefinedTable
 
+from service.api.limits import Allowance, Headers
 from service.api.problem_pages import unavailable
-from service.api.rate_limit import Allowance, Headers
 from service.api.services import services_of
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem, send_problem

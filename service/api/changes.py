@@ -21,8 +21,8 @@ from service.api.endpoint import (
     read_query,
     select_page_fields,
 )
+from service.api.limits import OpenStreams
 from service.api.lists import list_route
-from service.api.open_streams import OpenStreams
 from service.api.parameters import choices, parse_position, position
 from service.api.query import DocumentQuery, LimitedQuery
 from service.api.services import services
@@ -30,7 +30,7 @@ from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Poo
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources
-from service.queries.changes import Changes
+from service.queries.changes import Change, Changes
 from service.queries.freshness import Freshness
 from service.queries.restores import verify
 from service.store.positions import BEGINNING, Position, parse
@@ -67,10 +67,10 @@ class StreamQuery(DocumentQuery, frozen=True, kw_only=True):
     "/changes",
     connection=pooled,
     operation_id="list_changes",
-    summary="What changed after a position, in the order in which it was recorded",
-    description="Ask again with `after` set to `next`, and nothing is missed. Each change is told"
-    " at the position of the event that caused it, with the resource's `status` as it is known now;"
-    " a late event, which may change what earlier ones meant, is a change at its own position.",
+    summary="List the changes after a position, in the order in which they were recorded",
+    description="Ask again with `after` set to `next`, and you miss nothing. Each change has the"
+    " position of the event that caused it and the resource's current `status`. A late event may"
+    " change the meaning of earlier ones; it is a change at its own position.",
     tags=["changes"],
 )
 async def list_changes(request: ApiRequest, conn: Connection, query: ChangesQuery) -> Changes:
@@ -85,22 +85,23 @@ async def list_changes(request: ApiRequest, conn: Connection, query: ChangesQuer
 @get(
     "/changes/stream",
     operation_id="stream_changes",
-    summary="The same as server-sent events, for ever",
-    description="Each event's `id` is a position and its `data` a change, as in the list. It goes"
-    " on after `Last-Event-ID`, or after `after`; without either it begins with what comes next."
-    f" Every {_HEARTBEAT_SECONDS:.0f} seconds without a change there is a comment, so that a lost"
-    " connection is noticed. It ends when the key is revoked, and when nothing of it is taken for"
-    " half a minute. A key may have 8 open in each worker.",
+    summary="Stream the changes as server-sent events",
+    description="Each event's `id` is a position and its `data` a change, as in the list. The"
+    " stream continues after `Last-Event-ID`, or after `after`; without either it starts with the"
+    f" next change. After {_HEARTBEAT_SECONDS:.0f} seconds without a change it sends a comment, so"
+    " that a client notices a lost connection. It ends when the key is revoked, or when the client"
+    " reads nothing for half a minute. A key may have 8 streams open per worker.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=accepts(StreamQuery),
+    opt=accepts(StreamQuery, entry=Change),
 )
 async def stream_changes(
     request: ApiRequest,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
-            name="Last-Event-ID", description="The `id` that came last; wins over `after`."
+            name="Last-Event-ID",
+            description="The last `id` received; takes precedence over `after`.",
         ),
     ] = None,
 ) -> Stream:

@@ -35,18 +35,16 @@ class DueDisputesQuery(PageQuery, frozen=True, kw_only=True):
     "/disputes/due",
     connection=pooled,
     operation_id="list_due_disputes",
-    summary="Disputes that await an answer, the most urgent first",
-    description="Without `status`, disputes that are `opened`: nobody has answered them yet."
-    " `respond_by` is the dispute's"
-    " `created_at`, or the moment when it was opened again, and the book's"
-    " `dispute_response_days`; the provider tells no deadline. With the payment, who made it, and"
-    " what was bought.",
+    summary="List the disputes that await an answer, the most urgent first",
+    description="By default those that are `opened`: nobody has answered them yet. `respond_by` is"
+    " the latest opening plus the book's `dispute_response_days`, since the provider sends no"
+    " deadline. Each dispute has its payment, the customer and the purchased products.",
     tags=["disputes"],
 )
 async def list_due_disputes(
     request: ApiRequest, conn: Connection, query: DueDisputesQuery
 ) -> DueDisputes:
-    """What a person works through."""
+    """A page of the work list."""
     book, given, path = request.user.book, asdict(query), request.scope["path"]
     return await disputes.due(
         conn,
@@ -60,6 +58,6 @@ async def list_due_disputes(
 
 
 def response_days(request: ApiRequest) -> int:
-    """How many days after its opening a dispute may be answered, in the book that is asked."""
+    """The number of days to answer a dispute after its opening, in the caller's book."""
     configured = services(request).books.get(request.user.book)
     return configured.dispute_response_days if configured else RESPONSE_DAYS

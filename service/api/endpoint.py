@@ -5,7 +5,7 @@ document, its ``ETag``, and in ``Daybook-Position`` the position that it reflect
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
 
-from service.api.query import Q, Query, parameters, parse_query
+from service.api.fields import check_names
+from service.api.query import DocumentQuery, Q, Query, parameters, parse_query
 from service.api.services import services
 from service.database.connections import QUESTIONS, Connection, pool_connection
 from service.database.reader import Queryable
@@ -46,12 +47,15 @@ _ENCODER = msgspec.json.Encoder()
 _EMPTY = b"{}"
 
 
-def accepts(
+def accepts(  # noqa: PLR0913 - all that a route declares
     query: type[Query],
     *,
     answer: str | None = None,
     scope: str = "read",
     stamp: tuple[str, ...] = _STAMP,
+    entry: type[Struct] | None = None,
+    known: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What a route declares as its ``opt``.
 
@@ -60,11 +64,22 @@ def accepts(
         answer: the name of the answer's schema; the one of its annotation by default.
         scope: the one that the caller's key must have.
         stamp: the fields of its answer that say when it was made; the ETag does not cover them.
+        entry: the struct that ``fields`` selects from; the one of its annotation by default.
+        known: the fields that we know of an answer to which the provider may add others.
+        columns: of the CSV, if it answers a list.
     """
     if "cursor" in parameters(query):
         # the cursor names the position too; a null one says that no page follows, and is covered
         stamp = ("next_cursor", *stamp)
-    return {"query": query, "answer": answer, "scope": scope, "stamp": stamp}
+    return {
+        "query": query,
+        "answer": answer,
+        "scope": scope,
+        "stamp": stamp,
+        "entry": entry,
+        "known": known,
+        "columns": columns,
+    }
 
 
 async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
@@ -76,6 +91,8 @@ async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
     """
     items = request.query_params.multi_items() if request.scope["query_string"] else ()
     query = parse_query(kind, items)
+    if isinstance(query, DocumentQuery):
+        check_names(request.route_handler, query.fields)
     # short statements: they need not wait for the connections of long questions
     for position in query.positions:
         async with pipelined(request, login=True) as conn:

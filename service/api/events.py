@@ -92,9 +92,9 @@ class TimelineQuery(PageQuery, frozen=True, kw_only=True):
     "/customers/{customer_id:str}/timeline",
     connection=pipelined,
     operation_id="get_customer_timeline",
-    summary="Everything that concerns a customer, latest first",
-    description="All events that name the customer, and those of the customer's resources that"
-    " name nobody, in the order of the world. A refund or dispute of which no event names anybody"
+    summary="List all events that concern a customer, latest first",
+    description="All events that name the customer, and those of the customer's resources that name"
+    " no customer, in the order in which they happened. A refund or dispute without a customer"
     " belongs to the customer who made the payment.",
     tags=["customers"],
 )
@@ -117,9 +117,9 @@ async def get_timeline(request: ApiRequest, conn: Queryable, query: TimelineQuer
     "/events",
     connection=pipelined,
     operation_id="list_events",
-    summary="Events in the order in which they were recorded",
-    description="What needs attention: `?verdict=unexpected,inferred,unknown,unreadable`,"
-    " `?late=true` or `?unread=true`; what came last: `?sort=-position`; what came in a day:"
+    summary="List events in the order in which they were recorded",
+    description="Events that need attention: `?verdict=unexpected,inferred,unknown,unreadable`,"
+    " `?late=true` or `?unread=true`. The latest events: `?sort=-position`. The events of a day:"
     " `recorded_at_gte` and `recorded_at_lte`.",
     tags=["events"],
 )
@@ -142,9 +142,9 @@ async def list_events(request: ApiRequest, conn: Queryable, query: EventsQuery) 
     "/events/counts",
     connection=pooled,
     operation_id="get_event_counts",
-    summary="How many events of each type got a verdict that needs attention",
-    description="A type or status that the provider added shows here on its first day, as"
-    " `unknown`. Events that were `applied` or `confirmed` are not counted.",
+    summary="Count the events that need attention, by verdict and type",
+    description="A new event type of the provider shows here on its first day, as `unknown`. Events"
+    " with the verdict `applied` or `confirmed` are not counted.",
     tags=["events"],
 )
 async def get_counts(request: ApiRequest, conn: Connection, query: ListQuery) -> Counts:
@@ -156,9 +156,9 @@ async def get_counts(request: ApiRequest, conn: Connection, query: ListQuery) ->
 @get(
     "/events/{event_position:str}",
     operation_id="get_event",
-    summary="One event: what is stored of it, and its verdict",
-    description="Everything that is kept of one recorded webhook but its body. `headers` needs the"
-    " scope `audit`, and is null without.",
+    summary="Get one event and its verdict",
+    description="Everything that is stored of a webhook except its body. `headers` needs the scope"
+    " `audit`, and is null without it.",
     tags=["events"],
     opt=accepts(DocumentQuery),
 )
@@ -176,9 +176,9 @@ async def get_event(event_position: str, request: ApiRequest) -> EventAnswer:
 @get(
     "/events/{event_position:str}/body",
     operation_id="get_event_body",
-    summary="The exact bytes of an event",
-    description="Byte for byte what the provider sent and signed, whether or not it is JSON. Needs"
-    " the scope `audit`.",
+    summary="Get the exact bytes of an event",
+    description="The body that the provider sent and signed, byte for byte, even if it is not JSON."
+    " Needs the scope `audit`.",
     tags=["events"],
     media_type="application/json",
     opt=accepts(Query, scope="audit"),

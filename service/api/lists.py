@@ -8,8 +8,9 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from service.api.csv_export import columns_of, csv_response, prefers_csv, row_of
+from service.api.csv_export import columns_of, csv_response, prefers_csv
 from service.api.endpoint import ApiRequest, accepts, read_query, select_page_fields
+from service.api.fields import check_selection, row_type
 from service.api.query import ListQuery
 
 C = TypeVar("C")
@@ -31,6 +32,7 @@ def list_route(  # noqa: PLR0913 - as the framework's own
     query: type[L] | None = None,
     answer: str | None = None,
     columns: Sequence[str] | None = None,
+    known: Sequence[str] = (),
     scope: str = "read",
 ) -> Callable[[ReadPage[C, L, P]], HTTPRouteHandler]:
     """Make a route of a function that reads one page.
@@ -45,13 +47,15 @@ def list_route(  # noqa: PLR0913 - as the framework's own
         query: the parameters; the function's annotation by default.
         answer: the name of the answer's schema; the one of the function's annotation by default.
         columns: of the CSV; the fields of the page's rows by default.
+        known: the fields that we know of rows to which the provider may add others.
         scope: the one that the caller's key must have.
     """
 
     def decorate(read: ReadPage[C, L, P]) -> HTTPRouteHandler:
         hints = get_type_hints(read)
         kind: type[L] = query or hints["query"]
-        header = columns or columns_of(row_of(hints["return"]))
+        row = row_type(hints["return"])
+        header = columns or (columns_of(row) if row else ())
 
         async def handle(request: ApiRequest) -> Any:  # noqa: ANN401 - the page's type, as set below
             async def read_page(wanted: L) -> P:
@@ -61,7 +65,9 @@ def list_route(  # noqa: PLR0913 - as the framework's own
             wanted = await read_query(request, kind)
             if prefers_csv(request):
                 return await csv_response(request, wanted, read_page, header)
-            return select_page_fields(await read_page(wanted), wanted.fields)
+            page = await read_page(wanted)
+            check_selection(request.route_handler, wanted.fields, page.data)  # type: ignore[attr-defined]
+            return select_page_fields(page, wanted.fields)
 
         handle.__annotations__["return"] = hints["return"]
         route = get(
@@ -70,7 +76,7 @@ def list_route(  # noqa: PLR0913 - as the framework's own
             summary=summary,
             description=description,
             tags=tags,
-            opt=accepts(kind, answer=answer, scope=scope),
+            opt=accepts(kind, answer=answer, scope=scope, known=known, columns=header),
         )
         return route(handle)
 

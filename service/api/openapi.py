@@ -1,51 +1,44 @@
-"""The OpenAPI document: what the framework knows of the routes, and all that a client needs.
+"""The OpenAPI document: the framework's routes, and everything else that a client needs.
 
-The framework contributes paths, path parameters and the schemas of structs. From here come the
-parameters (the ones that are read are the ones that are described), the schemas of resources, every
-error, the headers, what each word means, and examples, which are answers that the service gave.
+The framework contributes paths and path parameters. This module adds the query parameters (a route
+describes the ones that it parses), the schemas, all errors and headers, the meaning of each field,
+and examples, which are real answers.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request
-from litestar.enums import MediaType
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from service.api.descriptions import WORDS
+from service.api.descriptions import FIELD_DESCRIPTIONS
+from service.api.fields import answer_type, selectable
 from service.api.query import Query, described, parameters
-from service.api.schemas import REF, Schema, schemas
+from service.api.schemas import Schema, answer_schemas, reference, resource_schemas
 from service.problems import KINDS, TYPE
-from service.queries.answers import Page
-
-VERSION = "1"
 
 _TEXT = {"type": "string"}
+_JSON = "application/json"
 _HEADERS = {
-    "Daybook-Position": {"description": WORDS["position"], "schema": _TEXT},
+    "Daybook-Position": {"description": FIELD_DESCRIPTIONS["position"], "schema": _TEXT},
     "ETag": {
-        "description": "What the answer tells; give it as `If-None-Match`, and 304 says that it"
-        " is still so.",
+        "description": "Identifies the content. Send it as `If-None-Match`, and get 304 while the"
+        " content is the same.",
         "schema": _TEXT,
     },
 }
-_ANYWHERE = {401, 403, 414, 429, 500, 503}
-"""What every question can be answered with, whatever it asks."""
-
-_OF_OPERATION = {"receive_webhook": {401, 408, 413, 414, 431, 500, 503}, "get_readiness": {503}}
+_COMMON_ERRORS = {400, 401, 403, 409, 414, 429, 500, 503}
+"""The statuses of the errors that every route under ``/v1`` may answer."""
 
 _PROBLEM: Schema = {
     "type": "object",
-    "description": "RFC 9457. `type` leads to what it means.",
+    "description": "An error in the format of RFC 9457. `type` is the path of its description.",
     "properties": {
-        # not a closed list to a client: a later version may add to it
+        # examples and not an enumeration: a later version may add types
         "type": {"type": "string", "examples": [TYPE + name for name in KINDS]},
         "title": _TEXT,
         "status": {"type": "integer"},
@@ -53,146 +46,123 @@ _PROBLEM: Schema = {
         "parameter": _TEXT,
         "given": _TEXT,
         "allowed": {"type": "array", "items": _TEXT},
+        "scope": _TEXT,
+        "reason": _TEXT,
         "go_on_from": _TEXT,
         "head": _TEXT,
         "request_id": _TEXT,
+        "retry_after": {"type": "integer"},
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": True,
 }
 
 
-class Document(OpenAPIRenderPlugin):
-    """Serves the document, as JSON; there is no page that loads scripts from elsewhere."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """The document of the application that is asked."""
-        del openapi_schema
-        return encoded(request.app)
-
-
-CONFIG = OpenAPIConfig(
-    title="Daybook",
-    version=VERSION,
-    description="The book of original entry for a Dodo Payments account: what its webhooks told,"
-    " folded into answers. Resources are shown as the provider last sent them, under its own names,"
-    " with amounts in minor units of the accompanying currency and times in UTC. A key belongs to"
-    " one book, and sees nothing of another.",
-    components=Components(
-        security_schemes={
-            "api_key": SecurityScheme(
-                type="http",
-                scheme="bearer",
-                description="A key of one book, made with `daybook keys create`. It has the scope"
-                " `read`, or others: where one is needed, the description says so.",
-            )
-        }
-    ),
-    render_plugins=[Document(path=["/openapi.json", "/"], media_type=MediaType.JSON)],
-)
-
-
 @cache
 def encoded(app: Litestar) -> bytes:
-    """The document, as JSON."""
+    """The document as JSON."""
     return msgspec.json.encode(document(app))
 
 
 def document(app: Litestar) -> dict[str, Any]:
-    """The whole document."""
-    told = app.openapi_schema.to_schema()
-    components = told["components"]
-    components["schemas"] |= schemas() | {"Problem": _PROBLEM}
+    """The OpenAPI document of an application."""
+    contents = app.openapi_schema.to_schema()
+    operations = [*_operations(app, contents)]
+    answers = {h: a for _, h in operations if h and (a := answer_type(h)) is not None}
+    schemas, components = answer_schemas(answers.values())
+    of_answer = dict(zip(answers, schemas, strict=True))
     examples = msgspec.json.decode(files("service.api").joinpath("examples.json").read_bytes())
-    for operation, opt in _operations(app, told):
-        _describe(operation, opt)
+    for operation, handler in operations:
+        _describe(operation, handler)
+        content = operation["responses"]["200"]["content"]
+        if handler in of_answer:
+            content[_JSON]["schema"] = of_answer[handler]
         if (example := examples.get(operation["operationId"])) is not None:
-            _content(operation["responses"]["200"])["example"] = example
-    for schema in components["schemas"].values():
+            content[_JSON]["example"] = example
+    contents["components"]["responses"] = {
+        str(status): _error_response(status) for status in sorted(_STATUSES)
+    }
+    contents["components"]["schemas"] = dict(
+        sorted((components | resource_schemas() | {"Problem": _PROBLEM}).items())
+    )
+    for schema in contents["components"]["schemas"].values():
         _explain(schema)
-    for name in _thinned(app, told):
-        components["schemas"][name].pop("required", None)
-    components["responses"] = {str(status): _refusal(status) for status in _statuses()}
-    del components["schemas"][Page.__name__]  # each resource has a page of its own
-    return _plainly_named(told)
-
-
-def _plainly_named(told: dict[str, Any]) -> dict[str, Any]:
-    """``MrrSeries``, where the framework makes a name of ``Series[Mrr]`` and its module.
-
-    And where something may be of several kinds it need not be of one only, as the framework says.
-    """
-    named = re.sub(rb"Series_[\w.]+\.(\w+)_", rb"\1Series", msgspec.json.encode(told))
-    plain: dict[str, Any] = msgspec.json.decode(named.replace(b'"oneOf":', b'"anyOf":'))
-    return plain
+    return contents
 
 
 def _operations(
-    app: Litestar, told: dict[str, Any]
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each operation with what its route declares; that of the webhooks declares nothing."""
-    known = {
-        (route.path_format, method.lower()): handler.opt
+    app: Litestar, contents: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], HTTPRouteHandler | None]]:
+    """Each operation and its route; the webhook endpoint has none."""
+    handlers = {
+        (route.path_format, method.lower()): handler
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
     }
-    for path, item in told["paths"].items():
+    for path, item in contents["paths"].items():
         for method, operation in item.items():
-            yield operation, known.get((path, method), {})
+            yield operation, handlers.get((path, method))
 
 
-def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
-    asked = [*operation.get("parameters", ())]
-    for parameter in asked:
-        if parameter["name"] in WORDS:
-            parameter["description"] = WORDS[parameter["name"]]
+def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> None:
+    """Complete the parameters and the responses of an operation."""
+    opt = handler.opt if handler else {}
     query: type[Query] | None = opt.get("query")
-    if query is not None:
-        asked += described(query)
-    if asked:
-        operation["parameters"] = asked
+    given = operation.get("parameters", [])
+    for parameter in given:
+        if parameter["name"] in FIELD_DESCRIPTIONS:
+            parameter["description"] = FIELD_DESCRIPTIONS[parameter["name"]]
+    if handler and query is not None:
+        names = selectable(handler)
+        given += [_with_choices(p, names) if p["name"] == "fields" else p for p in described(query)]
+    if given:
+        operation["parameters"] = given
     responses = operation["responses"]
+    # the framework's own description of a refused request
     responses.pop("400", None)
-    told = responses["200"]
-    told["description"] = operation["summary"]
+    success = responses["200"]
+    success["description"] = operation["summary"]
     if answer := opt.get("answer"):
-        _content(told)["schema"] = {"$ref": REF.format(name=answer)}
+        success["content"][_JSON]["schema"] = reference(answer)
+    if columns := opt.get("columns"):
+        table = {"schema": _TEXT, "example": f"{','.join(columns)}\r\n"}
+        success["content"]["text/csv"] = table
     if operation.get("security"):
-        told["headers"] = _HEADERS
-        responses["304"] = {"description": "Still as `If-None-Match` knows it."}
-    for status in sorted(_refusals(operation, query) & _statuses()):
+        success["headers"] = _HEADERS
+        responses["304"] = {"description": "The content still has the ETag in `If-None-Match`."}
+    for status in sorted(_errors(operation, query) | opt.get("errors", set())):
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
 
 
-def _refusals(operation: dict[str, Any], query: type[Query] | None) -> set[int]:
-    """The statuses of the problems that an operation may be answered with."""
-    refused = {400, 409, *_ANYWHERE} if operation.get("security") else set()
+def _with_choices(parameter: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The parameter ``fields`` with the names that a route accepts, if they are all known."""
+    items = {"type": "string", "enum": [*names]}
+    schema = parameter["schema"]
+    return parameter | {"schema": schema | {"items": items}} if names else parameter
+
+
+def _errors(operation: dict[str, Any], query: type[Query] | None) -> set[int]:
+    """The statuses of the errors that an operation may answer."""
+    statuses = {*_COMMON_ERRORS} if operation.get("security") else set()
     if query is not None and "as_of" in parameters(query):
-        # folded from the events, of which there may be too many
-        refused |= {422}
+        # too many events to fold
+        statuses |= {422}
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
-        refused |= {400, 404}
-    return refused | _OF_OPERATION.get(operation["operationId"], set())
+        statuses |= {400, 404}
+    return statuses
 
 
-def _content(response: dict[str, Any]) -> dict[str, Any]:
-    """What is answered: of one media type only."""
-    (content,) = response["content"].values()
-    return content  # type: ignore[no-any-return]
+_STATUSES = {kind.status for kind in KINDS.values()}
 
 
-def _statuses() -> set[int]:
-    return {kind.status for kind in KINDS.values()}
-
-
-def _refusal(status: int) -> dict[str, Any]:
+def _error_response(status: int) -> dict[str, Any]:
     kinds = [kind for kind in KINDS.values() if kind.status == status]
     return {
         "description": " ".join(f"`{kind.name}`: {kind.meaning}" for kind in kinds),
         "content": {
             "application/problem+json": {
-                "schema": {"$ref": REF.format(name="Problem")},
+                "schema": reference("Problem"),
                 "examples": {
                     kind.name: {
                         "value": {
@@ -210,24 +180,7 @@ def _refusal(status: int) -> dict[str, Any]:
 
 
 def _explain(schema: Schema) -> None:
-    """Say of each field what its word means."""
+    """Add the meaning of each field."""
     for name, field in schema.get("properties", {}).items():
-        if name in WORDS and "$ref" not in field:
-            schema["properties"][name] = {**field, "description": WORDS[name]}
-
-
-def _thinned(app: Litestar, told: dict[str, Any]) -> Iterator[str]:
-    """The schemas of what may be answered in part: nothing in them is required."""
-    parts = told["components"]["schemas"]
-    for operation, opt in _operations(app, told):
-        if "query" in opt and "fields" in parameters(opt["query"]):
-            schema = _content(operation["responses"]["200"])["schema"]
-            if "$ref" not in schema:
-                continue  # a stream, whose entries are those of a list
-            name = _name_of(schema)
-            data = parts[name].get("properties", {}).get("data")
-            yield _name_of(data["items"]) if data else name
-
-
-def _name_of(schema: Schema) -> str:
-    return str(schema["$ref"]).rpartition("/")[2]
+        if name in FIELD_DESCRIPTIONS and "$ref" not in field:
+            schema["properties"][name] = {**field, "description": FIELD_DESCRIPTIONS[name]}

@@ -15,9 +15,9 @@ from service.queries.refusals import RefusalPage
     "/projections",
     connection=pooled,
     operation_id="list_projections",
-    summary="How far the read models have come, and whether they are being built",
-    description="One entry for each read model: its version, its checkpoint, how far that is behind"
-    " the book, with the progress of a rebuild and the number of parked streams.",
+    summary="List the read models and their lag",
+    description="The version, the checkpoint and the lag of each read model, the progress of a"
+    " running rebuild, and the number of parked streams.",
     tags=["operation"],
 )
 async def list_projections(
@@ -32,15 +32,15 @@ async def list_projections(
     "/parked",
     connection=pooled,
     operation_id="list_parked",
-    summary="Parked streams, and why",
-    description="An event that cannot be folded parks its stream; the others go on, and its rows"
-    " say `stale`. Fix the cause, then run `daybook parked retry` to bring them up to date."
-    " Needs the scope `admin`.",
+    summary="List the parked streams and their errors",
+    description="An event that cannot be folded parks its stream: other streams go on, and its"
+    " resources are `stale`. Fix the cause, then run `daybook parked retry` to bring them up to"
+    " date. Needs the scope `admin`.",
     tags=["operation"],
     scope="admin",
 )
 async def list_parked(request: ApiRequest, conn: Connection, query: ListQuery) -> ParkedPage:
-    """What an operator mends."""
+    """What an operator has to fix."""
     del query
     return await projections.parked(conn, request.user.book)
 
@@ -49,8 +49,8 @@ async def list_parked(request: ApiRequest, conn: Connection, query: ListQuery) -
     "/refusals",
     connection=pooled,
     operation_id="list_refusals",
-    summary="Webhooks that were refused at the door, and why",
-    description="A secret that is wrong since a rotation shows here in seconds. Needs the scope"
+    summary="List the refused webhooks and the reasons",
+    description="A wrong secret after a rotation shows here within seconds. Needs the scope"
     " `admin`.",
     tags=["operation"],
     scope="admin",

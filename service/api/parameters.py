@@ -227,8 +227,10 @@ Cursor = Annotated[
 Fields = Annotated[
     Sequence[str] | None,
     Parameter(
-        "Returns only these fields, separated by commas. One that a resource lacks is left out: the"
-        " provider adds fields at any time.",
+        "Returns only these fields, separated by commas; in a list, of each entry. Required fields"
+        " are then absent too, so do not use it with a generated client. An unknown field is"
+        " refused; one of the provider's that only some resources have is left out where it is"
+        " absent.",
         {
             "type": "array",
             "items": {"type": "string", "pattern": f"^{_FIELD}$"},
@@ -242,8 +244,9 @@ Fields = Annotated[
 AsOf = Annotated[
     date | None,
     Parameter(
-        "The world's time: only what had happened by then. A time, such as 2026-03-14T10:00:00Z, or"
-        " a day, such as 2026-03-14: its end in UTC; today is now.",
+        "World time: only what had happened by then. A time, such as 2026-03-14T10:00:00Z, or a"
+        " day, such as 2026-03-14, which means its end in UTC; today means now. A time in the"
+        " future, or after `known_at`, is refused.",
         {"anyOf": _TIME},
         _time_or_day,
     ),
@@ -251,10 +254,10 @@ AsOf = Annotated[
 KnownAt = Annotated[
     date | Position | None,
     Parameter(
-        "Our time: only what had been recorded by then. A time or a day, as in `as_of`; or the"
-        " `position` of an answer, and then exactly what that answer rested on: at a given time the"
-        " answers may have been a little behind. Without `as_of` the moment asked about is the"
-        " time, or when the position was recorded, and never one to come.",
+        "Recording time: only what had been recorded by then. A time or a day, as for `as_of`; or"
+        " the `position` of an answer, which selects exactly the events that the answer reflects,"
+        " while answers at a given time may have lagged. Without `as_of` the answer is about that"
+        " time, or the time at which the position was recorded. A time in the future is refused.",
         {"anyOf": [*_TIME, _POSITION]},
         _time_day_or_position,
     ),

@@ -14,10 +14,11 @@ from projections.projection import Projection
 from projections.search_terms import folded
 from service.api.disputes import response_days
 from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, select_fields
+from service.api.fields import check_selection
 from service.api.lists import list_route
 from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort_order, text, until
 from service.api.query import DocumentQuery, PageQuery
-from service.api.schemas import columns, named
+from service.api.schemas import columns, known_fields, named, singular
 from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries import events, paging, resources
@@ -96,14 +97,15 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         f"/{name}",
         connection=pipelined,
         operation_id=f"list_{name}",
-        summary=f"A page of {name.replace('_', ' ')}, newest first",
-        description="All filters that are given hold at once. Follow `next_cursor` until it is"
-        " null: no entry is missed or shown twice, however many are added meanwhile. A page of"
-        " large entries ends before `limit`, where it holds 8 MiB of them.",
+        summary=f"List {singular(projection)}s, newest first",
+        description="An entry must match all filters. Follow `next_cursor` until it is null: you"
+        " miss no entry and see none twice, even if some are added meanwhile. A page of large"
+        " entries ends before `limit` once it holds 8 MiB.",
         tags=[name],
         query=_list_query(projection),
         answer=f"{named(projection)}Page",
         columns=columns(projection),
+        known=known_fields(projection),
     )
     async def list_resources(request: ApiRequest, conn: Queryable, query: PageQuery) -> Page:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
@@ -127,11 +129,14 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
     @get(
         f"/{projection.name}/{{{projection.key}:str}}",
         operation_id=f"get_{one}",
-        summary=f"One of the {projection.name.replace('_', ' ')}",
-        description="The provider's latest snapshot under its own names, and the fields that we"
-        " compute; with `as_of` and `known_at` as it was, without what is related to it.",
+        summary=f"Get one {singular(projection)}",
+        description="The provider's latest snapshot under the provider's field names, and the"
+        " fields that we compute. With `as_of` or `known_at` the resource as it was, without"
+        " `related`.",
         tags=[projection.name],
-        opt=accepts(kind, answer=named(projection)),
+        opt=accepts(
+            kind, answer=f"{named(projection)}Answer", known=known_fields(projection, alone=True)
+        ),
     )
     async def get_resource(request: ApiRequest) -> dict[str, Any]:
         identity = request.path_params[projection.key]
@@ -146,6 +151,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
                 )
             else:
                 resource = await resources.resource(conn, book, projection, identity, days)
+        check_selection(request.route_handler, query.fields, [resource])
         return select_fields(resource, query.fields)
 
     return get_resource
@@ -158,9 +164,9 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         f"/{projection.name}/{{{projection.key}:str}}/history",
         connection=pipelined,
         operation_id=f"get_{one}_history",
-        summary=f"What happened to one of the {projection.name.replace('_', ' ')}",
-        description="Each event in the order of the world, with the status before and after, its"
-        " verdict, and why.",
+        summary=f"List the events of one {singular(projection)}",
+        description="In the order in which they happened, each with the status before and after,"
+        " its verdict and its effect in words.",
         tags=[projection.name],
     )
     async def get_history(request: ApiRequest, conn: Queryable, query: HistoryQuery) -> History:

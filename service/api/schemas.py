@@ -1,9 +1,10 @@
-"""What resources look like in OpenAPI and as CSV: the provider's fields, and ours."""
+"""The schemas of answers in OpenAPI, and the fields and CSV columns of resources."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
 
 import msgspec
+from msgspec import Struct, structs
 
 from domain.payload import Customer
 from projections.catalog import STREAMS
@@ -25,12 +26,21 @@ _MAYBE_TEXT = {"type": ["string", "null"]}
 _TIME = {"type": "string", "format": "date-time"}
 _MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
 
-_BESIDE: Schema = {
+_COMPUTED: Schema = {
     "subscription_ids": {"type": "array", "items": _TEXT},
     "balance": _MAYBE_TEXT,
     "overage": _MAYBE_TEXT,
     "gaps": {"type": "integer"},
 }
+
+_WORDS = {
+    "license_keys": "licence key",
+    "credits": "credit balance",
+    "checkouts": "abandoned checkout",
+    "dunning": "dunning attempt",
+}
+
+_STATUS = ("status", "status_since", "other_status", "provider_status", "verdicts")
 
 _RELATED: dict[str, dict[str, type]] = {
     SUBSCRIPTIONS.name: {"payments": RelatedPayment},
@@ -39,8 +49,13 @@ _RELATED: dict[str, dict[str, type]] = {
 
 
 def named(projection: Projection[Any]) -> str:
-    """What a schema calls one resource: ``LicenseKey`` of ``license_keys``."""
+    """The schema of one resource by name: ``LicenseKey`` of ``license_keys``."""
     return "".join(part.capitalize() for part in projection.name.removesuffix("s").split("_"))
+
+
+def singular(projection: Projection[Any]) -> str:
+    """One resource in words: ``licence key`` of ``license_keys``."""
+    return _WORDS.get(projection.name) or projection.name.removesuffix("s").replace("_", " ")
 
 
 def columns(projection: Projection[Any]) -> list[str]:
@@ -55,28 +70,98 @@ def columns(projection: Projection[Any]) -> list[str]:
     return [provided[0], "status", "status_since", *provided[1:], *derived, "event_position"]
 
 
-def schemas() -> Schema:
-    """The schema of each resource and of a page of each, by name."""
-    made: Schema = {}
+def known_fields(projection: Projection[Any], *, alone: bool = False) -> tuple[str, ...]:
+    """The fields that we know of a resource, in a list or ``alone``; there may be others."""
+    return tuple(_answered(projection) if alone else _listed(projection))
+
+
+def answer_schemas(kinds: Iterable[Any]) -> tuple[Sequence[Schema], dict[str, Schema]]:
+    """The schema of each type, and the named schemas of the structs in them.
+
+    A field is required if it is in every answer: also one with a default, unless its struct omits
+    defaults.
+    """
+    kinds = [*kinds]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    for struct in {struct for kind in kinds for struct in _structs(kind)}:
+        component = components[struct.__name__]
+        component["required"] = _always(struct)
+        for field in component["properties"].values():
+            field.pop("default", None)
+    return schemas, components
+
+
+def resource_schemas() -> dict[str, Schema]:
+    """The schemas of each resource by name: alone, in a list, and a page of them."""
+    schemas: dict[str, Schema] = {}
     for projection in (*STREAMS, CUSTOMERS):
         name = named(projection)
-        made[name] = _resource(projection)
-        made[f"{name}Page"] = _page(name)
-    _, parts = msgspec.json.schema_components(
-        [kind for related in _RELATED.values() for kind in related.values()], ref_template=REF
-    )
-    return made | parts
+        required = _required(projection)
+        schemas[f"{name}Answer"] = _resource(_answered(projection), required | {"position"})
+        schemas[name] = _resource(_listed(projection), required)
+        schemas[f"{name}Page"] = _page(name)
+    related = [kind for kinds in _RELATED.values() for kind in kinds.values()]
+    return schemas | answer_schemas(related)[1]
 
 
-def _resource(projection: Projection[Any]) -> Schema:
-    # the provider adds fields, and an answer may be thinned: nothing is forbidden or required
+def reference(name: str) -> Schema:
+    """A reference to the schema with this name."""
+    return {"$ref": REF.format(name=name)}
+
+
+def _structs(kind: Any) -> Iterator[type[Struct]]:  # noqa: ANN401 - any annotation
+    """The structs that a type consists of."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        yield kind
+        for field in structs.fields(kind):
+            yield from _structs(field.type)
+    for part in get_args(kind):
+        yield from _structs(part)
+
+
+def _always(kind: type[Struct]) -> list[str]:
+    omitted = kind.__struct_config__.omit_defaults
+    return [f.encode_name for f in structs.fields(kind) if f.required or not omitted]
+
+
+def _resource(properties: dict[str, Schema], required: set[str]) -> Schema:
     return {
         "type": "object",
-        "description": "The provider's latest snapshot under its own names, all of it, also what is"
-        " not listed here; and the fields that we compute from the events.",
-        "properties": dict(_properties(projection)),
+        "description": "The provider's latest snapshot under the provider's field names, with all"
+        " its fields, including those that are not listed here; and the fields that we compute.",
+        "properties": properties,
+        "required": sorted(required),
+        # the provider adds fields
         "additionalProperties": True,
     }
+
+
+def _required(projection: Projection[Any]) -> set[str]:
+    """The fields that every resource has, alone or in a list.
+
+    Of the provider's, those without which an event cannot be read.
+    """
+    computed = {projection.key, "event_position"}
+    if projection.aggregate is None:
+        return computed | {"created_at"}
+    known = projection.aggregate.state.__struct_fields__
+    return (
+        computed
+        | {*_STATUS}
+        | {name for name in COMPUTED if name in known}
+        | ({"respond_by"} if projection is DISPUTES else set())
+        | {f.encode_name for f in structs.fields(projection.aggregate.payload) if f.required}  # type: ignore[arg-type]
+    )
+
+
+def _answered(projection: Projection[Any]) -> dict[str, Schema]:
+    """The fields of a resource that is answered alone."""
+    return _listed(projection) | dict(_related(projection)) | {"position": _TEXT}
+
+
+def _listed(projection: Projection[Any]) -> dict[str, Schema]:
+    """The fields of a resource in a list."""
+    return dict(_properties(projection))
 
 
 def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
@@ -85,7 +170,7 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         seen = projection.aggregate.payload  # type: ignore[assignment]
         yield from _provided(seen)
         known = projection.aggregate.state.__struct_fields__
-        yield from ((name, _BESIDE[name]) for name in COMPUTED if name in known)
+        yield from ((name, _COMPUTED[name]) for name in COMPUTED if name in known)
         statuses = [*projection.aggregate.lifecycle.statuses, None]
         yield "status", {"type": ["string", "null"], "enum": statuses}
         yield "status_since", _TIME
@@ -100,23 +185,21 @@ def _properties(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
         yield "created_at", _TIME
     yield projection.key, _TEXT
     yield "event_position", _TEXT
-    yield from _beside_one(projection)
-    yield "position", _TEXT
 
 
-def _beside_one(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
+def _related(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
     if projection is SUBSCRIPTIONS:
         yield "paid_until", _MAYBE_TIME
     if related := _RELATED.get(projection.name):
         lists = {
-            name: {"type": "array", "items": {"$ref": REF.format(name=kind.__name__)}}
+            name: {"type": "array", "items": reference(kind.__name__)}
             for name, kind in related.items()
         }
         yield "related", {"type": "object", "properties": lists, "required": list(lists)}
 
 
 def _provided(kind: Any) -> Iterator[tuple[str, Schema]]:  # noqa: ANN401
-    """The fields that are read; their limits are ours, and not the provider's."""
+    """The provider's fields that we read, without our limits on them."""
     _, parts = msgspec.json.schema_components([kind], ref_template="{name}")
     own = next(part for name, part in parts.items() if name.endswith(kind.__name__))
     for name, schema in own["properties"].items():
@@ -143,7 +226,7 @@ def _page(name: str) -> Schema:
     return {
         "type": "object",
         "properties": {
-            "data": {"type": "array", "items": {"$ref": REF.format(name=name)}},
+            "data": {"type": "array", "items": reference(name)},
             "next_cursor": _MAYBE_TEXT,
             "position": _TEXT,
         },

@@ -28,11 +28,11 @@ class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
     "/search",
     connection=pooled,
     operation_id="search",
-    summary="What an identifier, an e-mail address or a name belongs to",
-    description="`q` is the id of a customer, subscription, payment, refund, dispute, licence key,"
-    " entitlement grant, payout or checkout, an invoice's, a licence key itself, or a webhook-id,"
-    " each as a whole; or, in any case of its letters, an e-mail address or its beginning, or the"
-    " beginning of any word of a name. Those that a customer had before find them too.",
+    summary="Find resources by identifier, e-mail address or name",
+    description="`q` is a whole identifier: the id of a customer, subscription, payment, refund,"
+    " dispute, licence key, entitlement grant, payout, checkout or invoice, a licence key itself,"
+    " or a webhook-id. Or it is the beginning of an e-mail address or of any word of a name, in"
+    " upper or lower case. A customer's earlier addresses and names match too.",
     tags=["search"],
 )
 async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> SearchAnswer:

@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Litestar, Request
 from msgspec import Struct
 
-from service.api.open_streams import OpenStreams
+from service.api.limits import OpenStreams
 from service.database.connections import Pool
 from service.database.reader import Lane
 from service.processes.tasks import TaskSupervisor

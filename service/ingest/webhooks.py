@@ -19,6 +19,7 @@ from litestar.openapi.spec import (
     Operation,
     Parameter,
     PathItem,
+    Reference,
     RequestBody,
     Schema,
 )
@@ -219,6 +220,10 @@ DESCRIBED = PathItem(
                     )
                 },
             ),
+            **{
+                str(status): Reference(ref=f"#/components/responses/{status}")
+                for status in (400, 401, 404, 408, 413, 414, 431, 500, 503)
+            },
         },
     )
 )

@@ -13,11 +13,10 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 from msgspec import structs
 
-from service.api import openapi, router
+from service.api import pages, router
 from service.api.auth import Gate
-from service.api.open_streams import OpenStreams
+from service.api.limits import Allowance, OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
-from service.api.rate_limit import Allowance
 from service.api.services import Services, provide
 from service.database.connections import (
     ACCESS,
@@ -73,7 +72,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         for name, book in settings.books.items()
     }
     refusals, keyring = Refusals(), CallerCache()
-    routes: list[Any] = [router.ROUTER, healthz, readyz, *PROBLEM_ROUTES]
+    routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     if settings.metrics:
         # not at the top: the library must not be imported before ``shared_metrics``
         from service.server.prometheus import get_metrics  # noqa: PLC0415
@@ -128,7 +127,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
         exception_handlers=HANDLERS,
-        openapi_config=openapi.CONFIG,
+        openapi_config=pages.CONFIG,
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED

@@ -42,6 +42,7 @@ async def healthz() -> dict[str, str]:
     description="200 when the database has its schema, all read models are built and all tasks that"
     " requests need are running. `degraded` names what else is not running.",
     tags=["operation"],
+    opt={"errors": {503}},
 )
 async def readyz(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Report whether requests can be served, and what else is not running."""

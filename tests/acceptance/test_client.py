@@ -98,15 +98,26 @@ def test_the_client_understands_every_answer(
 
 def test_the_client_speaks_in_types(document: dict[str, Any], client: Any) -> None:  # noqa: ANN401
     listing = operation(document, "list_subscriptions")
-    page = listing.sync(client=client, limit=1, fields=["status", "status_since"])
+    page = listing.sync(client=client, limit=1)
     (subscription,) = page.data
     assert subscription.status.value == "on_hold"
     assert subscription.status_since.astimezone(UTC) == at(100)
     assert page.next_cursor is None
+    # what is always there may be neither absent nor of another type
+    assert types(subscription)["event_position"] == "str"
+    assert types(subscription)["status_since"] == "datetime.datetime"
+    access = operation(document, "get_customer_access").sync("cus_1", client=client)
+    assert types(access)["entitled"] == "bool"
+    assert types(access.because[0])["payment_id"] == "None | str"
     events = operation(document, "list_events").sync(client=client, after="3", limit=2)
     assert [event.event_position for event in events.data] == ["4", "5"]
     rest = operation(document, "list_events").sync(client=client, cursor=events.next_cursor)
     assert rest.data[0].event_position == "6"
+
+
+def types(model: Any) -> dict[str, str]:  # noqa: ANN401
+    """The types of its attributes, as they are written."""
+    return {name: str(kind) for name, kind in type(model).__annotations__.items()}
 
 
 def test_the_client_understands_a_problem(document: dict[str, Any], client: Any) -> None:  # noqa: ANN401

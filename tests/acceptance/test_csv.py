@@ -120,10 +120,17 @@ def test_every_list_is_answered_as_a_table(told: Doors) -> None:
     def as_json(path: str) -> Any:  # noqa: ANN401 - as JSON is
         return told.service.client.get(path, headers=headers).raise_for_status().json()
 
-    for operation_id, path in questions(as_json("/schema/openapi.json"), as_json).items():
+    document = as_json("/schema/openapi.json")
+    described = {
+        operation["operationId"]: {*operation["responses"]["200"]["content"]}
+        for item in document["paths"].values()
+        for operation in item.values()
+    }
+    for operation_id, path in questions(document, as_json).items():
         if not path.startswith("/v1/") or operation_id == "get_event_body":
             continue
         page = as_json(path)
+        assert ("text/csv" in described[operation_id]) == ("data" in page), operation_id
         if "data" not in page:
             continue
         lists += 1

@@ -45,7 +45,7 @@ def test_filters_choose(doors: Doors) -> None:
         ("subscriptions?limit=0", "limit: '0' is not valid. Use a whole number from 1 to 100."),
         ("subscriptions?limit=many", "limit"),
         ("subscriptions?cursor=rubbish", "cursor"),
-        ("subscriptions/%00", "nothing recorded can hold"),
+        ("subscriptions/%00", "cannot store"),
         ("subscriptions/sub_0/history?type=x", "type: unknown parameter. Use as_of, known_at"),
         ("subscriptions?sort=amount", "is not one of -created_at, created_at, -status_since"),
         (

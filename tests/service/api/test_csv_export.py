@@ -3,10 +3,12 @@
 import pytest
 from msgspec import Raw, Struct, field
 
-from service.api.csv_export import _lines, _pages, columns_of, row_of
+from service.api.csv_export import _lines, _pages, columns_of
+from service.api.fields import row_type
+from service.api.metrics import MrrSeries
 from service.api.query import PageQuery
 from service.problems import Problem
-from service.queries.metrics import Mrr, Series
+from service.queries.metrics import Mrr
 
 
 class Inner(Struct, frozen=True):
@@ -38,8 +40,8 @@ async def failing(_: PageQuery) -> Rows:
 
 def test_columns_are_the_fields_of_a_row_and_of_what_is_within() -> None:
     assert columns_of(Row) == ["from", "inner.id", "raw"]
-    assert row_of(Rows) is Row
-    assert row_of(Series[Mrr]) is Mrr
+    assert row_type(Rows) is Row
+    assert row_type(MrrSeries) is Mrr
 
 
 async def test_all_pages_are_one_table() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from service.api.rate_limit import Allowance, Headers
+from service.api.limits import Allowance, Headers
 from service.database.connections import Connection, Pool, pool
 from service.database.reader import Lane
 from service.problems import Problem
