@@ -4,6 +4,7 @@
   ``metrics``, ``operations`` and ``resources``.
 - ``auth`` checks the key of a request, and ``limits`` how much a key may use.
 - ``query`` and ``parameters`` parse and describe what a route accepts, one struct a route.
+- ``access_body`` does so for the one question by POST.
 - ``endpoint`` turns a request into a query and a document into a response; ``lists`` does so for
   pages, as JSON or, with ``csv_export``, as one table. ``fields`` knows the fields of an answer.
 - ``openapi``, ``schemas`` and ``descriptions`` describe all of it, ``pages`` shows it to people;

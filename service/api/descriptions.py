@@ -25,6 +25,9 @@ FIELD_DESCRIPTIONS = {
     "next_cursor": "Send it as `cursor` to get the next page; null on the last page.",
     # access
     "entitled": "Whether the customer has access.",
+    "known": "Of access: whether the book holds anything about this id; if not, it may be mistyped."
+    " In a metric: subscriptions that were older than the book at their first event.",
+    "hint": "What to ask instead, if an unknown id looks like an e-mail address; null otherwise.",
     "until": "When access ends; null if no end is known. UTC.",
     "because": "All reasons for and against, those that grant access first.",
     "rule": "The rule of the access policy that decided.",
@@ -57,7 +60,7 @@ FIELD_DESCRIPTIONS = {
     # a stored event
     "type": "The provider's event type, such as `subscription.renewed`; of a problem, the path of"
     " its description.",
-    "source": "How the event came: `webhook`.",
+    "source": "How the event came: `webhook`, or `api` if the resource was read at the provider.",
     "webhook_id": "The provider's identifier of the delivery.",
     "headers": "The headers that were stored, including the signed ones; null without the scope"
     " `audit`. Of a refused request, the names of the signed headers that it had.",
@@ -162,7 +165,6 @@ FIELD_DESCRIPTIONS = {
     "contraction": "Lower amounts, and changes from this currency.",
     "churned": "Subscriptions that ended, were put on hold or were paused.",
     "reactivated": "Subscriptions that are active again, such as after a hold or a pause.",
-    "known": "Subscriptions that were older than the book at their first event.",
     "switched": "Changes to this currency minus changes from it.",
     "trial": "Trials at the end of the period; the other figures exclude them.",
     "on_demand": "Whether the subscription is charged on demand, not each period; in a metric,"
@@ -183,7 +185,8 @@ FIELD_DESCRIPTIONS = {
     # the read models
     "stale": "Whether the answer rests on a parked stream, whose later events are not included.",
     "version": "The version of the read models.",
-    "state": "`live`; `rebuilding` during a rebuild; `building` before the first build.",
+    "state": "Of access: what a page shows the customer. Of the read models: `live`;"
+    " `rebuilding` during a rebuild; `building` before the first build.",
     "checkpoint": "The position that the read model reflects. Opaque.",
     "lag_events": "The number of events that it does not reflect yet.",
     "lag_seconds": "The age of the oldest of these events.",

@@ -129,8 +129,12 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> No
         table = {"schema": _TEXT, "example": f"{','.join(columns)}\r\n"}
         success["content"]["text/csv"] = table
     if operation.get("security"):
-        success["headers"] = _HEADERS
-        responses["304"] = {"description": "The content still has the ETag in `If-None-Match`."}
+        success["headers"] = dict(_HEADERS)
+        if "requestBody" in operation:
+            # HTTP knows ETag and 304 only for what can be fetched
+            del success["headers"]["ETag"]
+        else:
+            responses["304"] = {"description": "The content still has the ETag in `If-None-Match`."}
     for status in sorted(_errors(operation, query) | opt.get("errors", set())):
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
 

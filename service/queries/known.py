@@ -37,8 +37,8 @@ class Known(Struct, frozen=True):
 
         Args:
             entry: the observation.
-            fields: the fields of its body. What a row of a list shows and no whole resource does,
-                is no difference.
+            fields: the fields of its body. What only rows of lists show
+                does not count.
         """
         listed = entry.observed is not None and entry.observed.listed
         names = [
