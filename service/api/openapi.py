@@ -128,7 +128,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> No
     if columns := opt.get("columns"):
         table = {"schema": _TEXT, "example": f"{','.join(columns)}\r\n"}
         success["content"]["text/csv"] = table
-    if operation.get("security"):
+    if operation.get("security") and _JSON in success["content"]:
         success["headers"] = _HEADERS
         responses["304"] = {"description": "The content still has the ETag in `If-None-Match`."}
     for status in sorted(_errors(operation, query) | opt.get("errors", set())):
