@@ -128,7 +128,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> No
     if columns := opt.get("columns"):
         table = {"schema": _TEXT, "example": f"{','.join(columns)}\r\n"}
         success["content"]["text/csv"] = table
-    if operation.get("security"):
+    if operation.get("security") and _JSON in success["content"]:
         success["headers"] = dict(_HEADERS)
         if "requestBody" in operation:
             # HTTP knows ETag and 304 only for what can be fetched

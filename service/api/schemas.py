@@ -1,6 +1,7 @@
 """The schemas of answers in OpenAPI, and the fields and CSV columns of resources."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from inspect import cleandoc
 from typing import Any, get_args
 
 import msgspec
@@ -86,6 +87,8 @@ def answer_schemas(kinds: Iterable[Any]) -> tuple[Sequence[Schema], dict[str, Sc
     for struct in {struct for kind in kinds for struct in _structs(kind)}:
         component = components[struct.__name__]
         component["required"] = _always(struct)
+        # an indented paragraph is code in Markdown
+        component["description"] = cleandoc(component["description"])
         for field in component["properties"].values():
             field.pop("default", None)
     return schemas, components
@@ -97,8 +100,9 @@ def resource_schemas() -> dict[str, Schema]:
     for projection in (*STREAMS, CUSTOMERS):
         name = named(projection)
         required = _required(projection)
-        schemas[f"{name}Answer"] = _resource(_answered(projection), required | {"position"})
-        schemas[name] = _resource(_listed(projection), required)
+        one = f"One {singular(projection)}"
+        schemas[f"{name}Answer"] = _resource(one, _answered(projection), required | {"position"})
+        schemas[name] = _resource(f"{one} of a list", _listed(projection), required)
         schemas[f"{name}Page"] = _page(name)
     related = [kind for kinds in _RELATED.values() for kind in kinds.values()]
     return schemas | answer_schemas(related)[1]
@@ -124,11 +128,11 @@ def _always(kind: type[Struct]) -> list[str]:
     return [f.encode_name for f in structs.fields(kind) if f.required or not omitted]
 
 
-def _resource(properties: dict[str, Schema], required: set[str]) -> Schema:
+def _resource(what: str, properties: dict[str, Schema], required: set[str]) -> Schema:
     return {
         "type": "object",
-        "description": "The provider's latest snapshot under the provider's field names, with all"
-        " its fields, including those that are not listed here; and the fields that we compute.",
+        "description": f"{what}: the provider's latest snapshot under the provider's field names,"
+        " with all its fields, listed here or not; and the fields that we compute.",
         "properties": properties,
         "required": sorted(required),
         # the provider adds fields
@@ -225,6 +229,7 @@ def _bare(schema: Schema, parts: Schema) -> Schema:
 def _page(name: str) -> Schema:
     return {
         "type": "object",
+        "description": "A page of a list; send `next_cursor` as `cursor` for the next one.",
         "properties": {
             "data": {"type": "array", "items": reference(name)},
             "next_cursor": _MAYBE_TEXT,

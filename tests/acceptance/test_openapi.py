@@ -125,10 +125,17 @@ def test_every_question_lists_its_errors_as_problems(document: dict[str, Any]) -
     assert {int(status) for status in document["components"]["responses"]} == statuses
     for operation in operations(document):
         if operation.get("security"):
-            expected = {"200", "304", "400", "401", "403", "429", "500", "503"}
-            if "requestBody" in operation:
-                expected ^= {"304", "413"}
-            assert expected <= {*operation["responses"]}
+            errors = {"400", "401", "403", "409", "429", "500", "503"}
+            posted = "requestBody" in operation
+            assert {"200", "413" if posted else "414", *errors} <= {*operation["responses"]}
+            # neither a stream nor the answer to a POST is ever the same again
+            is_stream = "text/event-stream" in operation["responses"]["200"]["content"]
+            assert ("304" in operation["responses"]) != (is_stream or posted)
+
+
+def test_no_description_is_taken_for_code(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        assert not [line for line in schema["description"].split("\n") if line[:1] == " "], name
 
 
 def test_the_examples_are_answers(told: Doors, document: dict[str, Any]) -> None:
