@@ -22,7 +22,6 @@ from service.sandbox.lists import (
     Row,
     Rows,
     light,
-    moment,
     page,
     query_of,
     selected,
@@ -185,8 +184,8 @@ async def list_ledger(request: SandboxRequest, identity: str, customer_id: str) 
     rows = [
         row
         for row in rows
-        if (since is None or moment(row["created_at"]) >= since)
-        and (until is None or moment(row["created_at"]) <= until)
+        if (since is None or row["created_at"] >= since)
+        and (until is None or row["created_at"] <= until)
     ]
     return _items(rows, query)
 
