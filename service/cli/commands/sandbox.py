@@ -80,7 +80,7 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
         return
     if webhooks_to is not None:
         secret = signing_secret(webhooks_to, secret, config, data_dir)
-    # not at the top: it imports the framework, which the other commands do not need
+    # not at the top: it imports the HTTP server, which the other commands do not need
     from service.sandbox.app import Options, build  # noqa: PLC0415
     from service.sandbox.process import serve  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """``daybook sandbox advance`` and so on: commands to the sandbox that runs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -67,6 +68,24 @@ def advance(span: Span, sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
         after = client.move(span)
     sent = after.webhooks.get("delivered", 0) - before.get("delivered", 0)
     OUT.print(f"The clock shows {after.now:%d %b %Y %H:%M} UTC; {sent} webhooks were delivered.")
+
+
+@sandbox.command()
+def clock(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
+    """Print the time of its clock alone, as `as_of` takes it."""
+    with _sandbox(sandbox_url) as client:
+        sys.stdout.write(f"{client.status().now:%Y-%m-%dT%H:%M:%SZ}\n")
+
+
+@sandbox.command()
+def buy(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="New, or known.")],
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="Such as pdt_pro.")],
+    trial_days: Annotated[int, typer.Option(min=0, max=365, help="Days of a free trial.")] = 0,
+    sandbox_url: SandboxUrl = DEFAULT_URL,
+) -> None:
+    """Let a customer subscribe to a product, or buy what is sold once."""
+    _act(sandbox_url, "buy", customer, product_id=product, trial_days=trial_days)
 
 
 @sandbox.command()
