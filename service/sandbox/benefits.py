@@ -6,7 +6,7 @@ from datetime import timedelta
 from service.sandbox import shapes
 from service.sandbox.account import Account
 from service.sandbox.catalog import ENTITLEMENTS, PRODUCTS
-from service.sandbox.happenings import Resource
+from service.sandbox.happenings import ImpossibleError, Resource
 
 _FAILS = 0.05
 """The share of hand-made links that fail at first."""
@@ -33,12 +33,7 @@ class Benefits:
         """Take back what a purchase gives; its keys are disabled without an event."""
         for grant in self._grants[owner]:
             if grant["entitlement_id"] not in keep and grant["status"] in {"Pending", "Delivered"}:
-                self._set_key(grant, "disabled")
-                now = self._account.now
-                grant.update(
-                    status="Revoked", revoked_at=now, updated_at=now, revocation_reason=reason
-                )
-                self._happen(grant, "revoked")
+                self._take_back(grant, reason)
 
     def restore(self, owner: str) -> None:
         """Give again what was taken back."""
@@ -46,20 +41,29 @@ class Benefits:
             if grant["status"] == "Revoked" and grant["revocation_reason"] != "plan_changed":
                 self._deliver(grant)
 
-    def move(self, grant_id: str, event: str) -> None:
-        """Deliver, fail or revoke one grant."""
+    def move(self, grant_id: str, status: str) -> None:
+        """Deliver, fail or revoke one grant.
+
+        Raises:
+            ImpossibleError: if there is no such grant or status.
+        """
         grant = self._account.get("entitlement_grant", grant_id)
-        if event == "delivered":
-            self._deliver(grant)
-        elif event == "failed":
-            self._fail(grant)
-        else:
-            self._set_key(grant, "disabled")
-            now = self._account.now
-            grant.update(
-                status="Revoked", revoked_at=now, updated_at=now, revocation_reason="manual"
-            )
-            self._happen(grant, "revoked")
+        match status:
+            case "delivered":
+                self._deliver(grant)
+            case "failed":
+                self._fail(grant)
+            case "revoked":
+                self._take_back(grant, "manual")
+            case _:
+                raise ImpossibleError(f"A grant is delivered, failed or revoked, not {status!r}.")
+
+    def disable_key(self, license_key_id: str) -> None:
+        """Disable a licence key, without an event."""
+        self._account.get("license_key", license_key_id)
+        for grant_id, key in self._keys.items():
+            if key["id"] == license_key_id:
+                self._set_key(self._account.get("entitlement_grant", grant_id), "disabled")
 
     def grants_of(self, owner: str) -> list[Resource]:
         """The grants of a subscription or of a payment without one."""
@@ -118,6 +122,12 @@ class Benefits:
             revocation_reason=None, error_code=None, error_message=None,
         )  # fmt: skip
         self._happen(grant, "delivered")
+
+    def _take_back(self, grant: Resource, reason: str) -> None:
+        now = self._account.now
+        self._set_key(grant, "disabled")
+        grant.update(status="Revoked", revoked_at=now, updated_at=now, revocation_reason=reason)
+        self._happen(grant, "revoked")
 
     def _set_key(self, grant: Resource, status: str) -> None:
         if key := self._keys.get(grant["id"]):

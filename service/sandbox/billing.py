@@ -28,7 +28,6 @@ class Billing:
     """What the provider does with subscriptions, with the payments and grants that come with it.
 
     Attributes:
-        failing: the subscriptions whose next renewal fails, and whether a grace period follows.
         on_period, on_failure: called when a period began and when a renewal failed.
         declines: whether the next renewal fails by chance, and whether with a grace period.
         dunning: the reminders to those who did not pay.
@@ -42,7 +41,7 @@ class Billing:
         self._of: defaultdict[str, list[Resource]] = defaultdict(list)
         self._paid: dict[str, str] = {}
         self.dunning = Dunning(account)
-        self.failing: dict[str, bool] = {}
+        self._failing: dict[str, bool] = {}
         self.on_period: Moved = _nothing
         self.on_failure: Moved = _nothing
         self.declines: Declines = lambda _: None
@@ -109,6 +108,11 @@ class Billing:
         self._happen(held, "renewed", payment_id=paid["payment_id"])
         self._begin_period(held, paid)
 
+    def fail_next(self, held: Resource, *, grace: bool) -> None:
+        """Let the next renewal fail, with a grace period or without."""
+        self._require(held, "active", "paused")
+        self._failing[held["subscription_id"]] = grace
+
     def fail(self, held: Resource, *, grace: bool) -> None:
         """Let a renewal fail: hold the subscription, or wait for the money with access kept."""
         now, identity = self._account.now, held["subscription_id"]
@@ -141,6 +145,8 @@ class Billing:
             status="active", paused_at=None, previous_billing_date=now, next_billing_date=ends
         )
         self._account.grace_ends.pop(held["subscription_id"], None)
+        if held["expires_at"] and held["expires_at"] <= now:
+            self.limit(held, ends)  # what is paid now is given
         amount = held["recurring_pre_tax_amount"]
         charge = charge_of(held, amount, "renewal", (now, ends), "succeeded", attempt)
         paid = self._payments.charge(charge)
@@ -183,7 +189,7 @@ class Billing:
                 self._charge_next(held)
 
     def _charge_next(self, held: Resource) -> None:
-        grace = self.failing.pop(held["subscription_id"], None)
+        grace = self._failing.pop(held["subscription_id"], None)
         if grace is None:
             grace = self.declines(held)
         if grace is None:

@@ -100,14 +100,13 @@ class World:
     def buy(self, customer_id: str, product_id: str, trial_days: int = 0) -> list[Happening]:
         """Let a customer, new or known, subscribe to a product or buy what is sold once."""
         self._by_hand(customer_id)
-        self._business.customer(customer_id)
         self._business.buy(customer_id, product_id, trial_days)
         return self._account.take()
 
     def fail_next_renewal(self, subscription_id: str, *, grace: bool = False) -> list[Happening]:
         """Let the next renewal fail: hold the subscription then, or after a grace period."""
-        self._held(subscription_id)
-        self._business.subscriptions.failing[subscription_id] = grace
+        held = self._held(subscription_id)
+        self._business.subscriptions.fail_next(held, grace=grace)
         return self._account.take()
 
     def renew(self, subscription_id: str) -> list[Happening]:
@@ -143,6 +142,12 @@ class World:
     def keep(self, subscription_id: str) -> list[Happening]:
         """Take back that a subscription is to be cancelled when its period ends."""
         self._business.subscriptions.keep(self._held(subscription_id))
+        return self._account.take()
+
+    def limit_term(self, subscription_id: str, days: int) -> list[Happening]:
+        """Let the term of a subscription end in so many days; the provider tells it then."""
+        held = self._held(subscription_id)
+        self._business.subscriptions.limit(held, self.now + timedelta(days=days))
         return self._account.take()
 
     def expire(self, subscription_id: str) -> list[Happening]:
@@ -199,7 +204,7 @@ class World:
 
     def disable_license_key(self, license_key_id: str) -> list[Happening]:
         """Disable a licence key; the provider sends no webhook of it."""
-        self._account.get("license_key", license_key_id)["status"] = "disabled"
+        self._business.benefits.disable_key(license_key_id)
         return []
 
     def _held(self, subscription_id: str) -> Resource:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -121,7 +122,7 @@ def test_every_common_event_happens_by_chance() -> None:
     assert set(EVERY_TYPE) - happened <= {"dispute.cancelled", "payout.on_hold"}
 
 
-Command = Callable[[str], list[Happening]]
+Command = Callable[[Any], list[Happening]]
 
 MODELS: dict[str, type[BaseModel]] = {
     "customer": types.Customer,
@@ -245,6 +246,50 @@ def test_a_licence_key_is_disabled_in_silence() -> None:
     [key] = world.resources["license_key"]
     assert world.disable_license_key(key) == []
     assert world.resources["license_key"][key]["status"] == "disabled"
+    [grant] = world.resources["entitlement_grant"].values()
+    assert grant["license_key"]["status"] == "disabled"
+
+
+def test_a_term_that_ended_unpaid_lasts_as_long_as_is_paid_then() -> None:
+    world = World(0, 1, begin=BEGIN)
+    world.buy("cus_ada", "pdt_basic")
+    world.limit_term("sub_ada", 40)
+    world.fail_next_renewal("sub_ada")
+    told_of(world, 60)
+    assert status(world) == "on_hold"
+    world.recover("sub_ada")
+    assert told_of(world, 80) == []
+    assert told_of(world, 100) == ["subscription.expired"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (lambda w: w.pause("sub_nobody"), "There is no subscription 'sub_nobody'"),
+        (lambda w: w.buy("cus_new", "pdt_nothing"), "There are: pdt_basic"),
+        (lambda w: w.change_plan("sub_ada", "pdt_lifetime"), "not another product"),
+        (lambda w: w.change_plan("sub_ada", "pdt_pro"), "not another product"),
+        (lambda w: w.recover("sub_ada"), "is active; this needs one that is on_hold or past_due"),
+        (lambda w: w.use_credits("sub_ada", 3), "has no credits: it is active, of pdt_pro"),
+        (lambda w: w.move_grant("grant_ada_1", "gifted"), "not 'gifted'"),
+        (
+            lambda w: w.move_payout(next(iter(w.resources["payout"])), "paid"),
+            "can become in_progress or on_hold",
+        ),
+        (lambda w: w.refund("pay_ada_1", -1), "1900 of it can be refunded, not -1"),
+        (lambda w: w.disable_license_key("lic_nothing"), "There is no license_key"),
+        (lambda w: w.advance(BEGIN - timedelta(days=1)), "cannot go back"),
+    ],
+)
+def test_what_is_impossible_is_refused_and_changes_nothing(command: Command, reason: str) -> None:
+    world = World(0, 1, begin=BEGIN)
+    world.buy("cus_ada", "pdt_pro")
+    world.enact("payout.created")
+    before = msgspec.json.encode(world.resources)
+    with pytest.raises(ImpossibleError, match=reason):
+        command(world)
+    assert msgspec.json.encode(world.resources) == before
+    assert [h for h in world.advance(world.now) if h.kind != "payout"] == []
 
 
 def test_whatever_is_commanded_the_facts_obey_our_tables() -> None:
