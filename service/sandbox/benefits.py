@@ -21,12 +21,19 @@ class Benefits:
         self._keys: dict[str, Resource] = {}
 
     def give(self, paid: Resource, product_id: str) -> None:
-        """Grant all that a product entitles to and the purchase does not have."""
-        had = {g["entitlement_id"]: g for g in self._grants[_owner(paid)]}
+        """Grant all that a product entitles to, and give again what was taken back."""
+        self.complete(paid, product_id)
+        for grant in self._grants[_owner(paid)]:
+            if grant["status"] == "Revoked" and _entitles(product_id, grant):
+                self._deliver(grant)
+
+    def complete(self, paid: Resource, product_id: str) -> None:
+        """Grant what a product entitles to and the purchase never had or lost with a change."""
+        had = {grant["entitlement_id"]: grant for grant in self._grants[_owner(paid)]}
         for entitlement_id in PRODUCTS[product_id].entitlements:
             if entitlement_id not in had:
                 self._grant(paid, entitlement_id)
-            elif had[entitlement_id]["status"] == "Revoked":
+            elif had[entitlement_id]["revocation_reason"] == "plan_changed":
                 self._deliver(had[entitlement_id])
 
     def revoke(self, owner: str, reason: str, keep: tuple[str, ...] = ()) -> None:
@@ -91,13 +98,29 @@ class Benefits:
 
     def _make_key(self, paid: Resource, grant: Resource) -> None:
         account = self._account
-        identity = account.name("lic", paid["customer"]["customer_id"])
+        owner = paid["customer"]["customer_id"]
+        identity = account.name("lic", owner)
         product = PRODUCTS[paid["product_cart"][0]["product_id"]]
         key = shapes.license_key(identity, paid, product, account.now)
         account.add("license_key", identity, key)
         self._keys[grant["id"]] = key
         grant["license_key"] = shapes.license_key_grant(key)
         account.happen("license_key", identity, "license_key.created")
+        for _ in range(account.chance(owner).randrange(3)):
+            account.later(owner, 1, 200, self._activate, grant)
+
+    def _activate(self, grant: Resource) -> None:
+        """Use a key on one more machine, which the provider counts and does not tell."""
+        account, key = self._account, self._keys[grant["id"]]
+        if key["status"] != "active":
+            return
+        identity = account.name("lki", key["customer_id"])
+        account.add("license_key_instance", identity, {
+            "id": identity, "business_id": account.business_id, "created_at": account.now,
+            "license_key_id": key["id"], "name": f"machine {key['instances_count'] + 1}",
+        })  # fmt: skip
+        key["instances_count"] += 1
+        grant["license_key"] = shapes.license_key_grant(key)
 
     def _link(self, grant: Resource) -> None:
         if grant["status"] in {"Pending", "Failed"}:
@@ -136,6 +159,10 @@ class Benefits:
 
     def _happen(self, grant: Resource, event: str) -> None:
         self._account.happen("entitlement_grant", grant["id"], f"entitlement_grant.{event}")
+
+
+def _entitles(product_id: str, grant: Resource) -> bool:
+    return grant["entitlement_id"] in PRODUCTS[product_id].entitlements
 
 
 def _owner(paid: Resource) -> str:

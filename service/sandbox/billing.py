@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from service.sandbox import shapes
 from service.sandbox.account import Account
 from service.sandbox.benefits import Benefits
-from service.sandbox.catalog import GRACE, PRODUCTS
+from service.sandbox.catalog import GRACE, PRODUCTS, Product
 from service.sandbox.credits import Credits
 from service.sandbox.dunning import Dunning
 from service.sandbox.happenings import ImpossibleError, Resource
@@ -106,6 +106,7 @@ class Billing:
         charge = charge_of(held, held["recurring_pre_tax_amount"], "renewal", (now, ends))
         paid = self._payments.charge(charge)
         self._happen(held, "renewed", payment_id=paid["payment_id"])
+        self._benefits.complete(paid, held["product_id"])
         self._begin_period(held, paid)
 
     def fail_next(self, held: Resource, *, grace: bool) -> None:
@@ -152,7 +153,7 @@ class Billing:
         paid = self._payments.charge(charge)
         self._happen(held, "active")
         self.dunning.recover(held, paid["payment_id"])
-        self._benefits.restore(held["subscription_id"])
+        self._benefits.give(paid, product.id)
         self._begin_period(held, paid)
 
     def replace_method(self, held: Resource) -> None:
@@ -188,7 +189,22 @@ class Billing:
             case "active":
                 self._charge_next(held)
 
+    def swap(self, held: Resource, product: Product) -> None:
+        """Change the product, and take back what the new one does not entitle to."""
+        held.update(
+            product_id=product.id, recurring_pre_tax_amount=product.price, scheduled_change=None,
+            payment_frequency_interval=product.interval, trial_period_days=0,
+        )  # fmt: skip
+        self._happen(held, "plan_changed")
+        self._benefits.revoke(held["subscription_id"], "plan_changed", product.entitlements)
+        if not product.credits:
+            self._credits.end(held)
+            held["credit_entitlement_cart"] = []
+
     def _charge_next(self, held: Resource) -> None:
+        change = held["scheduled_change"]
+        if change and change["effective_at"] <= self._account.now:
+            self.swap(held, PRODUCTS[change["product_id"]])
         grace = self._failing.pop(held["subscription_id"], None)
         if grace is None:
             grace = self.declines(held)

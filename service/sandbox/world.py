@@ -155,9 +155,15 @@ class World:
         self._business.subscriptions.expire(self._held(subscription_id))
         return self._account.take()
 
-    def change_plan(self, subscription_id: str, product_id: str) -> list[Happening]:
-        """Change the product of a subscription at once."""
-        self._business.subscriptions.change_plan(self._held(subscription_id), product_id)
+    def change_plan(
+        self, subscription_id: str, product_id: str, *, at_period_end: bool = False
+    ) -> list[Happening]:
+        """Change the product of a subscription, now or when its next period begins."""
+        held = self._held(subscription_id)
+        if at_period_end:
+            self._business.subscriptions.schedule_change(held, product_id)
+        else:
+            self._business.subscriptions.change_plan(held, product_id)
         return self._account.take()
 
     def replace_payment_method(self, subscription_id: str) -> list[Happening]:

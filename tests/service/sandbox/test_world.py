@@ -131,6 +131,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "refund": types.Refund,
     "dispute": types.GetDispute,
     "license_key": types.LicenseKey,
+    "license_key_instance": types.LicenseKeyInstance,
     "entitlement_grant": entitlements.EntitlementGrant,
     "payout": types.PayoutListResponse,
     "credit": credit_entitlements.CreditLedgerEntry,
@@ -250,6 +251,27 @@ def test_a_licence_key_is_disabled_in_silence() -> None:
     assert grant["license_key"]["status"] == "disabled"
 
 
+def test_a_plan_changes_at_once_or_with_the_next_period() -> None:
+    world = World(0, 1, begin=BEGIN)
+    world.buy("cus_ada", "pdt_basic")
+    changed = [h.type for h in world.change_plan("sub_ada", "pdt_pro")]
+    assert changed == [
+        "payment.succeeded", "subscription.plan_changed", "license_key.created",
+        "entitlement_grant.created",
+    ]  # fmt: skip
+    later = world.change_plan("sub_ada", "pdt_team", at_period_end=True)
+    assert [h.type for h in later] == ["subscription.updated"]
+    subscription = world.resources["subscription"]["sub_ada"]
+    assert subscription["scheduled_change"]["product_id"] == "pdt_team"
+    assert subscription["product_id"] == "pdt_pro"
+    assert told_of(world, 32)[:5] == [
+        "subscription.plan_changed", "entitlement_grant.revoked", "payment.succeeded",
+        "subscription.renewed", "entitlement_grant.created",
+    ]  # fmt: skip
+    assert (subscription["product_id"], subscription["scheduled_change"]) == ("pdt_team", None)
+    assert subscription["recurring_pre_tax_amount"] == 4900
+
+
 def test_a_term_that_ended_unpaid_lasts_as_long_as_is_paid_then() -> None:
     world = World(0, 1, begin=BEGIN)
     world.buy("cus_ada", "pdt_basic")
@@ -300,7 +322,9 @@ def test_whatever_is_commanded_the_facts_obey_our_tables() -> None:
         lambda s: world.fail_next_renewal(s, grace=bool(chance.randrange(2))), world.renew,
         world.recover, world.pause, world.unpause, world.keep, world.expire, world.cancel,
         lambda s: world.cancel(s, at_period_end=True), world.replace_payment_method,
-        lambda s: world.change_plan(s, chance.choice(["pdt_team", "pdt_basic", "pdt_yearly"])),
+        lambda s: world.change_plan(
+            s, chance.choice(["pdt_team", "pdt_basic"]), at_period_end=bool(chance.randrange(2))
+        ),
         lambda s: world.enact(chance.choice(EVERY_TYPE), f"cus_{s[4:]}"),
     ]  # fmt: skip
     refused = 0
