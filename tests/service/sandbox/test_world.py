@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from domain.catalog import AGGREGATES, BY_CATEGORY
 from domain.events import Entry, read
 from domain.fold import fold
+from service.sandbox.simulation import body
 from service.sandbox.world import Happening, ImpossibleError, World
 from tests.builders import event
 from tests.examples import examples
@@ -30,13 +31,7 @@ SILENT_ALSO = {"license_key", "refund", "abandoned_checkout", "dunning"}
 
 def told(world: World, happening: Happening, number: int) -> Entry:
     """An event as it is understood, rendered and sent now."""
-    document = {
-        "business_id": world.business_id,
-        "type": happening.type,
-        "timestamp": happening.at,
-        "data": world.data(happening),
-    }
-    recorded = event(msgspec.json.encode(document), number, f"msg_{number}", world.now)
+    recorded = event(body(world, happening), number, f"msg_{number}", world.now)
     entry = read(recorded)
     assert entry.unread == ()
     assert entry.stream
@@ -178,6 +173,45 @@ def test_any_event_can_be_made(name: str) -> None:
             ]
             assert silent or entry.status in targets
     assert world.make(name).type == name
+
+
+UNDECLARED = {"payload_type", "brand_id", "customer", "payment_provider", "reason"}
+"""What the examples of the provider carry and its SDK does not declare, all but one of disputes."""
+
+
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_the_sdk_knows_every_field_of_a_webhook(name: str) -> None:
+    world = World(0, 1, begin=BEGIN)
+    happening = world.make(name, "cus_1")
+    words = name.replace(".", "_").split("_")
+    model = getattr(types, f"{''.join(map(str.capitalize, words))}WebhookEvent")
+    parsed = model.model_validate_json(body(world, happening))
+    undeclared = set(parsed.data.model_extra)
+    assert undeclared <= (UNDECLARED if happening.kind == "dispute" else {"payload_type"})
+    assert parsed.data.model_fields_set == {*type(parsed.data).model_fields, *undeclared}
+    assert (parsed.type, parsed.business_id) == (name, world.business_id)
+
+
+def test_a_trial_costs_nothing_until_it_ends() -> None:
+    world = World(0, 1, begin=BEGIN)
+    world.buy("cus_ada", "pdt_basic", trial_days=14)
+    [free] = world.resources["payment"].values()
+    assert free["total_amount"] == 0
+    assert world.resources["subscription"]["sub_ada"]["trial_period_days"] == 14
+    assert told_of(world, 13) == []
+    assert told_of(world, 15) == ["payment.succeeded", "subscription.renewed"]
+    assert [paid["total_amount"] for paid in world.resources["payment"].values()] == [0, 900]
+
+
+def test_a_pause_lengthens_the_period() -> None:
+    world = World(0, 1, begin=BEGIN)
+    world.buy("cus_ada", "pdt_basic")
+    told_of(world, 10)
+    world.pause("sub_ada")
+    assert told_of(world, 50) == []
+    assert [h.type for h in world.unpause("sub_ada")] == ["subscription.unpaused"]
+    assert told_of(world, 70) == []
+    assert told_of(world, 72) == ["payment.succeeded", "subscription.renewed"]
 
 
 def test_what_is_not_an_event_cannot_be_made() -> None:
