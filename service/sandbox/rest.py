@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.sandbox.endpoint_bodies import (
     Endpoint,
     EndpointChange,
+    EndpointHeaders,
     EndpointPage,
     EndpointRequest,
     Secret,
@@ -96,7 +97,9 @@ async def list_customer_grants(request: SandboxRequest, customer_id: str) -> Ite
 @get("/entitlements")
 async def list_entitlements(request: SandboxRequest) -> Items:
     """The account's entitlements."""
-    return _items(_world(request)["entitlement"].values(), _convert(GrantsQuery, request))
+    query = _convert(GrantsQuery, request)
+    rows = _world(request)["entitlement"].values()
+    return _items(_matching(rows, integration_type=query.integration_type), query)
 
 
 @get("/entitlements/{identity:str}/grants")
@@ -239,6 +242,21 @@ async def get_secret(request: SandboxRequest, identity: str) -> Secret:
     return parts_of(request).endpoints.secret(identity)
 
 
+@get("/webhooks/{identity:str}/headers")
+async def get_headers(request: SandboxRequest, identity: str) -> EndpointHeaders:
+    """The merchant's own headers of a webhook endpoint."""
+    return EndpointHeaders(dict(parts_of(request).endpoints.headers(identity)))
+
+
+@patch("/webhooks/{identity:str}/headers", status_code=200)
+async def change_headers(
+    request: SandboxRequest, identity: str, data: EndpointHeaders
+) -> Response[None]:
+    """Add headers to a webhook endpoint, or change them."""
+    parts_of(request).endpoints.add_headers(identity, data.headers)
+    return Response(None, status_code=200)
+
+
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *(_list_route(listing) for listing in LISTINGS),
     *(_by_id_route(listing) for listing in LISTINGS if listing.by_id),
@@ -256,4 +274,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     change_endpoint,
     delete_endpoint,
     get_secret,
+    get_headers,
+    change_headers,
 )

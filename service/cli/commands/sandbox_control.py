@@ -164,7 +164,7 @@ def open_dispute(payment: Payment, sandbox_url: SandboxUrl = DEFAULT_URL) -> Non
 def refund(
     payment: Payment,
     amount: Annotated[
-        int | None, typer.Option(min=1, help="In cents. [default: all that is left]")
+        int | None, typer.Option(min=1, help="In cents.", show_default="all that is left")
     ] = None,
     sandbox_url: SandboxUrl = DEFAULT_URL,
 ) -> None:
@@ -184,7 +184,7 @@ def disable_license_key(
 @sandbox.command()
 def happen(
     event: Annotated[str, typer.Argument(help="The event's type, such as payment.failed.")],
-    customer: Annotated[str | None, typer.Option(help="[default: a new one]")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="ID", show_default="a new one")] = None,
     sandbox_url: SandboxUrl = DEFAULT_URL,
 ) -> None:
     """Let an event of any type happen, with all that leads to it."""

@@ -34,7 +34,8 @@ def trigger(  # noqa: PLR0913, PLR0917 - one parameter a flag
         ),
     ],
     customer: Annotated[
-        str | None, typer.Option(metavar="ID", help="Whom it concerns. [default: somebody new]")
+        str | None,
+        typer.Option(metavar="ID", help="Whom it concerns.", show_default="somebody new"),
     ] = None,
     to: Annotated[str, typer.Option(help="The webhook URL of a book.")] = (
         "http://127.0.0.1:8000/webhooks/test"
@@ -43,7 +44,8 @@ def trigger(  # noqa: PLR0913, PLR0917 - one parameter a flag
         str | None,
         typer.Option(
             envvar="DAYBOOK_SECRET",
-            help="The book's secret. [default: the configured one of the book in the URL]",
+            help="The book's secret.",
+            show_default="the configured one of the book in the URL",
         ),
     ] = None,
     config: Config = None,
