@@ -131,14 +131,14 @@ def page(rows: Iterable[Row], query: PageQuery, last_page: int | None = None) ->
 
 def selected(world: Rows, listing: Listing, query: PageQuery) -> Iterable[Row]:
     """The resources that pass the filters of a query."""
-    tests = [_TESTS.get(name, _equals(name)) for name in _filters(query)]
-    values = [getattr(query, name) for name in _filters(query)]
+    names = _filters(query)
+    tests = [(_TESTS.get(name, _equals(name)), getattr(query, name)) for name in names]
     since, until = query.created_at_gte, query.created_at_lte
     for row in world.get(listing.kind, {}).values():
         created_at = row["created_at"]
         if (since is not None and created_at < since) or (until is not None and created_at > until):
             continue
-        if all(test(world, row, value) for test, value in zip(tests, values, strict=True)):
+        if not tests or all(test(world, row, value) for test, value in tests):
             yield row
 
 

@@ -1,4 +1,4 @@
-"""The rehearsal of the README: Daybook beside a stand-in for the provider."""
+"""The rehearsal of the README: Daybook next to a stand-in for the provider."""
 
 import re
 from collections.abc import Iterator
