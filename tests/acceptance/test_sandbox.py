@@ -407,6 +407,20 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_rest_api(telling: Sandbox) -
         assert not telling.control.status().settled
 
 
+def test_it_stops_at_once_while_webhooks_are_being_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with sandbox(customers=5, webhooks_to=url, secret=SECRET) as made:
+            made.control.act("buy", "cus_ada", {"product_id": "pdt_pro"})
+            made.control.advance(timedelta(days=80))
+            assert made.sdk().subscriptions.list().items
+            began = time.monotonic()
+            assert made.stop() == 0
+            # a delivery may take fifteen seconds, which nobody waits for
+            assert time.monotonic() - began < 10
+            assert made.log() == ""
+
+
 def test_the_clock_does_not_pass_the_present() -> None:
     with sandbox(customers=1, behind="2d") as made:
         with pytest.raises(SandboxError, match="behind the present"):
