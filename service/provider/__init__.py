@@ -2,5 +2,6 @@
 
 ``client`` sends requests at the ``pace`` that the provider allows and returns replies; ``errors``
 has its failures. ``kinds`` is the table of what can be read, ``lists`` reads whole lists without
-skipping a row.
+skipping a row. ``endpoints`` has the webhook endpoints, of which ``connecting`` makes or completes
+one. ``checks`` compares a book's settings with the provider; its results are ``findings``.
 """
