@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from domain.story import reported_after
+from service.provider.findings import Finding
 from service.queries.answers import AccessAnswer, History
 from service.queries.refusals import RefusalCount
 from service.readmodels.compare import Difference
@@ -169,6 +170,27 @@ def database_access(out: Screen, access: Access) -> None:
             " See daybook migrate --help.",
             soft_wrap=True,
         )
+
+
+_STATES = {"ok": "ok", "problem": "PROBLEM", "unknown": "could not look", "skipped": "not looked"}
+
+
+def findings(out: Screen, found: Sequence[Finding]) -> None:
+    """Print what was looked at, what was found, and below the table what to do about it."""
+    rows = table("book", "check", "", "found")
+    for finding in found:
+        style = {"problem": "bold red", "unknown": "yellow"}.get(finding.state)
+        state = _STATES[finding.state]
+        rows.add_row(finding.book or "", finding.check, state, finding.found, style=style)
+    out.print(rows)
+    open_findings = [f for f in found if f.state in {"problem", "unknown"}]
+    if not open_findings:
+        out.print("All is well.")
+    for number, finding in enumerate(open_findings, start=1):
+        subject = f"book {finding.book}, {finding.check}" if finding.book else finding.check
+        out.print(f"{number}. {subject}: {finding.found}", style="bold", soft_wrap=True)
+        if finding.remedy:
+            out.print(f"   {finding.remedy}", soft_wrap=True)
 
 
 def keys(out: Screen, listed: Sequence[Key]) -> None:

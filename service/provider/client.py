@@ -20,13 +20,12 @@ import msgspec
 from msgspec import Struct
 
 from service.processes.backoff import Backoff
+from service.provider.answers import Answers
 from service.provider.errors import (
     LimitedError,
-    NotFoundError,
     ProviderError,
     UnexpectedAnswerError,
     UnreachableError,
-    WrongKeyError,
 )
 from service.provider.pace import Pace, answered_date
 from service.setting_checks import is_loopback
@@ -35,16 +34,7 @@ from service.settings import Book, SettingsError
 MAX_BODY_BYTES = 16 << 20
 """The longest answer that is read."""
 
-_EXCERPT = 200
 _CONNECTIONS = 10
-
-_NO_CONTENT = 204
-_OK = range(200, 300)
-_REDIRECTS = range(300, 400)
-_REFUSED = (401, 403)
-_NOT_FOUND = 404
-_LIMITED = 429
-_SERVER_ERROR = 500
 
 
 class Patience(Struct, frozen=True):
@@ -107,7 +97,7 @@ class Provider:
         self._ahead = timedelta(0)
         self.url = book.provider_url
         self._name = name
-        self._mode = book.mode
+        self._answers = Answers(name, book)
         self._timeout = float(book.provider.timeout_seconds)
         self._pace = Pace(book.provider.requests_per_minute)
         self._client = httpx.AsyncClient(
@@ -222,7 +212,7 @@ class Provider:
             ) from error
         ended = time.monotonic()
         self._pace.heed(response.headers, response.status_code, ended)
-        self._check(response.status_code, response.headers, target, body)
+        self._answers.check(response.status_code, response.headers, target, body)
         date = answered_date(response.headers)
         answered_at = requested_at + timedelta(seconds=ended - started)
         if date is not None:
@@ -242,61 +232,3 @@ class Provider:
                     text = f"{target}: the answer has more than {MAX_BODY_BYTES} bytes."
                     raise UnexpectedAnswerError(text, response.status_code)
         return response, bytes(body)
-
-    def _check(self, status: int, headers: Mapping[str, str], target: str, body: bytes) -> None:
-        said = _said(body)
-        if status in _REFUSED:
-            raise WrongKeyError(
-                f"The provider refuses the API key of book {self._name!r} ({status}){said}. It"
-                f" must be a key of {self._mode} mode for {self.url}; to change something there,"
-                " it needs write access. Create one in the provider's dashboard under Developer >"
-                " API Keys."
-            )
-        if status == _NOT_FOUND:
-            raise NotFoundError(f"The provider does not have {target.partition('?')[0]}{said}.")
-        if status == _LIMITED:
-            raise LimitedError(
-                f"The provider limits the rate (429){said}. Try again later, or lower"
-                f" `provider.requests_per_minute` of book {self._name!r}."
-            )
-        if status >= _SERVER_ERROR:
-            raise UnreachableError(f"{self.url} fails ({status}){said}. Try again later.")
-        if status in _REDIRECTS:
-            raise UnexpectedAnswerError(
-                f"{self.url} redirects ({status}), which is not followed. Check the `provider.url`"
-                f" of book {self._name!r}.",
-                status,
-            )
-        if status not in _OK:
-            raise UnexpectedAnswerError(
-                f"The provider refuses {target.partition('?')[0]} ({status}){said}.", status
-            )
-        encoded = headers.get("content-encoding", "identity") != "identity"
-        if encoded or not (_is_json(body) or status == _NO_CONTENT):
-            raise UnexpectedAnswerError(
-                f"{self.url} answers {target.partition('?')[0]} with something else than JSON."
-                f" Check the `provider.url` of book {self._name!r}, and proxies in between.",
-                status,
-            )
-
-
-class _Refusal(Struct):
-    message: str = ""
-
-
-def _said(body: bytes) -> str:
-    """What the provider says about an error, to be put into a sentence."""
-    try:
-        message = msgspec.json.decode(body, type=_Refusal).message
-    except msgspec.MsgspecError:
-        return ""
-    return f': "{message[:_EXCERPT]}"' if message else ""
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        body.decode()
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except (UnicodeDecodeError, msgspec.MsgspecError):
-        return False
-    return True

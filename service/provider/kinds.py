@@ -51,8 +51,8 @@ PAYMENT = Kind(
         "billing", "business_id", "card_holder_name", "card_issuing_country",
         "custom_field_responses", "discount_id", "discounts", "disputes", "error_code",
         "error_message", "is_update_payment_method", "payment_link", "payment_method_id",
-        "product_cart", "refunds",
-        "settlement_amount", "settlement_currency", "settlement_tax", "tax", "updated_at",
+        "product_cart", "refunds", "settlement_amount", "settlement_currency", "settlement_tax",
+        "tax", "updated_at",
     }),
 )  # fmt: skip
 REFUND = Kind(

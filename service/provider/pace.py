@@ -56,7 +56,9 @@ class Pace:
             if remaining < 1:
                 self._blocked_until = max(self._blocked_until, now + reset)
             elif remaining <= (limit or 0) / _SHARE:
-                self._spare_until = max(self._spare_until, now + reset)
+                # ever more slowly, whether the provider counts by the minute or at each moment
+                pause = reset / (remaining + 1)
+                self._spare_until = max(self._spare_until, now + pause)
         after = retry_after(headers)
         if after is None and status == 429:  # noqa: PLR2004 - too many requests
             after = reset

@@ -1,11 +1,14 @@
 """``daybook connect`` against a provider that is a real server."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,10 @@ import pytest
 from service.provider.endpoints import EVENT_TYPES
 from service.settings import load
 from tests.acceptance.business import Business, business
-from tests.acceptance.service import environment
+from tests.acceptance.service import Service, command, environment
 from tests.builders import OTHER_SECRET, SECRET
+from tests.conftest import fresh_database
+from tests.sandbox import sandbox
 from tests.service.provider.stand_in import KEY, Answer
 
 URL = "https://daybook.example.com/webhooks/live"
@@ -239,3 +244,31 @@ def test_a_file_stays_with_its_owner(tmp_path: Path, provider: Business) -> None
     os.chown(path, 65534, 65534)
     assert connect(tmp_path, provider).returncode == 0
     assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
+
+
+def test_after_it_the_webhooks_of_the_provider_are_recorded(
+    postgres: str, template: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, f'[books.test]\nmode = "test"\nsecrets = ["{SECRET}"]\n')
+    url = fresh_database(postgres, template)
+    service = Service(tmp_path, env={"DAYBOOK_DATABASE_URL": url}).start()
+    target = f"http://127.0.0.1:{service.port}/webhooks/test"
+    try:
+        with sandbox("--real-stamps", customers=5, behind="40d") as provider:
+            existing = provider.sdk().webhooks.create(url=target, filter_types=["payment.failed"])
+            with path.open("a") as file:
+                file.write(f'provider.url = "{provider.url}"\n')
+                file.write(f'provider.api_key = "{provider.api_key}"\n')
+            out = command("connect", "--book", "test", "--url", target, cwd=tmp_path)
+            assert f"Added types to endpoint {existing.id}" in " ".join(out.split())
+            service.process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 30
+            while "configuration reloaded" not in service.log():
+                assert time.monotonic() < deadline, service.log()
+                time.sleep(0.05)
+            provider.control.move(timedelta(days=31))
+            attempts = provider.control.attempts()
+        assert {attempt.outcome for attempt in attempts} == {"200"}
+        assert len({attempt.type for attempt in attempts}) > 1
+    finally:
+        assert service.stop() == 0

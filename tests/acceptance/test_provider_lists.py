@@ -28,8 +28,8 @@ WHOLE = [kind for kind in KINDS.values() if "{" not in kind.list_path]
 
 @pytest.fixture(scope="module")
 def merchant() -> Iterator[Sandbox]:
-    flags = {"requests_per_minute": "0", "requests_per_second": "0", "payments_last_page": "2"}
-    with sandbox(customers=60, **flags) as running:
+    flags = ("--requests-per-minute=0", "--requests-per-second=0", "--payments-last-page=2")
+    with sandbox(*flags, customers=60) as running:
         yield running
 
 

@@ -120,6 +120,7 @@ async def test_our_own_limit_is_kept() -> None:
     [
         (Answer(401), WrongKeyError, "book 'test' .401.. It must be a key of test mode for http"),
         (Answer(403, b'{"message":"read only"}'), WrongKeyError, '"read only".*write access'),
+        (Answer(401, f'{{"message":"no {KEY}"}}'.encode()), WrongKeyError, '"no …"'),
         (Answer(404), NotFoundError, "does not have /x"),
         (Answer(400, b'{"message":"bad \x1b"}'), UnexpectedAnswerError, "refuses /x .400."),
         (Answer(302, headers={"location": "http://example.com"}), UnexpectedAnswerError, "redir"),
