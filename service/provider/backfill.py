@@ -172,7 +172,7 @@ async def _finish(run: Run, options: Options, until: int) -> None:
             if options.since is None:
                 progress.listed_once = True
             if not options.lists_only:
-                if options.since is None:
+                if options.since is None and not progress.missed:
                     progress.complete_until = until
-                progress.read_until = {}
+                progress.read_until, progress.missed = {}, False
             await run.save(category)

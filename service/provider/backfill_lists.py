@@ -32,7 +32,7 @@ from service.provider.kinds import (
     SUBSCRIPTION,
     Kind,
 )
-from service.provider.lists import Page, Row, rows
+from service.provider.lists import PAGE_SIZE, Page, Row, rows
 from service.provider.recording import Reading
 from service.queries.known import known_resources
 
@@ -70,6 +70,7 @@ async def read_list(run: Run, kind: Kind, since: datetime | None) -> None:
         run.miss(f"the list of {kind.category}s", str(error))
     progress = run.kinds[kind.category]
     progress.stage, progress.parent, progress.remaining = "listed", "", None
+    progress.ledgers = []
     await run.save(kind.category)
 
 
@@ -116,17 +117,28 @@ async def _read_balances(run: Run, parent: str, since: datetime | None) -> None:
                 ledger = {**filters, "customer_id": balance.customer_id}
                 async for part in rows(run.provider, CREDIT, filters=ledger, since=since):
                     await _take(run, CREDIT, part)
+                # a page may be read again, and is a hundred ledgers
+                done = run.kinds[CREDIT.category].ledgers
+                done.append(_key(balance, parent))
+                del done[: -2 * PAGE_SIZE]
+                await run.save(CREDIT.category)
 
 
 async def _unknown_balances(run: Run, parent: str, listed: Sequence[Row]) -> list[Balance]:
-    balances = [msgspec.json.decode(row.body, type=Balance) for row in listed]
+    done = {*run.kinds[CREDIT.category].ledgers}
+    found = [msgspec.json.decode(row.body, type=Balance) for row in listed]
+    balances = [balance for balance in found if _key(balance, parent) not in done]
     if not run.kinds[CREDIT.category].listed_once:
         # a balance that is known may have a past that is not
         return balances
-    ids = [f"{balance.customer_id}:{parent}" for balance in balances]
+    ids = [_key(balance, parent) for balance in balances]
     _, known = await known_resources(run.conn, run.book, CREDITS, ids)
     folds = {name: one.folded for name, one in known.items()}
     return [b for b, name in zip(balances, ids, strict=True) if not _leads_to(folds.get(name), b)]
+
+
+def _key(balance: Balance, parent: str) -> str:
+    return f"{balance.customer_id}:{parent}"
 
 
 def _leads_to(folded: Fold[Any] | None, balance: Balance) -> bool:

@@ -73,8 +73,10 @@ class KindProgress(Struct, omit_defaults=True):
         scope: ``--since`` of the run, as it was given.
         parent: whose list is being read, of lists that belong to something.
         remaining: what of that list is still to be read; None if it is to be begun.
+        ledgers: the balances of the last pages whose ledgers have been read.
         read_until: of each pass by id, the position up to which recorded rows were looked at.
         complete_until: rows recorded up to this position have been read by id, in earlier runs.
+        missed: whether one could not be read by id, so that the next run tries it again.
         listed_once: whether a run over all of the list has ended.
     """
 
@@ -84,8 +86,10 @@ class KindProgress(Struct, omit_defaults=True):
     saved_at: datetime = datetime.min.replace(tzinfo=UTC)
     parent: str = ""
     remaining: Remaining | None = None
+    ledgers: list[str] = []
     read_until: dict[str, int] = {}
     complete_until: int = 0
+    missed: bool = False
     listed_once: bool = False
     counts: Counts = field(default_factory=Counts)
 
