@@ -4,5 +4,5 @@
 ``app`` has the program and its global options; every module of ``commands`` adds its own command.
 ``options`` has what commands share: flags, consoles, a database connection; ``settings_help``
 describes the settings. ``screens`` prints answers. ``sending`` signs webhooks and
-sends them, ``simulation`` generates them.
+sends them.
 """

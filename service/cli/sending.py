@@ -9,7 +9,7 @@ import httpx
 from msgspec import Struct
 
 from service.ingest.signature import check_secret, signed_headers
-from service.settings import SettingsError, load
+from service.settings import Book, SettingsError, load
 
 _HEADER_TEXT = re.compile(r"[!-~]+")
 
@@ -41,14 +41,19 @@ def signing_secret(url: str, secret: str | None, config: Path | None, data_dir: 
     Raises:
         SettingsError: if it cannot sign, or none is given and the book is not configured.
     """
-    if secret is None:
+    if secret is not None:
+        _check(secret)
+        return secret
+    book = book_of(url, config, data_dir)
+    if book is None:
         name = url.rstrip("/").rpartition("/")[2]
-        book = load(config, data_dir=data_dir).books.get(name)
-        if book is None:
-            raise SettingsError(f"Book {name!r} of the URL is not configured. Give --secret.")
-        return book.secrets[0].get_secret_value()
-    _check(secret)
-    return secret
+        raise SettingsError(f"Book {name!r} of the URL is not configured. Give --secret.")
+    return book.secrets[0].get_secret_value()
+
+
+def book_of(url: str, config: Path | None, data_dir: Path | None) -> Book | None:
+    """The configured book to which a webhook URL leads, if there is one."""
+    return load(config, data_dir=data_dir).books.get(url.rstrip("/").rpartition("/")[2])
 
 
 def send(

@@ -6,8 +6,8 @@ from datetime import timedelta
 import typer
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?[smhdw])+")
-_PART = re.compile(r"([\d.]+)([smhdw])")
+_SPAN = re.compile(r"([0-9]{1,9}(\.[0-9]{1,6})?[smhdw])+")
+_PART = re.compile(r"([0-9.]+)([smhdw])")
 _MAX = timedelta(days=36_500)
 
 
@@ -22,7 +22,7 @@ def parse_span(text: str) -> timedelta:
             f"{text!r} is not a span of time. Write a number with s, m, h, d or w, such as 40d."
         )
     parts = _PART.findall(text)
-    span = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
-    if span > _MAX:
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _MAX.total_seconds():
         raise typer.BadParameter(f"{text!r} is longer than {_MAX.days} days.")
-    return span
+    return timedelta(seconds=seconds)

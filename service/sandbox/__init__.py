@@ -14,5 +14,5 @@ network and reads no clock.
   ``payouts`` do what the provider does; ``shapes`` has its resources field by field, ``catalog``
   what is sold.
 - ``arrivals``, ``habits`` and ``regrets`` do what customers do.
-- ``triggers`` lets one event of any type happen.
+- ``triggers`` lets one event of any type happen; ``simulation`` makes a year's webhooks.
 """

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from service.sandbox import shapes
 from service.sandbox.account import Account
 from service.sandbox.benefits import Benefits
-from service.sandbox.catalog import GRACE, PRODUCTS
+from service.sandbox.catalog import GRACE, PRODUCTS, Product
 from service.sandbox.credits import Credits
 from service.sandbox.dunning import Dunning
 from service.sandbox.happenings import ImpossibleError, Resource
@@ -28,7 +28,6 @@ class Billing:
     """What the provider does with subscriptions, with the payments and grants that come with it.
 
     Attributes:
-        failing: the subscriptions whose next renewal fails, and whether a grace period follows.
         on_period, on_failure: called when a period began and when a renewal failed.
         declines: whether the next renewal fails by chance, and whether with a grace period.
         dunning: the reminders to those who did not pay.
@@ -42,7 +41,7 @@ class Billing:
         self._of: defaultdict[str, list[Resource]] = defaultdict(list)
         self._paid: dict[str, str] = {}
         self.dunning = Dunning(account)
-        self.failing: dict[str, bool] = {}
+        self._failing: dict[str, bool] = {}
         self.on_period: Moved = _nothing
         self.on_failure: Moved = _nothing
         self.declines: Declines = lambda _: None
@@ -107,7 +106,13 @@ class Billing:
         charge = charge_of(held, held["recurring_pre_tax_amount"], "renewal", (now, ends))
         paid = self._payments.charge(charge)
         self._happen(held, "renewed", payment_id=paid["payment_id"])
+        self._benefits.complete(paid, held["product_id"])
         self._begin_period(held, paid)
+
+    def fail_next(self, held: Resource, *, grace: bool) -> None:
+        """Let the next renewal fail, with a grace period or without."""
+        self._require(held, "active", "paused")
+        self._failing[held["subscription_id"]] = grace
 
     def fail(self, held: Resource, *, grace: bool) -> None:
         """Let a renewal fail: hold the subscription, or wait for the money with access kept."""
@@ -141,12 +146,14 @@ class Billing:
             status="active", paused_at=None, previous_billing_date=now, next_billing_date=ends
         )
         self._account.grace_ends.pop(held["subscription_id"], None)
+        if held["expires_at"] and held["expires_at"] <= now:
+            self.limit(held, ends)  # what is paid now is given
         amount = held["recurring_pre_tax_amount"]
         charge = charge_of(held, amount, "renewal", (now, ends), "succeeded", attempt)
         paid = self._payments.charge(charge)
         self._happen(held, "active")
         self.dunning.recover(held, paid["payment_id"])
-        self._benefits.restore(held["subscription_id"])
+        self._benefits.give(paid, product.id)
         self._begin_period(held, paid)
 
     def replace_method(self, held: Resource) -> None:
@@ -182,8 +189,23 @@ class Billing:
             case "active":
                 self._charge_next(held)
 
+    def swap(self, held: Resource, product: Product) -> None:
+        """Change the product, and take back what the new one does not entitle to."""
+        held.update(
+            product_id=product.id, recurring_pre_tax_amount=product.price, scheduled_change=None,
+            payment_frequency_interval=product.interval, trial_period_days=0,
+        )  # fmt: skip
+        self._happen(held, "plan_changed")
+        self._benefits.revoke(held["subscription_id"], "plan_changed", product.entitlements)
+        if not product.credits:
+            self._credits.end(held)
+            held["credit_entitlement_cart"] = []
+
     def _charge_next(self, held: Resource) -> None:
-        grace = self.failing.pop(held["subscription_id"], None)
+        change = held["scheduled_change"]
+        if change and change["effective_at"] <= self._account.now:
+            self.swap(held, PRODUCTS[change["product_id"]])
+        grace = self._failing.pop(held["subscription_id"], None)
         if grace is None:
             grace = self.declines(held)
         if grace is None:

@@ -56,7 +56,7 @@ class Business:
         )
 
     def buy(self, customer_id: str, product_id: str, trial_days: int = 0) -> None:
-        """Let a customer buy a product.
+        """Let a customer, made where there is none, buy a product.
 
         Raises:
             ImpossibleError: if the merchant has no such product.
@@ -64,6 +64,7 @@ class Business:
         if product_id not in PRODUCTS:
             known = ", ".join(PRODUCTS)
             raise ImpossibleError(f"There is no product {product_id!r}. There are: {known}.")
+        self.customer(customer_id)
         if PRODUCTS[product_id].interval is None:
             self.arrivals.buy_once(customer_id)
         else:

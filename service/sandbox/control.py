@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Router, delete, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from service.sandbox.actions import action
 from service.sandbox.errors import ApiError, not_found
@@ -52,7 +53,7 @@ async def read_attempts(request: SandboxRequest) -> list[Attempt]:
 
 
 @get("/resources/{kind:str}")
-async def read_resources(request: SandboxRequest, kind: str) -> dict[str, Any]:
+async def read_resources(request: SandboxRequest, kind: FromPath[str]) -> dict[str, Any]:
     """All resources of a kind by their id, without pages and limits: for tests."""
     resources = parts_of(request).timeline.world.resources
     if kind not in resources:
@@ -61,7 +62,7 @@ async def read_resources(request: SandboxRequest, kind: str) -> dict[str, Any]:
 
 
 @post("/advance", status_code=202)
-async def advance(request: SandboxRequest, data: Advance) -> Moved:
+async def advance(request: SandboxRequest, data: JSONBody[Advance]) -> Moved:
     """Move the clock; the status tells when it has arrived."""
     timeline = parts_of(request).timeline
     try:
@@ -72,7 +73,9 @@ async def advance(request: SandboxRequest, data: Advance) -> Moved:
 
 
 @post("/actions/{name:str}", status_code=200)
-async def act(request: SandboxRequest, name: str, data: Action) -> list[Happening]:
+async def act(
+    request: SandboxRequest, name: FromPath[str], data: JSONBody[Action]
+) -> list[Happening]:
     """Let something happen to a resource now; returns the events."""
     try:
         return parts_of(request).timeline.act(action(name, data.id, data.options))
@@ -82,7 +85,7 @@ async def act(request: SandboxRequest, name: str, data: Action) -> list[Happenin
 
 @post("/faults/webhooks", status_code=200)
 async def add_webhook_fault(
-    request: SandboxRequest, data: WebhookFaultRequest
+    request: SandboxRequest, data: JSONBody[WebhookFaultRequest]
 ) -> list[FaultStatus]:
     """Let webhooks be lost, late, doubled or out of order."""
     parts = parts_of(request)
@@ -91,7 +94,9 @@ async def add_webhook_fault(
 
 
 @post("/faults/answers", status_code=200)
-async def add_answer_fault(request: SandboxRequest, data: AnswerFaultRequest) -> list[FaultStatus]:
+async def add_answer_fault(
+    request: SandboxRequest, data: JSONBody[AnswerFaultRequest]
+) -> list[FaultStatus]:
     """Let the REST API answer with an error, or slowly."""
     parts = parts_of(request)
     parts.faults.add_answer_fault(data, parts.timeline.now)

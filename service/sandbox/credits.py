@@ -61,10 +61,15 @@ class Credits:
         """Use credits; what the balance does not cover is overage. Warn when few are left.
 
         Raises:
-            ImpossibleError: if the subscription's product has none.
+            ImpossibleError: if the subscription has none.
         """
-        if not PRODUCTS[held["product_id"]].credits:
-            raise ImpossibleError(f"{held['product_id']} has no credits.")
+        if held["status"] not in {"active", "past_due"} or not PRODUCTS[held["product_id"]].credits:
+            raise ImpossibleError(
+                f"{held['subscription_id']} has no credits: it is {held['status']},"
+                f" of {held['product_id']}."
+            )
+        if amount <= 0:
+            raise ImpossibleError(f"Credits are used in amounts of 1 or more, not {amount}.")
         balance, overage = self._balance(held)
         left, over = max(0, balance - amount), overage + max(0, amount - balance)
         self._row(held, "credit_deducted", amount, left, over)

@@ -59,3 +59,10 @@ class Secret(Struct, frozen=True):
     """The body of ``GET /webhooks/{id}/secret``."""
 
     secret: str
+
+
+class EndpointHeaders(Struct, frozen=True):
+    """The body of ``/webhooks/{id}/headers``: headers that are sent with each webhook."""
+
+    headers: dict[str, str]
+    sensitive: list[str] = []

@@ -1,5 +1,6 @@
 """The account's webhook endpoints and their signing secrets."""
 
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
@@ -20,6 +21,10 @@ from service.sandbox.errors import ApiError, not_found
 
 MAX_ENDPOINTS = 50
 
+_MAX_HEADERS = 50
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_VALUE = re.compile(r"[ -~]{0,2000}")
+
 
 class Endpoints:
     """The endpoints, oldest first, each with its signing secret."""
@@ -36,9 +41,11 @@ class Endpoints:
         """Make an endpoint, with a new secret by default.
 
         Raises:
-            ApiError: if the URL is not one of HTTP, or there are too many endpoints.
+            ApiError: if the URL is not one of HTTP, a header cannot be sent, or there are too many
+                endpoints.
         """
         _check_url(request.url)
+        _check_headers(request.headers or {})
         key = request.idempotency_key
         if key is not None and key in self._by_key:
             return self.get(self._by_key[key])
@@ -124,6 +131,16 @@ class Endpoints:
         """The merchant's own headers of an endpoint."""
         return self._headers[self.get(identity).id]
 
+    def add_headers(self, identity: str, headers: Mapping[str, str]) -> None:
+        """Add headers to an endpoint, or change them.
+
+        Raises:
+            ApiError: 404, or if a header cannot be sent.
+        """
+        kept = {**self.headers(identity), **headers}
+        _check_headers(kept)
+        self._headers[identity] = kept
+
     def subscribed(self, event: str) -> list[Endpoint]:
         """The endpoints that get events of this type now."""
         return [
@@ -150,6 +167,12 @@ def _check_url(url: str) -> None:
         valid = False
     if not valid:
         raise ApiError(400, "url must start with http:// or https:// and name a host.")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    valid = all(_NAME.fullmatch(k) and _VALUE.fullmatch(v) for k, v in headers.items())
+    if not valid or len(headers) > _MAX_HEADERS:
+        raise ApiError(400, f"headers must be at most {_MAX_HEADERS}, of visible ASCII.")
 
 
 def _new_secret() -> str:

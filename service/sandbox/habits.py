@@ -17,7 +17,7 @@ _WISHES = (
     ("regret", 0.05), ("new_card", 0.02), ("adjust", 0.02),
 )  # fmt: skip
 _DECLINED, _WITH_GRACE, _PAYS, _RETRIED = 0.08, 0.4, 0.8, 0.5
-_TOLD_AT_ONCE, _KEEPS, _RETURNS = 0.5, 0.25, 0.4
+_TOLD_AT_ONCE, _KEEPS, _RETURNS, _CHANGES_LATER = 0.5, 0.25, 0.4, 0.3
 RENEWED = tuple(p.id for p in PRODUCTS.values() if p.interval)
 
 
@@ -108,8 +108,7 @@ class Habits:
                     self._account.later(owner, 1, 24, self._keep, held)
                 self._return_later(owner)
             case "change_plan":
-                others = [p for p in RENEWED if p != held["product_id"]]
-                subscriptions.change_plan(held, chance.choice(others))
+                self._change_plan(held)
             case "new_card":
                 subscriptions.replace_method(held)
             case "adjust" if PRODUCTS[held["product_id"]].credits:
@@ -118,6 +117,14 @@ class Habits:
                 self._regrets.regret(self._subscriptions.last_payment(held))
             case _:
                 pass
+
+    def _change_plan(self, held: Resource) -> None:
+        chance = self._chance(held)
+        other = chance.choice([p for p in RENEWED if p != held["product_id"]])
+        if chance.random() < _CHANGES_LATER:
+            self._subscriptions.schedule_change(held, other)
+        else:
+            self._subscriptions.change_plan(held, other)
 
     def _return_later(self, owner: str) -> None:
         if self.on_return and self._account.chance(owner).random() < _RETURNS:

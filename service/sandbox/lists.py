@@ -5,7 +5,7 @@ number starts at 0. Payments have a highest page number, and a request beyond it
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,11 +27,12 @@ from service.sandbox.list_queries import (
 Query = TypeVar("Query", bound=PageQuery)
 
 Row = Mapping[str, Any]
-"""A resource, as the provider's JSON has it."""
+"""A resource; its times are datetimes in UTC."""
 
 Rows = Mapping[str, Mapping[str, Row]]
 """All resources by kind and id."""
 
+_CREATED = itemgetter("created_at")
 _PAGING = frozenset({"page_number", "page_size", "created_at_gte", "created_at_lte"})
 
 
@@ -124,27 +125,20 @@ def query_of(query: type[Query], params: Mapping[str, str]) -> Query:
 def page(rows: Iterable[Row], query: PageQuery, last_page: int | None = None) -> list[Row]:
     """One page of rows, newest first; of the same moment, the one that was made last."""
     number = query.page_number if last_page is None else min(query.page_number, last_page)
-    newest = sorted(rows, key=lambda row: moment(row["created_at"]))[::-1]
+    newest = sorted(rows, key=_CREATED)[::-1]
     return newest[number * query.page_size : (number + 1) * query.page_size]
-
-
-def moment(value: object) -> datetime:
-    """A time of a resource, be it a text or a time already."""
-    time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def selected(world: Rows, listing: Listing, query: PageQuery) -> Iterable[Row]:
     """The resources that pass the filters of a query."""
-    tests = [_TESTS.get(name, _equals(name)) for name in _filters(query)]
-    values = [getattr(query, name) for name in _filters(query)]
+    names = _filters(query)
+    tests = [(_TESTS.get(name, _equals(name)), getattr(query, name)) for name in names]
     since, until = query.created_at_gte, query.created_at_lte
     for row in world.get(listing.kind, {}).values():
-        if since is not None and moment(row["created_at"]) < since:
+        created_at = row["created_at"]
+        if (since is not None and created_at < since) or (until is not None and created_at > until):
             continue
-        if until is not None and moment(row["created_at"]) > until:
-            continue
-        if all(test(world, row, value) for test, value in zip(tests, values, strict=True)):
+        if not tests or all(test(world, row, value) for test, value in tests):
             yield row
 
 
@@ -154,9 +148,10 @@ def light(world: Rows, listing: Listing, rows: Iterable[Row]) -> list[dict[str, 
         return [{**row, "blocked_at": None} for row in rows]
     if listing.fields is None:
         return [dict(row) for row in rows]
-    added = _ADDED.get(listing.kind, _nothing)
-    full = ({**row, **added(world, row)} for row in rows)
-    return [{k: v for k, v in row.items() if k in listing.fields} for row in full]
+    if listing.kind in _ADDED:
+        add = _ADDED[listing.kind](world)
+        rows = [{**row, **add(row)} for row in rows]
+    return [{k: v for k, v in row.items() if k in listing.fields} for row in rows]
 
 
 def _filters(query: PageQuery) -> list[str]:
@@ -208,32 +203,38 @@ _TESTS: Mapping[str, Test] = {
 }
 
 
-def _subscription_row(world: Rows, row: Row) -> dict[str, Any]:
-    product = world.get("product", {}).get(row["product_id"], {})
-    return {
-        "product_name": product.get("name"),
-        "discounts": [
-            {name: discount.get(name) for name in ("discount_id", "discount_cycles_remaining")}
-            for discount in row.get("discounts") or ()
-        ],
-    }
+RowAdder = Callable[[Row], dict[str, Any]]
 
 
-def _payment_row(world: Rows, row: Row) -> dict[str, Any]:
-    keys = world.get("license_key", {}).values()
-    disputes = sorted(row.get("disputes") or (), key=lambda dispute: moment(dispute["created_at"]))
-    return {
-        "has_license_key": any(key.get("payment_id") == row["payment_id"] for key in keys),
-        "dispute_status": disputes[-1]["dispute_status"] if disputes else None,
-        "refund_status": row.get("refund_status"),
-    }
+def _subscription_rows(world: Rows) -> RowAdder:
+    products = world.get("product", {})
+
+    def add(row: Row) -> dict[str, Any]:
+        return {
+            "product_name": products.get(row["product_id"], {}).get("name"),
+            "discounts": [
+                {name: discount.get(name) for name in ("discount_id", "discount_cycles_remaining")}
+                for discount in row["discounts"] or ()
+            ],
+        }
+
+    return add
 
 
-def _nothing(_: Rows, __: Row) -> dict[str, Any]:
-    return {}
+def _payment_rows(world: Rows) -> RowAdder:
+    with_key = {key.get("payment_id") for key in world.get("license_key", {}).values()}
+
+    def add(row: Row) -> dict[str, Any]:
+        disputes = sorted(row["disputes"], key=_CREATED)
+        return {
+            "has_license_key": row["payment_id"] in with_key,
+            "dispute_status": disputes[-1]["dispute_status"] if disputes else None,
+        }
+
+    return add
 
 
-_ADDED: Mapping[str, Callable[[Rows, Row], dict[str, Any]]] = {
-    "subscription": _subscription_row,
-    "payment": _payment_row,
+_ADDED: Mapping[str, Callable[[Rows], RowAdder]] = {
+    "subscription": _subscription_rows,
+    "payment": _payment_rows,
 }

@@ -11,6 +11,7 @@ _EVERY = timedelta(days=14)
 _FEE = 500
 _HELD, _FAILED = 0.08, 0.06
 _OWNER = "payouts"
+_STATUSES = ("in_progress", "on_hold", "failed", "success")
 
 
 class Payouts:
@@ -32,11 +33,12 @@ class Payouts:
         """Let a payout go on; the provider calls none of its statuses final.
 
         Raises:
-            ImpossibleError: if there is no such payout, or it has this status.
+            ImpossibleError: if there is no such payout or status, or it has this status.
         """
         made = self._account.get("payout", payout_id)
-        if made["status"] == status:
-            raise ImpossibleError(f"{payout_id} is {status}.")
+        if status not in _STATUSES or made["status"] == status:
+            others = " or ".join(name for name in _STATUSES if name != made["status"])
+            raise ImpossibleError(f"{payout_id} is {made['status']} and can become {others}.")
         made.update(status=status, updated_at=self._account.now)
         if status == "success":
             made["payout_document_url"] = f"https://example.com/payouts/{payout_id}"

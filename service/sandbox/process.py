@@ -23,7 +23,7 @@ def serve(sandbox: Sandbox, sock: socket.socket) -> None:
     """Serve until a signal; requests that are being answered end first.
 
     Raises:
-        Exception: whatever the timeline failed with; a world that stands still is no use.
+        Exception: the error that ended the timeline; a world that stands still is useless.
     """
     asyncio.run(_serve(sandbox, sock))
 

@@ -6,10 +6,12 @@ from typing import Any, TypeVar
 
 from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from service.sandbox.endpoint_bodies import (
     Endpoint,
     EndpointChange,
+    EndpointHeaders,
     EndpointPage,
     EndpointRequest,
     Secret,
@@ -22,7 +24,6 @@ from service.sandbox.lists import (
     Row,
     Rows,
     light,
-    moment,
     page,
     query_of,
     selected,
@@ -57,7 +58,7 @@ def _list_route(listing: Listing) -> HTTPRouteHandler:
 
 def _by_id_route(listing: Listing) -> HTTPRouteHandler:
     @get(f"{listing.path}/{{identity:str}}", name=f"get {listing.kind}")
-    async def read_one(request: SandboxRequest, identity: str) -> dict[str, Any]:
+    async def read_one(request: SandboxRequest, identity: FromPath[str]) -> dict[str, Any]:
         return dict(_one(_world(request), listing.kind, identity))
 
     return read_one
@@ -80,7 +81,7 @@ def _items(rows: Iterable[Row], query: PageQuery) -> Items:
 
 
 @get("/customers/{customer_id:str}/entitlement-grants")
-async def list_customer_grants(request: SandboxRequest, customer_id: str) -> Items:
+async def list_customer_grants(request: SandboxRequest, customer_id: FromPath[str]) -> Items:
     """The entitlement grants of a customer."""
     world = _world(request)
     _one(world, "customer", customer_id)
@@ -97,11 +98,13 @@ async def list_customer_grants(request: SandboxRequest, customer_id: str) -> Ite
 @get("/entitlements")
 async def list_entitlements(request: SandboxRequest) -> Items:
     """The account's entitlements."""
-    return _items(_world(request)["entitlement"].values(), _convert(GrantsQuery, request))
+    query = _convert(GrantsQuery, request)
+    rows = _world(request)["entitlement"].values()
+    return _items(_matching(rows, integration_type=query.integration_type), query)
 
 
 @get("/entitlements/{identity:str}/grants")
-async def list_grants(request: SandboxRequest, identity: str) -> Items:
+async def list_grants(request: SandboxRequest, identity: FromPath[str]) -> Items:
     """The grants of an entitlement."""
     world = _world(request)
     _one(world, "entitlement", identity)
@@ -122,7 +125,7 @@ async def list_credit_entitlements(request: SandboxRequest) -> Items:
 
 
 @get("/customers/{customer_id:str}/credit-entitlements")
-async def list_customer_credits(request: SandboxRequest, customer_id: str) -> Items:
+async def list_customer_credits(request: SandboxRequest, customer_id: FromPath[str]) -> Items:
     """The credits of a customer; not paged."""
     world = _world(request)
     _one(world, "customer", customer_id)
@@ -143,7 +146,7 @@ async def list_customer_credits(request: SandboxRequest, customer_id: str) -> It
 
 
 @get("/credit-entitlements/{identity:str}/balances")
-async def list_balances(request: SandboxRequest, identity: str) -> Items:
+async def list_balances(request: SandboxRequest, identity: FromPath[str]) -> Items:
     """The balances of a kind of credits."""
     world = _world(request)
     _one(world, "credit_entitlement", identity)
@@ -157,7 +160,9 @@ async def list_balances(request: SandboxRequest, identity: str) -> Items:
 
 
 @get("/credit-entitlements/{identity:str}/balances/{customer_id:str}")
-async def get_balance(request: SandboxRequest, identity: str, customer_id: str) -> dict[str, Any]:
+async def get_balance(
+    request: SandboxRequest, identity: FromPath[str], customer_id: FromPath[str]
+) -> dict[str, Any]:
     """The balance of one customer."""
     world = _world(request)
     _one(world, "credit_entitlement", identity)
@@ -170,7 +175,9 @@ async def get_balance(request: SandboxRequest, identity: str, customer_id: str) 
 
 
 @get("/credit-entitlements/{identity:str}/balances/{customer_id:str}/ledger")
-async def list_ledger(request: SandboxRequest, identity: str, customer_id: str) -> Items:
+async def list_ledger(
+    request: SandboxRequest, identity: FromPath[str], customer_id: FromPath[str]
+) -> Items:
     """The ledger of one customer's credits."""
     world = _world(request)
     _one(world, "credit_entitlement", identity)
@@ -185,8 +192,8 @@ async def list_ledger(request: SandboxRequest, identity: str, customer_id: str) 
     rows = [
         row
         for row in rows
-        if (since is None or moment(row["created_at"]) >= since)
-        and (until is None or moment(row["created_at"]) <= until)
+        if (since is None or row["created_at"] >= since)
+        and (until is None or row["created_at"] <= until)
     ]
     return _items(rows, query)
 
@@ -200,7 +207,7 @@ def _now(request: SandboxRequest) -> datetime:
 
 
 @post("/webhooks", status_code=200)
-async def create_endpoint(request: SandboxRequest, data: EndpointRequest) -> Endpoint:
+async def create_endpoint(request: SandboxRequest, data: JSONBody[EndpointRequest]) -> Endpoint:
     """Make a webhook endpoint."""
     return parts_of(request).endpoints.create(data, _now(request))
 
@@ -216,28 +223,45 @@ async def list_endpoints(request: SandboxRequest) -> EndpointPage:
 
 
 @get("/webhooks/{identity:str}")
-async def get_endpoint(request: SandboxRequest, identity: str) -> Endpoint:
+async def get_endpoint(request: SandboxRequest, identity: FromPath[str]) -> Endpoint:
     """One webhook endpoint."""
     return parts_of(request).endpoints.get(identity)
 
 
 @patch("/webhooks/{identity:str}")
-async def change_endpoint(request: SandboxRequest, identity: str, data: EndpointChange) -> Endpoint:
+async def change_endpoint(
+    request: SandboxRequest, identity: FromPath[str], data: JSONBody[EndpointChange]
+) -> Endpoint:
     """Change a webhook endpoint."""
     return parts_of(request).endpoints.change(identity, data, _now(request))
 
 
 @delete("/webhooks/{identity:str}", status_code=200)
-async def delete_endpoint(request: SandboxRequest, identity: str) -> Response[None]:
+async def delete_endpoint(request: SandboxRequest, identity: FromPath[str]) -> Response[None]:
     """Remove a webhook endpoint."""
     parts_of(request).endpoints.delete(identity)
     return Response(None, status_code=200)
 
 
 @get("/webhooks/{identity:str}/secret")
-async def get_secret(request: SandboxRequest, identity: str) -> Secret:
+async def get_secret(request: SandboxRequest, identity: FromPath[str]) -> Secret:
     """The signing secret of a webhook endpoint."""
     return parts_of(request).endpoints.secret(identity)
+
+
+@get("/webhooks/{identity:str}/headers")
+async def get_headers(request: SandboxRequest, identity: FromPath[str]) -> EndpointHeaders:
+    """The merchant's own headers of a webhook endpoint."""
+    return EndpointHeaders(dict(parts_of(request).endpoints.headers(identity)))
+
+
+@patch("/webhooks/{identity:str}/headers", status_code=200)
+async def change_headers(
+    request: SandboxRequest, identity: FromPath[str], data: JSONBody[EndpointHeaders]
+) -> Response[None]:
+    """Add headers to a webhook endpoint, or change them."""
+    parts_of(request).endpoints.add_headers(identity, data.headers)
+    return Response(None, status_code=200)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
@@ -257,4 +281,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     change_endpoint,
     delete_endpoint,
     get_secret,
+    get_headers,
+    change_headers,
 )

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from msgspec import structs
+
 from service.sandbox.billing import LIVE, Billing, charge_of
-from service.sandbox.catalog import PRODUCTS
+from service.sandbox.catalog import PRODUCTS, Product
 from service.sandbox.happenings import ImpossibleError, Resource
 
 _BY_CUSTOMER = {"actor_type": "customer", "email": None, "name": None}
@@ -72,27 +74,40 @@ class Subscriptions(Billing):
         Raises:
             ImpossibleError: if it is not active, has that product, or the product is sold once.
         """
+        product = self._other_product(held, product_id)
+        now = self._account.now
+        amount = max(0, product.price - self._unused(held))
+        ends = product.period_from(now)
+        held.update(previous_billing_date=now, next_billing_date=ends)
+        charge = structs.replace(
+            charge_of(held, amount, "plan_change", (now, ends)), product_id=product_id
+        )
+        paid = self._payments.charge(charge)
+        self.swap(held, product)
+        self._benefits.give(paid, product_id)
+        self._begin_period(held, paid)
+
+    def schedule_change(self, held: Resource, product_id: str) -> None:
+        """Change the product when the next period begins.
+
+        Raises:
+            ImpossibleError: as ``change_plan`` does.
+        """
+        product, account = self._other_product(held, product_id), self._account
+        held["scheduled_change"] = {
+            "id": account.name("spc", held["customer"]["customer_id"]), "addons": [],
+            "created_at": account.now, "effective_at": held["next_billing_date"],
+            "product_id": product.id, "quantity": 1, "product_description": None,
+            "product_name": product.name,
+        }  # fmt: skip
+        self._happen(held, "updated")
+
+    def _other_product(self, held: Resource, product_id: str) -> Product:
         self._require(held, "active")
         product = PRODUCTS.get(product_id)
         if product is None or product.interval is None or product_id == held["product_id"]:
             raise ImpossibleError(f"{product_id} is not another product for a subscription.")
-        now = self._account.now
-        amount = max(0, product.price - self._unused(held))
-        ends = product.period_from(now)
-        held.update(
-            product_id=product_id, recurring_pre_tax_amount=product.price,
-            payment_frequency_interval=product.interval, previous_billing_date=now,
-            next_billing_date=ends, trial_period_days=0,
-        )  # fmt: skip
-        paid = self._payments.charge(charge_of(held, amount, "plan_change", (now, ends)))
-        self._happen(held, "plan_changed")
-        identity = held["subscription_id"]
-        self._benefits.revoke(identity, "plan_changed", product.entitlements)
-        self._benefits.give(paid, product_id)
-        if not product.credits:
-            self._credits.end(held)
-            held["credit_entitlement_cart"] = []
-        self._begin_period(held, paid)
+        return product
 
     def _unused(self, held: Resource) -> int:
         """What of the present period is left, in money; a trial cost nothing."""

@@ -1,7 +1,7 @@
 """The sandbox's clock: a world that lags behind the present, and may catch up with it.
 
 The clock runs at the pace of the real one. It can be moved forward, but not beyond the present:
-whoever is told of an event would otherwise be told of the future.
+otherwise receivers would be told of the future, which they rightly refuse.
 """
 
 import asyncio

@@ -100,14 +100,13 @@ class World:
     def buy(self, customer_id: str, product_id: str, trial_days: int = 0) -> list[Happening]:
         """Let a customer, new or known, subscribe to a product or buy what is sold once."""
         self._by_hand(customer_id)
-        self._business.customer(customer_id)
         self._business.buy(customer_id, product_id, trial_days)
         return self._account.take()
 
     def fail_next_renewal(self, subscription_id: str, *, grace: bool = False) -> list[Happening]:
         """Let the next renewal fail: hold the subscription then, or after a grace period."""
-        self._held(subscription_id)
-        self._business.subscriptions.failing[subscription_id] = grace
+        held = self._held(subscription_id)
+        self._business.subscriptions.fail_next(held, grace=grace)
         return self._account.take()
 
     def renew(self, subscription_id: str) -> list[Happening]:
@@ -145,14 +144,26 @@ class World:
         self._business.subscriptions.keep(self._held(subscription_id))
         return self._account.take()
 
+    def limit_term(self, subscription_id: str, days: int) -> list[Happening]:
+        """Let the term of a subscription end in so many days; the provider tells it then."""
+        held = self._held(subscription_id)
+        self._business.subscriptions.limit(held, self.now + timedelta(days=days))
+        return self._account.take()
+
     def expire(self, subscription_id: str) -> list[Happening]:
         """End the term of a subscription."""
         self._business.subscriptions.expire(self._held(subscription_id))
         return self._account.take()
 
-    def change_plan(self, subscription_id: str, product_id: str) -> list[Happening]:
-        """Change the product of a subscription at once."""
-        self._business.subscriptions.change_plan(self._held(subscription_id), product_id)
+    def change_plan(
+        self, subscription_id: str, product_id: str, *, at_period_end: bool = False
+    ) -> list[Happening]:
+        """Change the product of a subscription, now or when its next period begins."""
+        held = self._held(subscription_id)
+        if at_period_end:
+            self._business.subscriptions.schedule_change(held, product_id)
+        else:
+            self._business.subscriptions.change_plan(held, product_id)
         return self._account.take()
 
     def replace_payment_method(self, subscription_id: str) -> list[Happening]:
@@ -199,7 +210,7 @@ class World:
 
     def disable_license_key(self, license_key_id: str) -> list[Happening]:
         """Disable a licence key; the provider sends no webhook of it."""
-        self._account.get("license_key", license_key_id)["status"] = "disabled"
+        self._business.benefits.disable_key(license_key_id)
         return []
 
     def _held(self, subscription_id: str) -> Resource:

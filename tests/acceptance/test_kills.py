@@ -12,10 +12,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from service.cli.simulation import simulate
 from service.database.connections import Connection, connect
 from service.readmodels.rebuild import preview, rebuild
+from service.sandbox.simulation import simulate
 from service.store.events import append, books
+from tests.builders import NOON
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
@@ -53,7 +54,9 @@ def agreed(url: str) -> int:
 
 
 async def fill(url: str, seed: int, customers: int = 60) -> int:
-    made = [delivery(s.body, s.webhook_id) for s in simulate(customers, seed, chaos=True)]
+    made = [
+        delivery(s.body, s.webhook_id) for s in simulate(customers, seed, until=NOON, chaos=True)
+    ]
     async with await connect(url) as conn:
         for start in range(0, len(made), 100):
             await append(conn, "test", made[start : start + 100])

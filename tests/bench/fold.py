@@ -11,8 +11,8 @@ from rich.table import Table
 
 from domain.events import Entry, Event, read
 from domain.fold import Fold, extend, fold
-from service.cli.simulation import simulate
-from tests.builders import at, body, event
+from service.sandbox.simulation import simulate
+from tests.builders import NOON, at, body, event
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ _ROUNDS = 15
 
 def run() -> None:
     """Print microseconds an event, medians of several rounds, and of a bare decode of the bytes."""
-    made = [event(s.body, n, s.webhook_id, s.sent_at) for n, s in enumerate(simulate(300, 1), 1)]
+    deliveries = enumerate(simulate(300, 1, until=NOON), 1)
+    made = [event(s.body, n, s.webhook_id, s.sent_at) for n, s in deliveries]
     entries = [entry for entry in map(read, made) if entry.aggregate]
     size = sum(len(e.body) for e in made) / len(made)
     bare = _each(made, lambda e: msgspec.json.decode(e.body))

@@ -20,14 +20,15 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.simulation import simulate
 from service.database.connections import connect
 from service.ingest.signature import Verifier, signed_by, signed_headers
+from service.sandbox.simulation import simulate
 from service.store.events import append
 from tests.acceptance.service import Service
 from tests.bench.load import Load, drive, request
 from tests.bench.nothing import BARE, FRAMEWORK, nothing
 from tests.bench.server import PGBENCH, server
+from tests.builders import NOON
 
 _REQUESTS = 40_000
 _CONNECTIONS = 64
@@ -87,8 +88,8 @@ def _webhooks(secret: str, seed: int) -> Iterator[Delivered]:
     now = datetime.now(UTC)
     number = 0
     for part in count():
-        # a part at a time, since it makes up all customers before the first webhook
-        for one in simulate(2_000, seed * 1000 + part):
+        # a part at a time, since there is no end to them
+        for one in simulate(2_000, seed * 1000 + part, until=NOON):
             number += 1
             # as the carrier's: 27 characters, the later ones sort behind
             webhook_id = f"msg_{seed:03d}{number:012d}{crc32(one.body):012d}"

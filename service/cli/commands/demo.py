@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import msgspec
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from service.cli import screens
@@ -21,43 +22,67 @@ from service.cli.app import app
 from service.cli.options import OUT
 from service.cli.sending import new_webhook_id, send
 from service.queries.answers import AccessAnswer, History
+from service.sandbox.simulation import body
+from service.sandbox.world import Happening, World
 from service.server import run as serve
 from service.server.database import database
 from service.server.trial import TRIAL_BOOK, Trial, make_trial_book, trial_now
 from service.settings import Book, Settings
 from service.store.positions import parse
 
-CUSTOMER = "cus_demo_ada"
-SUBSCRIPTION = "sub_demo_1"
-PRODUCT = "pdt_demo_pro"
+CUSTOMER, PRODUCT = "cus_demo_ada", "pdt_pro"
+SUBSCRIPTION = "sub_demo_ada"
 
 _WAIT_SECONDS = 30
 
 
 class Chapter(Struct, frozen=True):
-    """One webhook of the story: when its event happened, its payload, and a remark."""
+    """One webhook of the story, and a remark; ``again`` is one that was sent before."""
 
-    days: float
     type: str
-    status: str
+    body: bytes
     remark: str = ""
     again: bool = False
 
 
-STORY = (
-    Chapter(-40, "subscription.active", "active", "bought"),
-    Chapter(-40, "payment.succeeded", "succeeded"),
-    Chapter(-40, "subscription.renewed", "active"),
-    Chapter(-40, "subscription.renewed", "active", "sent again: a duplicate", again=True),
-    Chapter(-10, "payment.failed", "failed", "the renewal fails"),
-    Chapter(-10, "subscription.on_hold", "on_hold"),
-    Chapter(-7, "subscription.update_payment_method", "on_hold", "a new card"),
-    Chapter(-6.9, "payment.succeeded", "succeeded"),
-    Chapter(-6, "subscription.updated", "active", "active, and no event says why"),
-    Chapter(-6.9, "subscription.active", "active", "the missing event, late"),
-    Chapter(-5, "subscription.gifted", "active", "an unknown event type"),
-    Chapter(-1, "subscription.cancelled", "cancelled", "paid until the period ends"),
-)
+def story(now: datetime) -> list[Chapter]:
+    """Forty days of one subscriber, among them a failed renewal and a cancellation."""
+    world = World(0, 1, begin=now - timedelta(days=40))
+
+    def told(happened: list[Happening], event: str, remark: str = "") -> Chapter:
+        happening = next(one for one in happened if one.type == event)
+        return Chapter(event, body(world, happening), remark)
+
+    bought = world.buy(CUSTOMER, PRODUCT)
+    renewed = told(bought, "subscription.renewed")
+    chapters = [
+        told(bought, "subscription.active", "bought"),
+        told(bought, "payment.succeeded"),
+        renewed,
+        replace(renewed, remark="sent again: a duplicate", again=True),
+    ]
+    world.fail_next_renewal(SUBSCRIPTION)
+    failed = world.advance(now - timedelta(days=8))
+    chapters += [
+        told(failed, "payment.failed", "the renewal fails"),
+        told(failed, "subscription.on_hold"),
+    ]
+    world.advance(now - timedelta(days=7))
+    method = world.replace_payment_method(SUBSCRIPTION)
+    chapters.append(told(method, "subscription.update_payment_method", "a new card"))
+    world.advance(now - timedelta(days=6.9))
+    paid = world.recover(SUBSCRIPTION, new_method=False)
+    chapters.append(told(paid, "payment.succeeded"))
+    missing = told(paid, "subscription.active", "the missing event, late")
+    world.advance(now - timedelta(days=6))
+    updated = world.enact("subscription.updated", CUSTOMER)
+    chapters += [told(updated, "subscription.updated", "active, and no event says why"), missing]
+    unknown = [replace(updated[-1], type="subscription.gifted", at=now - timedelta(days=5))]
+    chapters.append(told(unknown, "subscription.gifted", "an unknown event type"))
+    world.advance(now - timedelta(days=1))
+    cancelled = world.cancel(SUBSCRIPTION)
+    chapters.append(told(cancelled, "subscription.cancelled", "paid until the period ends"))
+    return chapters
 
 
 @app.command()
@@ -110,69 +135,17 @@ def _tell(out: screens.Screen, origin: str, trial: Trial | None) -> None:
 
 
 def _send_story(out: screens.Screen, client: httpx.Client, secret: str) -> int:
-    now = datetime.now(UTC)
     last = 0
-    webhook_id, content = "", b""
-    for number, chapter in enumerate(STORY):
+    webhook_id = ""
+    for chapter in story(datetime.now(UTC)):
         if not chapter.again:
-            webhook_id, content = new_webhook_id(), body(chapter, now, number)
-        reply = send(client, f"/webhooks/{TRIAL_BOOK}", secret, content, webhook_id)
+            webhook_id = new_webhook_id()
+        reply = send(client, f"/webhooks/{TRIAL_BOOK}", secret, chapter.body, webhook_id)
         position = parse(msgspec.json.decode(reply.text)["position"])
         line = f"{reply.status} {chapter.type:<35} {position!s:<11} {chapter.remark}"
         out.print(line.rstrip(), soft_wrap=True)
         last = max(last, position.number)
     return last
-
-
-def body(chapter: Chapter, now: datetime, number: int) -> bytes:
-    """The body of one webhook in the provider's format; ``number`` names its payment."""
-    at = now + timedelta(days=chapter.days)
-    data = (
-        _payment(chapter, at, number)
-        if chapter.type.startswith("payment")
-        else _subscription(chapter, now)
-    )
-    document = {"business_id": "bus_demo", "type": chapter.type, "timestamp": at, "data": data}
-    return msgspec.json.encode(document)
-
-
-_ADA = {"customer_id": CUSTOMER, "email": "ada@example.com", "name": "Ada Lovelace"}
-
-
-def _subscription(chapter: Chapter, now: datetime) -> dict[str, Any]:
-    started = now - timedelta(days=40)
-    unpaid = chapter.status == "on_hold" or chapter.days < -7  # noqa: PLR2004
-    return {
-        "payload_type": "Subscription",
-        "subscription_id": SUBSCRIPTION,
-        "status": chapter.status,
-        "customer": _ADA,
-        "product_id": PRODUCT,
-        "created_at": started,
-        "previous_billing_date": started if unpaid else now - timedelta(days=6.9),
-        "next_billing_date": now - timedelta(days=10) if unpaid else now + timedelta(days=23.1),
-        "cancel_at_next_billing_date": False,
-        "cancelled_at": now - timedelta(days=1) if chapter.status == "cancelled" else None,
-        "recurring_pre_tax_amount": 1900,
-        "currency": "EUR",
-        "quantity": 1,
-        "payment_frequency_interval": "Month",
-        "payment_frequency_count": 1,
-        "trial_period_days": 0,
-    }
-
-
-def _payment(chapter: Chapter, at: datetime, number: int) -> dict[str, Any]:
-    return {
-        "payload_type": "Payment",
-        "payment_id": f"pay_demo_{number}",
-        "status": chapter.status,
-        "customer": _ADA,
-        "subscription_id": SUBSCRIPTION,
-        "total_amount": 1900,
-        "currency": "EUR",
-        "created_at": at,
-    }
 
 
 def _await_ready(client: httpx.Client) -> None:

@@ -8,25 +8,23 @@ import typer
 
 from service.cli import screens
 from service.cli.app import app
-from service.cli.options import OUT, Config, DataDir
+from service.cli.options import ERR, OUT, Config, DataDir
 from service.cli.sending import signing_secret
 from service.cli.spans import parse_span
 from service.sandbox.client import DEFAULT_PORT
 from service.server import run
 
-sandbox = typer.Typer(
-    help="A stand-in for the provider, to rehearse with: REST API, webhooks, a clock to move.",
-    invoke_without_command=True,
-)
+sandbox = typer.Typer(invoke_without_command=True)
 app.add_typer(sandbox, name="sandbox")
 
 _HOST = "127.0.0.1"
+_MANY = 1_000
 
 
 @sandbox.callback()
 def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
     context: typer.Context,
-    customers: Annotated[int, typer.Option(min=1, max=100_000, help="Number of customers.")] = 20,
+    customers: Annotated[int, typer.Option(min=0, max=100_000, help="Number of customers.")] = 20,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
     behind: Annotated[
         timedelta,
@@ -46,11 +44,12 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
         str | None,
         typer.Option(
             envvar="DAYBOOK_SECRET",
-            help="Its signing secret. [default: the configured one of the book in the URL]",
+            help="Its signing secret.",
+            show_default="the configured one of the book in the URL",
         ),
     ] = None,
     api_key: Annotated[
-        str | None, typer.Option(help="The key of the REST API. [default: a new one]")
+        str | None, typer.Option(help="The key of the REST API.", show_default="a new one")
     ] = None,
     requests_per_minute: Annotated[int, typer.Option(min=0, help="0 for no limit.")] = 240,
     requests_per_second: Annotated[int, typer.Option(min=0, help="0 for no limit.")] = 40,
@@ -80,7 +79,7 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
         return
     if webhooks_to is not None:
         secret = signing_secret(webhooks_to, secret, config, data_dir)
-    # not at the top: it imports the framework, which the other commands do not need
+    # not at the top: it imports the HTTP server, which the other commands do not need
     from service.sandbox.app import Options, build  # noqa: PLC0415
     from service.sandbox.process import serve  # noqa: PLC0415
 
@@ -98,6 +97,8 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
         real_stamps=real_stamps,
     )
     with run.listen(_HOST, port) as sock:
+        if customers > _MANY:
+            ERR.print(f"Making {customers} customers and their history …")
         made = build(options)
         url = screens.origin(_HOST, sock.getsockname()[1])
         now = made.timeline.now

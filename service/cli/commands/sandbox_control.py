@@ -1,5 +1,6 @@
 """``daybook sandbox advance`` and so on: commands to the sandbox that runs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -67,6 +68,24 @@ def advance(span: Span, sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
         after = client.move(span)
     sent = after.webhooks.get("delivered", 0) - before.get("delivered", 0)
     OUT.print(f"The clock shows {after.now:%d %b %Y %H:%M} UTC; {sent} webhooks were delivered.")
+
+
+@sandbox.command()
+def clock(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
+    """Print the time of its clock alone, as `as_of` takes it."""
+    with _sandbox(sandbox_url) as client:
+        sys.stdout.write(f"{client.status().now:%Y-%m-%dT%H:%M:%SZ}\n")
+
+
+@sandbox.command()
+def buy(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="New, or known.")],
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="Such as pdt_pro.")],
+    trial_days: Annotated[int, typer.Option(min=0, max=365, help="Days of a free trial.")] = 0,
+    sandbox_url: SandboxUrl = DEFAULT_URL,
+) -> None:
+    """Let a customer subscribe to a product, or buy what is sold once."""
+    _act(sandbox_url, "buy", customer, product_id=product, trial_days=trial_days)
 
 
 @sandbox.command()
@@ -145,7 +164,7 @@ def open_dispute(payment: Payment, sandbox_url: SandboxUrl = DEFAULT_URL) -> Non
 def refund(
     payment: Payment,
     amount: Annotated[
-        int | None, typer.Option(min=1, help="In cents. [default: all that is left]")
+        int | None, typer.Option(min=1, help="In cents.", show_default="all that is left")
     ] = None,
     sandbox_url: SandboxUrl = DEFAULT_URL,
 ) -> None:
@@ -165,7 +184,7 @@ def disable_license_key(
 @sandbox.command()
 def happen(
     event: Annotated[str, typer.Argument(help="The event's type, such as payment.failed.")],
-    customer: Annotated[str | None, typer.Option(help="[default: a new one]")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="ID", show_default="a new one")] = None,
     sandbox_url: SandboxUrl = DEFAULT_URL,
 ) -> None:
     """Let an event of any type happen, with all that leads to it."""

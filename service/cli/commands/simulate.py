@@ -1,6 +1,7 @@
 """``daybook simulate``: webhooks of made-up customers, printed or sent."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
@@ -9,16 +10,25 @@ import typer
 from service.cli.app import app
 from service.cli.options import OUT, progress
 from service.cli.sending import RefusedError, send
-from service.cli.simulation import line
-from service.cli.simulation import simulate as generate
+from service.sandbox.simulation import line
+from service.sandbox.simulation import simulate as generate
 from service.settings import SettingsError
 
 
 @app.command()
-def simulate(
+def simulate(  # noqa: PLR0913 - an option each
     customers: Annotated[int, typer.Option(min=1, help="Number of customers.")] = 10,
-    seed: Annotated[int, typer.Option(help="The same seed generates the same bytes.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="The same seed and --until generate the same bytes.")
+    ] = 1,
     *,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], metavar="DAY", help="The year ends when this day begins (UTC).",
+            show_default="today",
+        ),
+    ] = None,
     chaos: Annotated[
         bool,
         typer.Option("--chaos", help="Lose, delay, duplicate and re-render some deliveries."),
@@ -27,12 +37,13 @@ def simulate(
     secret: Annotated[
         str | None, typer.Option(envvar="DAYBOOK_SECRET", help="The book's secret, with --to.")
     ] = None,
-) -> None:
-    """Generate a merchant's webhooks: print one JSON line per delivery, or send them with --to.
+) -> None:  # fmt: skip
+    """Generate a year of a merchant's webhooks: print a JSON line per delivery, or send them.
 
-    A line has the `webhook_id`, the time `sent_at` and the `body` as a string.
+    A line has the `webhook_id`, the time `sent_at` and the `body` as a string. About 20 a customer.
     """
-    deliveries = generate(customers, seed, chaos=chaos)
+    end = until or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    deliveries = generate(customers, seed, until=end.replace(tzinfo=UTC), chaos=chaos)
     if to is None:
         for delivery in deliveries:
             sys.stdout.buffer.write(line(delivery) + b"\n")
