@@ -174,6 +174,33 @@ def test_a_key_that_is_asked_for_needs_a_terminal(tmp_path: Path) -> None:
     assert "Set DAYBOOK_BOOKS__LIVE__PROVIDER__API_KEY" in done.stderr
 
 
+def test_in_a_terminal_the_key_is_asked_for_and_not_shown(
+    tmp_path: Path, provider: Business
+) -> None:
+    terminal, keyboard = os.openpty()
+    variables = {"DAYBOOK_BOOKS__LIVE__PROVIDER__URL": provider.url}
+    with subprocess.Popen(
+        [sys.executable, "-m", "service", "connect", "--book", "live", "--url", URL],
+        env=environment(variables), cwd=tmp_path, stdin=keyboard, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        said = b""
+        while b"API Keys): " not in said:
+            said += process.stdout.read(1)
+            assert process.poll() is None, said
+        os.write(terminal, KEY.encode() + b"\n")
+        said += process.stdout.read()
+    # the terminal echoes what is typed, unless it was told not to
+    os.write(keyboard, b".")
+    echoed = os.read(terminal, 1000)
+    os.close(terminal)
+    os.close(keyboard)
+    assert process.returncode == 0, said
+    assert KEY.encode() not in said + echoed
+    assert KEY in (tmp_path / "daybook.toml").read_text()
+
+
 def test_a_wrong_key_changes_nothing(tmp_path: Path, provider: Business) -> None:
     path = write(tmp_path, COMMENTED)
     done = connect(tmp_path, provider, key="key_of_test_mode")

@@ -43,7 +43,7 @@ def connect(  # noqa: PLR0913 - one parameter a flag
         ),
     ],
     mode: Annotated[
-        Mode | None, typer.Option(help="The mode of a new book. [default: as the book's name]")
+        Mode | None, typer.Option(help="The mode of a new book, unless its name says it.")
     ] = None,
     api_key: Annotated[
         str | None,

@@ -23,12 +23,12 @@ Format = Literal["table", "json"]
 @app.command()
 def doctor(
     *,
-    book: Annotated[str | None, typer.Option(help="The book. [default: all]")] = None,
+    book: Annotated[str | None, typer.Option(help="The book; by default all of them.")] = None,
     url: Annotated[
         str | None,
         typer.Option(
-            help="The URL that the provider should deliver the book's webhooks to. [default: as the"
-            " endpoint has it whose secret the book has]"
+            help="Where the provider should deliver the book's webhooks; by default where the"
+            " endpoint delivers whose secret the book has."
         ),
     ] = None,
     output: Annotated[
