@@ -1,8 +1,8 @@
 """Fills a book from the provider's lists, and then by id with what lists leave out.
 
-Interrupted at any point, the next call goes on where it was; a run that has ended begins anew, and
-records only what has changed. Every reading is recorded before the progress that counts it, so what
-a kill costs is a page that is read again.
+Interrupted at any point, the next call goes on where it was. After a run that has ended, the next
+one reads the lists again and records only what has changed. Every reading is recorded before the
+progress that counts it, so what a kill costs is a page that is read again.
 """
 
 import asyncio

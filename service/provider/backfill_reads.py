@@ -211,7 +211,7 @@ async def _read(run: Run, kind: Kind, ids: Iterable[str]) -> None:
                 return None
             return Reading(kind, identity, reply.body, reply)
 
-    # all of them end before the first failure is raised, so that none goes on by itself
+    # all of them end before the first failure is raised, so that none goes on in the background
     results = await asyncio.gather(*map(read, ids), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

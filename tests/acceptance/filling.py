@@ -31,12 +31,13 @@ READ_BY_ID = ("subscription", "payment", "refund", "dispute")
 Resources = dict[str, dict[str, Any]]
 
 
-def client(merchant: Sandbox, per_minute: int = 100_000) -> Provider:
-    settings = {
-        "api_key": merchant.api_key, "url": merchant.url, "requests_per_minute": per_minute,
-    }  # fmt: skip
-    book = Book.model_validate({"mode": "test", "secrets": [SECRET], "provider": settings})
-    return Provider("test", book)
+def book_of(merchant: Sandbox) -> Book:
+    settings = {"api_key": merchant.api_key, "url": merchant.url, "requests_per_minute": 100_000}
+    return Book.model_validate({"mode": "test", "secrets": [SECRET], "provider": settings})
+
+
+def client(merchant: Sandbox) -> Provider:
+    return Provider("test", book_of(merchant))
 
 
 async def fill(
