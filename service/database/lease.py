@@ -74,13 +74,20 @@ class Lease:
 
 
 @asynccontextmanager
-async def hold_lease(url: str, name: str) -> AsyncIterator[Lease]:
-    """Hold a lease while the block runs, renewed by a heartbeat.
+async def hold_lease(
+    url: str, name: str, seconds: float = _REBUILD_SECONDS
+) -> AsyncIterator[Lease]:
+    """Hold a lease while the block runs, renewed every second by a heartbeat.
+
+    Args:
+        url: the database.
+        name: what only one process may do at a time.
+        seconds: how long the lease outlives a process that was killed.
 
     Raises:
         LeaseTakenError: if another process holds it.
     """
-    lease = Lease(name)
+    lease = Lease(name, seconds)
     async with await connect(url) as conn:
         await lease.acquire(conn)
     heartbeat = asyncio.create_task(_renew(url, lease))

@@ -27,7 +27,7 @@ class Pace:
 
     def __init__(self, per_minute: int) -> None:
         self._sent: deque[float] = deque(maxlen=per_minute)
-        self._reserve = per_minute // _SHARE
+        self._reserve = per_minute - background_rate(per_minute)
         self._burst = max(1, per_minute // _SECONDS_A_WINDOW)
         self._blocked_until = 0.0
         self._spare_until = 0.0
@@ -70,6 +70,11 @@ class Pace:
         if len(self._sent) < limit:
             return 0.0
         return self._sent[-limit] + window
+
+
+def background_rate(per_minute: int) -> int:
+    """The most requests a minute for those that can wait."""
+    return per_minute - per_minute // _SHARE
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

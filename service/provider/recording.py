@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.events import Entry, Event
+from domain.fold import Fold
 from domain.legible import UNREADABLE
 from domain.observation import Asked
 from domain.reading import read, snapshot
@@ -21,6 +22,7 @@ from service.database.connections import WRITER, Connection, response_deadline
 from service.database.notifications import APPENDED, notify
 from service.provider.client import Reply
 from service.provider.kinds import CREDIT, CUSTOMER, Kind
+from service.queries.documents import shared_fields
 from service.queries.known import Known, known_resources
 from service.store.chain import Observation
 from service.store.events import Receipt, Recorded, append, latest_observations
@@ -176,11 +178,18 @@ def _compare(reading: Reading, entry: Entry, known: Known | None, position: int)
 
 
 def _fields(reading: Reading) -> dict[str, Any]:
+    """The fields that are compared."""
     try:
         content = msgspec.json.encode(snapshot(reading.body))
-        return msgspec.json.decode(content, type=dict[str, Any])
+        fields = msgspec.json.decode(content, type=dict[str, Any])
     except UNREADABLE:
         return {}
+    if reading.kind is CUSTOMER:
+        # all that a reading of a customer supplies; see domain/customer.py
+        return {name: fields[name] for name in ("email", "name") if name in fields}
+    if reading.listed:
+        return {name: value for name, value in fields.items() if name not in reading.kind.lacks}
+    return fields
 
 
 def _is_in_flight(entry: Entry, known: Known) -> bool:
@@ -199,4 +208,18 @@ def _is_repeated(one: Compared, earlier: Recorded | None) -> bool:
     if one.reading.kind is CREDIT or earlier.position > one.position:
         return True
     folded = one.known.folded if one.known is not None else None
-    return folded is not None and earlier.position >= folded.position
+    if folded is None:
+        return False
+    return earlier.position >= folded.position or _is_spelled_otherwise(one, folded)
+
+
+def _is_spelled_otherwise(one: Compared, folded: Fold[Any]) -> bool:
+    """Whether a row, repeated after a whole reading, differs from it only as rows always do.
+
+    Without this, the two would be recorded in turns for ever. Fields that decide something are
+    compared by their meaning, so they are no matter of spelling.
+    """
+    aggregate = one.entry.aggregate
+    if aggregate is None or not one.reading.listed or folded.last[1] < aggregate.lifecycle.rank(""):
+        return False
+    return not {"status", *shared_fields(aggregate)}.intersection(one.differing)

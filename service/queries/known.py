@@ -21,6 +21,9 @@ _OURS = frozenset({"status", "dispute_status", "provider_status"})
 """Fields that are compared by the lifecycle, whose spelling of a status is not the provider's."""
 
 
+_NOTHING: tuple[object, ...] = (None, [], {})
+
+
 class Known(Struct, frozen=True):
     """What the book knows of one resource.
 
@@ -46,7 +49,9 @@ class Known(Struct, frozen=True):
             for name, value in fields.items()
             if name not in _OURS
             and value != self.document.get(name)
-            and not (listed and name not in self.document)
+            and not (
+                listed and (name not in self.document or _both_empty(value, self.document[name]))
+            )
         ]
         if self.folded is None or entry.aggregate is None:
             return tuple(names)
@@ -61,6 +66,11 @@ class Known(Struct, frozen=True):
             if getattr(after, name) == getattr(self.folded.state, name)
         }
         return tuple(name for name in names if name not in same)
+
+
+def _both_empty(one: object, other: object) -> bool:
+    """Whether both say that there is nothing: rows of lists have ``[]`` where others have null."""
+    return one in _NOTHING and other in _NOTHING
 
 
 async def known_resources(

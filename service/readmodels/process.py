@@ -70,6 +70,14 @@ async def _build(settings: Settings, url: str) -> None:
     with suppress(OSError):
         # what a rebuild of before left behind, if it was killed
         spill.sweep()
+    await build_missing(url)
+
+
+async def build_missing(url: str) -> None:
+    """Build the read models that were never built, and open them for every book of the store.
+
+    Waits while another process builds them. The database must be prepared.
+    """
     while True:
         try:
             async with await connect(url) as conn:

@@ -30,7 +30,7 @@ async def prepare(url: str, books: Mapping[str, Book]) -> bool:
     throttle = Throttle()
     while True:
         try:
-            return await _prepare(url, books)
+            return await prepare_once(url, books)
         except Exception as error:  # noqa: BLE001 - the process stays up and retries
             _log_failure(throttle, error)
             await asyncio.sleep(_RETRY_SECONDS)
@@ -57,7 +57,15 @@ def _log_failure(throttle: Throttle, error: Exception) -> None:
     throttle.log((type(error), str(error)), log)
 
 
-async def _prepare(url: str, books: Mapping[str, Book]) -> bool:
+async def prepare_once(url: str, books: Mapping[str, Book]) -> bool:
+    """Prepare a database, for a command that somebody waits for; returns the same.
+
+    Raises:
+        psycopg.Error: if the database cannot be reached.
+        RoleError: if the role lacks privileges.
+        SchemaError: if an unreleased version created the schema.
+        UnsupportedServerError: if the server is too old.
+    """
     businesses = {name: book.business_id for name, book in books.items()}
     async with await connect(url) as conn:
         for name in await migrate(conn):

@@ -90,6 +90,15 @@ create table store.refusal_count (
     primary key (book, minute, reason)
 );
 
+-- How far the backfill of each kind of resource has come, so that it resumes there after any end.
+create table store.backfill (
+    book     text        not null,
+    kind     text        not null,
+    saved_at timestamptz not null,
+    progress jsonb       not null,
+    primary key (book, kind)
+);
+
 -- The fence around history.
 create function store.refuse() returns trigger language plpgsql as $$
 begin

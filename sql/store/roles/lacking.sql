@@ -12,6 +12,7 @@ needed (relation, column_names, privileges) as (
     ('store.api_key', array['last_used_at', 'revoked_at'], array['update']),
     ('store.refusal', null, array['select', 'insert', 'delete']),
     ('store.refusal_count', null, array['select', 'insert', 'update', 'delete']),
+    ('store.backfill', null, array['select', 'insert', 'update']),
     ('read.projection', null, array['select', 'insert', 'update', 'delete']),
     ('read.checkpoint', null, array['select', 'insert', 'update', 'delete']),
     ('read.retired', null, array['select', 'insert', 'update', 'delete']),

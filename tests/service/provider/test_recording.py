@@ -129,6 +129,37 @@ async def test_a_customer_is_known_by_address_and_name(conn: Connection) -> None
     assert found.differing == ("email",)
 
 
+async def test_a_row_that_spells_a_field_otherwise_is_news_once(conn: Connection) -> None:
+    listed = {**FULL, "metadata": {"a": 1}}
+    assert (await take(conn, row(listed)))[0].is_news
+    assert (await take(conn, whole(FULL, DAY + 60)))[0].is_news
+    (again,) = await take(conn, row(listed, DAY + 120))
+    assert (again.differing, again.is_news) == (("metadata",), False)
+    # a field that decides something, or one that changed
+    for second, change in ((180, {"status": "on_hold"}), (240, {"metadata": {"a": 2}})):
+        assert (await take(conn, row({**listed, **change}, DAY + second)))[0].is_news
+
+
+async def test_nothing_is_spelled_in_two_ways(conn: Connection) -> None:
+    await take(conn, whole({**FULL, "discounts": None}))
+    (found,) = await take(conn, row({**FULL, "discounts": []}, DAY + 60))
+    assert found.differing == ()
+
+
+async def test_what_lists_leave_empty_is_no_difference(conn: Connection) -> None:
+    await take(conn, whole({**FULL, "brand_id": "brand_1"}))
+    (found,) = await take(conn, row({**FULL, "brand_id": None}, DAY + 60))
+    assert found.differing == ()
+
+
+async def test_a_customer_whom_a_payment_named_is_no_news(conn: Connection) -> None:
+    customer = {"customer_id": "cus_1", "email": "a@b.example", "name": "Ada"}
+    await take(conn, row({**FULL, "customer": customer}))
+    shown = {**customer, "created_at": "2026-01-01T00:00:00Z", "business_id": "bus_1"}
+    (found,) = await take(conn, row(shown, DAY + 60, kind=CUSTOMER))
+    assert not found.is_news
+
+
 @pytest.mark.parametrize("listed", [False, True])
 async def test_a_row_of_a_ledger_is_recorded_once(conn: Connection, *, listed: bool) -> None:
     entry = {

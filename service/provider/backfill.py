@@ -1,0 +1,178 @@
+"""Fills a book from the provider's lists, and then by id with what lists leave out.
+
+Interrupted at any point, the next call goes on where it was. After a run that has ended, the next
+one reads the lists again and records only what has changed. Every reading is recorded before the
+progress that counts it, so what a kill costs is a page that is read again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.database.connections import connect
+from service.database.lease import LeaseTakenError, hold_lease
+from service.provider.backfill_lists import ORDER, read_list
+from service.provider.backfill_reads import count_to_read, read_by_id, read_later
+from service.provider.backfill_run import Counts, Run, Watch, requests_of
+from service.provider.client import COMMAND, Provider
+from service.provider.kinds import CUSTOMER, Kind
+from service.provider.lists import rows
+from service.provider.recording import Reading
+from service.queries.resources import position
+from service.store.events import books
+
+CATEGORIES = tuple(kind.category for kind in ORDER)
+"""The kinds that can be read, in the order of their lists."""
+
+_LEASE_SECONDS = 5.0
+_LEASE_PAUSE_SECONDS = 0.5
+
+
+class Options(Struct, frozen=True):
+    """What a backfill reads.
+
+    Attributes:
+        only: these categories; all where empty.
+        since: resources that were created since; all of them where None.
+        scope: names ``since``: a run goes on with an unfinished one of the same scope only.
+        lists_only: leave out the reads by id.
+        dry_run: read the lists and compare, and write nothing.
+    """
+
+    only: Collection[str] = ()
+    since: datetime | None = None
+    scope: str = ""
+    lists_only: bool = False
+    dry_run: bool = False
+
+
+class Outcome(Struct, frozen=True):
+    """What a backfill did, since its run began.
+
+    Attributes:
+        counts: by category, in the order of the lists.
+        requests: requests that were spent.
+        resumed: whether it went on with an unfinished run.
+        unread: what could not be read and why; the first of ``unread_count``.
+        head, projected: the book's last position, and the one that the read models have reached.
+    """
+
+    counts: Mapping[str, Counts]
+    requests: int
+    resumed: bool
+    unread: tuple[str, ...]
+    unread_count: int
+    head: int
+    projected: int
+
+
+async def backfill(  # noqa: PLR0913, PLR0917 - what it works with
+    url: str,
+    provider: Provider,
+    book: str,
+    business_id: str | None,
+    options: Options | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Read what the provider has, and record what the book does not know.
+
+    The read models must have been built once; the projector need not run. Two backfills of a book
+    do not run at once.
+
+    Args:
+        url: the database.
+        provider: the client of the book.
+        book: its name.
+        business_id: the business that it names, if it names one.
+        options: what to read; all by default.
+        watch: is shown the progress.
+
+    Raises:
+        LeaseTakenError: if another backfill of the book is running.
+        OtherBusinessError: if the key is one of another business; nothing of it was recorded.
+        ProviderError: if the provider cannot be read; the next call goes on.
+        Problem: ``not-ready`` if the read models have never been built.
+    """
+    chosen, watch = options or Options(), watch or Watch()
+    async with _alone(url, book, dry_run=chosen.dry_run), await connect(url) as conn:
+        run = Run(conn, provider, book, business_id, watch=watch, dry_run=chosen.dry_run)
+        kinds = [k for k in ORDER if not chosen.only or k.category in chosen.only]
+        resumed = await run.begin(kinds, chosen.scope)
+        if resumed:
+            watch.say("Going on with the run that was interrupted.")
+        await _check_business(run)
+        until = await _read(run, kinds, chosen)
+        await _finish(run, chosen, until)
+        head = (await books(conn))[book].position
+        projected = (await position(conn, book, even_lost=True)).number
+        return Outcome(
+            {kind.category: run.kinds[kind.category].counts for kind in kinds},
+            requests_of(run.kinds),
+            resumed,
+            tuple(run.unread),
+            run.unread_count,
+            head,
+            projected,
+        )
+
+
+@asynccontextmanager
+async def _alone(url: str, book: str, *, dry_run: bool) -> AsyncIterator[None]:
+    """Hold the lease of the book's backfill; one that was killed loses it within seconds."""
+    async with AsyncExitStack() as stack:
+        deadline = time.monotonic() + _LEASE_SECONDS + 1
+        while not dry_run:
+            try:
+                lease = hold_lease(url, f"backfill of {book}", _LEASE_SECONDS)
+                await stack.enter_async_context(lease)
+                break
+            except LeaseTakenError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_LEASE_PAUSE_SECONDS)
+        yield
+
+
+async def _check_business(run: Run) -> None:
+    """Read one customer before anything is recorded: most rows do not name their business.
+
+    It also shows whether the key works, and tells the provider's clock.
+    """
+    async for page in rows(run.provider, CUSTOMER, page_size=1, patience=COMMAND):
+        row = page.rows[0]
+        await run.compare([Reading(CUSTOMER, row.id, row.body, page.reply, listed=True)])
+        return
+
+
+async def _read(run: Run, kinds: list[Kind], options: Options) -> int:
+    """Read the lists, and then by id; the position up to which rows have been read by id."""
+    for kind in kinds:
+        if run.kinds[kind.category].stage == "listing":
+            await read_list(run, kind, options.since)
+    until = (await books(run.conn))[run.book].position
+    if options.lists_only or options.dry_run:
+        return until
+    total = await count_to_read(run, until)
+    if total:
+        run.watch.expect(total)
+    await read_by_id(run, until, options.since, total)
+    await read_later(run)
+    return until
+
+
+async def _finish(run: Run, options: Options, until: int) -> None:
+    """Let the next call begin a run of its own."""
+    async with run.conn.transaction():
+        for category, progress in run.kinds.items():
+            progress.stage = "idle"
+            if options.since is None:
+                progress.listed_once = True
+            if not options.lists_only:
+                if options.since is None and not progress.missed:
+                    progress.complete_until = until
+                progress.read_until, progress.missed = {}, False
+            await run.save(category)

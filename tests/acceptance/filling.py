@@ -1,0 +1,142 @@
+"""A book that is filled from a sandbox, and what the two of them hold."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from domain.policy import Policy
+from projections.catalog import MEMOS
+from service.database.connections import Connection
+from service.provider.backfill import Options, Outcome, backfill
+from service.provider.backfill_run import Watch
+from service.provider.client import Provider
+from service.queries.access import access_of
+from service.queries.answers import AccessAnswer
+from service.queries.known import known_resources
+from service.readmodels.projector import advance
+from service.settings import Book
+from tests.builders import SECRET
+from tests.sandbox import Sandbox
+
+KINDS = (
+    "subscription", "refund", "dispute", "license_key", "entitlement_grant", "payment", "customer",
+    "payout",
+)  # fmt: skip
+"""The kinds whose resources a sandbox holds as its API shows them."""
+
+READ_BY_ID = ("subscription", "payment", "refund", "dispute")
+
+Resources = dict[str, dict[str, Any]]
+
+
+def book_of(merchant: Sandbox) -> Book:
+    settings = {"api_key": merchant.api_key, "url": merchant.url, "requests_per_minute": 100_000}
+    return Book.model_validate({"mode": "test", "secrets": [SECRET], "provider": settings})
+
+
+def client(merchant: Sandbox) -> Provider:
+    return Provider("test", book_of(merchant))
+
+
+async def fill(
+    url: str,
+    merchant: Sandbox,
+    options: Options | None = None,
+    business_id: str | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    async with client(merchant) as provider:
+        return await backfill(url, provider, "test", business_id, options, watch)
+
+
+async def project(conn: Connection) -> None:
+    while await advance(conn, "test"):
+        pass
+
+
+def held(merchant: Sandbox, kind: str) -> Resources:
+    """The sandbox's resources of a kind, by id, as JSON has them."""
+    return merchant.control.resources(kind)
+
+
+async def differences(conn: Connection, merchant: Sandbox) -> list[str]:
+    """What the book says otherwise than the sandbox, field by field."""
+    found = []
+    for kind in KINDS:
+        theirs = held(merchant, kind)
+        _, ours = await known_resources(conn, "test", MEMOS[kind], [*theirs])
+        for name, fields in theirs.items():
+            document = ours[name].document if name in ours else {}
+            found += [f"{kind} {name} {f}" for f in _differing(kind, document, fields)]
+    balances = held(merchant, "credit_balance")
+    _, ours = await known_resources(conn, "test", MEMOS["credit"], [*balances])
+    for name, balance in balances.items():
+        document = ours[name].document if name in ours else {}
+        if float(document.get("balance") or -1) != float(balance["balance"] or -1):
+            found.append(f"credit {name} balance")
+    return found
+
+
+def _differing(kind: str, document: Mapping[str, Any], fields: Mapping[str, Any]) -> list[str]:
+    if kind == "customer":
+        names = {"customer_id", "email", "name"}
+        return [n for n in names if document.get(n) != fields[n]]
+    # our spelling of a status; a moment is compared where a document has it
+    ours = {"status", "dispute_status", "respond_by"}
+    return [n for n, v in fields.items() if n not in ours and document.get(n, "none") != v] + [
+        n
+        for n in ("status", "dispute_status")
+        if n in fields and document.get("provider_status") != fields[n]
+    ]
+
+
+async def unknown(conn: Connection, ids: Mapping[str, Collection[str]]) -> list[str]:
+    """Those of the ids, by kind, of which the book knows nothing."""
+    found = []
+    for kind, names in ids.items():
+        _, ours = await known_resources(conn, "test", MEMOS[kind], [*names])
+        found += [f"{kind} {name}" for name in names if name not in ours]
+    return found
+
+
+async def answers(conn: Connection, merchant: Sandbox) -> dict[str, AccessAnswer]:
+    """The access answer for each customer, at the sandbox's time."""
+    now = merchant.control.status().now
+    found = {}
+    for name in held(merchant, "customer"):
+        answer = await access_of(conn, "test", name, now, Policy())
+        found[name] = msgspec.structs.replace(answer, position="", at=now)
+    return found
+
+
+def fewest_requests(merchant: Sandbox, *, lists_only: bool = False) -> int:
+    """The fewest requests that fill an empty book.
+
+    One to see whose account it is. A list takes a request for each hundred rows and one for the
+    empty page that ends it: of each kind, of the grants of each entitlement, of the balances of
+    each credit and of each balance's ledger. By id, one for each resource of which lists leave
+    something out.
+    """
+    sizes = [len(held(merchant, kind)) for kind in KINDS if kind != "entitlement_grant"]
+    for parents, kind, field in (
+        ("entitlement", "entitlement_grant", "entitlement_id"),
+        ("credit_entitlement", "credit_balance", "credit_entitlement_id"),
+    ):
+        names = held(merchant, parents)
+        sizes.append(len(names))
+        rows = held(merchant, kind).values()
+        sizes += [sum(row[field] == name for row in rows) for name in names]
+    ledger = held(merchant, "credit").values()
+    for balance in held(merchant, "credit_balance").values():
+        sizes.append(sum(row["customer_id"] == balance["customer_id"] for row in ledger))
+    lists = sum(math.ceil(size / 100) + 1 if size else 1 for size in sizes)
+    by_id = sum(len(held(merchant, kind)) for kind in READ_BY_ID)
+    return 1 + lists + (0 if lists_only else by_id)
+
+
+async def events(conn: Connection) -> int:
+    row = await (await conn.execute("select count(*) as n from store.event")).fetchone()
+    assert row is not None
+    return int(row["n"])

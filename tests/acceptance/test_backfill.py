@@ -1,0 +1,384 @@
+"""``daybook backfill``: a book that starts empty holds what the provider has."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from service.database.connections import Connection
+from service.database.lease import LeaseTakenError
+from service.provider.backfill import Options
+from service.provider.backfill_run import OtherBusinessError, Watch
+from service.provider.errors import WrongKeyError
+from service.sandbox.catalog import BUSINESS
+from service.sandbox.messages import AnswerFaultRequest
+from service.store.events import append
+from tests.acceptance.filling import (
+    READ_BY_ID,
+    answers,
+    client,
+    differences,
+    events,
+    fewest_requests,
+    fill,
+    held,
+    project,
+    unknown,
+)
+from tests.acceptance.service import environment
+from tests.builders import SECRET
+from tests.deliveries import delivery
+from tests.sandbox import Sandbox, sandbox
+
+LISTS = Options(lists_only=True)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with sandbox("--requests-per-minute=0", "--requests-per-second=0", customers=40) as made:
+        yield made
+
+
+@pytest.fixture
+def merchant(running: Sandbox) -> Iterator[Sandbox]:
+    """A sandbox of forty customers, whose clock runs and is not moved."""
+    yield running
+    running.control.clear_faults()
+
+
+def requests(merchant: Sandbox) -> int:
+    return merchant.control.status().requests
+
+
+async def test_a_filled_book_says_what_the_provider_says(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    before = requests(merchant)
+    first = await fill(database_url, merchant, LISTS, BUSINESS)
+    assert first.requests == requests(merchant) - before
+    assert first.requests == fewest_requests(merchant, lists_only=True)
+    await project(conn)
+    by_lists = await answers(conn, merchant)
+    before = requests(merchant)
+    second = await fill(database_url, merchant, None, BUSINESS)
+    await project(conn)
+    assert await differences(conn, merchant) == []
+    assert second.unread_count == 0
+    by_id = sum(len(held(merchant, kind)) for kind in READ_BY_ID)
+    assert sum(counts.read for counts in second.counts.values()) == by_id
+    assert requests(merchant) - before <= fewest_requests(merchant)
+    # the lists alone told all that decides about access
+    assert {name: a.entitled for name, a in (await answers(conn, merchant)).items()} == {
+        name: a.entitled for name, a in by_lists.items()
+    }
+    active = {
+        s["customer"]["customer_id"]
+        for s in held(merchant, "subscription").values()
+        if s["status"] == "active"
+    }
+    assert active
+    assert active <= {name for name, a in by_lists.items() if a.entitled}
+    assert not all(a.entitled for a in by_lists.values())
+
+
+async def test_an_empty_book_is_filled_with_the_fewest_requests(
+    database_url: str, merchant: Sandbox
+) -> None:
+    outcome = await fill(database_url, merchant)
+    assert outcome.requests == fewest_requests(merchant)
+    assert (outcome.projected, outcome.resumed) == (0, False)
+
+
+@pytest.mark.parametrize("projected", [False, True])
+async def test_a_second_run_reads_the_lists_and_records_nothing(
+    database_url: str, conn: Connection, merchant: Sandbox, *, projected: bool
+) -> None:
+    await fill(database_url, merchant)
+    if projected:
+        await project(conn)
+    recorded, before = await events(conn), requests(merchant)
+    again = await fill(database_url, merchant)
+    assert await events(conn) == recorded
+    assert sum(counts.read for counts in again.counts.values()) == 0
+    assert requests(merchant) - before <= fewest_requests(merchant, lists_only=True)
+
+
+async def test_a_change_is_read_by_id_and_nothing_else(database_url: str, conn: Connection) -> None:
+    with sandbox("--requests-per-minute=0", "--requests-per-second=0", customers=10) as merchant:
+        await fill(database_url, merchant)
+        await project(conn)
+        merchant.control.move(timedelta(days=20))
+        assert await differences(conn, merchant)
+        again = await fill(database_url, merchant)
+        await project(conn)
+        assert await differences(conn, merchant) == []
+        # what changed in a list is read by id, and nothing that did not
+        for kind in READ_BY_ID:
+            counts = again.counts[kind]
+            assert counts.read == counts.new + counts.changed
+            assert counts.unchanged >= 0
+        assert again.counts["customer"].unchanged == 10
+
+
+async def test_what_webhooks_told_is_not_read_again(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    now = merchant.control.status().now - timedelta(minutes=10)
+    bodies = [
+        {
+            "type": f"subscription.{s['status']}", "timestamp": now.isoformat(),
+            "business_id": BUSINESS, "data": {**s, "payload_type": "Subscription"},
+        }
+        for s in held(merchant, "subscription").values()
+        if s["status"] in {"active", "on_hold", "cancelled", "expired", "failed"}
+    ]  # fmt: skip
+    await append(
+        conn, "test", [delivery(msgspec.json.encode(body), sent_at=now) for body in bodies]
+    )
+    await project(conn)
+    outcome = await fill(database_url, merchant, Options(only=["subscription"]))
+    assert outcome.counts["subscription"].unchanged == len(bodies) > 10
+    assert outcome.counts["subscription"].read == outcome.counts["subscription"].new
+
+
+async def test_a_dry_run_writes_nothing(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    outcome = await fill(database_url, merchant, Options(dry_run=True))
+    assert outcome.counts["subscription"].new == len(held(merchant, "subscription"))
+    assert outcome.requests == fewest_requests(merchant, lists_only=True)
+    assert await events(conn) == 0
+    row = await (await conn.execute("select count(*) as n from store.backfill")).fetchone()
+    assert row == {"n": 0}
+
+
+async def test_some_kinds_since_a_time(database_url: str, merchant: Sandbox) -> None:
+    since = merchant.control.status().now - timedelta(days=20)
+    options = Options(only=["payment"], since=since, scope="20d")
+    outcome = await fill(database_url, merchant, options)
+    payments = held(merchant, "payment").values()
+    expected = sum(p["created_at"] >= since.isoformat() for p in payments)
+    assert 0 < outcome.counts["payment"].rows == expected < len(payments)
+    assert [*outcome.counts] == ["payment"]
+    assert outcome.counts["payment"].read == expected
+    # a run over all of them reads the others, and these not again
+    whole = await fill(database_url, merchant, Options(only=["payment"]))
+    assert whole.counts["payment"].read == len(payments) - expected
+
+
+async def test_another_business_stops_before_anything_is_recorded(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    with pytest.raises(OtherBusinessError, match=f"is of business {BUSINESS}, and book 'test' of"):
+        await fill(database_url, merchant, business_id="bus_other")
+    assert await events(conn) == 0
+
+
+async def test_a_wrong_key_stops_at_once(database_url: str, merchant: Sandbox) -> None:
+    before = requests(merchant)
+    merchant.api_key, key = "sandbox_wrong_key", merchant.api_key
+    try:
+        with pytest.raises(WrongKeyError):
+            await fill(database_url, merchant)
+    finally:
+        merchant.api_key = key
+    assert requests(merchant) - before <= 1
+
+
+async def test_failures_that_pass_are_survived(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    faults = (
+        AnswerFaultRequest(path="/subscriptions", status=429, next=2),
+        AnswerFaultRequest(path="/payments", status=500, next=2, share=0.5),
+        AnswerFaultRequest(path="/customers", by=timedelta(seconds=6), next=1),
+        AnswerFaultRequest(path="/refunds", by=timedelta(seconds=1), next=1),
+    )
+    for fault in faults:
+        merchant.control.add_answer_fault(fault)
+    outcome = await fill(database_url, merchant)
+    await project(conn)
+    assert outcome.unread_count == 0
+    assert await differences(conn, merchant) == []
+    assert merchant.control.status().faults == []
+
+
+async def test_what_cannot_be_read_is_named_and_the_rest_recorded(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/payments/", status=404, next=3))
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/refunds", status=400))
+    outcome = await fill(database_url, merchant)
+    named = [line.partition(" ")[0] for line in outcome.unread]
+    assert (outcome.unread_count, sorted(named)) == (4, ["payment", "payment", "payment", "the"])
+    assert outcome.counts["dispute"].rows == len(held(merchant, "dispute"))
+    merchant.control.clear_faults()
+    again = await fill(database_url, merchant)
+    await project(conn)
+    assert await differences(conn, merchant) == []
+    assert again.counts["payment"].read == 3
+
+
+async def test_rows_that_are_inserted_meanwhile_lose_nothing(
+    database_url: str, conn: Connection
+) -> None:
+    with sandbox("--requests-per-minute=0", "--requests-per-second=0", customers=60) as merchant:
+        kinds = ("subscription", "payment", "customer", "license_key", "entitlement_grant")
+        before = {kind: {*held(merchant, kind)} for kind in kinds}
+        ended = threading.Event()
+        mover = threading.Thread(target=_move, args=(merchant, ended))
+        mover.start()
+        try:
+            await fill(database_url, merchant)
+        finally:
+            ended.set()
+            mover.join()
+        merchant.control.settle()
+        await project(conn)
+        assert await unknown(conn, before) == []
+        assert len(held(merchant, "payment")) > len(before["payment"])
+        await fill(database_url, merchant)
+        await project(conn)
+        assert await differences(conn, merchant) == []
+
+
+def _move(merchant: Sandbox, ended: threading.Event) -> None:
+    """Let two days pass in a moment, again and again, so that pages shift under the reader."""
+    for _ in range(30):
+        if ended.is_set():
+            return
+        merchant.control.advance(timedelta(days=2))
+        time.sleep(0.05)
+
+
+def command(url: str, merchant: Sandbox, *args: str, per_minute: int = 100_000) -> Any:  # noqa: ANN401
+    book = {
+        "MODE": "test", "SECRETS": f'["{SECRET}"]', "PROVIDER__API_KEY": merchant.api_key,
+        "PROVIDER__URL": merchant.url, "PROVIDER__REQUESTS_PER_MINUTE": str(per_minute),
+    }  # fmt: skip
+    variables = {f"DAYBOOK_BOOKS__TEST__{name}": value for name, value in book.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "service", "backfill", "--book", "test", *args],
+        env=environment(variables | {"DAYBOOK_DATABASE_URL": url, "COLUMNS": "200"}),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+async def _until(conn: Connection, count: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while await events(conn) < count and process.poll() is None:
+        assert time.monotonic() < deadline, "nothing is recorded"
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
+async def test_a_killed_backfill_goes_on_where_it_was(
+    kills: int, database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    before = requests(merchant)
+    whole = sum(len(held(merchant, kind)) for kind in (*READ_BY_ID, "payment", "credit"))
+    for kill in range(1, kills + 1):
+        # slowed down, or it would have ended before it is killed
+        process = command(database_url, merchant, per_minute=3_000)
+        await _until(conn, whole * kill // (kills + 1), process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGKILL
+    process = command(database_url, merchant)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Going on with the run that was interrupted" in errors
+    await project(conn)
+    assert await differences(conn, merchant) == []
+    # one event for each row and one for each reading by id: nothing is there twice
+    row = await (await conn.execute(
+        "select count(*) - count(distinct (webhook_id, body_sha256)) as twice from store.event"
+    )).fetchone()  # fmt: skip
+    assert row == {"twice": 0}
+    # of each life its first request, the lists above the lists, and a page or a batch again
+    assert requests(merchant) - before <= fewest_requests(merchant) + 30 * kills
+    recorded = await events(conn)
+    process = command(database_url, merchant)
+    process.communicate(timeout=120)
+    assert (process.returncode, await events(conn)) == (0, recorded)
+
+
+async def test_ctrl_c_says_how_to_go_on(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    process = command(database_url, merchant, per_minute=60)
+    await _until(conn, 1, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Run the same command again to go on where it was" in errors
+    assert "Traceback" not in errors
+
+
+async def test_the_command_says_what_it_did(database_url: str, merchant: Sandbox) -> None:
+    process = command(database_url, merchant, "--only=subscription", "--since=3000d")
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    count = str(len(held(merchant, "subscription")))
+    [line] = [one for one in said.splitlines() if "subscription" in one]
+    assert [part.strip() for part in line.split("│")][1:7] == [
+        "subscription", count, count, "0", "0", count,
+    ]  # fmt: skip
+    assert "daybook serve" in said
+    assert "requests a minute" in errors
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--only=invoice"], "unknown kind invoice"),
+        (["--since=yesterday"], "'yesterday' is neither a date"),
+    ],
+)
+def test_a_wrong_flag_is_explained(
+    args: list[str], why: str, database_url: str, merchant: Sandbox
+) -> None:
+    process = command(database_url, merchant, *args)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, why in errors) == (2, True), errors
+
+
+async def test_exit_status_1_where_something_could_not_be_read(
+    database_url: str, merchant: Sandbox
+) -> None:
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/disputes/", status=404, next=1))
+    process = command(database_url, merchant, "--only=dispute")
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Not read: dispute" in errors) == (1, True), errors
+
+
+async def test_one_backfill_of_a_book_at_a_time(database_url: str, merchant: Sandbox) -> None:
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/subscriptions", status=500))
+    begun = asyncio.Event()
+    watch = Watch(show=lambda *_: begun.set())
+    async with client(merchant) as provider, asyncio.TaskGroup() as tasks:
+        del provider
+        first = tasks.create_task(fill(database_url, merchant, watch=watch))
+        await asyncio.sleep(1)
+        with pytest.raises(LeaseTakenError, match="Another backfill of test is running"):
+            await fill(database_url, merchant)
+        merchant.control.clear_faults()
+        assert (await first).unread_count == 0
+
+
+async def test_an_empty_database_is_prepared(
+    empty_database_url: str, merchant: Sandbox, tmp_path: Path
+) -> None:
+    process = command(empty_database_url, merchant, "--lists-only", f"--data-dir={tmp_path}")
+    said, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "Book test is filled" in said
