@@ -22,6 +22,7 @@ The reading order, each module importing only from those above it:
   same as of a moment.
 - ``customer``: what all events together say of a customer.
 - ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
-  ``access``: is this customer entitled, until when, because of what.
+  ``access_state``: what a page shows for each rule, likewise; ``access``: is this customer
+  entitled, until when, because of what.
 - ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """

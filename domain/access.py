@@ -1,23 +1,28 @@
-"""Whether a customer is entitled, until when, and why.
+"""Whether a customer is entitled, until when, why, and what a page shows them.
 
 Access is a question to the state, never to an event's type. ``policy`` has the rules; every answer
-names the rule that decided. Who has paid for the moment, by the book's own evidence, is not locked
-out, and a cancellation opens nothing that was shut.
+names the rule that decided, and ``access_state`` says what a page makes of it. Who has paid for the
+moment, by the book's own evidence, is not locked out, and a cancellation opens nothing that was
+shut.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from domain import dispute, entitlement_grant, license_key, payment, refund, subscription
+from domain.access_state import RANK, AccessState, state_of
 from domain.fold import Fold
 from domain.paid import Payments, payments_by_subscription, void_payments
 from domain.policy import Policy, decide, paid_since
 
 
 class Because(Struct, frozen=True, kw_only=True):
-    """One reason. ``until`` is UTC, None is open; of the ids, those are set that it is about."""
+    """One reason. ``until`` is UTC, None is open; of the ids, those are set that it is about.
+
+    ``state`` is what a page would show if this were the only reason.
+    """
 
     subscription_id: str | None = None
     entitlement_grant_id: str | None = None
@@ -29,12 +34,18 @@ class Because(Struct, frozen=True, kw_only=True):
     until: datetime | None
     rule: str
     entitled: bool
+    state: AccessState
 
 
 class Access(Struct, frozen=True):
-    """The answer: entitled by at least one reason; ``until`` is the latest of theirs."""
+    """The answer: entitled by at least one reason; ``until`` is the latest of theirs.
+
+    ``state`` is that of the first reason: the best one leads. Only ``lapsed`` may come from a
+    payment that gives nothing now, and so has no entry.
+    """
 
     entitled: bool
+    state: AccessState
     until: datetime | None
     because: tuple[Because, ...]
 
@@ -78,7 +89,17 @@ def access(  # noqa: PLR0913 - all that decides
     ends = [until for until in granting if until is not None]
     open_ended = len(ends) < len(granting)
     until = None if open_ended or not ends else max(ends)
-    return Access(entitled=bool(granting), until=until, because=because)
+    state = _overall(because, payments)
+    return Access(entitled=bool(granting), state=state, until=until, because=because)
+
+
+def _overall(because: Sequence[Because], payments: Iterable[Fold[payment.State]]) -> AccessState:
+    """The state of the first reason; ``never`` is for those who never paid."""
+    if because and because[0].state != "never":
+        return because[0].state
+    if any(map(_is_paid, payments)):
+        return "lapsed"
+    return "never"
 
 
 def _of_subscription(
@@ -93,6 +114,7 @@ def _of_subscription(
         until=decision.until,
         rule=decision.rule,
         entitled=decision.entitled,
+        state=state_of(decision.rule, reading.status, entitled=decision.entitled, reading=reading),
     )
 
 
@@ -111,6 +133,7 @@ def _of_unknown_subscriptions(
                 until=decision.until,
                 rule=decision.rule,
                 entitled=True,
+                state=state_of(decision.rule, "unknown", entitled=True),
             )
 
 
@@ -121,14 +144,17 @@ def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
         status, since, state = folded.other.status, folded.other.since, folded.other.state
     entitled, ends = status == "delivered", state.expires_at
     expired = entitled and ends is not None and ends <= at
+    rule = "key_expired" if expired else "granted" if entitled else status
+    entitled = entitled and not expired
     return Because(
         entitlement_grant_id=state.id,
         subscription_id=state.subscription_id,
         status=status,
         since=since,
-        until=ends if entitled else None,
-        rule="key_expired" if expired else "granted" if entitled else status,
-        entitled=entitled and not expired,
+        until=ends if status == "delivered" else None,
+        rule=rule,
+        entitled=entitled,
+        state=state_of(rule, status, entitled=entitled, reading=folded),
     )
 
 
@@ -147,6 +173,8 @@ def _of_keys(
             continue
         active, ends = folded.status == "active", state.expires_at
         expired = active and ends is not None and ends <= at
+        rule = "key_expired" if expired else "license_key" if active else folded.status
+        entitled = active and not expired and policy.license_keys
         yield Because(
             license_key_id=state.id,
             subscription_id=state.subscription_id,
@@ -155,8 +183,9 @@ def _of_keys(
             status=folded.status,
             since=folded.since,
             until=ends if active else None,
-            rule="key_expired" if expired else "license_key" if active else folded.status,
-            entitled=active and not expired and policy.license_keys,
+            rule=rule,
+            entitled=entitled,
+            state=state_of(rule, folded.status, entitled=entitled, reading=folded),
         )
 
 
@@ -181,11 +210,19 @@ def _of_purchases(
             until=None,
             rule="one_time_payment",
             entitled=policy.one_time_payments,
+            state=state_of("one_time_payment", folded.status, entitled=policy.one_time_payments),
         )
 
 
-def _first_reason(because: Because) -> tuple[bool, float, str]:
-    # what grants comes first, then the latest change
+def _is_paid(folded: Fold[payment.State]) -> bool:
+    """Whether money came, whatever became of it; an unknown amount counts."""
+    state = folded.state
+    free = state.total_amount == 0 or state.is_update_payment_method
+    return folded.status == "succeeded" and not free
+
+
+def _first_reason(because: Because) -> tuple[int, float, str]:
+    # the best state comes first, and so what grants; then the latest change
     ids = (because.subscription_id, because.entitlement_grant_id, because.license_key_id)
     name = next((key for key in ids if key), because.payment_id or "")
-    return (not because.entitled, -because.since.timestamp(), name)
+    return (RANK[because.state], -because.since.timestamp(), name)

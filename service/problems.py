@@ -87,7 +87,8 @@ KINDS = {
         ),
         Kind(
             "body-too-large", 413, "The body is too large",
-            "Nothing was stored. The limit is `max_body_bytes` of the configuration.",
+            "Nothing was stored. The limit of a webhook is `max_body_bytes` of the configuration,"
+            " and of a question 1 MiB.",
         ),
         Kind(
             "too-many-events", 422, "Too many events for one response",

@@ -1,14 +1,15 @@
-"""The diagrams and access rules of domain/README.md: ``python -m tests.diagrams``."""
+"""The diagrams and tables of domain/README.md: ``python -m tests.diagrams``."""
 
 import re
 
+from domain.access_state import STATES, StateRow
 from domain.catalog import AGGREGATES
 from domain.policy import RULES
 from tests.documents import DOMAIN
 
 
 def rendered(text: str) -> str:
-    """The text with its diagrams and rules as the tables have them."""
+    """The text with its diagrams, rules and states as the tables have them."""
     drawn = "\n".join(
         f"#### {a.category}\n\n```mermaid\n{a.lifecycle.mermaid()}\n```\n" for a in AGGREGATES
     )
@@ -16,7 +17,18 @@ def rendered(text: str) -> str:
         f"| `{rule}` | {entitled} | {until} | {when} |" for rule, entitled, until, when in RULES
     )
     rules = f"| rule | entitled | until | when |\n|---|---|---|---|\n{rows}\n"
-    return _put(_put(text, "lifecycles", drawn), "access", rules)
+    shown = "\n".join(
+        f"| `{row.state}` | {'yes' if row.entitled else 'no'} | {_reasons(row)} | {row.page} |"
+        for row in STATES
+    )
+    states = f"| state | entitled | because of | what a page shows |\n|---|---|---|---|\n{shown}\n"
+    text = _put(_put(text, "lifecycles", drawn), "access", rules)
+    return _put(text, "states", states)
+
+
+def _reasons(row: StateRow) -> str:
+    rules = ", ".join(f"`{rule}`" for rule in row.rules)
+    return f"{rules}; {row.also}" if row.also else rules
 
 
 def _put(text: str, name: str, content: str) -> str:

@@ -1,43 +1,118 @@
-"""``/v1/customers/{customer_id}/access``: the question that a login asks."""
+"""``/v1/customers/{customer_id}/access``, the question of a login; ``/v1/access`` for many."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from math import floor
 
-from litestar import get
+from litestar import get, post
+from msgspec import structs
 from msgspec.structs import asdict
 
 from domain.policy import Policy
-from service.api.endpoint import ApiRequest, accepts, pipelined, read_query, select_fields
+from service.api.access_body import MAX_BODY_BYTES, CustomersOperation, read_body
+from service.api.endpoint import (
+    ApiRequest,
+    ApiResponse,
+    accepts,
+    pipelined,
+    pooled,
+    read_query,
+    select_fields,
+)
 from service.api.resources import PastQuery, target_of
 from service.api.services import services
-from service.queries import access
-from service.queries.answers import AccessAnswer
+from service.queries.access import access_of, access_of_customers
+from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.clocks import past
+from service.queries.past_access import past_access_of, past_access_of_customers
+
+FRESH_SECONDS = 60
+"""How long a caller may go on with an answer that lets a customer in."""
 
 
 @get(
     "/customers/{customer_id:str}/access",
     operation_id="get_customer_access",
     summary="Is this customer entitled, until when, because of what",
-    description="Ask on every login. An unknown customer is not entitled. With"
-    " `as_of` and `known_at`: was this customer entitled then, and what did we know. An answer's"
-    " `at` as `as_of` and its `position` as `known_at` give that answer again.",
+    description="Ask on every login. `state` says what to show. An id of which the book holds"
+    " nothing is not entitled, and not `known`. With `as_of` and `known_at`: was this customer"
+    " entitled then, and what did we know. An answer's `at` as `as_of` and its `position` as"
+    " `known_at` give that answer again. `Cache-Control` says how long the answer may be used.",
     tags=["customers"],
     opt=accepts(PastQuery, stamp=("position", "at")),
 )
-async def get_access(customer_id: str, request: ApiRequest) -> AccessAnswer:
+async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[AccessAnswer]:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
-    configured = services(request).books.get(book)
-    policy = configured.access.policy if configured else Policy()
     query = await read_query(request, PastQuery)
-    is_past = query.as_of is not None or query.known_at is not None
+    policy, is_past = _policy(request), _is_past(query)
     async with pipelined(request, login=not is_past) as conn:
         if not is_past:
-            answer = await access.access(conn, book, customer_id, now, policy)
+            answer = await access_of(conn, book, customer_id, now, policy)
         else:
             moments = await past(conn, book, asdict(query), now)
             target = await target_of(conn, book)
-            answer = await access.access_past(
+            answer = await past_access_of(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
-    return select_fields(answer, query.fields)
+    seconds = 0 if is_past else fresh_seconds(answer, datetime.now(UTC))
+    headers = {"cache-control": f"private, max-age={seconds}"} if seconds else {}
+    return ApiResponse(select_fields(answer, query.fields), headers=headers)
+
+
+@post(
+    "/access",
+    operation_id="get_access_of_customers",
+    summary="Are these customers entitled, until when, because of what",
+    description="For up to 1,000 customers in one question: `data` has the answer of"
+    " `GET /v1/customers/{customer_id}/access` for each, in the order of `customer_ids`, all at the"
+    " same `position`. Nothing is changed, so the question may be repeated.",
+    tags=["customers"],
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    operation_class=CustomersOperation,
+    response_headers={"cache-control": "no-store"},
+    opt={"scope": "read"},
+)
+async def get_access_of_customers(request: ApiRequest) -> AccessAnswers:
+    """The answers for a page of customers, or a job that goes through all of them."""
+    book, now = request.user.book, datetime.now(UTC)
+    customer_ids, query = await read_body(request)
+    policy = _policy(request)
+    # not with the connections of a login: it is longer than a question of one
+    async with pooled(request) as conn:
+        if not _is_past(query):
+            answers = await access_of_customers(conn, book, customer_ids, now, policy)
+        else:
+            moments = await past(conn, book, asdict(query), now)
+            target = await target_of(conn, book)
+            answers = await past_access_of_customers(
+                conn, target, customer_ids, moments, now=now, policy=policy
+            )
+    data = [select_fields(answer, query.fields) for answer in answers.data]
+    return structs.replace(answers, data=data)
+
+
+def fresh_seconds(answer: AccessAnswer, now: datetime) -> int:
+    """How long an answer may be used without asking again.
+
+    Only one that lets in, and not beyond the moment from which a date may decide otherwise. A "no"
+    is not kept: the customer may be paying now.
+    """
+    if not answer.entitled or answer.stale:
+        return 0
+    return max(0, floor(min((FRESH_SECONDS, *_seconds_to_ends(answer, now)))))
+
+
+def _seconds_to_ends(answer: AccessAnswer, now: datetime) -> Iterable[float]:
+    ends = (because.until for because in answer.because if because.entitled)
+    return ((end - now).total_seconds() for end in ends if end is not None)
+
+
+def _policy(request: ApiRequest) -> Policy:
+    configured = services(request).books.get(request.user.book)
+    return configured.access.policy if configured else Policy()
+
+
+def _is_past(query: PastQuery) -> bool:
+    return query.as_of is not None or query.known_at is not None

@@ -22,6 +22,9 @@ WORDS = {
     "next_cursor": "Give it as `cursor` to get the next page; null at the end.",
     # access
     "entitled": "Whether there is access.",
+    "known": "Of access: whether the book holds anything of this id; where not, it may be mistyped."
+    " In a metric: what was older than the book when its first event came.",
+    "hint": "What to ask instead, where an unknown id looks like an e-mail address; else null.",
     "until": "Until when, UTC; null is open.",
     "because": "Each reason for and against, what grants comes first.",
     "rule": "The rule of the access policy that decided, as the README lists them.",
@@ -154,7 +157,6 @@ WORDS = {
     "contraction": "What lower amounts and a change from this currency took.",
     "churned": "What was lost: what ended, and what a hold or a pause took when it began.",
     "reactivated": "What came back, as when a hold or a pause ended.",
-    "known": "What was older than the book when its first event came.",
     "switched": "What changed to this currency, less what changed from it.",
     "trial": "What is on trial when the period ends; not in the figures before.",
     "on_demand": "Whether it is charged at will, not each period; in a metric, what is so when the"
@@ -174,7 +176,8 @@ WORDS = {
     # how the read models stand
     "stale": "Whether its stream is parked: later events are not included.",
     "version": "Of the read models.",
-    "state": "`live`, `rebuilding` while another build is made, or `building`.",
+    "state": "Of access: what a page shows the customer, and what to offer. Of the read models:"
+    " `live`, `rebuilding` while another build is made, or `building`.",
     "checkpoint": "How far it has come in the book; opaque.",
     "lag_events": "How many events it does not reflect.",
     "lag_seconds": "How long ago the oldest of them was recorded.",

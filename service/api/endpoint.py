@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request, Response
@@ -38,6 +38,7 @@ _STAMP = ("position",)
 """The fields of a response that say when it was made; its ETag does not cover them."""
 
 D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
+T = TypeVar("T")
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0
@@ -75,7 +76,15 @@ async def read_query(request: ApiRequest, kind: type[Q]) -> Q:
             ``behind`` where the read models do not reach ``min_position`` in time.
     """
     items = request.query_params.multi_items() if request.scope["query_string"] else ()
-    query = parse_query(kind, items)
+    return await settled(request, parse_query(kind, items))
+
+
+async def settled(request: ApiRequest, query: Q) -> Q:
+    """Wait until the read models reflect the ``min_position`` of a query that was parsed.
+
+    Raises:
+        Problem: as ``read_query``, but for ``invalid-parameter``.
+    """
     # short statements: they need not wait for the connections of long questions
     for position in query.positions:
         async with pipelined(request, login=True) as conn:
@@ -146,16 +155,18 @@ def select_page_fields(page: P, fields: Iterable[str] | None) -> P:
     return structs.replace(page, data=data)
 
 
-class ApiResponse(Response[Any]):
+class ApiResponse(Response[T]):
     """Bytes or a document, with its ETag and position as headers; 304 for a matching ETag.
 
     The ``ETag`` is weak: it covers the content without the fields that the route declares as its
     stamp, such as the position that the answer reflects and the moment of the question. These are
-    sent last. So after a restore of the database, too, 304 means that the content is the same.
+    sent last. So after a restore of the database, too, 304 means that the content is the same. An
+    answer to a POST has none: HTTP knows 304 only for what can be fetched.
     """
 
     def to_asgi_response(self, app: None, request: ApiRequest, **rest: Any) -> ASGIResponse:  # type: ignore[override]  # noqa: ANN401
         """Encode, hash and set the headers, as the framework asks for it."""
+        hashed: bytes
         if isinstance(self.content, bytes):
             hashed = self.content
         else:
@@ -163,14 +174,19 @@ class ApiResponse(Response[Any]):
             names = request.route_handler.opt.get("stamp", _STAMP)
             stamp = {n: document[n] for n in names if document.get(n) is not None}
             hashed = _ENCODER.encode({k: v for k, v in document.items() if k not in stamp})
-            self.content = _merge_objects(hashed, _ENCODER.encode(stamp))
+            self.content = cast("T", _merge_objects(hashed, _ENCODER.encode(stamp)))
             if "position" in stamp:
                 self.headers[POSITION] = stamp["position"]
-        etag = f'W/"{blake2b(hashed, digest_size=12).hexdigest()}"'
-        self.headers |= {"etag": etag, "vary": "accept, authorization"}
-        if _matches(request.headers.get("if-none-match"), etag):
-            self.content, self.status_code = b"", 304
+        self.headers["vary"] = "accept, authorization"
+        if request.method == "GET":
+            self._tag(hashed, request.headers.get("if-none-match"))
         return super().to_asgi_response(app, request, **rest)
+
+    def _tag(self, hashed: bytes, if_none_match: str | None) -> None:
+        etag = f'W/"{blake2b(hashed, digest_size=12).hexdigest()}"'
+        self.headers["etag"] = etag
+        if _matches(if_none_match, etag):
+            self.content, self.status_code = cast("T", b""), 304
 
 
 def _merge_objects(first: bytes, second: bytes) -> bytes:

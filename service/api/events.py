@@ -183,7 +183,7 @@ async def get_event(event_position: str, request: ApiRequest) -> EventAnswer:
     media_type="application/json",
     opt=accepts(Query, scope="audit"),
 )
-async def get_event_body(event_position: str, request: ApiRequest) -> ApiResponse:
+async def get_event_body(event_position: str, request: ApiRequest) -> ApiResponse[Any]:
     """What the signature was made over."""
     await read_query(request, Query)
     async with pooled(request) as conn:

@@ -159,8 +159,12 @@ def _describe(operation: dict[str, Any], opt: dict[str, Any]) -> None:
     if answer := opt.get("answer"):
         _content(told)["schema"] = {"$ref": REF.format(name=answer)}
     if operation.get("security"):
-        told["headers"] = _HEADERS
-        responses["304"] = {"description": "Still as `If-None-Match` knows it."}
+        told["headers"] = dict(_HEADERS)
+        if "requestBody" in operation:
+            # HTTP knows ETag and 304 only for what can be fetched
+            del told["headers"]["ETag"]
+        else:
+            responses["304"] = {"description": "Still as `If-None-Match` knows it."}
     for status in sorted(_refusals(operation, query) & _statuses()):
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
 

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from service.api.access import get_access
+from service.api.access import get_access, get_access_of_customers
 from service.api.auth import scoped
 from service.api.changes import CHANGE_ROUTES
 from service.api.disputes import list_due_disputes
@@ -18,6 +18,7 @@ ROUTER = Router(
     "/v1",
     route_handlers=[
         get_access,
+        get_access_of_customers,
         *EVENT_ROUTES,
         *CHANGE_ROUTES,
         search,

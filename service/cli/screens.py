@@ -61,10 +61,11 @@ def serving(out: Screen, url: str, settings: Settings, trial: Trial | None) -> N
 
 
 def access(out: Screen, answer: AccessAnswer) -> None:
-    """Print whether a customer is entitled, until when and why."""
+    """Print whether a customer is entitled, until when, why, and what a page shows."""
     word = "entitled" if answer.entitled else "not entitled"
     until = f" until {moment(answer.until)}" if answer.until else ""
-    out.print(f"{answer.customer_id} is {word}{until}", style="bold", soft_wrap=True)
+    line = f"{answer.customer_id} is {word}{until}: {answer.state}"
+    out.print(line, style="bold", soft_wrap=True)
     rows = table("because of", "product", "status", "since", "until", "rule")
     # the words of the six columns just fit into 80 characters
     rows.show_edge = rows.pad_edge = False

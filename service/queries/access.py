@@ -1,20 +1,22 @@
-"""Whether a customer is entitled, now or at a moment in the past."""
+"""Whether customers are entitled now.
 
-from collections.abc import Collection, Mapping
+``access_of`` answers for one customer, in one statement, as a login asks; ``access_of_customers``
+for several in one statement. Both decide in ``decided``, and so does ``past_access``.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
-from domain.access import access as decide
-from domain.events import Entry
+from domain.access import access
 from domain.fold import Fold, decode
-from domain.past import Past
 from domain.policy import Policy
+from projections.customers import CUSTOMERS
 from projections.disputes import DISPUTES
 from projections.entitlement_grants import ENTITLEMENT_GRANTS
-from projections.events import EVENTS
 from projections.license_keys import LICENSE_KEYS
 from projections.payments import PAYMENTS
 from projections.projection import Projection
@@ -22,13 +24,13 @@ from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.reader import Queryable
-from service.queries.answers import AccessAnswer
+from service.problems import Problem
+from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.resources import checkpoint_of, of
-from service.readmodels.folding import fold_aside
-from service.readmodels.streams import Target, question_entries
+from service.readmodels.folding import MOST_ENTRIES, fold_aside
 from service.store.positions import Position
 
-_DECIDING: dict[str, Projection[Any]] = {
+DECIDING: dict[str, Projection[Any]] = {
     "subscription": SUBSCRIPTIONS,
     "payment": PAYMENTS,
     "refund": REFUNDS,
@@ -36,104 +38,35 @@ _DECIDING: dict[str, Projection[Any]] = {
     "entitlement_grant": ENTITLEMENT_GRANTS,
     "license_key": LICENSE_KEYS,
 }
-_VIEWS = {projection.name: projection.view for projection in _DECIDING.values()}
+"""What decides on access, by category."""
 
-Folds = dict[str, list[Fold[Any]]]
+_VIEWS = {projection.name: projection.view for projection in (*DECIDING.values(), CUSTOMERS)}
+
+Rows = list[dict[str, Any]]
 
 
-async def access(
-    conn: Queryable, book: str, customer_id: str, now: datetime, policy: Policy
-) -> AccessAnswer:
-    """Whether a customer is entitled at ``now``; an unknown customer is not.
+class Held(Struct):
+    """What the book holds of a customer.
 
-    If the database's clock is ahead of ours, the answer rests on events recorded after ``now``.
-    Then ``at`` is the time of the last recorded event, provided that the decision is the same at
-    that time; otherwise it is ``now``, so that a clock once hours ahead ends no access early.
+    Attributes:
+        customer_id: as asked.
+        folds: the streams that decide, by category.
+        elsewhere: the subscriptions of other customers that the payments name.
+        known: whether any event concerns the customer.
+        stale: whether a stream is parked.
     """
-    # even after a restore of the database: it must not lock out paying customers
-    rows, checkpoint = await _rows(conn, book, customer_id, even_lost=True)
-    stale = any(row["stale"] for row in rows)
-    folds: Folds = {category: [] for category in _DECIDING}
-    for row in rows:
-        if row["memo"] is not None:
-            folds[row["category"]].append(decode(row["category"], row["memo"]))
-    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
-    answer = _answer(customer_id, folds, now, policy, checkpoint, elsewhere, stale=stale)
-    recorded_at = rows[0]["recorded_at"]
-    if recorded_at is not None and recorded_at > now:
-        later = _answer(customer_id, folds, recorded_at, policy, checkpoint, elsewhere, stale=stale)
-        if structs.replace(later, at=now) == answer:
-            return later
-    return answer
+
+    customer_id: str
+    folds: dict[str, list[Fold[Any]]] = field(default_factory=lambda: {c: [] for c in DECIDING})
+    elsewhere: set[str] = field(default_factory=set)
+    known: bool = False
+    stale: bool = False
 
 
-async def access_past(  # noqa: PLR0913 - the query, and both clocks
-    conn: Queryable,
-    target: Target,
-    customer_id: str,
-    past: Past,
-    *,
-    now: datetime,
-    policy: Policy,
-) -> AccessAnswer:
-    """Whether a customer was entitled at a past moment, or as we knew it then.
-
-    The streams that concern the customer are those of today; each is folded as it was.
-    """
-    rows, checkpoint = await _rows(conn, target.book, customer_id)
-    streams = {f"{row['category']}-{row['id']}" for row in rows if row["category"] is not None}
-    statement = statements.bind_views("queries/streams_of_customer", view=EVENTS.view)
-    params = of(target.book, customer_id=customer_id, categories=list(_DECIDING))
-    indexed = await (await conn.execute(statement, params)).fetchall()
-    streams |= {row["stream"] for row in indexed if row["stream"]}
-    entries = await question_entries(conn, target, sorted(streams), checkpoint.number)
-    folds = await fold_aside(sum(map(len, entries.values())), partial(_folded, entries, past))
-    elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
-    _keep_own(folds, customer_id)
-    return _answer(customer_id, folds, past.moment(now), policy, checkpoint, elsewhere)
-
-
-def _folded(by_stream: Mapping[str, list[Entry]], past: Past) -> Folds:
-    folds: Folds = {category: [] for category in _DECIDING}
-    for stream, entries in by_stream.items():
-        if (folded := past.folded(entries)) is not None:
-            folds[stream.partition("-")[0]].append(folded)
-    return folds
-
-
-async def _rows(
-    conn: Queryable, book: str, customer_id: str, *, even_lost: bool = False
-) -> tuple[list[dict[str, Any]], Position]:
-    params = of(book, customer_id=customer_id)
-    rows = await (
-        await conn.execute(statements.bind_views("queries/access", **_VIEWS), params)
-    ).fetchall()
-    return rows, checkpoint_of(rows, even_lost=even_lost)
-
-
-def _keep_own(folds: Folds, customer_id: str) -> None:
-    """Drop what concerned the customer only at another moment."""
-    for category in ("subscription", "entitlement_grant", "license_key"):
-        folds[category] = [f for f in folds[category] if f.state.customer_id == customer_id]
-    own = {folded.state.id for folded in folds["subscription"]}
-    folds["payment"] = [
-        folded
-        for folded in folds["payment"]
-        if folded.state.customer_id == customer_id or own & {*folded.state.subscription_ids}
-    ]
-
-
-def _answer(  # noqa: PLR0913, PLR0917 - the decision's inputs
-    customer_id: str,
-    folds: Mapping[str, list[Fold[Any]]],
-    at: datetime,
-    policy: Policy,
-    checkpoint: Position,
-    elsewhere: Collection[str],
-    *,
-    stale: bool = False,
-) -> AccessAnswer:
-    decision = decide(
+def decided(held: Held, at: datetime, policy: Policy, checkpoint: Position) -> AccessAnswer:
+    """The decision on one customer at a moment, by what the book holds of them."""
+    folds = held.folds
+    decision = access(
         folds["subscription"],
         at,
         payments=folds["payment"],
@@ -141,15 +74,111 @@ def _answer(  # noqa: PLR0913, PLR0917 - the decision's inputs
         disputes=folds["dispute"],
         grants=folds["entitlement_grant"],
         keys=folds["license_key"],
-        elsewhere=elsewhere,
+        elsewhere=held.elsewhere,
         policy=policy,
     )
     return AccessAnswer(
-        customer_id=customer_id,
+        customer_id=held.customer_id,
         entitled=decision.entitled,
+        state=decision.state,
+        known=held.known,
         until=decision.until,
         because=decision.because,
+        hint=None if held.known else _hint(held.customer_id),
         at=at,
-        stale=stale,
+        stale=held.stale,
         position=str(checkpoint),
     )
+
+
+async def access_of(
+    conn: Queryable, book: str, customer_id: str, now: datetime, policy: Policy
+) -> AccessAnswer:
+    """Whether a customer is entitled at ``now``; an unknown customer is not, and not ``known``.
+
+    If the database's clock is ahead of ours, the answer rests on events recorded after ``now``.
+    Then ``at`` is the time of the last recorded event, provided that the decision is the same at
+    that time; otherwise it is ``now``, so that a clock once hours ahead ends no access early.
+    """
+    statement = statements.bind_views("queries/access", **_VIEWS)
+    cursor = await conn.execute(statement, of(book, customer_id=customer_id))
+    rows = await cursor.fetchall()
+    # even after a restore of the database: it must not lock out paying customers
+    checkpoint = checkpoint_of(rows, even_lost=True)
+    return _decided_now(customer_id, rows, now, policy, checkpoint)
+
+
+async def access_of_customers(
+    conn: Queryable, book: str, customer_ids: Sequence[str], now: datetime, policy: Policy
+) -> AccessAnswers:
+    """The answers of ``access_of`` for several customers, in the order of ``customer_ids``.
+
+    Raises:
+        Problem: ``too-many-events``; ``busy``.
+    """
+    rows = await held_rows(conn, book, customer_ids)
+    checkpoint = checkpoint_of(rows, even_lost=True)
+
+    def decide() -> list[AccessAnswer]:
+        by_id = by_customer(customer_ids, rows)
+        return [_decided_now(i, found, now, policy, checkpoint) for i, found in by_id.items()]
+
+    return AccessAnswers(await fold_aside(len(rows), decide), str(checkpoint))
+
+
+async def held_rows(conn: Queryable, book: str, customer_ids: Sequence[str]) -> Rows:
+    """What the book holds of each customer now: at least one row each, unless it is not ready.
+
+    Raises:
+        Problem: ``too-many-events``.
+    """
+    statement = statements.bind_views("queries/access_of_customers", **_VIEWS)
+    params = of(book, customer_ids=list(customer_ids), most=MOST_ENTRIES + 1)
+    rows = await (await conn.execute(statement, params, binary=True)).fetchall()
+    if len(rows) > MOST_ENTRIES:
+        held = f"These customers have more than {MOST_ENTRIES:,} resources."
+        raise Problem("too-many-events", f"{held} Ask for fewer of them at a time.")
+    return rows
+
+
+def by_customer(customer_ids: Iterable[str], rows: Rows) -> dict[str, Rows]:
+    """The rows of each customer, in the order of ``customer_ids``."""
+    found: dict[str, Rows] = {customer_id: [] for customer_id in customer_ids}
+    for row in rows:
+        found[row["customer_id"]].append(row)
+    return found
+
+
+def _decided_now(
+    customer_id: str, rows: Rows, now: datetime, policy: Policy, checkpoint: Position
+) -> AccessAnswer:
+    held = _held(customer_id, rows)
+    answer = decided(held, now, policy, checkpoint)
+    recorded_at = rows[0]["recorded_at"]
+    if recorded_at is not None and recorded_at > now:
+        later = decided(held, recorded_at, policy, checkpoint)
+        if structs.replace(later, at=now) == answer:
+            return later
+    return answer
+
+
+def _held(customer_id: str, rows: Rows) -> Held:
+    held = Held(customer_id, known=rows[0]["known"], elsewhere=elsewhere_of(rows))
+    for row in rows:
+        held.stale = held.stale or row["stale"]
+        if row["memo"] is not None:
+            held.folds[row["category"]].append(decode(row["category"], row["memo"]))
+    return held
+
+
+def elsewhere_of(rows: Rows) -> set[str]:
+    """The subscriptions of other customers that the payments name."""
+    return {row["id"] for row in rows if row["category"] == "elsewhere"}
+
+
+def _hint(customer_id: str) -> str | None:
+    """What to ask instead, where an id cannot be one."""
+    if "@" not in customer_id:
+        return None
+    address = quote(customer_id, safe="")
+    return f"This looks like an e-mail address. Find its customer_id: /v1/customers?email={address}"

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from domain.access import Because
+from domain.access_state import AccessState
 from domain.machine import START
 from domain.payment import Period
 from domain.steps import Step
@@ -17,16 +18,28 @@ from service.store.chain import Source
 class AccessAnswer(Struct, frozen=True):
     """Whether a customer is entitled at a moment, until when (null: no end), and why.
 
-    ``stale`` says that it rests on a parked stream, whose later events are not included.
+    ``known`` says whether the book holds anything of this id: where not, it may be mistyped, and
+    ``hint`` says what to ask if it is an e-mail address. ``stale`` says that it rests on a parked
+    stream, whose later events are not included.
     """
 
     customer_id: str
     entitled: bool
+    state: AccessState
+    known: bool
     until: datetime | None
     because: tuple[Because, ...]
+    hint: str | None
     stale: bool
     position: str
     at: datetime
+
+
+class AccessAnswers(Struct, frozen=True):
+    """The answer for each customer, in the order of the question."""
+
+    data: list[AccessAnswer]
+    position: str
 
 
 class Page(Struct, frozen=True):

@@ -1,4 +1,5 @@
 -- Get everything that decides a customer's access: subscriptions, grants, licence keys, payments.
+-- access_of_customers.sql is the same for several: a change of one belongs in both.
 with mine as materialized (
     select subscription_id as id, memo
     from {subscriptions}
@@ -32,7 +33,11 @@ paid as materialized (
     )
 )
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
-    c.recorded_at, r.category, r.id, r.memo, k.stream is not null as stale
+    c.recorded_at, r.category, r.id, r.memo, k.stream is not null as stale,
+    -- only those who have nothing here are looked up
+    r.category is not null or exists (
+        select from {customers} where book = %(book)s and customer_id = %(customer_id)s
+    ) as known
 from read.checkpoint c
 left join lateral (
     select 'subscription' as category, id, memo from mine

@@ -13,18 +13,21 @@ import msgspec
 import service
 from tests.acceptance import estate
 from tests.acceptance.service import Service
-from tests.acceptance.walk import questions
+from tests.acceptance.walk import POSTED, questions
 
 FILE = Path(service.__file__).parent / "api" / "examples.json"
 
 
-def asked(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, Any]:
+def asked(
+    document: dict[str, Any], ask: Callable[[str], Any], post: Callable[[str, Any], Any]
+) -> dict[str, Any]:
     """The answer to each question, by its operation id; of a page the first entry."""
     found: dict[str, Any] = {}
-    for operation_id, path in questions(document, ask).items():
-        answer = ask(path)
+    answers = {name: ask(path) for name, path in questions(document, ask).items()}
+    answers |= {name: post(path, content) for name, (path, content) in POSTED.items()}
+    for operation_id, answer in answers.items():
         if isinstance(answer, list):
-            answer = answer[:1]
+            answer = answer[:1]  # noqa: PLW2901 - cut short
         elif isinstance(answer.get("data"), list):
             answer["data"] = answer["data"][:1]
         found[operation_id] = answer
@@ -47,7 +50,11 @@ def main() -> None:
             def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
                 return running.client.get(path, headers=headers).raise_for_status().json()
 
-            found = asked(ask("/schema/openapi.json"), ask)
+            def post(path: str, content: Any) -> Any:  # noqa: ANN401 - as JSON is
+                answer = running.client.post(path, headers=headers, json=content)
+                return answer.raise_for_status().json()
+
+            found = asked(ask("/schema/openapi.json"), ask, post)
         finally:
             running.stop()
     FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")

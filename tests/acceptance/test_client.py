@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, date
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +107,16 @@ def test_the_client_speaks_in_types(document: dict[str, Any], client: Any) -> No
     assert [event.event_position for event in events.data] == ["4", "5"]
     rest = operation(document, "list_events").sync(client=client, cursor=events.next_cursor)
     assert rest.data[0].event_position == "6"
+
+
+def test_the_client_asks_for_many(document: dict[str, Any], client: Any) -> None:  # noqa: ANN401
+    asking = operation(document, "get_access_of_customers")
+    kind = import_module(f"{NAME}.models.get_access_of_customers_body")
+    customers, day = ["cus_1", "cus_nobody"], date(2026, 5, 4)
+    body = kind.GetAccessOfCustomersBody(customer_ids=customers, as_of=day)
+    first, second = asking.sync(client=client, body=body).data
+    assert (first.customer_id, first.known, first.state.value) == ("cus_1", True, "on_hold")
+    assert (second.customer_id, second.known, second.state.value) == ("cus_nobody", False, "never")
 
 
 def test_the_client_understands_a_problem(document: dict[str, Any], client: Any) -> None:  # noqa: ANN401

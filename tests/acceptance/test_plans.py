@@ -155,6 +155,21 @@ def test_no_question_reads_a_table_whole(filled: tuple[Doors, Plans]) -> None:
     assert looked_at > 300
 
 
+def test_no_question_about_many_customers_reads_a_table_whole(filled: tuple[Doors, Plans]) -> None:
+    doors, plans = filled
+    headers = {"authorization": f"Bearer {doors.live}"}
+    # some have nothing, and are looked up among all customers
+    customers = [f"cus_{n}" for n in range(0, 2 * CUSTOMERS, 7)]
+    for members in ({}, {"as_of": at(10).isoformat()}, {"known_at": "20000"}):
+        plans.fresh()
+        question = {"customer_ids": customers, **members}
+        answer = doors.service.client.post("/v1/access", json=question, headers=headers)
+        assert answer.status_code == 200, answer.text
+        found = plans.fresh()
+        assert found
+        assert {name for plan in found for name in whole(plan["Plan"])} == set()
+
+
 def variants(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
     """The question, with each of its parameters alone, with values that are common and rare."""
     yield path

@@ -4,6 +4,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+POSTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "get_access_of_customers": ("/v1/access", {"customer_ids": ["cus_1", "cus_nobody"]}),
+}
+"""The path and the body of each question that has one, by its operation id."""
+
 
 def questions(document: dict[str, Any], ask: Callable[[str], Any]) -> dict[str, str]:
     """A path for each question that is answered in JSON, by its operation id.

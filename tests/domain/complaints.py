@@ -12,7 +12,7 @@ from domain.steps import Step
 from tests.domain import readings
 from tests.simulator import oracles
 from tests.simulator.deliveries import Delivery, Rendering, latest_rendered, record
-from tests.simulator.entitlement import entitled
+from tests.simulator.entitlement import entitled, has_bought
 from tests.simulator.history import History
 
 _SILENT = ("license_key", "payment")
@@ -173,9 +173,12 @@ def _access(history: History, streams: Sequence[Stream]) -> Iterator[str]:
 def _entitled(
     history: History, moment: datetime, folds: Sequence[tuple[str, Fold[Any]]]
 ) -> Iterator[str]:
-    truth, seen = entitled(history.world, moment), readings.entitled(folds, moment)
-    if truth is not None and seen != truth:
-        yield f"access: {seen} at {moment}, not {truth}"
+    truth, answer = entitled(history.world, moment), readings.access_of(folds, moment)
+    if truth is not None and answer.entitled != truth:
+        yield f"access: {answer.entitled} at {moment}, not {truth}"
+    bought = has_bought(history.world, moment)
+    if bought is not None and bought != (answer.state != "never"):
+        yield f"state: {answer.state} at {moment}, bought {bought}"
 
 
 def _followed(history: History, stream: Stream) -> Iterator[str]:
@@ -196,7 +199,7 @@ def _paid(history: History, streams: Sequence[Stream]) -> Iterator[str]:
     """Nobody is denied for whom the book holds a payment for the moment."""
     moment = history.end + timedelta(days=history.rng.choice((0, 1, 7, 20)))
     folded = {one.name: one.folded for one in streams}
-    if readings.entitled([(one.category, one.folded) for one in streams], moment):
+    if readings.access_of([(one.category, one.folded) for one in streams], moment).entitled:
         return
     for stream in streams:
         row = oracles.newest_row(history.world, stream.deliveries)

@@ -145,7 +145,7 @@ def revenue(steps: Iterable[Step], moment: datetime) -> dict[str, int]:
     return {currency: amount for currency, amount in sums.items() if amount}
 
 
-def entitled(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> bool:
+def access_of(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> policy.Access:
     """What the policy answers."""
     named = {
         "payment": "payments",
@@ -158,8 +158,7 @@ def entitled(folds: Iterable[tuple[str, Fold[Any]]], moment: datetime) -> bool:
     for category, folded in folds:
         given[category].append(folded)
     more: dict[str, Any] = {n: given[category] for category, n in named.items()}
-    answer = policy.access(given["subscription"], moment, **more)
-    return answer.entitled
+    return policy.access(given["subscription"], moment, **more)
 
 
 SECONDS = timedelta(seconds=5)

@@ -311,5 +311,7 @@ def test_every_rule_is_in_the_table() -> None:
     named = {rule for rule, *_ in RULES}
     modules = (domain.access, domain.policy)
     text = "".join(Path(m.__file__ or "").read_text() for m in modules)
-    used = set(re.findall(r'(?:Decision\(|rule=|rule, keeps(?:, ends)? = |else )"(\w+)"', text))
+    used = set(
+        re.findall(r'(?:Decision\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text)
+    )
     assert used - {"cancelled"} == named - {"the status itself", "past_due"}

@@ -20,6 +20,7 @@ PROPERTIES = {
     "revenue": "closed months bring what they brought, where payloads are rendered within seconds",
     "restated": "a replay changes nothing that was said of the past",
     "access": "on a complete history the entitled come in, and nobody else",
+    "state": "on a complete history those who bought nothing, and nobody else, are told `never`",
     "credit": "a balance is its last row's, and a gap is a missing row",
     "followed": "with losses the newest snapshot is followed, if it was sent at once",
     "replay": "with losses a replay with the truth of today is followed",

@@ -27,6 +27,21 @@ def entitled(world: World, moment: datetime) -> bool | None:
     return None if None in answers else False
 
 
+def has_bought(world: World, moment: datetime) -> bool | None:
+    """Whether anything was ever bought; None where only a grant or a key says so."""
+    for one in _known(world, "subscription", moment):
+        statuses = {v.fields["status"] for v in one.versions if v.at <= moment}
+        if statuses - {"pending", "failed"}:
+            return True
+    for one in _known(world, "payment", moment):
+        row = _row(one, moment)
+        free = row["total_amount"] == 0 or row["is_update_payment_method"]
+        if row["status"] == "succeeded" and not free:
+            return True
+    given = [*_known(world, "entitlement_grant", moment), *_known(world, "license_key", moment)]
+    return None if given else False
+
+
 def _known(world: World, category: str, moment: datetime) -> Iterator[Resource]:
     """The resources of which some event has told."""
     for one in world.of(category):

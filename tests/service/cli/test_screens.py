@@ -29,7 +29,9 @@ def shown_everywhere(text: str) -> dict[str, Any]:
     because = SimpleNamespace(
         subscription_id=text, product_id=text, status=text, since=AT, until=None, rule=text
     )
-    answer: Any = SimpleNamespace(customer_id=text, entitled=True, until=AT, because=[because])
+    answer: Any = SimpleNamespace(
+        customer_id=text, entitled=True, state=text, until=AT, because=[because]
+    )
     entry = SimpleNamespace(
         event_position=text, occurred_at=AT, recorded_at=AT, status_from=text, status_to=text,
         type=text, verdict=text, what=text, newer=True, late=False, revision=False, undecided=False,

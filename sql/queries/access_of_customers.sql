@@ -1,0 +1,77 @@
+-- Get everything that decides the access of several customers, as access.sql does for one.
+select w.customer_id, c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+    c.recorded_at, r.category, r.id, r.memo, k.stream is not null as stale,
+    -- as a scalar, since the planner may answer exists by reading the whole table
+    r.category is not null or coalesce(
+        (
+            select true from {customers} named
+            where named.book = %(book)s and named.customer_id = w.customer_id
+        ),
+        false
+    ) as known
+from read.checkpoint c
+cross join unnest(%(customer_ids)s::text[]) w (customer_id)
+left join lateral (
+    with mine as materialized (
+        select subscription_id as id, memo
+        from {subscriptions}
+        where book = %(book)s and customer_id = w.customer_id
+    ),
+    -- payers of one of the subscriptions, and other payments of the customer
+    paying as materialized (
+        select payment_id as id, status, paid_until, created_at, subscription_ids, memo
+        from {payments}
+        where book = %(book)s and customer_id = w.customer_id
+            and status in ('succeeded', 'failed')
+        union all
+        select payment_id, status, paid_until, created_at, subscription_ids, memo
+        from {payments}
+        where book = %(book)s and subscription_ids && array(select id from mine)
+            and customer_id is distinct from w.customer_id
+            and status in ('succeeded', 'failed')
+    ),
+    -- the payments that reach furthest; and a few failed ones, which only show that some failed
+    paid as materialized (
+        (
+            select id, memo, subscription_ids from paying where status = 'succeeded'
+            order by coalesce(paid_until, created_at) desc, id
+            limit 1000
+        )
+        union all
+        (
+            select id, memo, subscription_ids from paying where status = 'failed'
+            order by created_at desc, id
+            limit 20
+        )
+    )
+    select 'subscription' as category, id, memo from mine
+    union all
+    select 'payment', id, memo from paid
+    union all
+    select 'entitlement_grant', entitlement_grant_id, memo
+    from {entitlement_grants}
+    where book = %(book)s and customer_id = w.customer_id
+    union all
+    select 'license_key', license_key_id, memo
+    from {license_keys}
+    where book = %(book)s and customer_id = w.customer_id
+    union all
+    select 'refund', refund_id, memo
+    from {refunds}
+    where book = %(book)s and payment_id = any(array(select id from paid))
+    union all
+    select 'dispute', dispute_id, memo
+    from {disputes}
+    where book = %(book)s and payment_id = any(array(select id from paid))
+    union all
+    -- subscriptions of other customers that the payments name
+    select 'elsewhere', s.subscription_id, null
+    from {subscriptions} s
+    where s.book = %(book)s
+        and s.subscription_id = any(array(select unnest(subscription_ids) from paid))
+        and s.customer_id is distinct from w.customer_id
+) r on true
+left join read.parked k
+    on k.book = c.book and k.build = 'live' and k.stream = r.category || '-' || r.id
+where c.book = %(book)s and c.version = %(version)s
+limit %(most)s
