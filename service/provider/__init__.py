@@ -2,5 +2,6 @@
 
 ``client`` sends requests at the ``pace`` that the provider allows and returns replies; ``errors``
 has its failures. ``kinds`` is the table of what can be read, ``lists`` reads whole lists without
-skipping a row. ``recording`` compares what was read with the book, and records it.
+skipping a row. ``recording`` compares what was read with the book, and records it. ``confirming``
+asks before a customer is denied: ``confirm_questions`` has what, ``confirm_kept`` remembers it.
 """

@@ -50,7 +50,7 @@ def complaints(seed: int) -> Iterator[str]:
     if (
         (not share or "cancelled" not in held)
         and entitled(history.world, now)
-        and not readings.entitled(folds, now)
+        and not readings.access_of(folds, now).entitled
     ):
         yield f"denied: at {now}"
 
