@@ -43,7 +43,7 @@ def test_an_id_of_which_the_book_holds_nothing_is_not_known(doors: Doors) -> Non
     )
     for customer, known, state in (
         ("cus_kn", True, "active"),
-        # the book has heard of the customer, of whom nothing decides
+        # the book has heard of the customer, but nothing decides
         ("cus_kn_tried", True, "never"),
         ("cus_kn_mistyped", False, "never"),
         ("CUS_KN", False, "never"),

@@ -34,7 +34,7 @@ PENDING = ("updated", "pending", -9000)
     ("subscription", "payments", "state"),
     [
         (told(ACTIVE, next_billing_date=SOON), [], "active"),
-        # a webhook may be missing: that is no news for the customer
+        # a webhook may be missing: the customer need not know
         (told(ACTIVE, next_billing_date=AGO), [], "active"),
         (told(("trial", "trialing", -100), next_billing_date=SOON), [], "active"),
         (told(ACTIVE, next_billing_date=SOON, cancel_at_next_billing_date=True), [], "ending"),
@@ -105,7 +105,7 @@ def test_a_purchase_without_access_has_lapsed() -> None:
     assert (
         access([], NOON, payments=[bought], policy=Policy(one_time_payments=True)).state == "active"
     )
-    # also one that is no reason: it was given back, or was for another's subscription
+    # also a payment that gives nothing: it was given back
     back = paid(-4000, until=SOON, refund_status="full")
     answer = access([], NOON, payments=[back])
     assert (answer.state, answer.because) == ("lapsed", ())
