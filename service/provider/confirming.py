@@ -114,7 +114,9 @@ class Confirmer:
         if learned is None:
             question = self._questions.get(key) or self._ask(key, held, checkpoint)
             learned = await question.learned(deadline - time.monotonic())
-        answer, held = await self._answer(key, learned, deadline)
+        answer = denial
+        if learned.compared:
+            answer, held = await self._answer(key, learned, deadline)
         if not answer.entitled and not learned.decides:
             setting = self._books[book].access.unconfirmed
             answer = _unconfirmed(answer, held, now, setting)
@@ -135,7 +137,7 @@ class Confirmer:
         async with self._lane.connection() as conn:
             answer = await access_of(conn, book, customer_id, now, policy)
         held, checkpoint = await self._held(book, customer_id)
-        if not answer.entitled and learned.compared:
+        if not answer.entitled:
             told = decided(with_readings(held, learned.compared), now, policy, checkpoint)
             if told.entitled or checkpoint.number < learned.position:
                 answer = told

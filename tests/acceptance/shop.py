@@ -36,7 +36,7 @@ class Shop:
     """Both, with an API key of the service's book ``test``."""
 
     def __init__(self, provider: Sandbox, service: Service, url: str, config: Path) -> None:
-        self.provider, self.service, self._url = provider, service, url
+        self.provider, self.service, self.database_url = provider, service, url
         self._config = config
         self.control = provider.control
         self.key = new_key(url, "test", "read,audit")
@@ -63,7 +63,7 @@ class Shop:
     def settle(self) -> None:
         """Wait until all webhooks that are due were sent, and show."""
         self.control.settle()
-        with psycopg.connect(self._url) as conn:
+        with psycopg.connect(self.database_url) as conn:
             row = conn.execute("select position from store.head where book = 'test'").fetchone()
         assert row is not None
         self._await(lambda: number(self.get("events/counts").json()["position"]) >= row[0])

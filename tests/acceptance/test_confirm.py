@@ -1,5 +1,7 @@
 """Asked before denied: a service whose book is not complete, and a provider that knows better."""
 
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from service.sandbox.messages import AnswerFaultRequest, WebhookFaultRequest
+from tests.acceptance.processes import pid_of
 from tests.acceptance.shop import Shop, shop
 from tests.conftest import fresh_database
 
@@ -221,6 +225,33 @@ def test_what_was_answered_is_kept_though_the_rest_was_not(running: Shop) -> Non
     answer = running.access("cus_partly")
     assert (answer["entitled"], rules(answer)) == (False, ["unconfirmed", "cancelled"])
     assert running.get(f"subscriptions/{subscription}").json()["status"] == "cancelled"
+
+
+def test_an_answer_does_not_wait_for_a_projector_that_stands_still(running: Shop) -> None:
+    running.control.add_webhook_fault(LOSE)
+    buy(running, "cus_lagging")
+    projector = pid_of(running.service, "projector")
+    os.kill(projector, signal.SIGSTOP)
+    try:
+        first = running.access("cus_lagging")
+        again = running.access("cus_lagging")
+    finally:
+        os.kill(projector, signal.SIGCONT)
+    assert (first["entitled"], first["known"], rules(first)) == (True, True, ["active"])
+    assert (again["entitled"], rules(again)) == (True, ["active"])
+    running.settle()
+    # it was recorded: the book says so too
+    assert running.access("cus_lagging", "confirm=false")["entitled"]
+
+
+def test_an_answer_does_not_wait_for_what_cannot_be_recorded(running: Shop) -> None:
+    running.control.add_webhook_fault(LOSE)
+    buy(running, "cus_unrecorded")
+    with psycopg.connect(running.database_url) as conn:
+        conn.execute("select from store.head where book = 'test' for update")
+        answer = running.access("cus_unrecorded")
+        assert (answer["entitled"], answer["known"], rules(answer)) == (True, True, ["active"])
+        assert not running.access("cus_unrecorded", "confirm=false")["known"]
 
 
 def test_a_book_without_a_key_cannot_confirm(doors: Any) -> None:  # noqa: ANN401
