@@ -86,6 +86,12 @@ KINDS = {
 }  # fmt: skip
 """The kinds by category, in the order in which a book that starts empty needs them."""
 
+ENTITLEMENTS = Kind("entitlement_grant", "/entitlements", None, "id", window=None)
+ENTITLEMENT_GRANTS = Kind(
+    "entitlement_grant", "/entitlements/{entitlement_id}/grants", None, "id", "status", window=None
+)
+"""The same grants as ``ENTITLEMENT_GRANT`` has, without asking for each customer."""
+
 CREDIT_ENTITLEMENTS = Kind("credit", "/credit-entitlements", None, "id", window=None)
 CREDIT_BALANCES = Kind(
     "credit", "/credit-entitlements/{credit_entitlement_id}/balances", None, "id", window=None

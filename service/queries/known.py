@@ -20,6 +20,9 @@ from service.store.positions import Position
 _OURS = frozenset({"status", "dispute_status", "provider_status"})
 """Fields that are compared by the lifecycle, whose spelling of a status is not the provider's."""
 
+_OURS_OF_CUSTOMERS = frozenset({"created_at"})
+"""Fields of a customer that we compute: the provider's ``created_at`` is not shown."""
+
 
 class Known(Struct, frozen=True):
     """What the book knows of one resource.
@@ -38,15 +41,17 @@ class Known(Struct, frozen=True):
         Args:
             entry: the observation.
             fields: the fields of its body. What a row of a list shows and no whole resource does,
-                is no difference.
+                does not count.
         """
-        listed = entry.observed is not None and entry.observed.listed
+        # an event shows of a customer only some fields, after a reading too
+        partial = self.folded is None or (entry.observed is not None and entry.observed.listed)
+        ours = _OURS_OF_CUSTOMERS if self.folded is None else _OURS
         names = [
             name
             for name, value in fields.items()
-            if name not in _OURS
+            if name not in ours
             and value != self.document.get(name)
-            and not (listed and name not in self.document)
+            and not (partial and name not in self.document)
         ]
         if self.folded is None or entry.aggregate is None:
             return tuple(names)
