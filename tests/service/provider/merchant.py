@@ -87,3 +87,30 @@ async def found(conn: Connection, run: Run, **filters: str) -> list[Difference]:
         conn, "test", run.run_id, wanted, 10_000, order({}, ("number",), int, path)
     )
     return page.data
+
+
+async def fill(conn: Connection, url: str, shop: Merchant) -> None:
+    """Fill the book with what the provider has."""
+    shop.sent()
+    await shop.reconcile(url, apply=True, accept_losses=True)
+    await project(conn)
+
+
+async def event_count(conn: Connection) -> int:
+    """How many events the store has."""
+    row = await (await conn.execute("select count(*) as n from store.event")).fetchone()
+    return int(row["n"]) if row else 0
+
+
+def active(shop: Merchant, count: int = 1) -> list[str]:
+    """The ids of active subscriptions."""
+    held = shop.control.resources("subscription")
+    found = [name for name, one in sorted(held.items()) if one["status"] == "active"]
+    assert len(found) >= count
+    return found[:count]
+
+
+def customer_of(shop: Merchant, subscription_id: str) -> str:
+    """Whose subscription it is."""
+    customer = shop.control.resources("subscription")[subscription_id]["customer"]
+    return str(customer["customer_id"])

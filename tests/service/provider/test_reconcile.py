@@ -3,11 +3,28 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from service.database.connections import Connection
+from service.provider.client import Provider
+from service.provider.kinds import DISPUTE
+from service.provider.lists import rows
+from service.provider.recording import Reading, compare, record
+from service.queries.reconcile import Difference, Run
+from service.readmodels.streams import Target, park
 from tests.receiver import Received
-from tests.service.provider.merchant import Merchant, deliver, found, merchant, project
+from tests.service.provider.merchant import (
+    Merchant,
+    active,
+    customer_of,
+    deliver,
+    event_count,
+    fill,
+    found,
+    merchant,
+    project,
+)
 
 DAY = timedelta(days=1)
 
@@ -19,32 +36,21 @@ def shop() -> Iterator[Merchant]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live() -> Iterator[Merchant]:
     """A merchant to whom things happen."""
-    with merchant(customers=6) as made:
+    with merchant(customers=12, behind="400d") as made:
         yield made
 
 
-async def fill(conn: Connection, url: str, shop: Merchant) -> None:
-    """Fill the book with what the provider has."""
-    shop.sent()
-    await shop.reconcile(url, apply=True)
-    await project(conn)
+async def only(conn: Connection, run: Run, name: str) -> Difference:
+    """The difference of one resource."""
+    (one,) = [difference for difference in await found(conn, run) if difference.id == name]
+    return one
 
 
-async def events(conn: Connection) -> int:
-    row = await (await conn.execute("select count(*) as n from store.event")).fetchone()
-    return int(row["n"]) if row else 0
-
-
-def active(shop: Merchant, count: int = 1) -> list[str]:
-    held = shop.control.resources("subscription")
-    return [name for name, one in sorted(held.items()) if one["status"] == "active"][:count]
-
-
-def without(sent: list[Received], *types: str) -> list[Received]:
-    return [one for one in sent if one.event["type"] not in types]
+def about(sent: list[Received], name: str) -> list[Received]:
+    return [one for one in sent if one.event["data"].get("subscription_id") == name]
 
 
 async def test_an_empty_book_differs_and_nothing_is_written(
@@ -56,7 +62,7 @@ async def test_an_empty_book_differs_and_nothing_is_written(
     assert len(differences) == run.differing == run.looked_at
     assert {"subscription", "payment", "customer", "credit"} <= {d.kind for d in differences}
     assert run.gaining == len(run.gains) > run.losing == 0
-    assert await events(conn) == 0
+    assert await event_count(conn) == 0
 
 
 async def test_what_was_applied_differs_no_more(
@@ -78,22 +84,121 @@ async def test_a_lost_hold_is_found_with_its_cause_and_effect(
     await fill(conn, database_url, live)
     (name,) = active(live)
     live.control.act("fail-next-renewal", name)
-    live.control.move(40 * DAY)
+    live.control.act("renew", name)
+    live.control.move(DAY)
     sent = live.sent()
-    lost = [one for one in sent if one.event["data"].get("subscription_id") == name]
+    lost = about(sent, name)
     assert "subscription.on_hold" in {one.event["type"] for one in lost}
     await deliver(conn, [one for one in sent if one not in lost])
-    before = await events(conn)
+    before = await event_count(conn)
     run = await live.reconcile(database_url)
-    (difference,) = [d for d in await found(conn, run) if d.id == name]
-    customer = live.control.resources("subscription")[name]["customer"]["customer_id"]
+    difference = await only(conn, run, name)
     assert (difference.ours, difference.theirs) == ("active", "on_hold")
     assert difference.cause == "never_arrived"
     assert difference.missing_types == ("subscription.on_hold",)
-    assert (difference.customer_id, difference.effect) == (customer, "loses")
-    assert customer in run.losses
-    assert await events(conn) == before
+    assert (difference.customer_id, difference.effect) == (customer_of(live, name), "loses")
+    assert run.losses == (customer_of(live, name),)
+    assert await event_count(conn) == before
     await live.reconcile(database_url, apply=True)
     await project(conn)
     again = await live.reconcile(database_url)
     assert (again.state, await found(conn, again)) == ("in_sync", [])
+
+
+async def test_refusals_since_the_change_explain_it(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    (name,) = active(live)
+    live.control.act("pause", name)
+    live.control.move(DAY)
+    statement = (
+        "insert into store.refusal_count (book, minute, reason, count)"
+        " values ('test', date_trunc('minute', now()), 'bad-signature', 3)"
+    )
+    await conn.execute(statement)
+    difference = await only(conn, await live.reconcile(database_url), name)
+    assert difference.cause == "refused_at_the_door"
+    assert "3 for bad-signature" in difference.evidence
+
+
+async def test_a_parked_stream_is_the_cause_and_nothing_is_applied(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    (name,) = active(live)
+    live.control.act("cancel", name)
+    live.control.move(DAY)
+    await park(conn, Target("test", None, {}), f"subscription-{name}", 1, "…\nValueError: x")
+    run = await live.reconcile(database_url, apply=True)
+    difference = await only(conn, run, name)
+    assert (difference.cause, difference.effect) == ("parked", "none")
+    assert "ValueError: x" in difference.evidence
+    assert (difference.applied, run.state) == (False, "drift")
+
+
+async def test_a_type_of_tomorrow_is_the_cause(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    (name,) = active(live)
+    live.control.act("pause", name)
+    live.control.move(DAY)
+    (told, *_) = about(live.sent(), name)
+    event = {**told.event, "type": "subscription.frozen"}
+    event["data"] = {**event["data"], "status": "frozen"}
+    changed = Received(told.headers, msgspec.json.encode(event))
+    await deliver(conn, [changed])
+    difference = await only(conn, await live.reconcile(database_url), name)
+    assert difference.cause == "unknown_type"
+    assert "subscription.frozen" in difference.evidence
+
+
+async def test_a_licence_key_changes_silently(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    keys = live.control.resources("license_key")
+    name = next(name for name, key in keys.items() if key["status"] == "active")
+    live.control.act("disable-license-key", name)
+    live.control.move(DAY)
+    difference = await only(conn, await live.reconcile(database_url), name)
+    assert (difference.cause, difference.theirs) == ("silent_by_design", "disabled")
+    assert difference.missing_types == ()
+
+
+async def test_what_has_just_changed_is_in_flight_and_not_applied(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    (name,) = active(live)
+    live.control.act("pause", name)
+    run = await live.reconcile(database_url, apply=True)
+    difference = await only(conn, run, name)
+    assert (difference.cause, difference.effect) == ("in_flight", "none")
+    assert (difference.applied, run.losing) == (False, 0)
+    await deliver(conn, live.sent())
+    again = await live.reconcile(database_url)
+    assert name not in {d.id for d in await found(conn, again)}
+
+
+async def test_what_only_a_row_of_a_list_has_told_is_a_blind_spot(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    payments = live.control.resources("payment")
+    payment = next(name for name, one in payments.items() if one["status"] == "succeeded")
+    live.control.act("open-dispute", payment)
+    live.control.move(3 * DAY)
+    disputes = live.control.resources("dispute")
+    name = next(name for name, one in disputes.items() if one["payment_id"] == payment)
+    async with Provider("test", live.book()) as provider:
+        async for page in rows(provider, DISPUTE):
+            readings = [Reading(DISPUTE, r.id, r.body, page.reply, listed=True) for r in page.rows]
+            compared = await compare(conn, "test", None, readings)
+            await record(conn, "test", compared, provider.key_fingerprint)
+    await project(conn)
+    # it is open, and older than what the lists are read for
+    run = await live.reconcile(database_url, since=DAY, kinds=("dispute",))
+    difference = await only(conn, run, name)
+    assert difference.cause == "list_blind_spot"
+    assert set(difference.fields) <= DISPUTE.lacks
