@@ -28,7 +28,7 @@ from service.provider.errors import (
 from service.provider.kinds import KINDS, Kind
 from service.provider.reconciliation import candidates
 from service.provider.reconciliation.evidence import is_in_flight
-from service.provider.reconciliation.guards import Breaker, check_business
+from service.provider.reconciliation.guards import Breaker, StoppedError, check_business
 from service.provider.reconciliation.judgement import customers_of
 from service.provider.reconciliation.keeping import Absent
 from service.provider.recording import SETTLING, Compared, Reading, compare
@@ -125,6 +125,7 @@ class Comparison:
             StoppedError: if the provider's account cannot be that of the book.
         """
         down: ProviderError | None = None
+        refused: list[WrongKeyError] = []
         for kind in kinds:
             progress(kind.category, self.looked_at)
             if down is not None:
@@ -135,6 +136,7 @@ class Comparison:
                 if kind.category in OPEN:
                     await self._ours(kind)
             except WrongKeyError as error:
+                refused.append(error)
                 self.skipped.append(Skipped(kind.category, str(error)))
             except ProviderError as error:
                 self.failed = True
@@ -142,6 +144,8 @@ class Comparison:
                 if isinstance(error, (LimitedError, UnreachableError)):
                     down = error
             self._count()
+        if refused and len(refused) == len(kinds):
+            raise StoppedError(str(refused[0]))
         if down is None:
             await self._settle(progress)
 
