@@ -1,6 +1,6 @@
 """The kept runs of ``reconcile``: what differed between the book and the provider, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -154,7 +154,7 @@ async def differences(  # noqa: PLR0913, PLR0917 - the parameters of a page
 
 
 async def last_runs(
-    conn: Queryable, books: Sequence[str]
+    conn: Queryable, books: Collection[str]
 ) -> list[tuple[str, Run, datetime | None]]:
     """Of each book the last run that compared something, and when one last compared everything."""
     cursor = await conn.execute(text("queries/reconcile/last"), {"books": list(books)})
