@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.sandbox.messages import AnswerFaultRequest, WebhookFaultRequest
 from tests.acceptance.service import Service, environment, new_key
@@ -153,12 +155,13 @@ def test_only_one_kind_is_looked_at(house: House) -> None:
     assert done["run"]["looked_at"] == len(house.provider.control.resources("payout"))
 
 
-def test_what_the_key_may_not_read_is_named(house: House) -> None:
+@pytest.mark.parametrize("kind", ["payment", "subscription"])
+def test_what_the_key_may_not_read_is_named(house: House, kind: str) -> None:
     house.fill()
-    fault = AnswerFaultRequest(status=403, path="/payments")
+    fault = AnswerFaultRequest(status=403, path=f"/{kind}s")
     house.provider.control.add_answer_fault(fault)
     found = json.loads(house.reconcile("--format", "json").stdout)
-    assert "payment" in {one["what"] for one in found["run"]["skipped"]}
+    assert kind in {one["what"] for one in found["run"]["skipped"]}
 
 
 def test_a_guard_ends_it_with_the_reason(house: House) -> None:
@@ -217,3 +220,58 @@ def test_what_is_recorded_survives_a_rebuild(house: House) -> None:
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def samples(service: Service) -> dict[str, float]:
+    text = httpx.get(f"{service.client.base_url}/metrics", timeout=30).text
+    return {
+        f"{sample.name} {' '.join(f'{k}={v}' for k, v in sorted(sample.labels.items()))}":
+            sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }  # fmt: skip
+
+
+def test_serve_compares_without_being_asked_and_applies_nothing(
+    house: House, scratch: Path
+) -> None:
+    house.fill()
+    house.lose()
+    house.provider.control.act("pause", house.active())
+    house.provider.control.move(timedelta(days=1))
+    before = house.events()
+    with psycopg.connect(as_owner(house.url), autocommit=True) as conn:
+        conn.execute("truncate store.reconcile_run, store.reconcile_difference")
+    shutil.copy(house.here / "daybook.toml", scratch)
+    env = {"DAYBOOK_DATABASE_URL": house.url}
+    service = Service(scratch, env=env, hasty=True).start()
+    try:
+        deadline = time.monotonic() + 60
+        while "daybook_reconcile_age_seconds book=test" not in (found := samples(service)):
+            assert time.monotonic() < deadline, service.log()
+            time.sleep(0.2)
+        assert found["daybook_drift book=test cause=never_arrived kind=subscription"] >= 1
+        assert found["daybook_process_up process=reconciler"] == 1
+        assert house.events() == before
+    finally:
+        assert service.stop() == 0
+    assert "compared with the provider" in service.log()
+
+
+def test_serve_goes_on_where_the_provider_does_not_answer(house: House, scratch: Path) -> None:
+    with psycopg.connect(as_owner(house.url), autocommit=True) as conn:
+        conn.execute("truncate store.reconcile_run, store.reconcile_difference")
+    text = (house.here / "daybook.toml").read_text()
+    (scratch / "daybook.toml").write_text(text.replace(house.provider.url, "http://127.0.0.1:9"))
+    service = Service(scratch, env={"DAYBOOK_DATABASE_URL": house.url}, hasty=True).start()
+    try:
+        deadline = time.monotonic() + 60
+        while not (runs := service.ask("reconcile/runs", house.key)["data"]):
+            assert time.monotonic() < deadline, service.log()
+            time.sleep(0.2)
+        assert runs[0]["state"] == "running"
+        assert service.client.get("/readyz").is_success
+        assert samples(service)["daybook_process_restarts_total process=reconciler"] == 0
+    finally:
+        assert service.stop() == 0
+    assert "Traceback" not in service.log()

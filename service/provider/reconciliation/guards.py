@@ -18,7 +18,6 @@ from service.provider.lists import rows
 from service.provider.recording import Compared, Reading, compare
 from service.queries.resources import of
 
-_CANARIES = 3
 _BATCH = 50
 """So many of the last readings by id are looked at for a storm."""
 
@@ -63,17 +62,18 @@ class _Owned(Struct, frozen=True):
 
 async def check_canary(
     conn: Connection, provider: Provider, book: str, business_id: str | None, patience: Patience
-) -> str | None:
-    """Read a resource that the book knows, before anything else.
+) -> bool:
+    """Read a resource that the book knows, of one kind after the other, before anything else.
 
     Returns:
-        The stream that was found; None if the book knows none.
+        Whether the book knows one, so that the key could be checked.
 
     Raises:
         StoppedError: if the key is refused, or of another business or mode.
         ProviderError: if the provider cannot be read.
     """
     streams = await _canaries(conn, book)
+    refused: WrongKeyError | None = None
     for stream in streams:
         category, _, identity = stream.partition("-")
         kind = KINDS[category]
@@ -82,24 +82,24 @@ async def check_canary(
         except NotFoundError:
             continue
         except WrongKeyError as error:
-            raise StoppedError(str(error)) from error
+            # it may be one kind that the key may not read
+            refused = error
+            continue
         reading = Reading(kind, identity, reply.body, reply)
         (found,) = await compare(conn, book, business_id, [reading])
         check_business(found)
-        return stream
+        return True
     if not streams:
-        return None
-    try:
-        known = await _lists_show_ours(conn, provider, book, business_id, patience)
-    except WrongKeyError as error:
-        raise StoppedError(str(error)) from error
-    if not known:
+        return False
+    if refused is not None:
+        raise StoppedError(str(refused))
+    if not await _lists_show_ours(conn, provider, book, business_id, patience):
         raise StoppedError(
             f"The provider does not have {' nor '.join(streams)}, and its lists show nothing that"
             " the book knows. The API key is of another business or mode: configure one of this"
             " book's business and mode."
         )
-    return None
+    return True
 
 
 def check_business(found: Compared) -> None:
@@ -142,8 +142,10 @@ async def payers(conn: Connection, book: str) -> int:
 async def _canaries(conn: Connection, book: str) -> Sequence[str]:
     statement = statements.bind_views("provider/reconcile/canaries", events=EVENTS.view)
     cursor = await conn.execute(statement, of(book, kinds=list(_CANARY_KINDS)))
-    streams = [row["stream"] for row in await cursor.fetchall()]
-    return list(dict.fromkeys(streams))[:_CANARIES]
+    first: dict[str, str] = {}
+    for row in await cursor.fetchall():
+        first.setdefault(row["stream"].partition("-")[0], row["stream"])
+    return list(first.values())
 
 
 async def _lists_show_ours(

@@ -122,10 +122,10 @@ class _Whole:
         name, options = self._target.book, self._options
         await self._catch_up()
         self._progress("a resource that the book knows", 0)
-        canary = await check_canary(
+        checked = await check_canary(
             self._conn, self._provider, name, self._target.business_id, options.patience
         )
-        if canary is None:
+        if not checked:
             text = "The book knows no resource by which the key could be checked."
             self._skipped.append(Skipped("API key", text))
         await self._check_types()

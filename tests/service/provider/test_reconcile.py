@@ -1,18 +1,25 @@
 """A book next to the provider: what differs, why, and what is done about it."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from service.database.connections import Connection
-from service.provider.client import Provider
+from service.problems import Problem
+from service.provider.client import Patience, Provider
 from service.provider.kinds import DISPUTE
 from service.provider.lists import rows
+from service.provider.reconciliation import keeping
 from service.provider.recording import Reading, compare, record
+from service.queries import reconcile as kept
+from service.queries.paging import order
 from service.queries.reconcile import Difference, Run
 from service.readmodels.streams import Target, park
+from service.sandbox.messages import AnswerFaultRequest
 from tests.receiver import Received
 from tests.service.provider.merchant import (
     Merchant,
@@ -202,3 +209,49 @@ async def test_what_only_a_row_of_a_list_has_told_is_a_blind_spot(
     difference = await only(conn, run, name)
     assert difference.cause == "list_blind_spot"
     assert set(difference.fields) <= DISPUTE.lacks
+
+
+async def test_what_has_just_changed_is_read_again_after_a_while(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    await fill(conn, database_url, live)
+    (name,) = active(live)
+    live.control.act("pause", name)
+    task = asyncio.create_task(live.reconcile(database_url, settle=timedelta(seconds=4)))
+    await asyncio.sleep(2)
+    # its webhook comes while it is waited for
+    await deliver(conn, live.sent())
+    assert name not in {d.id for d in await found(conn, await task)}
+
+
+@pytest.mark.parametrize("path", ["/subscriptions", "/"])
+async def test_an_outage_is_no_drift(
+    conn: Connection, database_url: str, live: Merchant, path: str
+) -> None:
+    await fill(conn, database_url, live)
+    live.control.add_answer_fault(AnswerFaultRequest(status=500, path=path))
+    try:
+        run = await live.reconcile(database_url, apply=True, patience=Patience(0.5))
+    finally:
+        live.control.clear_faults()
+    assert (run.state, run.applied) == ("incomplete", 0)
+    assert "500" in str((run.reason, run.skipped))
+
+
+async def test_the_last_hundred_runs_are_kept(
+    conn: Connection, database_url: str, live: Merchant
+) -> None:
+    run = await live.reconcile(database_url, kinds=("payout",))
+    (difference, *_) = await found(conn, run)
+    for n in range(105):
+        begun = replace(run, run_id=f"run-{n:03}", began_at=run.began_at + DAY * (n + 1))
+        await keeping.begin(conn, "test", begun)
+        await keeping.add(conn, "test", begun.run_id, 1, [difference])
+        await keeping.finish(conn, "test", begun)
+    order_ = order({}, ("-began_at",), str, "/v1/reconcile/runs")
+    page = await kept.runs(conn, "test", 1000, order_)
+    assert [r.run_id for r in page.data] == [f"run-{n:03}" for n in range(104, 4, -1)]
+    statement = "select count(distinct run_id) as n from store.reconcile_difference"
+    assert await (await conn.execute(statement)).fetchone() == {"n": 100}
+    with pytest.raises(Problem, match="Old runs are deleted"):
+        await kept.run(conn, "test", run.run_id)
