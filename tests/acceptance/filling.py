@@ -51,6 +51,11 @@ async def fill(
         return await backfill(url, provider, "test", business_id, options, watch)
 
 
+def requests(merchant: Sandbox) -> int:
+    """How many requests the sandbox has answered."""
+    return merchant.control.status().requests
+
+
 async def project(conn: Connection) -> None:
     while await advance(conn, "test"):
         pass
