@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,8 +17,11 @@ from service.queries.access import access_of
 from service.queries.answers import AccessAnswer
 from service.queries.known import known_resources
 from service.readmodels.projector import advance
+from service.sandbox.catalog import BUSINESS
 from service.settings import Book
+from service.store.events import append
 from tests.builders import SECRET
+from tests.deliveries import delivery
 from tests.sandbox import Sandbox
 
 KINDS = (
@@ -59,6 +63,20 @@ def requests(merchant: Sandbox) -> int:
 async def project(conn: Connection) -> None:
     while await advance(conn, "test"):
         pass
+
+
+async def tell(conn: Connection, at: datetime, *subscriptions: Mapping[str, Any]) -> None:
+    """Webhooks of the status of subscriptions, as the sandbox would have sent them."""
+    bodies = [
+        {
+            "type": f"subscription.{subscription['status']}", "timestamp": at.isoformat(),
+            "business_id": BUSINESS, "data": {**subscription, "payload_type": "Subscription"},
+        }
+        for subscription in subscriptions
+    ]  # fmt: skip
+    sent = [delivery(msgspec.json.encode(body), sent_at=at) for body in bodies]
+    await append(conn, "test", sent)
+    await project(conn)
 
 
 def held(merchant: Sandbox, kind: str) -> Resources:

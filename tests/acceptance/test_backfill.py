@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from service.database.connections import Connection
@@ -17,7 +16,6 @@ from service.provider.backfill_run import OtherBusinessError, Watch
 from service.provider.errors import WrongKeyError
 from service.sandbox.catalog import BUSINESS
 from service.sandbox.messages import AnswerFaultRequest
-from service.store.events import append
 from tests.acceptance.filling import (
     READ_BY_ID,
     answers,
@@ -29,9 +27,9 @@ from tests.acceptance.filling import (
     held,
     project,
     requests,
+    tell,
     unknown,
 )
-from tests.deliveries import delivery
 from tests.sandbox import Sandbox, sandbox
 
 LISTS = Options(lists_only=True)
@@ -124,21 +122,33 @@ async def test_what_webhooks_told_is_not_read_again(
     database_url: str, conn: Connection, merchant: Sandbox
 ) -> None:
     now = merchant.control.status().now - timedelta(minutes=10)
-    bodies = [
-        {
-            "type": f"subscription.{s['status']}", "timestamp": now.isoformat(),
-            "business_id": BUSINESS, "data": {**s, "payload_type": "Subscription"},
-        }
+    told = [
+        s
         for s in held(merchant, "subscription").values()
         if s["status"] in {"active", "on_hold", "cancelled", "expired", "failed"}
-    ]  # fmt: skip
-    await append(
-        conn, "test", [delivery(msgspec.json.encode(body), sent_at=now) for body in bodies]
-    )
-    await project(conn)
+    ]
+    await tell(conn, now, *told)
     outcome = await fill(database_url, merchant, Options(only=["subscription"]))
-    assert outcome.counts["subscription"].unchanged == len(bodies) > 10
+    assert outcome.counts["subscription"].unchanged == len(told) > 10
     assert outcome.counts["subscription"].read == outcome.counts["subscription"].new
+
+
+async def test_what_may_be_older_than_a_webhook_is_not_recorded(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    now = merchant.control.status().now - timedelta(seconds=5)
+    live = (s for s in held(merchant, "subscription").values() if s["status"] == "active")
+    held_now = {**next(live), "status": "on_hold"}
+    await tell(conn, now, held_now)
+    outcome = await fill(database_url, merchant, Options(only=["subscription"]))
+    counts = outcome.counts["subscription"]
+    # of the list, and once more by its id
+    assert (counts.in_flight, counts.new + counts.in_flight) == (1, counts.rows)
+    assert counts.read == counts.rows
+    await project(conn)
+    name = held_now["subscription_id"]
+    [line] = [d for d in await differences(conn, merchant) if name in d]
+    assert line == f"subscription {name} status"
 
 
 async def test_a_dry_run_writes_nothing(
