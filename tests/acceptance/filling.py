@@ -1,6 +1,7 @@
 """A book that is filled from a sandbox, and what the two of them hold."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -134,7 +135,7 @@ async def answers(conn: Connection, merchant: Sandbox) -> dict[str, AccessAnswer
     return found
 
 
-def fewest_requests(merchant: Sandbox, *, lists_only: bool = False) -> int:
+def fewest_requests(merchant: Sandbox, *, lists_only: bool = False, credit: bool = True) -> int:
     """The fewest requests that fill an empty book.
 
     One to see whose account it is. A list takes a request for each hundred rows and one for the
@@ -143,20 +144,21 @@ def fewest_requests(merchant: Sandbox, *, lists_only: bool = False) -> int:
     something out.
     """
     sizes = [len(held(merchant, kind)) for kind in KINDS if kind != "entitlement_grant"]
-    for parents, kind, field in (
-        ("entitlement", "entitlement_grant", "entitlement_id"),
-        ("credit_entitlement", "credit_balance", "credit_entitlement_id"),
-    ):
-        names = held(merchant, parents)
-        sizes.append(len(names))
-        rows = held(merchant, kind).values()
-        sizes += [sum(row[field] == name for row in rows) for name in names]
-    ledger = held(merchant, "credit").values()
-    for balance in held(merchant, "credit_balance").values():
-        sizes.append(sum(row["customer_id"] == balance["customer_id"] for row in ledger))
-    lists = sum(math.ceil(size / 100) + 1 if size else 1 for size in sizes)
+    sizes += _sizes_below(merchant, "entitlement", "entitlement_grant")
+    if credit:
+        sizes += _sizes_below(merchant, "credit_entitlement", "credit_balance")
+        ledgers = Counter(row["customer_id"] for row in held(merchant, "credit").values())
+        sizes += [ledgers[b["customer_id"]] for b in held(merchant, "credit_balance").values()]
+    lists = sum(math.ceil(size / 100) + 1 for size in sizes)
     by_id = sum(len(held(merchant, kind)) for kind in READ_BY_ID)
     return 1 + lists + (0 if lists_only else by_id)
+
+
+def _sizes_below(merchant: Sandbox, parents: str, kind: str) -> list[int]:
+    """The size of the list of parents, and of the list of each."""
+    rows = Counter(row[f"{parents}_id"] for row in held(merchant, kind).values())
+    names = held(merchant, parents)
+    return [len(names), *(rows[name] for name in names)]
 
 
 async def events(conn: Connection) -> int:
