@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import resource
 import time
@@ -64,7 +65,8 @@ async def _filled(url: str, merchant: Sandbox) -> tuple[list[_Step], int]:
         for s in held(merchant, "subscription").values()
         if s["status"] == "active"
     }
-    steps = [await _step(url, "subscriptions", fill(url, merchant, _SUBSCRIPTIONS), "")]
+    fewest = str(2 + math.ceil(len(held(merchant, "subscription")) / 100))
+    steps = [await _step(url, "subscriptions", fill(url, merchant, _SUBSCRIPTIONS), fewest)]
     async with await connect(url) as conn:
         await _caught_up(url)
         found = await answers(conn, merchant)
