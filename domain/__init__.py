@@ -23,6 +23,6 @@ The reading order, each module importing only from those above it:
 - ``customer``: what all events together say of a customer.
 - ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
   ``access_state``: what a page shows for each rule, likewise; ``access``: is this customer
-  entitled, until when, because of what.
+  entitled, until when, because of what; ``confirming``: when the provider is asked before a "no".
 - ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """

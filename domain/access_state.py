@@ -26,7 +26,7 @@ STATES: tuple[StateRow, ...] = (
     StateRow(
         "active", True,
         ("active", "renewal_awaited", "paid", "paid_presumed", "unknown_status", "granted",
-         "one_time_payment", "license_key"),
+         "one_time_payment", "license_key", "unconfirmed"),
         "", "let in",
     ),
     StateRow(
@@ -56,7 +56,10 @@ STATES: tuple[StateRow, ...] = (
         "nothing was ever bought: offer to buy",
     ),
 )  # fmt: skip
-"""Best first: of several reasons the first in this order leads. domain/README.md shows it."""
+"""Best first: of several reasons the first in this order leads. domain/README.md shows it.
+
+A "no" that the provider did not confirm keeps the state that it had.
+"""
 
 RANK = {state: rank for rank, state in enumerate(get_args(AccessState))}
 """The place of each state in ``STATES``."""

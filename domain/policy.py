@@ -34,6 +34,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
     ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription"),
     ("key_expired",           "no",    "`expires_at`",           "a grant or a licence key whose `expires_at` has passed"),
+    ("unconfirmed",           "by `unconfirmed`", "by `unconfirmed`", "no reason entitles, and the provider, asked whether that is so, did not answer; see `confirm_denials`"),
     ("the status itself",     "no",    "open, or when it ended", "every other status"),
 )  # fmt: skip
 """Rule, entitled, until, when; domain/README.md shows this table."""

@@ -44,7 +44,7 @@ TIMES = ("previous_billing_date", "cancelled_at", "paused_at")
 OF_FACT = ("payment_id",)
 """A renewal names its own payment, however late it is rendered."""
 
-BEGAN = {"cancelled": "cancelled_at", "paused": "paused_at"}
+BEGAN = {"active": "previous_billing_date", "cancelled": "cancelled_at", "paused": "paused_at"}
 """Which field says when a status began, where the resource is read at the provider."""
 
 

@@ -37,7 +37,16 @@ class ProviderApi(BaseModel):
         Field(description="How often `serve` compares the book with the provider, or `never`."),
     ] = "6h"
 
+    reconcile_apply: Annotated[
+        bool, Field(description="Whether `serve` also records what differs.")
+    ] = False
+
     @property
     def reconcile_interval(self) -> timedelta | None:
         """``reconcile_every`` as a duration; None for `never`."""
         return parse_duration(self.reconcile_every)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether ``serve`` compares the book."""
+        return self.api_key is not None and self.reconcile_interval is not None

@@ -8,7 +8,7 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +28,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from domain.confirming import Unconfirmed
 from domain.policy import Policy
 from service import setting_checks
 from service.provider_settings import PROVIDER_URLS, ProviderApi
@@ -74,11 +76,22 @@ class Access(BaseModel):
         Annotated[int, Field(ge=0, le=3650)] | None,
         Field(description="Days of access while a renewal is awaited; unlimited by default."),
     ] = None
+    confirm_denials: Annotated[
+        bool,
+        Field(description="Whether the provider is asked before a customer is denied."),
+    ] = False
+    unconfirmed: Annotated[
+        Unconfirmed,
+        Field(
+            description="Where it does not answer: recent (entitled for one more billing interval"
+            " after a date that ended access), deny or allow."
+        ),
+    ] = "recent"
 
     @property
     def policy(self) -> Policy:
         """The domain's policy with these rules."""
-        return Policy(**self.model_dump())
+        return Policy(**self.model_dump(exclude={"confirm_denials", "unconfirmed"}))
 
 
 class Book(BaseModel):
@@ -106,6 +119,15 @@ class Book(BaseModel):
         int, Field(ge=1, le=365, description="Days to respond to a dispute.")
     ] = RESPONSE_DAYS
     provider: ProviderApi = ProviderApi()
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        if self.access.confirm_denials and self.provider.api_key is None:
+            raise ValueError(
+                "access.confirm_denials needs an API key of the provider: set provider.api_key, as"
+                " `daybook connect` does, or remove access.confirm_denials"
+            )
+        return self
 
     @property
     def provider_url(self) -> str:

@@ -4,12 +4,13 @@ import re
 
 from domain.access_state import STATES, StateRow
 from domain.catalog import AGGREGATES
+from domain.confirming import QUESTIONS
 from domain.policy import RULES
 from tests.documents import DOMAIN
 
 
 def rendered(text: str) -> str:
-    """The text with its diagrams, rules and states as the tables have them."""
+    """The text with its diagrams, rules, states and questions as the tables have them."""
     drawn = "\n".join(
         f"#### {a.category}\n\n```mermaid\n{a.lifecycle.mermaid()}\n```\n" for a in AGGREGATES
     )
@@ -23,7 +24,9 @@ def rendered(text: str) -> str:
     )
     states = f"| state | entitled | because of | what a page shows |\n|---|---|---|---|\n{shown}\n"
     text = _put(_put(text, "lifecycles", drawn), "access", rules)
-    return _put(text, "states", states)
+    asked = "\n".join(f"| {against} | {asks} |" for against, asks in QUESTIONS)
+    questions = f"| the first reason against | is the provider asked? |\n|---|---|\n{asked}\n"
+    return _put(_put(text, "states", states), "questions", questions)
 
 
 def _reasons(row: StateRow) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import floor
+from typing import Annotated
 
 from litestar import get, post
 from msgspec import structs
@@ -19,8 +20,10 @@ from service.api.endpoint import (
     read_query,
     select_fields,
 )
+from service.api.parameters import flag
 from service.api.resources import PastQuery, target_of
 from service.api.services import services
+from service.problems import invalid
 from service.queries.access import access_of, access_of_customers
 from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.clocks import past
@@ -28,6 +31,18 @@ from service.queries.past_access import past_access_of, past_access_of_customers
 
 FRESH_SECONDS = 60
 """How long a caller may go on with an answer that lets a customer in."""
+
+
+class AccessQuery(PastQuery, frozen=True, kw_only=True):
+    """The parameters of a question about one customer."""
+
+    confirm: Annotated[
+        bool | None,
+        flag(
+            "Whether the provider is asked before the answer is that the customer is not entitled;"
+            " by default as the book's `confirm_denials` says. Only about now."
+        ),
+    ] = None
 
 
 @get(
@@ -39,12 +54,13 @@ FRESH_SECONDS = 60
     " entitled then, and what did we know. An answer's `at` as `as_of` and its `position` as"
     " `known_at` give that answer again. `Cache-Control` says how long the answer may be used.",
     tags=["customers"],
-    opt=accepts(PastQuery, stamp=("position", "at")),
+    opt=accepts(AccessQuery, stamp=("position", "at")),
 )
 async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[AccessAnswer]:
     """The answer that decides at a login."""
     book, now = request.user.book, datetime.now(UTC)
-    query = await read_query(request, PastQuery)
+    query = await read_query(request, AccessQuery)
+    confirms = _confirms(request, query)
     policy, is_past = _policy(request), _is_past(query)
     async with pipelined(request, login=not is_past) as conn:
         if not is_past:
@@ -55,6 +71,9 @@ async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[Acces
             answer = await past_access_of(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
+    # after the connection was given back: the provider may take two seconds
+    if confirms and not answer.entitled:
+        answer = await services(request).confirming.confirm(book, answer)
     seconds = 0 if is_past else fresh_seconds(answer, datetime.now(UTC))
     headers = {"cache-control": f"private, max-age={seconds}"} if seconds else {}
     return ApiResponse(select_fields(answer, query.fields), headers=headers)
@@ -97,9 +116,9 @@ def fresh_seconds(answer: AccessAnswer, now: datetime) -> int:
     """How long an answer may be used without asking again.
 
     Only one that lets in, and not beyond the moment from which a date may decide otherwise. A "no"
-    is not kept: the customer may be paying now.
+    is not kept: the customer may be paying now. Nor is what the provider did not confirm.
     """
-    if not answer.entitled or answer.stale:
+    if not answer.entitled or answer.stale or answer.because[0].rule == "unconfirmed":
         return 0
     return max(0, floor(min((FRESH_SECONDS, *_seconds_to_ends(answer, now)))))
 
@@ -112,6 +131,29 @@ def _seconds_to_ends(answer: AccessAnswer, now: datetime) -> Iterable[float]:
 def _policy(request: ApiRequest) -> Policy:
     configured = services(request).books.get(request.user.book)
     return configured.access.policy if configured else Policy()
+
+
+def _confirms(request: ApiRequest, query: AccessQuery) -> bool:
+    """Whether the provider is asked before a "no".
+
+    Raises:
+        Problem: ``invalid-parameter`` for ``confirm=true`` where it cannot be asked.
+    """
+    if query.confirm:
+        if _is_past(query):
+            reason = "confirm: the provider tells only of now. Ask without as_of and known_at."
+            raise invalid(reason, "confirm", "true", ("false",))
+        if not services(request).confirming.can_ask(request.user.book):
+            reason = (
+                "confirm: this book has no API key of the provider. Set its provider.api_key, as"
+                " `daybook connect` does."
+            )
+            raise invalid(reason, "confirm", "true", ("false",))
+        return True
+    if query.confirm is not None or _is_past(query):
+        return False
+    configured = services(request).books.get(request.user.book)
+    return configured is not None and configured.access.confirm_denials
 
 
 def _is_past(query: PastQuery) -> bool:

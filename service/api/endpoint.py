@@ -23,6 +23,7 @@ from service.database.connections import QUESTIONS, Connection, pool_connection
 from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
+from service.queries.reconcile import Run
 from service.queries.restores import locate, verify
 from service.store.api_keys import Caller
 from service.store.positions import Position
@@ -38,7 +39,7 @@ POSITION = "daybook-position"
 _STAMP = ("position",)
 """The fields of a response that say when it was made; its ETag does not cover them."""
 
-D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer)
+D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer, Run)
 T = TypeVar("T")
 P = TypeVar("P", bound=Struct)
 

@@ -10,6 +10,7 @@ from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
+from service.api.reconcile import RECONCILE_ROUTES
 from service.api.resources import RESOURCE_ROUTES
 from service.api.search import search
 from service.http.segments import RestoreSlashes
@@ -25,6 +26,7 @@ ROUTER = Router(
         list_due_disputes,
         *METRIC_ROUTES,
         *OPERATION_ROUTES,
+        *RECONCILE_ROUTES,
         *RESOURCE_ROUTES,
     ],
     response_class=ApiResponse,

@@ -1,7 +1,7 @@
 """What all requests of a worker share: connections, configured books, freshness, open streams."""
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import Litestar, Request
 from msgspec import Struct
@@ -10,8 +10,19 @@ from service.api.limits import OpenStreams
 from service.database.connections import Pool
 from service.database.reader import Lane
 from service.processes.tasks import TaskSupervisor
+from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness
 from service.settings import Book
+
+
+class Confirming(Protocol):
+    """Asks the provider before a customer is denied."""
+
+    def can_ask(self, book: str) -> bool:
+        """Whether the book has an API key of the provider."""
+
+    async def confirm(self, book: str, denial: AccessAnswer) -> AccessAnswer:
+        """The answer that stands instead of a "no", or that "no"; after two seconds at most."""
 
 
 class Services(Struct, kw_only=True):
@@ -24,6 +35,7 @@ class Services(Struct, kw_only=True):
         pool: connections for questions that take a while.
         access: the lane of questions that a login waits for, and of short checks.
         lists: the lane of other short questions.
+        confirming: asks the provider before a customer is denied.
         supervisor: of the worker's tasks.
         prepared: set once the store's schema is there.
         built: set once the read models are built.
@@ -35,6 +47,7 @@ class Services(Struct, kw_only=True):
     pool: Pool
     access: Lane
     lists: Lane
+    confirming: Confirming
     supervisor: TaskSupervisor
     prepared: asyncio.Event
     built: asyncio.Event

@@ -7,4 +7,6 @@ records it. ``endpoints`` has the webhook endpoints, of which ``connecting`` mak
 ``checks`` compares a book's settings with the provider; its results are ``findings``.
 ``backfill`` fills a book: ``backfill_lists`` reads lists, ``backfill_reads`` what they leave out,
 and ``backfill_run`` records both and keeps the progress.
+``confirming`` asks before a customer is denied: ``confirm_questions`` has what, ``confirm_kept``
+remembers it.
 """

@@ -100,12 +100,22 @@ async def access_of(
     Then ``at`` is the time of the last recorded event, provided that the decision is the same at
     that time; otherwise it is ``now``, so that a clock once hours ahead ends no access early.
     """
+    rows, checkpoint = await _rows_of(conn, book, customer_id)
+    return _decided_now(customer_id, rows, now, policy, checkpoint)
+
+
+async def held_of(conn: Queryable, book: str, customer_id: str) -> tuple[Held, Position]:
+    """What the book holds of a customer, and up to which position."""
+    rows, checkpoint = await _rows_of(conn, book, customer_id)
+    return _held(customer_id, rows), checkpoint
+
+
+async def _rows_of(conn: Queryable, book: str, customer_id: str) -> tuple[Rows, Position]:
     statement = statements.bind_views("queries/access", **_VIEWS)
     cursor = await conn.execute(statement, of(book, customer_id=customer_id))
     rows = await cursor.fetchall()
     # even after a restore of the database: it must not lock out paying customers
-    checkpoint = checkpoint_of(rows, even_lost=True)
-    return _decided_now(customer_id, rows, now, policy, checkpoint)
+    return rows, checkpoint_of(rows, even_lost=True)
 
 
 async def access_of_customers(

@@ -20,6 +20,9 @@ from service.store.positions import Position
 _OURS = frozenset({"status", "dispute_status", "provider_status"})
 """Fields that are compared by the lifecycle, whose spelling of a status is not the provider's."""
 
+_OURS_OF_CUSTOMERS = frozenset({"created_at"})
+"""Fields of a customer that we compute: the provider's ``created_at`` is not shown."""
+
 
 _NOTHING: tuple[object, ...] = (None, [], {})
 
@@ -40,17 +43,18 @@ class Known(Struct, frozen=True):
 
         Args:
             entry: the observation.
-            fields: the fields of its body. What only rows of lists show
-                does not count.
+            fields: the fields of its body. What only rows of lists show does not count.
         """
-        listed = entry.observed is not None and entry.observed.listed
+        # an event shows of a customer only some fields, after a reading too
+        partial = self.folded is None or (entry.observed is not None and entry.observed.listed)
+        ours = _OURS_OF_CUSTOMERS if self.folded is None else _OURS
         names = [
             name
             for name, value in fields.items()
-            if name not in _OURS
+            if name not in ours
             and value != self.document.get(name)
             and not (
-                listed and (name not in self.document or _both_empty(value, self.document[name]))
+                partial and (name not in self.document or _both_empty(value, self.document[name]))
             )
         ]
         if self.folded is None or entry.aggregate is None:

@@ -22,6 +22,7 @@ from service.database.connections import (
     ACCESS,
     LISTS,
     QUESTIONS,
+    WRITER,
     Pool,
     is_unavailable,
     pool,
@@ -39,6 +40,7 @@ from service.ingest.webhooks import BookEndpoint, Webhooks
 from service.ingest.writer import Writer
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
+from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
@@ -84,14 +86,19 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         async with (
             pool(url, QUESTIONS) as connections,
             pool(url, ACCESS, 2, least=0) as probes,
+            pool(url, WRITER, 2, least=0) as readings,
         ):
+            books = dict(settings.books)
+            access = Lane(url, ACCESS, 2, probes)
+            confirmer = Confirmer(books, freshness, access, readings)
             services = Services(
-                books=dict(settings.books),
+                books=books,
                 freshness=freshness,
                 streams=OpenStreams(),
                 pool=connections,
-                access=Lane(url, ACCESS, 2, probes),
+                access=access,
                 lists=Lane(url, LISTS, 3, connections),
+                confirming=confirmer,
                 supervisor=TaskSupervisor(is_unavailable),
                 prepared=asyncio.Event(),
                 built=asyncio.Event(),
@@ -114,9 +121,10 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 # request up by some 60 ms each time
                 gc.collect()
                 gc.freeze()
-                async with link.attached(partial(_reload, services.books, endpoints)):
+                async with link.attached(partial(_reload, books, endpoints, confirmer)):
                     yield
             finally:
+                await confirmer.close()
                 await services.supervisor.stop()
             for reader in readers:
                 reader.close()
@@ -137,11 +145,14 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
     return with_tracing(RequestDurations(doors) if settings.metrics else doors, route_of)
 
 
-def _reload(books: dict[str, Book], endpoints: Endpoints, settings: Settings) -> None:
+def _reload(
+    books: dict[str, Book], endpoints: Endpoints, confirmer: Confirmer, settings: Settings
+) -> None:
     """Use rotated secrets and changed policies from the next request on."""
     for name, book in settings.books.items():
         endpoints[name] = structs.replace(endpoints[name], verifier=_verifier(book))
         books[name] = book
+    confirmer.forget()
 
 
 def _verifier(book: Book) -> Verifier:

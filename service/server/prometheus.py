@@ -7,6 +7,7 @@ queried at each scrape, so every worker answers the same.
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, get
@@ -25,6 +26,7 @@ from service.database import statements
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.database.lease import REBUILD
 from service.processes import scoreboard
+from service.queries import reconcile
 from service.server.health import VERSION, without_projector
 from service.telemetry import metrics as meters
 
@@ -80,6 +82,7 @@ async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
             counts = await _counts(conn, "server/verdict_counts", books)
             unread = await _counts(conn, "server/unread_counts", books)
             vacant = await without_projector(conn, served)
+            compared = await reconcile.last_runs(conn, served)
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]
     events = (_verdicts(rows, counts), _unread(unread))
@@ -88,6 +91,7 @@ async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
         *_gauges(rows),
         *events,
         *_rebuild(rebuild),
+        *_compared(compared),
         _projectors(served, vacant),
     ]
 
@@ -160,6 +164,22 @@ def _rebuild(rebuild: dict[str, Any] | None) -> Iterable[Metric]:
         ),
     ):
         yield GaugeMetricFamily(f"daybook_rebuild_{name}", text, value=value)
+
+
+def _compared(
+    compared: Iterable[tuple[str, reconcile.Run, datetime | None]],
+) -> Iterable[Metric]:
+    text = "Resources that differ between the book and the provider, by the last comparison."
+    drift = GaugeMetricFamily("daybook_drift", text, labels=["book", "kind", "cause"])
+    text = "Seconds since a comparison with the provider was complete; absent before the first."
+    age = GaugeMetricFamily("daybook_reconcile_age_seconds", text, labels=["book"])
+    for book, run, succeeded_at in compared:
+        for found in run.drift:
+            drift.add_metric([book, found.kind, found.cause], found.count)
+        if succeeded_at is not None:
+            seconds = (datetime.now(UTC) - succeeded_at).total_seconds()
+            age.add_metric([book], max(0.0, seconds))
+    return drift, age
 
 
 def _projectors(books: Iterable[str], vacant: Collection[str]) -> Metric:

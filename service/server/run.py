@@ -137,7 +137,10 @@ def _jobs(settings: Settings, url: str, sock: socket.socket) -> dict[str, Job]:
         f"worker {number}": Job(_work, (url, sock), reloads=True)
         for number in range(1, settings.workers + 1)
     }
-    return {**workers, "projector": Job(_project, (url,))}
+    jobs = {**workers, "projector": Job(_project, (url,))}
+    if any(book.provider.is_scheduled for book in settings.books.values()):
+        jobs["reconciler"] = Job(_reconcile, (url,), reloads=True)
+    return jobs
 
 
 def _work(*args: object) -> None:
@@ -151,6 +154,12 @@ def _project(*args: object) -> None:
     from service.readmodels.process import run as project  # noqa: PLC0415
 
     project(*args)  # type: ignore[arg-type]
+
+
+def _reconcile(*args: object) -> None:
+    from service.provider.reconciliation.schedule import run as reconcile  # noqa: PLC0415
+
+    reconcile(*args)  # type: ignore[arg-type]
 
 
 def name_process(name: str) -> None:

@@ -77,6 +77,16 @@ class Instruments:
                 ("usage_seconds", "Total time between sending those statements and their results."),
             )
         )
+        self.questions = counter(
+            "daybook_denial_questions",
+            "Customers whom the book denied and about whom the provider was asked.",
+            ("book",),
+        )
+        self.confirmations = counter(
+            "daybook_denial_answers",
+            "Answers after the provider was asked: entitled, not entitled, or not confirmed.",
+            ("book", "result"),
+        )
         self.notices = counter(
             "daybook_notices_ignored", "Malformed notifications of PostgreSQL.", ("channel",)
         )

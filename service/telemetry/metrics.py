@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial, wraps
 from multiprocessing import current_process
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Literal, ParamSpec
 
 import structlog
 
@@ -113,6 +113,20 @@ def count_appended(
 def count_refused(meters: Instruments, book: str, reason: str) -> None:
     """Count a refused webhook; the reason is one of ``problems.REFUSALS``."""
     meters.webhooks.labels(book, "refused", reason).inc()
+
+
+@_guarded
+def count_question(meters: Instruments, book: str) -> None:
+    """Count a customer about whom the provider is asked before a denial."""
+    meters.questions.labels(book).inc()
+
+
+@_guarded
+def count_confirmation(
+    meters: Instruments, book: str, result: Literal["yes", "no", "unconfirmed"]
+) -> None:
+    """Count an answer that was given after the provider was asked, now or in the last minute."""
+    meters.confirmations.labels(book, result).inc()
 
 
 @_guarded

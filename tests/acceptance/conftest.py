@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import estate
+from tests.acceptance import compared, estate
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
@@ -63,6 +63,7 @@ def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory)
     for content in contents:
         assert service.deliver("live", SECRET, content).is_success
     service.await_position(live, len(contents))
+    compared.keep(url, "live")
     yield Doors(service, live, test, url)
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()

@@ -3,6 +3,7 @@
 ``python -m tests.acceptance.examples`` asks one and writes them; a test holds them to the answers.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 import msgspec
 
 import service
-from tests.acceptance import estate
-from tests.acceptance.service import Service
+from service.database.embedded import embedded
+from service.store.roles import SERVICE, set_up_role
+from tests.acceptance import compared, estate
+from tests.acceptance.doors import CONFIG
+from tests.acceptance.service import Service, new_key
 from tests.acceptance.walk import POSTED, questions
+from tests.builders import SECRET
 
 FILE = Path(service.__file__).parent / "api" / "examples.json"
 
@@ -38,26 +43,35 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="daybook-examples-") as made:
         here = Path(made)
         here.chmod(0o711)
-        running = Service(here, "--data-dir", str(here / "data")).start()
-        try:
-            secret, key = running.find(r"SECRET=(\S+)"), running.find(r"KEY=(\S+)")
-            contents = estate.told()
-            for content in contents:
-                running.deliver("test", secret, content).raise_for_status()
-            running.await_position(key, len(contents))
-            headers = {"authorization": f"Bearer {key}"}
-
-            def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
-                return running.client.get(path, headers=headers).raise_for_status().json()
-
-            def post(path: str, content: Any) -> Any:  # noqa: ANN401 - as JSON is
-                answer = running.client.post(path, headers=headers, json=content)
-                return answer.raise_for_status().json()
-
-            found = asked(ask("/schema/openapi.json"), ask, post)
-        finally:
-            running.stop()
+        (here / "daybook.toml").write_text(CONFIG)
+        with embedded(here / "data") as server:
+            asyncio.run(set_up_role(server.url, SERVICE))
+            url = server.url_of(SERVICE)
+            running = Service(here, env={"DAYBOOK_DATABASE_URL": url}).start()
+            try:
+                found = _found(running, url)
+            finally:
+                running.stop()
     FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+
+def _found(running: Service, url: str) -> dict[str, Any]:
+    key = new_key(url, "live", "read,audit,admin")
+    contents = estate.told()
+    for content in contents:
+        running.deliver("live", SECRET, content).raise_for_status()
+    running.await_position(key, len(contents))
+    compared.keep(url, "live")
+    headers = {"authorization": f"Bearer {key}"}
+
+    def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is
+        return running.client.get(path, headers=headers).raise_for_status().json()
+
+    def post(path: str, content: Any) -> Any:  # noqa: ANN401 - as JSON is
+        answer = running.client.post(path, headers=headers, json=content)
+        return answer.raise_for_status().json()
+
+    return asked(ask("/schema/openapi.json"), ask, post)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,13 @@ from types import ModuleType
 from service.__main__ import main
 from service.api import endpoint
 from service.ingest import webhooks
+from service.provider.reconciliation import schedule
 
 BODY_SECONDS = 4
 """For a webhook's body, where ``daybook`` gives half a minute."""
+
+RECONCILE_SECONDS = 1
+"""Before the first comparison with the provider, where ``daybook`` waits half a minute."""
 
 POSITION_SECONDS = 2
 """For a position, where ``daybook`` gives five seconds."""
@@ -25,6 +29,7 @@ def _shorten(module: ModuleType, name: str, seconds: int) -> None:
 if __name__ in {"__main__", "__mp_main__"}:
     _shorten(webhooks, "_BODY_SECONDS", BODY_SECONDS)
     _shorten(endpoint, "_WAIT_SECONDS", POSITION_SECONDS)
+    _shorten(schedule, "_FIRST_SECONDS", RECONCILE_SECONDS)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import domain.access
+import domain.confirming
 import domain.policy
 from domain.access import access
 from domain.fold import Fold, fold
@@ -309,7 +310,7 @@ def test_where_merchants_differ(  # noqa: PLR0913, PLR0917 - the columns of the 
 
 def test_every_rule_is_in_the_table() -> None:
     named = {rule for rule, *_ in RULES}
-    modules = (domain.access, domain.policy)
+    modules = (domain.access, domain.confirming, domain.policy)
     text = "".join(Path(m.__file__ or "").read_text() for m in modules)
     used = set(
         re.findall(r'(?:Decision\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text)

@@ -286,3 +286,16 @@ def test_a_variable_that_is_empty_is_one_that_is_not_set(
     assert (settings.host, settings.database_url, settings.workers) == ("127.0.0.1", None, 1)
     with pytest.raises(SettingsError, match="host"):
         load(tmp_path / "daybook.toml", host="")
+
+
+def test_denials_are_confirmed_only_with_a_key_of_the_provider(tmp_path: Path) -> None:
+    text = GOOD.replace("\n\n[books.test]", "\naccess = { confirm_denials = true }\n\n[books.test]")
+    with pytest.raises(SettingsError) as refused:
+        load(write(tmp_path, text))
+    said = str(refused.value)
+    assert "line 4: books.live: access.confirm_denials needs an API key of the provider" in said
+    loaded = load(write(tmp_path, f'{text}\n[books.live.provider]\napi_key = "key_1"\n'))
+    assert loaded.books["live"].access.confirm_denials
+    assert loaded.books["live"].access.policy == loaded.books["test"].access.policy
+    with pytest.raises(SettingsError, match="unconfirmed"):
+        load(write(tmp_path, text.replace("confirm_denials = true", "unconfirmed = 'maybe'")))

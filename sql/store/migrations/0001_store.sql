@@ -99,6 +99,50 @@ create table store.backfill (
     primary key (book, kind)
 );
 
+-- What the comparison with the provider found: its last runs, and their differences.
+create table store.reconcile_run (
+    book     text        not null,
+    run_id   text        not null,
+    began_at timestamptz not null,
+    ended_at timestamptz,
+    state    text        not null check (
+        state in ('running', 'in_sync', 'drift', 'incomplete', 'stopped', 'interrupted')
+    ),
+    -- the whole answer, as JSON
+    head     text        not null,
+    primary key (book, run_id)
+);
+
+create table store.reconcile_difference (
+    book          text    not null,
+    run_id        text    not null,
+    number        bigint  not null,
+    kind          text    not null,
+    id            text    not null,
+    customer_id   text,
+    ours          text,
+    theirs        text,
+    fields        text[]  not null,
+    cause         text    not null,
+    evidence      text    not null,
+    missing_types text[]  not null,
+    effect        text    not null,
+    review        boolean not null,
+    remedy        text    not null,
+    applied       boolean not null,
+    primary key (book, run_id, number)
+);
+
+-- Resources of the book that the provider did not have when it was asked, since when.
+create table store.reconcile_absence (
+    book     text        not null,
+    kind     text        not null,
+    id       text        not null,
+    first_at timestamptz not null,
+    last_at  timestamptz not null,
+    primary key (book, kind, id)
+);
+
 -- The fence around history.
 create function store.refuse() returns trigger language plpgsql as $$
 begin

@@ -14,6 +14,8 @@ grant select, insert (book, id, sha256, scopes, label), update (last_used_at, re
 grant select, insert, delete on store.refusal to {role};
 grant select, insert, update, delete on store.refusal_count to {role};
 grant select, insert, update on store.backfill to {role};
+grant select, insert, update, delete
+    on store.reconcile_run, store.reconcile_difference, store.reconcile_absence to {role};
 grant usage, create on schema read to {role};
 grant select, insert, update, delete
     on read.projection, read.checkpoint, read.retired, read.parked, read.lease to {role};

@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "books.NAME.access.one_time_payments": ("true", True),
     "books.NAME.access.license_keys": ("true", True),
     "books.NAME.access.renewal_allowance_days": ("4", 4),
+    "books.NAME.access.confirm_denials": ("true", True),
+    "books.NAME.access.unconfirmed": ("deny", "deny"),
     "books.NAME.dispute_response_days": ("5", 5),
     "books.NAME.provider.api_key": ("key_1", SecretStr("key_1")),
     "books.NAME.provider.url": ("http://127.0.0.1:9/", "http://127.0.0.1:9"),

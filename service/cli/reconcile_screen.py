@@ -1,0 +1,78 @@
+"""What ``daybook reconcile`` prints for a person: who is affected first, then each difference."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from service.cli.screens import Screen, table
+from service.queries.reconcile import Difference, Run
+
+_WORDS = {
+    "in_sync": "in sync",
+    "drift": "drift",
+    "incomplete": "incomplete: not everything could be compared",
+    "stopped": "stopped: nothing was compared or applied",
+}
+
+
+def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
+    """Print the head of a run."""
+    out.print(f"{_WORDS.get(run.state, run.state)} (run {run.run_id})", style="bold")
+    if run.reason:
+        out.print(run.reason, style="red", soft_wrap=True)
+    counts = f"{run.looked_at} looked at, {run.in_sync} in sync, {run.differing} differ"
+    out.print(f"{counts}; {run.calls} requests", soft_wrap=True)
+    causes: Counter[str] = Counter()
+    for drift in run.drift:
+        causes[drift.cause] += drift.count
+    if causes:
+        out.print(", ".join(f"{n} {cause}" for cause, n in causes.most_common()), soft_wrap=True)
+    applied = run.apply and not run.reason
+    _customers(
+        out, "lost access" if applied else "would lose access", run.losing, run.losses, names
+    )
+    _customers(
+        out, "gained access" if applied else "would gain access", run.gaining, run.gains, names
+    )
+    if run.review:
+        out.print(f"{run.review} for a person to decide: the customer has another subscription")
+    if run.apply:
+        out.print(f"{run.applied} applied", soft_wrap=True)
+    elif run.differing:
+        out.print("Nothing was applied. To record what differs: --apply", soft_wrap=True)
+    for skipped in run.skipped:
+        out.print(f"not looked at: {skipped.what}: {skipped.why}", soft_wrap=True)
+    if run.unsubscribed_types:
+        out.print(f"not subscribed to: {', '.join(run.unsubscribed_types)}", soft_wrap=True)
+        out.print(
+            "Run `daybook connect`; then, in the provider's dashboard under Developer > Webhooks,"
+            " Replay missing messages: it reaches back two weeks.",
+            soft_wrap=True,
+        )
+
+
+def differences(out: Screen, found: Sequence[Difference]) -> None:
+    """Print each difference, those first that take access away."""
+    order = {"loses": 0, "gains": 1, "none": 2}
+    rows = table("resource", "customer", "ours → theirs", "fields", "cause", "evidence", "access")
+    for one in sorted(found, key=lambda d: order[d.effect]):
+        statuses = f"{one.ours or '·'} → {one.theirs or '·'}"
+        access = "review" if one.review else "" if one.effect == "none" else one.effect
+        rows.add_row(
+            f"{one.kind} {one.id}", one.customer_id or "", statuses, ", ".join(one.fields),
+            one.cause, one.evidence, access,
+        )  # fmt: skip
+    if not found:
+        return
+    out.print(rows)
+    for remedy in dict.fromkeys(f"{d.cause}: {d.remedy}" for d in found):
+        out.print(remedy, soft_wrap=True)
+
+
+def _customers(
+    out: Screen, what: str, count: int, ids: Sequence[str], names: Mapping[str, str]
+) -> None:
+    if not count:
+        return
+    shown = [f"{one} ({names[one]})" if names.get(one) else one for one in ids]
+    more = f" and {count - len(ids)} more" if count > len(ids) else ""
+    out.print(f"{count} {what}: {', '.join(shown)}{more}", soft_wrap=True)

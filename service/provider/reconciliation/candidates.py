@@ -1,0 +1,162 @@
+"""What a comparison looks at: lists of theirs, and open resources of ours that no list shows."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
+
+from domain.drift import OPEN
+from projections.catalog import BY_CATEGORY
+from projections.credits import CREDITS
+from projections.events import EVENTS
+from service.database import statements
+from service.database.connections import Connection
+from service.provider.client import Patience, Provider
+from service.provider.kinds import (
+    CREDIT,
+    CREDIT_BALANCES,
+    CREDIT_ENTITLEMENTS,
+    CUSTOMER,
+    ENTITLEMENT_GRANT,
+    ENTITLEMENTS,
+    GRANTS_OF_ENTITLEMENT,
+    LICENSE_KEY,
+    PAYOUT,
+    SUBSCRIPTION,
+    Kind,
+)
+from service.provider.lists import Page, rows
+from service.provider.recording import Reading
+from service.queries.known import known_resources
+from service.queries.resources import of
+from service.readmodels.streams import Target, streams_entries
+
+_WHOLE = (LICENSE_KEY, CUSTOMER, PAYOUT)
+"""Kinds that change without a webhook, or are few: their lists are read from the first row on."""
+
+_PAGE = 1000
+
+
+class Balance(Struct, frozen=True):
+    """A row of the list of balances."""
+
+    customer_id: str
+    balance: str | float | None = None
+
+
+async def theirs(  # noqa: PLR0913, PLR0917 - all that it works with
+    conn: Connection,
+    provider: Provider,
+    target: Target,
+    kind: Kind,
+    since: timedelta,
+    patience: Patience,
+) -> AsyncIterator[list[Reading]]:
+    """The rows of a kind's lists: those created since, and all that change silently or are open.
+
+    Of credits only the ledger rows that the book does not have.
+
+    Raises:
+        ProviderError: by its kind.
+    """
+    if kind is CREDIT:
+        async for readings in _ledgers(conn, provider, target, since, patience):
+            yield readings
+    elif kind is ENTITLEMENT_GRANT:
+        async for readings in _grants(provider, patience):
+            yield readings
+    elif kind in _WHOLE:
+        async for page in rows(provider, kind, patience=patience):
+            yield _readings(kind, page)
+    else:
+        begin = provider.now - since
+        async for page in rows(provider, kind, since=begin, patience=patience):
+            yield _readings(kind, page)
+        for status in OPEN["subscription"] if kind is SUBSCRIPTION else ():
+            older = rows(provider, kind, filters={"status": status}, until=begin, patience=patience)
+            async for page in older:
+                yield _readings(kind, page)
+
+
+async def ours(conn: Connection, book: str, kind: Kind) -> AsyncIterator[list[str]]:
+    """The ids of a kind that the book takes for open, and of those whose verdict needs attention.
+
+    Some may come twice.
+    """
+    projection = BY_CATEGORY[kind.category]
+    statement = statements.bind_views(
+        "provider/reconcile/open", view=projection.view, key=projection.key
+    )
+    params = of(book, statuses=list(OPEN.get(kind.category, ())), limit=_PAGE)
+    async for found in _pages(conn, statement, params, ""):
+        yield [str(name) for name in found]
+    statement = statements.bind_views("provider/reconcile/attention", events=EVENTS.view)
+    params = of(book, category=kind.category, limit=_PAGE)
+    async for found in _pages(conn, statement, params, ""):
+        yield [str(name).partition("-")[2] for name in found]
+
+
+async def _grants(provider: Provider, patience: Patience) -> AsyncIterator[list[Reading]]:
+    async for page in rows(provider, ENTITLEMENTS, patience=patience):
+        for row in page.rows:
+            filters = {"entitlement_id": row.id}
+            listed = rows(provider, GRANTS_OF_ENTITLEMENT, filters=filters, patience=patience)
+            async for grants in listed:
+                yield _readings(GRANTS_OF_ENTITLEMENT, grants)
+
+
+async def _pages(
+    conn: Connection, statement: str, params: Mapping[str, object], after: str
+) -> AsyncIterator[list[str]]:
+    while True:
+        cursor = await conn.execute(statement, {**params, "after": after})
+        found = [row["id"] for row in await cursor.fetchall()]
+        if found:
+            yield found
+            after = found[-1]
+        if len(found) < _PAGE:
+            return
+
+
+async def _ledgers(
+    conn: Connection, provider: Provider, target: Target, since: timedelta, patience: Patience
+) -> AsyncIterator[list[Reading]]:
+    async for credits_ in rows(provider, CREDIT_ENTITLEMENTS, patience=patience):
+        for entitlement in credits_.rows:
+            name = {"credit_entitlement_id": entitlement.id}
+            async for page in rows(provider, CREDIT_BALANCES, filters=name, patience=patience):
+                balances = [msgspec.json.decode(row.body, type=Balance) for row in page.rows]
+                keys = [f"{b.customer_id}:{entitlement.id}" for b in balances]
+                _, known = await known_resources(conn, target.book, CREDITS, keys)
+                for balance, key in zip(balances, keys, strict=True):
+                    held = known.get(key)
+                    amount = held.folded.state.balance if held and held.folded else None
+                    if amount is not None and _same(amount, balance.balance):
+                        continue
+                    filters = {**name, "customer_id": balance.customer_id}
+                    recorded = await _recorded(conn, target, key)
+                    async for ledger in rows(
+                        provider, CREDIT, filters=filters, patience=patience,
+                        since=provider.now - since if amount is not None else None,
+                    ):  # fmt: skip
+                        found = _readings(CREDIT, ledger)
+                        yield [reading for reading in found if reading.id not in recorded]
+
+
+async def _recorded(conn: Connection, target: Target, key: str) -> set[str]:
+    """The ledger rows that the book has of a balance."""
+    stream = f"{CREDIT.category}-{key}"
+    entries = await streams_entries(conn, target, [stream], 2**62)
+    return {entry.payload.entry_id for entry in entries.get(stream, ())}
+
+
+def _same(amount: str, other: str | float | None) -> bool:
+    try:
+        return other is not None and float(amount) == float(other)
+    except ValueError:
+        return False
+
+
+def _readings(kind: Kind, page: Page) -> list[Reading]:
+    return [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]

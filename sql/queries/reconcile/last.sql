@@ -1,0 +1,7 @@
+-- Get the last run of each book that compared something, and when one last compared everything.
+select distinct on (book) book, run_id, began_at, ended_at, state, head,
+    max(ended_at) filter (where state in ('in_sync', 'drift')) over (partition by book)
+        as succeeded_at
+from store.reconcile_run
+where book = any(%(books)s) and state in ('in_sync', 'drift', 'incomplete')
+order by book, began_at desc, run_id desc
