@@ -37,10 +37,11 @@ from service.provider.recording import Reading
 from service.queries.known import known_resources
 
 ORDER = (
-    SUBSCRIPTION, REFUND, DISPUTE, LICENSE_KEY, ENTITLEMENT_GRANT, PAYMENT, CUSTOMER, CREDIT,
-    PAYOUT,
+    SUBSCRIPTION, REFUND, DISPUTE, LICENSE_KEY, ENTITLEMENT_GRANT, PAYMENT, CUSTOMER, PAYOUT,
+    CREDIT,
 )  # fmt: skip
-"""The kinds in the order in which a question about access needs their lists."""
+"""The kinds in the order in which a question about access needs their lists; credits, of which
+each balance has a ledger of its own, come last."""
 
 
 class Balance(Struct, frozen=True):

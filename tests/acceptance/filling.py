@@ -1,7 +1,9 @@
 """A book that is filled from a sandbox, and what the two of them hold."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,8 +18,11 @@ from service.queries.access import access_of
 from service.queries.answers import AccessAnswer
 from service.queries.known import known_resources
 from service.readmodels.projector import advance
+from service.sandbox.catalog import BUSINESS
 from service.settings import Book
+from service.store.events import append
 from tests.builders import SECRET
+from tests.deliveries import delivery
 from tests.sandbox import Sandbox
 
 KINDS = (
@@ -51,9 +56,28 @@ async def fill(
         return await backfill(url, provider, "test", business_id, options, watch)
 
 
+def requests(merchant: Sandbox) -> int:
+    """How many requests the sandbox has answered."""
+    return merchant.control.status().requests
+
+
 async def project(conn: Connection) -> None:
     while await advance(conn, "test"):
         pass
+
+
+async def tell(conn: Connection, at: datetime, *subscriptions: Mapping[str, Any]) -> None:
+    """Webhooks of the status of subscriptions, as the sandbox would have sent them."""
+    bodies = [
+        {
+            "type": f"subscription.{subscription['status']}", "timestamp": at.isoformat(),
+            "business_id": BUSINESS, "data": {**subscription, "payload_type": "Subscription"},
+        }
+        for subscription in subscriptions
+    ]  # fmt: skip
+    sent = [delivery(msgspec.json.encode(body), sent_at=at) for body in bodies]
+    await append(conn, "test", sent)
+    await project(conn)
 
 
 def held(merchant: Sandbox, kind: str) -> Resources:
@@ -111,7 +135,7 @@ async def answers(conn: Connection, merchant: Sandbox) -> dict[str, AccessAnswer
     return found
 
 
-def fewest_requests(merchant: Sandbox, *, lists_only: bool = False) -> int:
+def fewest_requests(merchant: Sandbox, *, lists_only: bool = False, credit: bool = True) -> int:
     """The fewest requests that fill an empty book.
 
     One to see whose account it is. A list takes a request for each hundred rows and one for the
@@ -120,20 +144,21 @@ def fewest_requests(merchant: Sandbox, *, lists_only: bool = False) -> int:
     something out.
     """
     sizes = [len(held(merchant, kind)) for kind in KINDS if kind != "entitlement_grant"]
-    for parents, kind, field in (
-        ("entitlement", "entitlement_grant", "entitlement_id"),
-        ("credit_entitlement", "credit_balance", "credit_entitlement_id"),
-    ):
-        names = held(merchant, parents)
-        sizes.append(len(names))
-        rows = held(merchant, kind).values()
-        sizes += [sum(row[field] == name for row in rows) for name in names]
-    ledger = held(merchant, "credit").values()
-    for balance in held(merchant, "credit_balance").values():
-        sizes.append(sum(row["customer_id"] == balance["customer_id"] for row in ledger))
-    lists = sum(math.ceil(size / 100) + 1 if size else 1 for size in sizes)
+    sizes += _sizes_below(merchant, "entitlement", "entitlement_grant")
+    if credit:
+        sizes += _sizes_below(merchant, "credit_entitlement", "credit_balance")
+        ledgers = Counter(row["customer_id"] for row in held(merchant, "credit").values())
+        sizes += [ledgers[b["customer_id"]] for b in held(merchant, "credit_balance").values()]
+    lists = sum(math.ceil(size / 100) + 1 for size in sizes)
     by_id = sum(len(held(merchant, kind)) for kind in READ_BY_ID)
     return 1 + lists + (0 if lists_only else by_id)
+
+
+def _sizes_below(merchant: Sandbox, parents: str, kind: str) -> list[int]:
+    """The size of the list of parents, and of the list of each."""
+    rows = Counter(row[f"{parents}_id"] for row in held(merchant, kind).values())
+    names = held(merchant, parents)
+    return [len(names), *(rows[name] for name in names)]
 
 
 async def events(conn: Connection) -> int:

@@ -1,17 +1,12 @@
 """``daybook backfill``: a book that starts empty holds what the provider has."""
 
 import asyncio
-import signal
-import subprocess
-import sys
+import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from service.database.connections import Connection
@@ -21,7 +16,6 @@ from service.provider.backfill_run import OtherBusinessError, Watch
 from service.provider.errors import WrongKeyError
 from service.sandbox.catalog import BUSINESS
 from service.sandbox.messages import AnswerFaultRequest
-from service.store.events import append
 from tests.acceptance.filling import (
     READ_BY_ID,
     answers,
@@ -32,11 +26,10 @@ from tests.acceptance.filling import (
     fill,
     held,
     project,
+    requests,
+    tell,
     unknown,
 )
-from tests.acceptance.service import environment
-from tests.builders import SECRET
-from tests.deliveries import delivery
 from tests.sandbox import Sandbox, sandbox
 
 LISTS = Options(lists_only=True)
@@ -53,10 +46,6 @@ def merchant(running: Sandbox) -> Iterator[Sandbox]:
     """A sandbox of forty customers, whose clock runs and is not moved."""
     yield running
     running.control.clear_faults()
-
-
-def requests(merchant: Sandbox) -> int:
-    return merchant.control.status().requests
 
 
 async def test_a_filled_book_says_what_the_provider_says(
@@ -133,21 +122,33 @@ async def test_what_webhooks_told_is_not_read_again(
     database_url: str, conn: Connection, merchant: Sandbox
 ) -> None:
     now = merchant.control.status().now - timedelta(minutes=10)
-    bodies = [
-        {
-            "type": f"subscription.{s['status']}", "timestamp": now.isoformat(),
-            "business_id": BUSINESS, "data": {**s, "payload_type": "Subscription"},
-        }
+    told = [
+        s
         for s in held(merchant, "subscription").values()
         if s["status"] in {"active", "on_hold", "cancelled", "expired", "failed"}
-    ]  # fmt: skip
-    await append(
-        conn, "test", [delivery(msgspec.json.encode(body), sent_at=now) for body in bodies]
-    )
-    await project(conn)
+    ]
+    await tell(conn, now, *told)
     outcome = await fill(database_url, merchant, Options(only=["subscription"]))
-    assert outcome.counts["subscription"].unchanged == len(bodies) > 10
+    assert outcome.counts["subscription"].unchanged == len(told) > 10
     assert outcome.counts["subscription"].read == outcome.counts["subscription"].new
+
+
+async def test_what_may_be_older_than_a_webhook_is_not_recorded(
+    database_url: str, conn: Connection, merchant: Sandbox
+) -> None:
+    now = merchant.control.status().now - timedelta(seconds=5)
+    live = (s for s in held(merchant, "subscription").values() if s["status"] == "active")
+    held_now = {**next(live), "status": "on_hold"}
+    await tell(conn, now, held_now)
+    outcome = await fill(database_url, merchant, Options(only=["subscription"]))
+    counts = outcome.counts["subscription"]
+    # of the list, and once more by its id
+    assert (counts.in_flight, counts.new + counts.in_flight) == (1, counts.rows)
+    assert counts.read == counts.rows
+    await project(conn)
+    name = held_now["subscription_id"]
+    [line] = [d for d in await differences(conn, merchant) if name in d]
+    assert line == f"subscription {name} status"
 
 
 async def test_a_dry_run_writes_nothing(
@@ -260,105 +261,27 @@ def _move(merchant: Sandbox, ended: threading.Event) -> None:
         time.sleep(0.05)
 
 
-def command(url: str, merchant: Sandbox, *args: str, per_minute: int = 100_000) -> Any:  # noqa: ANN401
-    book = {
-        "MODE": "test", "SECRETS": f'["{SECRET}"]', "PROVIDER__API_KEY": merchant.api_key,
-        "PROVIDER__URL": merchant.url, "PROVIDER__REQUESTS_PER_MINUTE": str(per_minute),
-    }  # fmt: skip
-    variables = {f"DAYBOOK_BOOKS__TEST__{name}": value for name, value in book.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "service", "backfill", "--book", "test", *args],
-        env=environment(variables | {"DAYBOOK_DATABASE_URL": url, "COLUMNS": "200"}),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-async def _until(conn: Connection, count: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while await events(conn) < count and process.poll() is None:
-        assert time.monotonic() < deadline, "nothing is recorded"
-        await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.long)])
-async def test_a_killed_backfill_goes_on_where_it_was(
-    kills: int, database_url: str, conn: Connection, merchant: Sandbox
+@pytest.mark.parametrize("paused", [False, True])
+async def test_after_a_pause_of_a_day_the_lists_are_read_again(
+    database_url: str, conn: Connection, merchant: Sandbox, *, paused: bool
 ) -> None:
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/payments", status=401))
+    with pytest.raises(WrongKeyError):
+        await fill(database_url, merchant)
+    merchant.control.clear_faults()
+    if paused:
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        await conn.execute(
+            "update store.backfill set progress = progress || %s::jsonb",
+            [json.dumps({"saved_at": yesterday.isoformat()})],
+        )
     before = requests(merchant)
-    whole = sum(len(held(merchant, kind)) for kind in (*READ_BY_ID, "payment", "credit"))
-    for kill in range(1, kills + 1):
-        # slowed down, or it would have ended before it is killed
-        process = command(database_url, merchant, per_minute=3_000)
-        await _until(conn, whole * kill // (kills + 1), process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
-        assert process.returncode == -signal.SIGKILL
-    process = command(database_url, merchant)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert "Going on with the run that was interrupted" in errors
+    outcome = await fill(database_url, merchant)
+    assert outcome.resumed is not paused
+    assert (requests(merchant) - before == fewest_requests(merchant)) is paused
+    assert outcome.counts["subscription"].rows == len(held(merchant, "subscription"))
     await project(conn)
     assert await differences(conn, merchant) == []
-    # one event for each row and one for each reading by id: nothing is there twice
-    row = await (await conn.execute(
-        "select count(*) - count(distinct (webhook_id, body_sha256)) as twice from store.event"
-    )).fetchone()  # fmt: skip
-    assert row == {"twice": 0}
-    # of each life its first request, the lists above the lists, and a page or a batch again
-    assert requests(merchant) - before <= fewest_requests(merchant) + 30 * kills
-    recorded = await events(conn)
-    process = command(database_url, merchant)
-    process.communicate(timeout=120)
-    assert (process.returncode, await events(conn)) == (0, recorded)
-
-
-async def test_ctrl_c_says_how_to_go_on(
-    database_url: str, conn: Connection, merchant: Sandbox
-) -> None:
-    process = command(database_url, merchant, per_minute=60)
-    await _until(conn, 1, process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Run the same command again to go on where it was" in errors
-    assert "Traceback" not in errors
-
-
-async def test_the_command_says_what_it_did(database_url: str, merchant: Sandbox) -> None:
-    process = command(database_url, merchant, "--only=subscription", "--since=3000d")
-    said, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    count = str(len(held(merchant, "subscription")))
-    [line] = [one for one in said.splitlines() if "subscription" in one]
-    assert [part.strip() for part in line.split("│")][1:7] == [
-        "subscription", count, count, "0", "0", count,
-    ]  # fmt: skip
-    assert "daybook serve" in said
-    assert "requests a minute" in errors
-
-
-@pytest.mark.parametrize(
-    ("args", "why"),
-    [
-        (["--only=invoice"], "unknown kind invoice"),
-        (["--since=yesterday"], "'yesterday' is neither a date"),
-    ],
-)
-def test_a_wrong_flag_is_explained(
-    args: list[str], why: str, database_url: str, merchant: Sandbox
-) -> None:
-    process = command(database_url, merchant, *args)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, why in errors) == (2, True), errors
-
-
-async def test_exit_status_1_where_something_could_not_be_read(
-    database_url: str, merchant: Sandbox
-) -> None:
-    merchant.control.add_answer_fault(AnswerFaultRequest(path="/disputes/", status=404, next=1))
-    process = command(database_url, merchant, "--only=dispute")
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, "Not read: dispute" in errors) == (1, True), errors
 
 
 async def test_one_backfill_of_a_book_at_a_time(database_url: str, merchant: Sandbox) -> None:
@@ -373,12 +296,3 @@ async def test_one_backfill_of_a_book_at_a_time(database_url: str, merchant: San
             await fill(database_url, merchant)
         merchant.control.clear_faults()
         assert (await first).unread_count == 0
-
-
-async def test_an_empty_database_is_prepared(
-    empty_database_url: str, merchant: Sandbox, tmp_path: Path
-) -> None:
-    process = command(empty_database_url, merchant, "--lists-only", f"--data-dir={tmp_path}")
-    said, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert "Book test is filled" in said

@@ -19,7 +19,7 @@ from service.provider.backfill import CATEGORIES, Options, Outcome
 from service.provider.backfill import backfill as fill
 from service.provider.backfill_run import Watch
 from service.provider.client import Provider
-from service.provider.errors import ProviderError
+from service.provider.errors import LimitedError, ProviderError, UnreachableError
 from service.provider.lists import PAGE_SIZE
 from service.provider.pace import background_rate
 from service.readmodels.process import build_missing
@@ -93,6 +93,8 @@ def backfill(  # noqa: PLR0913 - one parameter a flag
     except (ProviderError, LeaseTakenError, Problem) as error:
         text = error.detail if isinstance(error, Problem) else str(error)
         ERR.print(text, style="red", soft_wrap=True)
+        if isinstance(error, UnreachableError | LimitedError):
+            ERR.print(_resume(options), soft_wrap=True)
         raise typer.Exit(_FAILED) from None
     _report(book, outcome, options)
     if outcome.unread_count:
