@@ -95,16 +95,19 @@ class _Carrier:
         previous = self._under_way.slot_at
         if again:
             self._tellings()[entry.event.webhook_id] = entry.event.sent_at
-        else:
+        elif seen is not None or not observed:
             self._under_way.begin_fact(at, pinned=stands and not late and not explained)
             self._first, self._last_sent = index, None
         if after != implied or (late and not immutable):
             self._keep_open(_window(entry))
-        began = self._begun(entry, after, prior, previous) if observed else None
+        began = None
         if after != before:
+            began = self._begun(entry, after, prior, previous) if observed else None
+            doubt = self._doubt(at, prior) if observed else now.other
             now.move(after, *(began or (at, at if after == implied else previous)))
+            now.other = doubt
         if now.other is not None:
-            settled = stands and not late and seen == after
+            settled = stands and not late and seen == after and began is None
             self._follow_other(now.other, entry, again=again, settled=settled)
         verdict, missing = judge(life, entry, before, fact, after)
         step = Step(
@@ -115,7 +118,7 @@ class _Carrier:
         self._steps.append(step)
         if rendered is not None:
             self._under_way.take_up(index, seen, rendered)
-        if self._under_way.carried:
+        if self._under_way.carried and (seen is not None or not observed):
             self._under_way.compare(index, again=again)
 
     def _is_explained(self, index: int, implied: str, seen: str | None) -> bool:
@@ -133,6 +136,16 @@ class _Carrier:
             now.supplies = now.supplies.after(entry)
         elif fact:
             now.state = with_fact(self._aggregate, now.state, entry.payload)
+
+    def _doubt(self, at: datetime, prior: Any) -> Reading[Any] | None:  # noqa: ANN401 - a state
+        """The status before an observation, where an event of the last seconds led to it.
+
+        A reading may come from a copy of the provider's data that has not heard of it.
+        """
+        now = self._now
+        if prior is None or at - now.since > TOLERANCE:
+            return None
+        return Reading(now.status, now.since, now.not_before, prior)
 
     def _begun(
         self,

@@ -34,7 +34,9 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     ``immutable`` payload is a row that never changes, and stands by its own time. ``of_fact`` names
     the fields that belong to the event, whenever the rest is rendered. ``fields`` are those of the
     payload, each with the provider's name for it; ``only_status`` is set where the lifecycle has
-    but one. ``began`` reads when the status in a payload began, where the payload tells it.
+    but one. ``webhook_only`` names the fields that the provider's API does not show, each
+    with the status in which a webhook does (``*``: any).
+    ``began`` reads when the status in a payload began, where the payload tells it.
     """
 
     lifecycle: Lifecycle
@@ -51,6 +53,7 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     of_fact: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]
     only_status: str | None
+    webhook_only: Mapping[str, str]
     began: Callable[[str, Any], datetime | None]
 
 
@@ -74,6 +77,7 @@ def _aggregate(module: ModuleType) -> Aggregate:
         of_fact=getattr(module, "OF_FACT", ()),
         fields=tuple((f.name, f.encode_name) for f in msgspec.structs.fields(module.Payload)),
         only_status=statuses[0] if len(statuses) == 1 else None,
+        webhook_only=getattr(module, "WEBHOOK_ONLY", {}),
         began=_began(getattr(module, "BEGAN", {})),
     )
 

@@ -58,7 +58,8 @@ class Observed(Struct, frozen=True, array_like=True, gc=False):
     """What an entry is that was read at the provider.
 
     Attributes:
-        lacks: the payload's fields that a row of a list leaves out; none of a whole resource.
+        lacks: the payload's fields that it leaves out because it is a row of a list, or because
+            only webhooks carry them.
         listed: whether it is a row of a list.
     """
 

@@ -29,6 +29,9 @@ class Asked(Struct, frozen=True, omit_defaults=True):
         requested_at, answered_at: when the request began and the answer ended, by our clock.
         listed: whether the resource is a row of a list, which leaves fields out.
         date: the answer's ``Date``, in whole seconds; None if it had none.
+
+    A ``Date`` that lies ahead of our clock by more than five minutes does not count: nothing that
+    happens until then could change what the reading shows.
     """
 
     kind: Name
@@ -39,19 +42,29 @@ class Asked(Struct, frozen=True, omit_defaults=True):
     date: Moment | None = None
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the ``Date`` cannot be true."""
+        return self.date is not None and self.date - self.answered_at > _AHEAD
+
+    @property
     def sent_at(self) -> datetime:
         """When the answer was sent, in whole seconds: its ``Date``, or else by our clock."""
-        return self.date or self.answered_at.replace(microsecond=0)
+        if self.date is None or self.is_ahead:
+            return self.answered_at.replace(microsecond=0)
+        return self.date
 
     @property
     def rendered_after(self) -> datetime:
         """The earliest moment at which the resource can have been rendered."""
-        if self.date is None:
+        if self.date is None or self.is_ahead:
             return self.requested_at
         return self.date - max(self.answered_at - self.requested_at, _NO_TIME)
 
 
 _NO_TIME = timedelta()
+
+# as far ahead as a webhook may be stamped
+_AHEAD = timedelta(minutes=5)
 
 
 class _Owned(Struct, frozen=True, gc=False):
@@ -89,7 +102,12 @@ def read_observation(event: Event, observation: str, business_id: str | None) ->
         payload, unread = decode(aggregate.payload, aggregate.decoder, body)
     except UNREADABLE:
         return _without_stream(event, at, "unreadable", asked)
-    lacks = tuple(n for n, encoded in aggregate.fields if encoded not in fields)
+    lacks = tuple(
+        name
+        for name, encoded in aggregate.fields
+        if encoded not in fields
+        and aggregate.webhook_only.get(name, "*" if asked.listed else "") in {"*", payload.status}
+    )
     return entry_of(
         event,
         aggregate,
@@ -97,8 +115,8 @@ def read_observation(event: Event, observation: str, business_id: str | None) ->
         aggregate.lifecycle.rank(""),
         at,
         payload,
-        unread_names(unread, broken),
-        Observed(lacks if asked.listed else (), asked.listed),
+        (*unread_names(unread, broken), *(("Date",) if asked.is_ahead else ())),
+        Observed(lacks, asked.listed),
     )
 
 

@@ -38,10 +38,17 @@ class Proof(Struct, frozen=True):
 
 
 class Payments(Struct):
-    """The payments of one subscription: those that succeeded, oldest first; did any fail?"""
+    """The payments of one subscription: those that succeeded, and when others failed.
+
+    Both have the oldest first.
+    """
 
     succeeded: list[Proof] = field(default_factory=list)
-    failed: bool = False
+    failed: list[datetime] = field(default_factory=list)
+
+    def failed_until(self, at: datetime) -> datetime | None:
+        """When a payment failed last, until a moment."""
+        return max((moment for moment in self.failed if moment <= at), default=None)
 
     @property
     def paid_until(self) -> datetime | None:
@@ -72,8 +79,8 @@ def payments_by_subscription(
             known = found.setdefault(subscription_id, Payments())
             if folded.status == "succeeded":
                 known.succeeded += _proofs(folded, subscription_id, void=folded.state.id in void)
-            else:
-                known.failed = known.failed or folded.status == "failed"
+            elif folded.status == "failed":
+                known.failed.append(folded.since)
     return found
 
 

@@ -75,7 +75,7 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
                 previous += ((now.other.status, now.other.not_before),)
             since, not_before = one.began or (one.at, one.at if one.by_event else now.at)
         now = one
-    happened = [step for step in steps if moment is None or step.at <= moment]
+    happened = [step for step in steps if moment is None or _counts_from(step) <= moment]
     supplies = NOTHING
     for one in until:
         supplies = supplies.after(one.entry) if one.entry else supplies
@@ -94,10 +94,15 @@ def fold_until(entries: Sequence[Entry], moment: datetime | None) -> Fold[Any] |
     )
 
 
+def _counts_from(step: Step) -> datetime:
+    """When a fact happened, or since when the status counts that a reading showed."""
+    return step.began[0] if step.began is not None else step.at
+
+
 def _moments(steps: Iterable[Step]) -> Iterable[_Moment]:
     for step in steps:
         yield _Moment(
-            step.at, False, step.after, step.state, step.entry if step.stands else None,
+            _counts_from(step), False, step.after, step.state, step.entry if step.stands else None,
             step.after == step.implied, step.other, step.began,
         )  # fmt: skip
         if shown := step.shown:

@@ -106,6 +106,10 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
             decision = Decision("term_ended", False, ends)
     if decision.rule in _YIELDING and not decision.entitled:
         since = _counting_from(folded.status, folded.not_before)
+        failed = payments.failed_until(folded.since)
+        if since is not None and failed is not None:
+            # where it is open when the status began, it began with the last payment that failed
+            since = max(since, failed)
         paid = paid_since(since, at, payments, folded.state)
         # the provider's own date is not outweighed by a period that is only presumed
         if paid and not (decision.rule == "term_ended" and paid.rule == "paid_presumed"):
@@ -194,8 +198,9 @@ def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
 def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:
     """Whether there was access when the subscription was cancelled, by any reading of it."""
     if not folded.previous or folded.occurred_at >= folded.since:
-        # nothing is known from before: only a payment that failed, and none that succeeded, denies
-        return bool(payments.succeeded) or not payments.failed
+        # nothing is known from before: only a payment that failed, and none after it, denies
+        failed = payments.failed_until(folded.since)
+        return failed is None or any(failed < proof.at for proof in payments.succeeded)
     return any(_gave_access(folded, *before, payments, policy) for before in folded.previous)
 
 

@@ -27,6 +27,9 @@ entered another.
 
 COUNTED = ("active", "past_due")
 
+_STOPPED = ("on_hold", "paused", "cancelled", "expired")
+"""Statuses before which an amount recurred."""
+
 # payments in a year: so many in so many years
 _A_YEAR = {"day": (365, 1), "week": (365, 7), "month": (12, 1), "year": (1, 1)}
 
@@ -57,6 +60,8 @@ def movements(step: Step) -> tuple[Movement, ...]:
     each currency add up to what there is in it.
     """
     shown, payload = step.shown, step.entry.payload
+    if step.entry.observed is not None and step.prior is None:
+        return _before_the_book(step)
     counted, counts = step.before in COUNTED, step.after in COUNTED
     if shown is None and (not (counted or counts) or (counted and counts and _is_as_before(step))):
         return ()
@@ -72,6 +77,29 @@ def movements(step: Step) -> tuple[Movement, ...]:
         known = older and step.after not in COUNTED
         found += _moved(shown.at, shown.before, shown.after, shown.prior, shown.state, known=known)
     return found
+
+
+def _before_the_book(step: Step) -> tuple[Movement, ...]:
+    """What a subscription moved before it was read for the first time, as far as its dates tell.
+
+    It is taken to have recurred at today's amount since it was created, or since its trial ended.
+    """
+    state = step.state
+    if not isinstance(state, subscription.State) or step.after not in (*COUNTED, *_STOPPED):
+        return ()
+    at, began = step.at, state.created_at or step.at
+    worth = _worth(COUNTED[0], state)
+    if worth is None:
+        return ()
+    if state.trial_period_days and worth.counts == "recurring":
+        began += state.trial_period_days * _A_DAY
+    gained = _gained(min(began, at), worth, "known")
+    if step.after in COUNTED:
+        return gained
+    ended = step.began[0] if step.began is not None else at
+    if step.after == "expired":
+        ended = min((t for t in (state.cancelled_at, state.expires_at) if t), default=ended)
+    return (*gained, *_lost(min(ended, at), worth)) if began < ended else ()
 
 
 def monthly(state: subscription.State) -> int:

@@ -44,6 +44,12 @@ TIMES = ("previous_billing_date", "cancelled_at", "paused_at")
 OF_FACT = ("payment_id",)
 """A renewal names its own payment, however late it is rendered."""
 
+WEBHOOK_ONLY = {"past_due_ends_at": "past_due", "payment_id": "*"}
+"""Fields that only webhooks carry, each with its status (``*``: any).
+
+A resource that was read in that status does not take the field away.
+"""
+
 BEGAN = {"active": "previous_billing_date", "cancelled": "cancelled_at", "paused": "paused_at"}
 """Which field says when a status began, where the resource is read at the provider."""
 
