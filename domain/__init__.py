@@ -23,5 +23,6 @@ The reading order, each module importing only from those above it:
 - ``customer``: what all events together say of a customer.
 - ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
   ``access``: is this customer entitled, until when, because of what.
+- ``drift``: why the book differs from what the provider shows, and what to do.
 - ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """
