@@ -24,5 +24,6 @@ The reading order, each module importing only from those above it:
 - ``paid``: what payments prove; ``policy``: the rules of access, as a table and as code;
   ``access_state``: what a page shows for each rule, likewise; ``access``: is this customer
   entitled, until when, because of what; ``confirming``: when the provider is asked before a "no".
+- ``drift``: why the book differs from what the provider shows, and what to do.
 - ``story``: one plain sentence for each step; ``late``: what a late event changed.
 """

@@ -56,10 +56,10 @@ def differences(out: Screen, found: Sequence[Difference]) -> None:
     rows = table("resource", "customer", "ours → theirs", "fields", "cause", "evidence", "access")
     for one in sorted(found, key=lambda d: order[d.effect]):
         statuses = f"{one.ours or '·'} → {one.theirs or '·'}"
-        access = "review" if one.review else "" if one.effect == "none" else one.effect
+        access = [one.effect] * (one.effect != "none") + ["review"] * one.review
         rows.add_row(
             f"{one.kind} {one.id}", one.customer_id or "", statuses, ", ".join(one.fields),
-            one.cause, one.evidence, access,
+            one.cause, one.evidence, ", ".join(access),
         )  # fmt: skip
     if not found:
         return

@@ -179,7 +179,8 @@ class ProcessSupervisor:
                     watched.child.send(self._settings, generation)
                 late = [x.child.name for x in self._watched if not x.child.follows(generation)]
             if not late:
-                workers = sum(watched.child.job.reloads for watched in self._watched)
+                names = [x.child.name for x in self._watched if x.child.job.reloads]
+                workers = sum(name.startswith("worker") for name in names)
                 _log.info(
                     "configuration reloaded", workers=workers, books=sorted(self._settings.books)
                 )

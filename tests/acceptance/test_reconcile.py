@@ -253,6 +253,12 @@ def test_serve_compares_without_being_asked_and_applies_nothing(
         assert found["daybook_drift book=test cause=never_arrived kind=subscription"] >= 1
         assert found["daybook_process_up process=reconciler"] == 1
         assert house.events() == before
+        service.process.send_signal(signal.SIGHUP)
+        while "configuration reloaded" not in service.log():
+            assert time.monotonic() < deadline, service.log()
+            time.sleep(0.1)
+        (line,) = [line for line in service.log().splitlines() if "configuration reloaded" in line]
+        assert json.loads(line)["workers"] == 1
     finally:
         assert service.stop() == 0
     assert "compared with the provider" in service.log()

@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from service.api.csv_cells import cell
 from service.cli import reconcile_screen
 from service.cli.app import app
 from service.cli.exit_reports import FAILED, REFUSED
@@ -137,7 +138,7 @@ async def _print(conn: Connection, book: str, run: Run, output: Format) -> None:
         writer = csv.writer(sys.stdout)
         writer.writerow(Difference.__struct_fields__)
         async for found in _differences(conn, book, run):
-            writer.writerow(map(_cell, msgspec.structs.astuple(found)))
+            writer.writerow(map(cell, msgspec.structs.astuple(found)))
         return
     sys.stdout.write(f'{{"run":{msgspec.json.encode(run).decode()},"differences":[')
     separator = ""
@@ -160,7 +161,3 @@ async def _differences(conn: Connection, book: str, run: Run) -> AsyncIterator[D
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def _cell(value: object) -> object:
-    return " ".join(value) if isinstance(value, tuple) else value

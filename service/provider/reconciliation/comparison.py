@@ -5,6 +5,7 @@ with the number of resources: their ids and the readings that differ lie in part
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -167,15 +168,13 @@ class Comparison:
             self._options.since, self._options.patience,
         )  # fmt: skip
         async for readings in listed:
-            for reading in readings:
-                self._note(_SEEN, reading.id)
+            self._note(_SEEN, [reading.id for reading in readings])
             await self._look([*{reading.id: reading for reading in readings}.values()])
 
     async def _ours(self, kind: Kind) -> None:
         """Read by id what the book takes for open and no list has shown."""
         async for names in candidates.ours(self._conn, self._target.book, kind):
-            for name in names:
-                self._note(_OURS, name)
+            self._note(_OURS, names)
         for partition in range(PARTITIONS):
             seen = self._names(_SEEN, partition)
             await self._look_at(kind, sorted(self._names(_OURS, partition) - seen))
@@ -267,13 +266,18 @@ class Comparison:
             if partition != home:
                 spill.append(self._directory / _DIFFERING, partition, {ALSO: content})
 
-    def _note(self, where: str, name: str) -> None:
-        partition = spill.partition_of(name, PARTITIONS)
-        spill.append(self._directory / where, partition, {where: name.encode()})
+    def _note(self, where: str, names: Iterable[str]) -> None:
+        parts: dict[int, set[str]] = defaultdict(set)
+        for name in names:
+            parts[spill.partition_of(name, PARTITIONS)].add(name)
+        for partition, members in parts.items():
+            content = msgspec.msgpack.encode(members)
+            spill.append(self._directory / where, partition, {where: content})
 
     def _names(self, where: str, partition: int) -> set[str]:
         found = spill.frames(self._directory / where, partition)
-        return {content.decode() for _, content in found}
+        decoded = (msgspec.msgpack.decode(content, type=set[str]) for _, content in found)
+        return set[str]().union(*decoded)
 
     def _count(self) -> None:
         """Count the resources of a kind, and forget their ids."""

@@ -65,6 +65,8 @@ async def reconcile(
         hold_lease(url, f"reconcile of {name}"),
         await connect(url) as conn,
     ):
+        # a run that cannot begin yet is not kept
+        await position(conn, name)
         begun = _begun(options)
         await keeping.begin(conn, name, begun)
         with spill.new_directory() as directory:

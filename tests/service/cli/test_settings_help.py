@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "books.NAME.provider.requests_per_minute": ("60", 60),
     "books.NAME.provider.timeout_seconds": ("3", 3),
     "books.NAME.provider.reconcile_every": ("1d", "1d"),
+    "books.NAME.provider.reconcile_apply": ("true", True),
 }
 
 

@@ -238,6 +238,19 @@ async def test_an_outage_is_no_drift(
     assert "500" in str((run.reason, run.skipped))
 
 
+async def by_pages(conn: Connection) -> list[Run]:
+    """All runs, seven at a time."""
+    read: list[Run] = []
+    cursor: str | None = None
+    while True:
+        after = order({"cursor": cursor}, ("-began_at",), str, "/v1/reconcile/runs")
+        page = await kept.runs(conn, "test", 7, after)
+        read += page.data
+        cursor = page.next_cursor
+        if cursor is None:
+            return read
+
+
 async def test_the_last_hundred_runs_are_kept(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -251,6 +264,7 @@ async def test_the_last_hundred_runs_are_kept(
     order_ = order({}, ("-began_at",), str, "/v1/reconcile/runs")
     page = await kept.runs(conn, "test", 1000, order_)
     assert [r.run_id for r in page.data] == [f"run-{n:03}" for n in range(104, 4, -1)]
+    assert await by_pages(conn) == page.data
     statement = "select count(distinct run_id) as n from store.reconcile_difference"
     assert await (await conn.execute(statement)).fetchone() == {"n": 100}
     with pytest.raises(Problem, match="Old runs are deleted"):

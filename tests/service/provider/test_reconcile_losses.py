@@ -1,17 +1,21 @@
 """Whatever webhooks are lost: after ``--apply`` the book says what the provider says."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
 from domain.catalog import BY_CATEGORY as AGGREGATES
+from domain.policy import Policy
 from projections.catalog import BY_CATEGORY
 from service.database.connections import Connection
 from service.provider.kinds import KINDS
 from service.queries.known import known_resources
+from service.queries.prospects import prospect
+from service.queries.resources import VIEWS
 from service.readmodels.rebuild import preview
+from service.readmodels.streams import Target
 from service.sandbox.client import SandboxError
 from tests.service.provider.merchant import Merchant, deliver, fill, found, merchant, project
 
@@ -57,6 +61,14 @@ async def statuses(conn: Connection, shop: Merchant) -> dict[str, tuple[str | No
     return differing
 
 
+async def entitled(conn: Connection, shop: Merchant) -> set[str]:
+    """The customers who have access, by the book."""
+    target, now = Target("test", None, VIEWS), datetime.now(UTC)
+    held = shop.control.resources("customer")
+    found = [await prospect(conn, target, name, (), now, Policy()) for name in held]
+    return {one.customer_id for one in found if one.before.entitled}
+
+
 async def lose_and_apply(
     conn: Connection, url: str, shop: Merchant, chance: Random, share: float
 ) -> None:
@@ -67,8 +79,12 @@ async def lose_and_apply(
     late = [one for one in kept if chance.random() < 0.2]
     await deliver(conn, [one for one in kept if one not in late])
     while True:
+        before = await entitled(conn, shop)
         run = await shop.reconcile(url, apply=True, accept_losses=True)
         await project(conn)
+        after = await entitled(conn, shop)
+        assert set(run.gains) == after - before
+        assert set(run.losses) == before - after
         left = [one for one in await found(conn, run) if not one.applied]
         if not left:
             break

@@ -97,3 +97,11 @@ async def test_a_provider_that_refuses_is_asked_again_sooner(
     await age(conn, "20 minutes")
     await compare_if_due(database_url, "test", book)
     assert len(await runs(conn)) == 2
+
+
+async def test_a_book_whose_read_models_are_not_built_waits(
+    conn: Connection, database_url: str, shop: Merchant
+) -> None:
+    await conn.execute("delete from read.checkpoint where book = 'test'")
+    assert await compare_if_due(database_url, "test", shop.book()) < HOUR
+    assert await runs(conn) == []

@@ -1,0 +1,63 @@
+"""What a person sees of a comparison with the provider."""
+
+from msgspec.structs import replace
+
+from service.cli import reconcile_screen
+from service.cli.screens import Screen
+from tests.acceptance.compared import DIFFERENCE, RUN
+from tests.service.cli.test_screens import HOSTILE, printed
+
+
+def test_the_head_names_who_would_lose_access() -> None:
+    run = replace(RUN, gaining=3, gains=("cus_2",), review=2)
+    text = printed(
+        show=lambda out: reconcile_screen.head(out, run, {"cus_1": "Ada, ada@example.com"})
+    )
+    for part in (
+        "drift", RUN.run_id, "120 looked at, 119 in sync, 1 differ; 14 requests",
+        "1 never_arrived", "1 would lose access: cus_1 (Ada, ada@example.com)",
+        "3 would gain access: cus_2 and 2 more", "2 for a person", "--apply",
+        "not looked at: payout: The provider refuses", "not subscribed to: subscription.on_hold",
+        "Replay missing",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_what_was_applied_is_told_as_done() -> None:
+    run = replace(RUN, apply=True, applied=1)
+    text = printed(show=lambda out: reconcile_screen.head(out, run, {}))
+    assert "1 lost access: cus_1" in text
+    assert "1 applied" in text
+    refused = replace(run, applied=0, reason="6 customers would lose access")
+    text = printed(show=lambda out: reconcile_screen.head(out, refused, {}))
+    assert "1 would lose access: cus_1" in text
+
+
+def test_who_loses_access_comes_first() -> None:
+    rows = [
+        replace(DIFFERENCE, id="sub_none", effect="none", review=True),
+        replace(DIFFERENCE, id="sub_gains", effect="gains"),
+        replace(DIFFERENCE, id="sub_loses"),
+    ]
+    text = printed(show=lambda out: reconcile_screen.differences(out, rows))
+    assert text.index("sub_loses") < text.index("sub_gains") < text.index("sub_none")
+    assert "review" in text
+    assert text.count("never_arrived: ") == 1
+
+
+def test_nothing_is_printed_of_no_difference() -> None:
+    assert not printed(show=lambda out: reconcile_screen.differences(out, []))
+
+
+def test_data_drives_no_terminal() -> None:
+    text = "".join(HOSTILE)
+    run = replace(RUN, losses=(text,), reason=text)
+    row = replace(DIFFERENCE, id=text, customer_id=text, ours=text, evidence=text, remedy=text)
+
+    def show(out: Screen) -> None:
+        reconcile_screen.head(out, run, {text: text})
+        reconcile_screen.differences(out, [row])
+
+    shown = printed(show=show)
+    assert "[bold]" in shown
+    assert not {"\x1b", "\u202e", "\r"} & set(shown)
