@@ -20,6 +20,7 @@ from service.api.endpoint import (
     read_query,
     select_fields,
 )
+from service.api.fields import check_names
 from service.api.parameters import flag
 from service.api.resources import PastQuery, target_of
 from service.api.services import services
@@ -91,12 +92,13 @@ async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[Acces
     request_max_body_size=MAX_BODY_BYTES,
     operation_class=CustomersOperation,
     response_headers={"cache-control": "no-store"},
-    opt={"scope": "read"},
+    opt={"scope": "read", "entry": AccessAnswer},
 )
 async def get_access_of_customers(request: ApiRequest) -> AccessAnswers:
     """The answers for a page of customers, or a job that goes through all of them."""
     book, now = request.user.book, datetime.now(UTC)
     customer_ids, query = await read_body(request)
+    check_names(request.route_handler, query.fields)
     policy = _policy(request)
     # not with the connections of a login: it is longer than a question of one
     async with pooled(request) as conn:

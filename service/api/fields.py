@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin
 
+from litestar import Response
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct, structs
 
@@ -18,6 +19,9 @@ def answer_type(handler: BaseRouteHandler) -> Any:  # noqa: ANN401 - a struct, a
     if handler.opt.get("answer"):
         return None
     kind = handler.parsed_fn_signature.return_type.annotation
+    origin = get_origin(kind)
+    if isinstance(origin, type) and issubclass(origin, Response):
+        (kind,) = get_args(kind)
     is_struct = isinstance(kind, type) and issubclass(kind, Struct)
     return kind if is_struct or get_origin(kind) in {list, dict} else None
 

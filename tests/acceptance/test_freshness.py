@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from projections.projection import VERSION
 from tests.acceptance.service import Service, new_key, number
 from tests.builders import SECRET, at, body
 from tests.conftest import fresh_database
@@ -65,7 +66,7 @@ def test_how_the_read_models_stand(fresh: Fresh) -> None:
     status, answer, _ = fresh.get(f"projections?min_position={position}")
     assert status == 200
     assert answer["data"][0] == {
-        "name": "events", "version": 2, "state": "live", "checkpoint": position,
+        "name": "events", "version": VERSION, "state": "live", "checkpoint": position,
         "lag_events": 0, "lag_seconds": 0.0,
     }  # fmt: skip
     assert (answer["rebuild"], answer["parked"]) == (None, 0)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from projections.projection import VERSION
 from service.database.connections import Connection
 from service.readmodels.projector import advance
 from service.store.events import append
@@ -35,14 +36,14 @@ async def test_old_rows_are_shown_until_the_new_ones_are_built(
     await advance(conn, "test")
     rows = await contents(conn)
     # borrowed: the old rows, without what they lack
-    assert version(2, "-", "show", database_url) == '["active"]'
-    assert version(2, "plan", "build", database_url) == '["new in 2"]'
+    assert version(VERSION, "-", "show", database_url) == '["active"]'
+    assert version(VERSION, "plan", "build", database_url) == f'["new in {VERSION}"]'
     # the old version, still running, goes on with its own
     await append(conn, "test", [delivery(body("subscription.on_hold", "on_hold", at(2), "sub_1"))])
     assert await advance(conn, "test")
     assert (await contents(conn))["subscriptions"][0]["status"] == "on_hold"
     assert len((await contents(conn))["events"]) == len(rows["events"]) + 1
-    assert version(3, "plan", "show", database_url) == '["new in 2"]'
-    assert version(3, "plan", "build", database_url) == '["new in 3"]'
+    assert version(VERSION + 1, "plan", "show", database_url) == f'["new in {VERSION}"]'
+    assert version(VERSION + 1, "plan", "build", database_url) == f'["new in {VERSION + 1}"]'
     # the one before is kept for its processes; those before it are gone
-    assert await tables(conn) == {2, 3}
+    assert await tables(conn) == {VERSION, VERSION + 1}

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from service.api.csv_cells import cell
+from service.api.csv_export import cell
 from service.cli import reconcile_screen
 from service.cli.app import app
 from service.cli.exit_reports import FAILED, REFUSED

@@ -94,19 +94,31 @@ def test_a_row_is_its_values_one_after_the_other(
 
 @given(position=WIDE, revision=st.integers(0, 2**31 - 1), sent_at=MOMENTS, recorded_at=MOMENTS,
        digest=st.binary(min_size=32, max_size=32), webhook_id=TEXTS, book=TEXTS,
-       body=st.binary())  # fmt: skip
+       observation=st.none() | TEXTS, body=st.binary())  # fmt: skip
 def test_a_scanned_row_is_read_as_it_was_sent(**values: Any) -> None:  # noqa: ANN401
     sent = (
         (Int8BinaryDumper, "position"), (None, "revision"), (DatetimeBinaryDumper, "sent_at"),
         (DatetimeBinaryDumper, "recorded_at"), (BytesBinaryDumper, "digest"),
-        (StrBinaryDumper, "webhook_id"), (StrBinaryDumper, "book"), (BytesBinaryDumper, "body"),
+        (StrBinaryDumper, "webhook_id"), (StrBinaryDumper, "book"),
+        (StrBinaryDumper, "observation"), (BytesBinaryDumper, "body"),
     )  # fmt: skip
     raw = struct.pack(">h", len(sent)) + b"".join(
-        binary.int4(values[name]) if dumper is None else dumped(dumper, values[name])
+        binary.NULL if values[name] is None
+        else binary.int4(values[name]) if dumper is None else dumped(dumper, values[name])
         for dumper, name in sent
-    )
+    )  # fmt: skip
+    # a reading that is repeated revises nothing
+    values["revision"] *= values["observation"] is None
     book, event = scan._event(raw, scan._Moments())
     assert book == values["book"]
     assert event.body_sha256 == values["digest"]
-    for name in ("position", "revision", "sent_at", "recorded_at", "webhook_id", "body"):
+    for name in (
+        "position",
+        "revision",
+        "sent_at",
+        "recorded_at",
+        "webhook_id",
+        "observation",
+        "body",
+    ):
         assert getattr(event, name) == values[name], name
