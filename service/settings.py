@@ -91,6 +91,12 @@ class Book(BaseModel):
         Secrets,
         Field(min_length=1, description="The endpoint's secret, followed by rotated ones."),
     ]
+    retired_secrets: Annotated[
+        Secrets,
+        Field(
+            description="Old secrets that accept no webhook; `verify` checks signatures by them."
+        ),
+    ] = []
     business_id: Annotated[
         Plain | None, Field(description="Marks events of another business as `foreign`.")
     ] = None

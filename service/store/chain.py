@@ -22,6 +22,9 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+LINK = b"daybook-link-1"
+"""What every preimage of a link begins with: the version of the encoding."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -107,7 +110,7 @@ def compute_link(  # noqa: PLR0913, PLR0917 - all that the link covers
         for field in fields
         for part in ((_NULL,) if field is None else (_length(len(field)), field))
     ]
-    return sha256(b"".join([b"daybook-link-1", previous, *prefixed])).digest()
+    return sha256(b"".join([LINK, previous, *prefixed])).digest()
 
 
 def _utf8(value: str | None) -> bytes | None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from service.cli.settings_help import setting_helps
 from service.settings import load
 from tests.acceptance.service import command
-from tests.builders import SECRET
+from tests.builders import OTHER_SECRET, SECRET
 
 ENVIRONMENT = {
     "database_url": ("postgresql://me@there/book", SecretStr("postgresql://me@there/book")),
@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "metrics": ("false", False),
     "books.NAME.mode": ("test", "test"),
     "books.NAME.secrets": (f'["{SECRET}"]', [SecretStr(SECRET)]),
+    "books.NAME.retired_secrets": (f'["{OTHER_SECRET}"]', [SecretStr(OTHER_SECRET)]),
     "books.NAME.business_id": ("bus_1", "bus_1"),
     "books.NAME.webhook_max_age_days": ("90", 90),
     "books.NAME.access.grace": ("false", False),
