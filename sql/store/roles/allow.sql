@@ -13,6 +13,9 @@ grant select, insert (book, id, sha256, scopes, label), update (last_used_at, re
     on store.api_key to {role};
 grant select, insert, delete on store.refusal to {role};
 grant select, insert, update, delete on store.refusal_count to {role};
+grant select, insert
+    on store.tree_node, store.origin, store.checkpoint, store.anchored to {role};
+grant select, insert, update, delete on store.proof_problem to {role};
 grant usage, create on schema read to {role};
 grant select, insert, update, delete
     on read.projection, read.checkpoint, read.retired, read.parked, read.lease to {role};
