@@ -90,7 +90,8 @@ async def make_checkpoint(
     grown = await tree.extend(conn, book)
     known = await _known(signer, origin, elsewhere)
     last = await _agreed(conn, book, origin, known, grown.size)
-    due = at_once or grown.size - last >= EVERY_EVENTS or _is_old(origin)
+    # the first one at once: it shows that signing works
+    due = at_once or not last or grown.size - last >= EVERY_EVENTS or _is_old(origin)
     if grown.size == last or not due:
         return None
     made = Checkpoint(origin.name, grown.size, await tree.root(conn, book, grown.size))

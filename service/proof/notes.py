@@ -63,7 +63,7 @@ def parse_key(text: str) -> Key:
     """
     name, _, rest = text.strip().partition("+")
     number, _, encoded = rest.partition("+")
-    content = _decode(encoded)
+    content = decode_base64(encoded)
     if content[:1] != _ED25519 or len(content) != 1 + _KEY_BYTES:
         raise NoteError("The key is not an Ed25519 key: name+hash+base64, as daybook prints it.")
     key = Key(name, content[1:])
@@ -100,7 +100,7 @@ def open_note(note: str, keys: Sequence[Key]) -> str:
 
 
 def _verified(text: str, line: re.Match[str], keys: Sequence[Key]) -> bool:
-    content = _decode(line[2])
+    content = decode_base64(line[2])
     for key in keys:
         if key.name == line[1] and key.id == content[:4]:
             try:
@@ -120,7 +120,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) <= 3 or not lines[0] or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004
         raise NoteError("This is not a checkpoint: origin, size and root hash, a line each.")
-    root = _decode(lines[2])
+    root = decode_base64(lines[2])
     if len(root) != sha256().digest_size:
         raise NoteError("The root hash of this checkpoint is not of SHA-256.")
     return Checkpoint(lines[0], int(lines[1]), root)
@@ -138,8 +138,16 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
     return checkpoint
 
 
-def _decode(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
+    """Decode base64 in its one canonical form: no two texts have the same bytes.
+
+    Raises:
+        NoteError: if it is another text.
+    """
     try:
-        return b64decode(text, validate=True)
+        content = b64decode(text, validate=True)
     except (Base64Error, ValueError):
-        raise NoteError("This is not base64.") from None
+        content = b""
+    if b64encode(content).decode() != text:
+        raise NoteError("This is not base64.")
+    return content

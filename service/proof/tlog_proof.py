@@ -5,8 +5,7 @@ the encoding of ``service.store.chain``: all columns of the event, and its body'
 """
 
 import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -14,7 +13,7 @@ from hashlib import sha256
 from msgspec import Struct
 
 from service.proof.merkle import leaf_hash, root_from_inclusion
-from service.proof.notes import Checkpoint, Key, NoteError, open_checkpoint
+from service.proof.notes import Checkpoint, Key, NoteError, decode_base64, open_checkpoint
 from service.store.chain import LINK
 
 _FIRST = "c2sp.org/tlog-proof@v1"
@@ -115,6 +114,6 @@ def _text(name: str, value: bytes | None) -> str | None:
 
 def _decode(text: str) -> bytes:
     try:
-        return b64decode(text, validate=True)
-    except (Base64Error, ValueError):
+        return decode_base64(text)
+    except NoteError:
         raise ProofError("A line of the proof is not base64.") from None

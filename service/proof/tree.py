@@ -17,7 +17,7 @@ from service.proof.merkle import (
     range_hash,
 )
 
-_BLOCKS = 64  # of leaves, that are read and hashed at once
+_BLOCKS = 4  # of leaves, that are read and hashed at once: few enough for the index
 _LEVELS = range(2 * BITS, 64, BITS)
 
 
@@ -115,11 +115,9 @@ async def range_hashes(conn: Queryable, book: str, ranges: Sequence[Range]) -> l
         for row in await cursor.fetchall():
             found[row["level"], row["index"]] = row["hash"]
     if leaves := [one for one in wanted if not one.level]:
-        params = {
-            "book": book,
-            "firsts": [one.first for one in leaves],
-            "lasts": [one.last for one in leaves],
-        }
+        # by equality: ranges would be estimated without statistics, and read the whole table
+        positions = [index + 1 for one in leaves for index in range(one.first, one.last)]
+        params = {"book": book, "positions": positions}
         cursor = await conn.execute(statements.text("proof/leaves"), params, prepare=False)
         for row in await cursor.fetchall():
             found[0, row["index"]] = leaf_hash(row["link"])

@@ -1,6 +1,6 @@
 """Verifies the chain of each book: every event, every link, every signature that can be checked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec import Struct, field
@@ -12,6 +12,7 @@ from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.proof import stretches
 from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
 from service.proof.merkle import BLOCK, Frontier
+from service.proof.notes import Checkpoint
 from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
 from service.proof.stretches import EVENTS, Recomputed, Stretch
 
@@ -50,6 +51,25 @@ class Report(Struct):
     def holds(self) -> bool:
         """Whether there are events, and nothing is wrong with any."""
         return self.events > 0 and self.fault is None
+
+    def compare(self, signed: Iterable[Checkpoint]) -> None:
+        """See that the chain has the history of each checkpoint; the first one counts that differs.
+
+        A chain with a fault has other roots too, which say nothing more.
+        """
+        if self.fault is not None:
+            return
+        for one in sorted(signed, key=lambda checkpoint: checkpoint.size):
+            if self.roots.get(one.size) != one.root:
+                text = (
+                    f"The book was signed with {one.size} events: its end was cut off."
+                    if one.size > self.events
+                    else f"The checkpoint of {one.size} events has another root: events were"
+                    " changed, and the chain after them recomputed."
+                )
+                self.fault = Fault(min(one.size, self.events), "checkpoint", text)
+                self.broken = 1
+                return
 
 
 class _End(Struct, frozen=True):

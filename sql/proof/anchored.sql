@@ -1,5 +1,6 @@
--- Get what each anchor has of a book: its latest checkpoint.
-select distinct on (a.anchor) a.anchor, a.origin, a.size, a.anchored_at, a.receipt
+-- Get the latest checkpoint of the current origin of a book that each anchor has.
+select distinct on (a.anchor) a.anchor, a.size, a.anchored_at
 from store.anchored a
 where a.book = %(book)s
-order by a.anchor, a.origin desc, a.size desc
+    and a.origin = (select max(number) from store.origin where book = %(book)s)
+order by a.anchor, a.size desc

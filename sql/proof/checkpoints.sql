@@ -1,4 +1,4 @@
--- Get checkpoints of a book below a size, the latest first.
+-- Get checkpoints of a book before another one, the latest first.
 select o.name as origin, c.origin as number, c.size, c.root, c.note, c.signed_at,
     coalesce((
         select jsonb_agg(
@@ -10,8 +10,6 @@ select o.name as origin, c.origin as number, c.size, c.root, c.note, c.signed_at
     ), '[]') as anchors
 from store.checkpoint c
 join store.origin o on o.book = c.book and o.number = c.origin
-where c.book = %(book)s
-    and (%(before_origin)s::integer is null
-        or (c.origin, c.size) < (%(before_origin)s, %(before_size)s))
+where c.book = %(book)s and (c.origin, c.size) < (%(before_origin)s, %(before_size)s)
 order by c.origin desc, c.size desc
 limit %(limit)s

@@ -1,7 +1,6 @@
--- Get the last checkpoint of the current origin of a book.
-select c.note, c.size
-from store.checkpoint c
-where c.book = %(book)s
-    and c.origin = (select max(number) from store.origin where book = %(book)s)
-order by c.size desc
+-- Get the last checkpoint of a book: of its current origin, or of the one before it.
+select note
+from store.checkpoint
+where book = %(book)s
+order by origin desc, size desc
 limit 1

@@ -81,14 +81,18 @@ async def test_higher_levels_are_stored_when_they_are_full(
 async def test_it_is_made_after_a_thousand_events_or_an_hour(
     conn: Connection, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(conn, 999)
+    assert await make_checkpoint(conn, "test", signer, nowhere) is None
+    await append(conn, "test", [signed(0)])
+    first = await make_checkpoint(conn, "test", signer, nowhere)
+    assert first is not None
+    await append(conn, "test", [signed(n) for n in range(1, 1000)])
     assert await make_checkpoint(conn, "test", signer, nowhere) is None
     await append(conn, "test", [signed(1000)])
     made = await make_checkpoint(conn, "test", signer, nowhere)
     assert made is not None
-    assert made.size == 1000
+    assert (first.size, made.size) == (1, 1001)
     assert await make_checkpoint(conn, "test", signer, nowhere) is None
-    await append(conn, "test", [signed(1001)])
+    await append(conn, "test", [signed(1002)])
     assert await make_checkpoint(conn, "test", signer, nowhere) is None
     monkeypatch.setattr(checkpoints, "EVERY", checkpoints.EVERY * 0)
     assert await make_checkpoint(conn, "test", signer, nowhere) is not None
