@@ -205,6 +205,22 @@ FIELD_DESCRIPTIONS = {
     "last_5_minutes": "The number in the last five minutes.",
     "last_hour": "The number in the last hour.",
     "last_day": "The number in the last day.",
+    # checkpoints
+    "origins": "The names under which the book is signed, the current one first.",
+    "problems": "Why no checkpoint is signed at present, and which anchors fail.",
+    "origin": "The name under which a checkpoint is signed.",
+    "size": "The number of events that a checkpoint covers.",
+    "root": "The root of the Merkle tree over the links of these events, in base64.",
+    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint.",
+    "signed_at": "When the checkpoint was signed. UTC.",
+    "anchors": "The anchors that have the checkpoint.",
+    "anchor": "The name of the anchor; null if the problem is with signing.",
+    "anchored_at": "When the anchor received the checkpoint. UTC.",
+    "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
+    "parted_at": "The number of events up to which the origin before it has the same history; null"
+    " for the first origin.",
+    "explanation": "What is wrong, and what to do.",
+    "failing_since": "When the problem was first seen. UTC.",
     # problems
     "title": "The title, the same in every problem of this type.",
     "detail": "What is wrong with this request.",

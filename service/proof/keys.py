@@ -11,7 +11,6 @@ import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,11 +30,6 @@ class Signer:
         self.private = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self.private.public_key().public_bytes_raw()
         self._directory = directory
-
-    def origin(self, book: str, number: int = 1) -> str:
-        """The name of a book's origin; no other installation has it."""
-        name = f"daybook/{sha256(self.public).hexdigest()[:16]}/{book}"
-        return name if number == 1 else f"{name}/{number}"
 
     def signed(self, origin: str) -> str | None:
         """The last note that was signed for an origin, if it is known here."""

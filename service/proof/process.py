@@ -41,9 +41,9 @@ def start(supervisor: TaskSupervisor, settings: Settings, url: str) -> None:
 
 async def _sign(settings: Settings, url: str, anchors: Iterable[Anchor]) -> None:
     """Make the checkpoints of all books until cancelled."""
-    signer = await asyncio.to_thread(_signer, settings)
     lease = Lease("checkpoints", _LEASE_SECONDS)
     async with await connect(url, PROJECTOR) as conn:
+        signer = await _signer(conn, settings)
         while True:
             if await _holds(conn, lease):
                 for book in settings.books:
@@ -51,10 +51,18 @@ async def _sign(settings: Settings, url: str, anchors: Iterable[Anchor]) -> None
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _signer(settings: Settings) -> Signer:
-    signer = load_signer(settings, create=True)
-    assert signer is not None, "it was created"  # noqa: S101
-    return signer
+async def _signer(conn: Connection, settings: Settings) -> Signer:
+    """The signing key, as soon as it can be read or made."""
+    while True:
+        try:
+            signer = await asyncio.to_thread(load_signer, settings, create=True)
+        except (SettingsError, OSError) as error:
+            for book in settings.books:
+                await _record(conn, book, "", f"There is no signing key: {error}")
+            await asyncio.sleep(_FAILED_SECONDS)
+            continue
+        assert signer is not None, "it was created"  # noqa: S101
+        return signer
 
 
 async def sign_book(conn: Connection, book: str, signer: Signer, anchors: list[Anchor]) -> None:
@@ -62,7 +70,7 @@ async def sign_book(conn: Connection, book: str, signer: Signer, anchors: list[A
     async with response_deadline(conn, PROJECTOR.answer):
         try:
             made = await make_checkpoint(conn, book, signer, partial(latest_everywhere, anchors))
-        except (RefusedError, MissingNodesError, OSError, SettingsError) as error:
+        except (RefusedError, MissingNodesError, OSError) as error:
             await _record(conn, book, "", str(error))
             return
         await _forget(conn, book, "")

@@ -15,6 +15,9 @@ from service.proof.notes import Checkpoint, Key
 from service.proof.tlog_proof import encode_proof
 from service.store.chain import Columns, link_preimage
 
+LAST = (2**31 - 1, 2**63 - 1)
+"""An origin's number and a size beyond all checkpoints."""
+
 
 class NotProvableError(Exception):
     """There is no such proof; the text says why."""

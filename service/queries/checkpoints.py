@@ -15,7 +15,6 @@ from service.queries.paging import Cursor
 from service.store.positions import BEGINNING
 
 _SORT = "-signed_at"
-_MOST = (2**31 - 1, 2**63 - 1)
 
 
 class AnchorAnswer(Struct, frozen=True):
@@ -52,8 +51,8 @@ class ProofProblem(Struct, frozen=True):
     """Why no checkpoint is signed, or why the named anchor fails."""
 
     anchor: str | None
-    problem: str
-    since: datetime
+    explanation: str
+    failing_since: datetime
 
 
 class CheckpointPage(Struct, frozen=True):
@@ -113,8 +112,8 @@ def _key(number: int, size: int) -> int:
 
 def _before(after: Cursor[int] | None) -> tuple[int, int]:
     if after is None:
-        return _MOST
-    return after.key >> _SIZE_BITS & _MOST[0], after.key & (1 << _SIZE_BITS) - 1
+        return published.LAST
+    return after.key >> _SIZE_BITS & published.LAST[0], after.key & (1 << _SIZE_BITS) - 1
 
 
 async def latest(conn: Connection, book: str) -> str:

@@ -122,11 +122,13 @@ def test_an_anchor_that_makes_no_sense_is_refused(text: dict[str, str], reason: 
 
 
 def test_each_setting_opens_its_anchor() -> None:
-    opened = open_anchors(
-        [
-            AnchorSettings(kind="directory", path=Path("/mnt")),
-            AnchorSettings(kind="rfc3161", name="tsa", url="https://tsa.example/"),
-        ]
+    opened: list[object] = list(
+        open_anchors(
+            [
+                AnchorSettings(kind="directory", path=Path("/mnt")),
+                AnchorSettings(kind="rfc3161", name="tsa", url="https://tsa.example/"),
+            ]
+        )
     )
     assert opened == [
         Directory("directory", Path("/mnt")),

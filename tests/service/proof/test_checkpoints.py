@@ -257,10 +257,10 @@ async def test_however_often_it_is_killed_no_two_checkpoints_contradict(
     await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
     made = await notes(conn)
     assert len(made) > rounds
-    kept = signer.signed(signer.origin("test"))
     origin = await current_origin(conn, "test")
-    assert kept is not None
     assert origin is not None
+    kept = signer.signed(origin.name)
+    assert kept is not None
     made.append(open_checkpoint(kept, [origin.key]))
     report = await verified(database_url, [one.size for one in made])
     assert report.fault is None
