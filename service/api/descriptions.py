@@ -216,6 +216,8 @@ FIELD_DESCRIPTIONS = {
     "anchors": "The anchors that have the checkpoint.",
     "anchor": "The name of the anchor; null if the problem is with signing.",
     "anchored_at": "When the anchor received the checkpoint. UTC.",
+    "receipt": "What the anchor gave for it: a timestamp authority its RFC 3161 answer, in base64;"
+    " null from a directory.",
     "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
     "parted_at": "The number of events up to which the origin before it has the same history; null"
     " for the first origin.",

@@ -56,13 +56,14 @@ async def current_origin(conn: Connection, book: str) -> Origin | None:
     return Origin(**row) if row else None
 
 
-async def make_checkpoint(
+async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
     conn: Connection,
     book: str,
     signer: Signer,
     elsewhere: Elsewhere,
     *,
     at_once: bool = False,
+    look: bool = True,
 ) -> Checkpoint | None:
     """Sign the state of a book, if it is time: after an hour, or a thousand events.
 
@@ -72,6 +73,7 @@ async def make_checkpoint(
         signer: the signing key.
         elsewhere: reads what else is known.
         at_once: sign any new event.
+        look: compare with what is known elsewhere even if it is not time for one.
 
     Returns:
         The new checkpoint; None if it was not time for one.
@@ -89,11 +91,11 @@ async def make_checkpoint(
             f" --book {book}"
         )
     grown = await tree.extend(conn, book)
+    if not look and not _is_due(origin, origin.size or 0, grown.size):
+        return None
     known = await _known(signer, origin, elsewhere)
     last = await _agreed(conn, book, origin, known, grown.size)
-    # the first one at once: it shows that signing works
-    due = at_once or not last or grown.size - last >= EVERY_EVENTS or _is_old(origin)
-    if grown.size == last or not due:
+    if grown.size == last or not (at_once or _is_due(origin, last, grown.size)):
         return None
     made = Checkpoint(origin.name, grown.size, await tree.root(conn, book, grown.size))
     note = sign(made.text, origin.name, signer.private)
@@ -101,6 +103,13 @@ async def make_checkpoint(
     await asyncio.to_thread(signer.remember, origin.name, note)
     await _keep(conn, book, origin.number, made, note)
     return made
+
+
+def _is_due(origin: Origin, last: int, size: int) -> bool:
+    """Whether it is time for a checkpoint; the first one at once, to show that signing works."""
+    if size == last:
+        return False
+    return not last or size - last >= EVERY_EVENTS or _is_old(origin)
 
 
 def _is_old(origin: Origin) -> bool:

@@ -4,6 +4,7 @@ Each has a lease, so that of many processes one does it. Neither is on the path 
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +23,7 @@ from service.proof.tree import MissingNodesError
 from service.settings import Settings, SettingsError
 
 _POLL_SECONDS = 1.0
+_LOOK_SECONDS = 30.0
 _ANCHOR_SECONDS = 5.0
 _FAILED_SECONDS = 60.0
 _LEASE_SECONDS = 60.0
@@ -44,10 +46,14 @@ async def _sign(settings: Settings, url: str, anchors: Iterable[Anchor]) -> None
     lease = Lease("checkpoints", _LEASE_SECONDS)
     async with await connect(url, PROJECTOR) as conn:
         signer = await _signer(conn, settings)
+        looked = float("-inf")
         while True:
+            # a restore ends this connection, so that it is noticed at once
+            if look := time.monotonic() - looked >= _LOOK_SECONDS:
+                looked = time.monotonic()
             if await _holds(conn, lease):
                 for book in settings.books:
-                    await sign_book(conn, book, signer, list(anchors))
+                    await sign_book(conn, book, signer, list(anchors), look=look)
             await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -65,15 +71,19 @@ async def _signer(conn: Connection, settings: Settings) -> Signer:
         return signer
 
 
-async def sign_book(conn: Connection, book: str, signer: Signer, anchors: list[Anchor]) -> None:
+async def sign_book(
+    conn: Connection, book: str, signer: Signer, anchors: list[Anchor], *, look: bool = True
+) -> None:
     """Make the checkpoint of a book if it is time, and record why that is not possible."""
+    elsewhere = partial(latest_everywhere, anchors)
     async with response_deadline(conn, PROJECTOR.answer):
         try:
-            made = await make_checkpoint(conn, book, signer, partial(latest_everywhere, anchors))
+            made = await make_checkpoint(conn, book, signer, elsewhere, look=look)
         except (RefusedError, MissingNodesError, OSError) as error:
             await _record(conn, book, "", str(error))
             return
-        await _forget(conn, book, "")
+        if look or made is not None:
+            await _forget(conn, book, "")
     if made is not None:
         key = Key(made.origin, signer.public)
         _log.info("checkpoint signed", book=book, size=made.size, key=str(key))

@@ -28,6 +28,7 @@ class Kept(Struct, frozen=True):
 
     anchor: str
     anchored_at: datetime
+    receipt: str | None
 
 
 class Signed(Struct, frozen=True):

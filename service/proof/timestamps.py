@@ -4,6 +4,7 @@ from datetime import datetime
 from hashlib import sha512
 
 from cryptography.x509 import load_pem_x509_certificates
+from msgspec import Struct
 from rfc3161_client import (
     PKIStatus,
     TimeStampRequest,
@@ -39,8 +40,8 @@ def check(
         TimestampError: if it is none, or of something else.
     """
     try:
-        answer = decode_timestamp_response(content)
-    except ValueError:
+        answer = decode_timestamp_response(_in_order(content))
+    except (ValueError, IndexError):
         raise TimestampError("The answer is not a timestamp.") from None
     if PKIStatus(answer.status) not in {PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS}:
         words = "; ".join(answer.status_string) or PKIStatus(answer.status).name
@@ -53,6 +54,55 @@ def check(
         _check_signature(answer, message, roots)
     at: datetime = answer.tst_info.gen_time
     return at
+
+
+def _in_order(content: bytes) -> bytes:
+    """The answer with its certificates in the order that DER prescribes, which no signature covers.
+
+    OpenSSL and those who use it leave them in another one, and the library refuses that.
+    """
+    response = _children(content, 0, len(content))[0]
+    _, token, *_ = _children(content, response.content, response.end)
+    _, explicit, *_ = _children(content, token.content, token.end)
+    signed = _children(content, explicit.content, explicit.end)[0]
+    for part in _children(content, signed.content, signed.end):
+        if part.tag == _CERTIFICATES:
+            found = _children(content, part.content, part.end)
+            ordered = sorted(content[one.start : one.end] for one in found)
+            return content[: part.content] + b"".join(ordered) + content[part.end :]
+    return content
+
+
+_CERTIFICATES = 0xA0
+_LONG = 0x80
+
+
+class _Element(Struct, frozen=True):
+    """An element of DER: its tag, and where it, its content and its end are."""
+
+    tag: int
+    start: int
+    content: int
+    end: int
+
+
+def _children(data: bytes, start: int, end: int) -> list[_Element]:
+    """The elements between two places.
+
+    Raises:
+        ValueError: if they are not whole.
+    """
+    found, at = [], start
+    while at < end:
+        size, content = data[at + 1], at + 2
+        if size >= _LONG:
+            content += size - _LONG
+            size = int.from_bytes(data[at + 2 : content], "big")
+        if content + size > end:
+            raise ValueError(at)
+        found.append(_Element(data[at], at, content, content + size))
+        at = content + size
+    return found
 
 
 def _check_signature(answer: TimeStampResponse, message: bytes, roots: bytes) -> None:

@@ -18,7 +18,7 @@ from service.proof.merkle import (
 )
 
 _BLOCKS = 4  # of leaves, that are read and hashed at once: few enough for the index
-_LEVELS = range(2 * BITS, 64, BITS)
+_LEVELS = range(2 * BITS, 6 * BITS, BITS)  # as in proof/tree_size
 
 
 class MissingNodesError(Exception):

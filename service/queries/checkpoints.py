@@ -22,6 +22,7 @@ class AnchorAnswer(Struct, frozen=True):
 
     anchor: str
     anchored_at: datetime
+    receipt: str | None
 
 
 class CheckpointAnswer(Struct, frozen=True):
@@ -94,7 +95,7 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> C
                 b64encode(row.root).decode(),
                 row.signed_at,
                 row.note,
-                [AnchorAnswer(one.anchor, one.anchored_at) for one in row.anchors],
+                [AnchorAnswer(one.anchor, one.anchored_at, one.receipt) for one in row.anchors],
             )
             for row in rows
         ],

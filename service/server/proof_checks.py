@@ -37,5 +37,5 @@ async def anchors(book: str, conn: Connection) -> list[Finding]:
     ]
     if found:
         return found
-    text = "No anchor has a checkpoint: whoever owns the database could rewrite the book unseen."
+    text = "No anchor has a checkpoint: an owner of the database could rewrite the book unseen."
     return [Finding(book, "anchors", "skipped", text)]

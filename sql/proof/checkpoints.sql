@@ -2,7 +2,10 @@
 select o.name as origin, c.origin as number, c.size, c.root, c.note, c.signed_at,
     coalesce((
         select jsonb_agg(
-            jsonb_build_object('anchor', a.anchor, 'anchored_at', a.anchored_at)
+            jsonb_build_object(
+                'anchor', a.anchor, 'anchored_at', a.anchored_at,
+                'receipt', translate(encode(a.receipt, 'base64'), E'\n', '')
+            )
             order by a.anchored_at, a.anchor
         )
         from store.anchored a

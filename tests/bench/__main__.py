@@ -7,10 +7,11 @@ ratio is what carries over. Nothing here asserts a time.
 import argparse
 from inspect import getdoc
 
-from tests.bench import fold, ingest, live, reads, rebuild
+from tests.bench import fold, ingest, live, proof, reads, rebuild
 
 BENCHES = {
-    module.__name__.rpartition(".")[2]: module for module in (fold, ingest, live, reads, rebuild)
+    module.__name__.rpartition(".")[2]: module
+    for module in (fold, ingest, live, proof, reads, rebuild)
 }
 
 

@@ -105,8 +105,8 @@ def against(
     """Compare the store with checkpoints that were kept elsewhere.
 
     Recomputes the chain, and sees that it has the history of each checkpoint: nothing was cut off
-    at its end and nothing rewritten. Without --key the keys are those of the database; whoever can
-    alter it can alter them too.
+    at its end and nothing rewritten. Without --key the keys are those of the database; an owner
+    of the database can alter them too.
     """
     settings = load(config, data_dir=data_dir)
     given = _keys(key or ())

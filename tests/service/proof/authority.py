@@ -26,6 +26,7 @@ default_tsa = tsa_config
 serial = {here}/serial
 signer_cert = {here}/signer.pem
 signer_key = {here}/signer.key
+certs = {here}/root.pem
 default_policy = 1.2.3.4.1
 digests = sha256, sha512
 signer_digest = sha256

@@ -1,6 +1,7 @@
 """Anchors: a directory and a real timestamp authority; what fails is seen and delays nothing."""
 
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,8 @@ async def test_a_timestamp_is_kept_with_the_checkpoint(
     assert row is not None
     at = timestamps.check(row["receipt"], note.encode(), tsa.root.read_bytes())
     assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
+    (listed,) = await published.checkpoints(conn, "test", published.LAST, 10)
+    assert b64decode(listed.anchors[0].receipt or "") == row["receipt"]
     # openssl itself says so too
     (tsa.here / "note").write_text(note)
     (tsa.here / "kept.tsr").write_bytes(row["receipt"])
