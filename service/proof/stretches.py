@@ -13,7 +13,7 @@ from psycopg.sql import Literal
 
 from service.database import binary, statements
 from service.database.connections import bulk_connection
-from service.proof.merkle import BITS, BLOCK, leaf_hash, perfect_root
+from service.proof.merkle import BITS, BLOCK, Frontier, leaf_hash, perfect_root
 from service.proof.quick import quick_check
 from service.proof.rows import MalformedRowError, Row, Signatures, Signer, field, parse_row
 
@@ -47,8 +47,8 @@ class Recomputed(Struct):
         events: how many were recomputed.
         broken: the number of positions at which something is wrong.
         first: the first of them.
-        blocks: the full blocks of the tree, and what is left at the end.
-        ends: at each size that was asked for, what is left there after the last full block.
+        subtrees: the perfect subtrees of which it consists.
+        ends: those of its beginning, up to each size that was asked for.
         link: the stored link of the last event; None if that is missing.
     """
 
@@ -57,7 +57,7 @@ class Recomputed(Struct):
     broken: int = 0
     first: list[int] = []
     signatures: Signatures = msgspec.field(default_factory=Signatures)
-    blocks: list[Subtree] = []
+    subtrees: list[Subtree] = []
     ends: dict[int, list[Subtree]] = {}
     link: bytes | None = None
 
@@ -91,6 +91,7 @@ class Checked:
         # of the last block, and the hashes of the first of them
         self._links: list[bytes] = []
         self._leaves: list[bytes] = []
+        self._tree = Frontier([])
         self._expected = stretch.after + 1
         self._previous: bytes | None = bytes(32) if not stretch.after else None
 
@@ -141,10 +142,10 @@ class Checked:
         leaves = self._leaves
         leaves += map(leaf_hash, self._links[len(leaves) :])
         if position == self._size:
-            self._found.ends[position] = subtrees(leaves)
+            self._found.ends[position] = [*self._tree.peaks, *subtrees(leaves)]
             self._size = next(self._sizes, -1)
         if len(leaves) == BLOCK:
-            self._found.blocks.append((BITS, perfect_root(leaves)))
+            self._tree.push(BITS, perfect_root(leaves))
             self._links.clear()
             leaves.clear()
 
@@ -176,7 +177,8 @@ class Checked:
         whole = self._expected > found.stretch.last
         found.link = self._previous if whole else None
         self._miss(found.stretch.last + 1)
-        found.blocks += subtrees([*self._leaves, *map(leaf_hash, self._links[len(self._leaves) :])])
+        leaves = [*self._leaves, *map(leaf_hash, self._links[len(self._leaves) :])]
+        found.subtrees = [*self._tree.peaks, *subtrees(leaves)]
         return found
 
 

@@ -1,5 +1,6 @@
 """Verifies the chain of each book: every event, every link, every signature that can be checked."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from service.database.connections import Connection, url_of
 from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.proof import stretches
 from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
-from service.proof.merkle import BLOCK, Frontier
+from service.proof.merkle import Frontier
 from service.proof.notes import Checkpoint
 from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
 from service.proof.stretches import EVENTS, Recomputed, Stretch
@@ -131,10 +132,14 @@ async def _verify(  # noqa: PLR0913, PLR0917
     for one in found:
         report.signatures.merge(one.signatures)
         report.broken += one.broken
-        # the blocks of the stretch stand between, and are whole but for the last
-        _grow(report, tree, one)
+        report.roots |= {size: tree.root(rest) for size, rest in one.ends.items()}
+        for level, subtree in one.subtrees:
+            tree.push(level, subtree)
     report.root = tree.root()
     broken = sorted(position for one in found for position in one.first)
+    if end.position is not None and end.position > end.last:
+        report.broken += end.position - end.last
+        broken.append(end.last + 1)
     if broken:
         report.fault = await _diagnose(conn, end, broken)
     elif fault := _fault_of_head(end, found[-1].link if found else bytes(32)):
@@ -143,26 +148,16 @@ async def _verify(  # noqa: PLR0913, PLR0917
 
 
 def _stretches(end: _End, sizes: Sequence[int]) -> list[Stretch]:
-    last = max(end.position or 0, end.last)
+    # what stands after the head, or is missing before it, is reported without being read
+    last = end.last if end.position is None else min(end.position, end.last)
+    ordered = sorted({*sizes})
     return [
         Stretch(
             end.book, after, min(after + EVENTS, last),
-            tuple(sorted(size for size in {*sizes} if after < size <= after + EVENTS)),
+            tuple(ordered[bisect_right(ordered, after) : bisect_right(ordered, after + EVENTS)]),
         )
         for after in range(0, last, EVENTS)
     ]  # fmt: skip
-
-
-def _grow(report: Report, tree: Frontier, found: Recomputed) -> None:
-    """Add the blocks of a stretch to the tree, and take its root at each size on the way."""
-    position = found.stretch.after
-    for level, subtree in found.blocks:
-        if position % BLOCK == 0:
-            for size, rest in found.ends.items():
-                if position < size <= position + BLOCK:
-                    report.roots[size] = tree.root(rest)
-        tree.push(level, subtree)
-        position += 1 << level
 
 
 def _fault_of_head(end: _End, last: bytes | None) -> Fault | None:

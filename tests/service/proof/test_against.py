@@ -172,6 +172,8 @@ async def test_the_commands_say_what_they_found(
 
     def daybook(*args: str) -> tuple[int, str]:
         env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_DATA_DIR": str(tmp_path / "data")}
+        # the key is that of the directory
+        env["DAYBOOK_SIGNING_KEY"] = ""
         done = subprocess.run(
             [sys.executable, "-m", "service", *args], env=environment(env), cwd=tmp_path,
             capture_output=True, text=True, check=False, timeout=60,
