@@ -237,7 +237,7 @@ def _kill_while_signing(url: str, data: Path, rounds: int) -> None:
     for number in range(rounds):
         process = subprocess.Popen(
             [sys.executable, "-c", _SIGN, url, str(data), str(number * 100_000)],
-            env=environment(None), stdout=subprocess.PIPE, text=True,
+            env=environment({"DAYBOOK_SIGNING_KEY": ""}), stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
