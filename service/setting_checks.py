@@ -24,6 +24,8 @@ from standardwebhooks import Webhook
 _KEY_BYTES = 24
 """The minimum length of a signing key, by the Standard Webhooks specification."""
 
+_SEED_BYTES = 32
+
 _LAST_PORT = 65_535
 
 _API_KEY = re.compile(r"[!-~]{1,512}")
@@ -122,6 +124,16 @@ def _check_api_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _check_signing_key(key: SecretStr) -> SecretStr:
+    try:
+        seed = b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        seed = b""
+    if len(seed) != _SEED_BYTES:
+        raise ValueError("must be base64 of 32 bytes, as in the file signing-key")
+    return key
+
+
 def parse_duration(text: str) -> timedelta | None:
     """The duration that a text such as `90m`, `6h` or `30d` names; None for `never`.
 
@@ -154,6 +166,8 @@ BookName = Annotated[Plain, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Secrets = Annotated[list[SecretStr], AfterValidator(_check_secrets)]
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]
+
+SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 
 ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
 

@@ -31,8 +31,16 @@ from pydantic_settings import SettingsError as SourceError
 from domain.confirming import Unconfirmed
 from domain.policy import Policy
 from service import setting_checks
+from service.anchor_settings import Anchor
 from service.provider_settings import PROVIDER_URLS, ProviderApi
-from service.setting_checks import BookName, DatabaseUrl, Plain, PlainPath, Secrets
+from service.setting_checks import (
+    BookName,
+    DatabaseUrl,
+    Plain,
+    PlainPath,
+    Secrets,
+    SigningKey,
+)
 from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
@@ -104,6 +112,12 @@ class Book(BaseModel):
         Secrets,
         Field(min_length=1, description="The endpoint's secret, followed by rotated ones."),
     ]
+    retired_secrets: Annotated[
+        Secrets,
+        Field(
+            description="Old secrets that accept no webhook; `verify` checks signatures by them."
+        ),
+    ] = []
     business_id: Annotated[
         Plain | None, Field(description="Marks events of another business as `foreign`.")
     ] = None
@@ -188,7 +202,21 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Requests per API key and worker; 0 means no limit.")
     ] = 0
     metrics: Annotated[bool, Field(description="Whether `/metrics` is served.")] = True
+    signing_key: Annotated[
+        SigningKey | None,
+        Field(description="Signs checkpoints; by default a file of the data directory is made."),
+    ] = None
+    anchors: Annotated[
+        list[Anchor], Field(description="Where checkpoints are kept, out of reach; see the README.")
+    ] = []
     books: dict[BookName, Book] = {}
+
+    @field_validator("anchors")
+    @classmethod
+    def _check_anchors(cls, anchors: list[Anchor]) -> list[Anchor]:
+        if len({anchor.title for anchor in anchors}) < len(anchors):
+            raise ValueError("two anchors have one name; give each its own `name`")
+        return anchors
 
     @classmethod
     def settings_customise_sources(
@@ -233,7 +261,7 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
     path = find_config(config, values.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
-    models = (Settings, Book, Access, ProviderApi)
+    models = (Settings, Book, Access, ProviderApi, Anchor)
     names = {name for model in models for name in model.model_fields}
     try:
         return Settings(**values)

@@ -233,6 +233,24 @@ FIELD_DESCRIPTIONS = {
     "missing_types": "The event types that would have told of it.",
     "effect": "What applying it does to the customer's access: `none`, `gains` or `loses`.",
     "remedy": "What to do.",
+    # checkpoints
+    "origins": "The names under which the book is signed, the current one first.",
+    "problems": "Why no checkpoint is signed at present, and which anchors fail.",
+    "origin": "The name under which a checkpoint is signed.",
+    "size": "The number of events that a checkpoint covers.",
+    "root": "The root of the Merkle tree over the links of these events, in base64.",
+    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint.",
+    "signed_at": "When the checkpoint was signed. UTC.",
+    "anchors": "The anchors that have the checkpoint.",
+    "anchor": "The name of the anchor; null if the problem is with signing.",
+    "anchored_at": "When the anchor received the checkpoint. UTC.",
+    "receipt": "What the anchor gave for it: a timestamp authority its RFC 3161 answer, in base64;"
+    " null from a directory.",
+    "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
+    "parted_at": "The number of events up to which the origin before it has the same history; null"
+    " for the first origin.",
+    "explanation": "What is wrong, and what to do.",
+    "failing_since": "When the problem was first seen. UTC.",
     # problems
     "title": "The title, the same in every problem of this type.",
     "detail": "What is wrong with this request.",

@@ -23,6 +23,7 @@ from service.problems import KINDS, TYPE
 
 _TEXT = {"type": "string"}
 _JSON = "application/json"
+_STREAM = "text/event-stream"
 _HEADERS = {
     "Daybook-Position": {"description": FIELD_DESCRIPTIONS["position"], "schema": _TEXT},
     "ETag": {
@@ -128,7 +129,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler | None) -> No
     if columns := opt.get("columns"):
         table = {"schema": _TEXT, "example": f"{','.join(columns)}\r\n"}
         success["content"]["text/csv"] = table
-    if operation.get("security") and _JSON in success["content"]:
+    if operation.get("security") and _STREAM not in success["content"]:
         success["headers"] = dict(_HEADERS)
         if "requestBody" in operation:
             # HTTP knows ETag and 304 only for what can be fetched

@@ -5,6 +5,7 @@ from litestar import Router
 from service.api.access import get_access, get_access_of_customers
 from service.api.auth import scoped
 from service.api.changes import CHANGE_ROUTES
+from service.api.checkpoints import CHECKPOINT_ROUTES
 from service.api.disputes import list_due_disputes
 from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
@@ -22,6 +23,7 @@ ROUTER = Router(
         get_access_of_customers,
         *EVENT_ROUTES,
         *CHANGE_ROUTES,
+        *CHECKPOINT_ROUTES,
         search,
         list_due_disputes,
         *METRIC_ROUTES,

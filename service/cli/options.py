@@ -33,6 +33,11 @@ DataDir = Annotated[Path | None, flag("data_dir")]
 BookName = Annotated[str, typer.Option(help="The book, by its name in the configuration.")]
 SomeBook = Annotated[str | None, typer.Option(help="The book; optional if only one is configured.")]
 
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="The book's public key, as kept elsewhere; repeat for several."),
+]
+
 # output to a file or a pager need not fit a terminal
 OUT = Screen(width=None if sys.stdout.isatty() else 180)
 ERR = Screen(stderr=True)

@@ -45,6 +45,11 @@ class _Webhook(Webhook):
     A signed body is stored whatever it contains; the library signs text only.
     """
 
+    @property
+    def key(self) -> bytes:
+        """The key of the HMAC."""
+        return bytes(self._whsecret)
+
     def digest(self, webhook_id: str, stamp: str, body: bytes) -> bytes:
         """The signature of a delivery, as bytes."""
         return hmac_data(self._whsecret, f"{webhook_id}.{stamp}.".encode() + body)
@@ -173,6 +178,11 @@ def check_secret(secret: str) -> None:
         _Webhook(secret)
     except Exception:  # noqa: BLE001 - the library raises several kinds
         raise ValueError("a secret is whsec_ and base64, as the dashboard shows it") from None
+
+
+def secret_of(secret: str) -> tuple[str, bytes]:
+    """The fingerprint of a secret, and the key with which it signs."""
+    return fingerprint(secret), _Webhook(secret).key
 
 
 def fingerprint(secret: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -27,14 +27,18 @@ _REFUSED_PAUSE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-def run(link: Link, settings: Settings, url: str) -> None:
+Start = Callable[[TaskSupervisor, Settings, str], None]
+"""Starts further tasks of this process, once the database is prepared."""
+
+
+def run(link: Link, settings: Settings, url: str, more: Start | None = None) -> None:
     """Follow until SIGTERM, or until the parent process ends."""
-    asyncio.run(_until_stopped(link, settings, url))
+    asyncio.run(_until_stopped(link, settings, url, more))
     exit_if_given_up()
 
 
-async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
-    task = asyncio.create_task(follow(settings, url))
+async def _until_stopped(link: Link, settings: Settings, url: str, more: Start | None) -> None:
+    task = asyncio.create_task(follow(settings, url, more))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     # any other end of it goes on, into the log
     async with link.attached():
@@ -42,14 +46,16 @@ async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
             await task
 
 
-async def follow(settings: Settings, url: str) -> None:
-    """Project every book of the settings until cancelled."""
+async def follow(settings: Settings, url: str, more: Start | None = None) -> None:
+    """Project every book of the settings until cancelled, and do what ``more`` starts."""
     supervisor = TaskSupervisor(is_unavailable)
     try:
         await supervisor.start("read models", partial(_build, settings, url), once=True)
         projectors = {book: Projector(url, book) for book in settings.books}
         for book, projector in projectors.items():
             supervisor.start(f"projector of {book}", projector.run)
+        if more is not None:
+            more(supervisor, settings, url)
         # without it they poll
         supervisor.start("wake-ups", partial(_wake, url, projectors), needed=False)
         await asyncio.Event().wait()

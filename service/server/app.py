@@ -15,6 +15,7 @@ from msgspec import structs
 
 from service.api import pages, router
 from service.api.auth import Gate
+from service.api.checkpoints import get_public_checkpoint
 from service.api.limits import Allowance, OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.api.services import Services, provide
@@ -75,6 +76,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
     }
     refusals, keyring = Refusals(), CallerCache()
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
+    routes.append(get_public_checkpoint)
     if settings.metrics:
         # not at the top: the library must not be imported before ``shared_metrics``
         from service.server.prometheus import get_metrics  # noqa: PLC0415

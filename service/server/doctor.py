@@ -16,6 +16,7 @@ from service.provider.checks import Examination
 from service.provider.findings import Finding, look
 from service.queries import refusals, resources
 from service.readmodels.follower import lease_name
+from service.server import proof_checks
 from service.settings import Book, Settings
 from service.store import roles
 from service.store.migrations import SchemaError, missing_migrations
@@ -236,6 +237,8 @@ _CHECKS: Mapping[str, Callable[[str, Connection], Awaitable[list[Finding]]]] = {
     "read models": _lag,
     "projector": _projector,
     "parked streams": _parked,
+    "checkpoints": proof_checks.checkpoints,
+    "anchors": proof_checks.anchors,
 }
 
 

@@ -6,7 +6,7 @@ queried at each scrape, so every worker answers the same.
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +43,15 @@ _GAUGES = {
     "head_ahead_of_clock_seconds": "How far the latest event's time is ahead of the clock.",
     "checkpoint_lost": "Whether the read models show events that the store does not have.",
     "last_event_age_seconds": "Seconds since the latest event was recorded; absent without events.",
+}
+
+_SIGNED = {
+    "signed_position": "Position up to which a checkpoint is signed.",
+    "signing_failing": "Whether no checkpoint can be signed.",
+}
+_ANCHORED = {
+    "anchored_position": "Position up to which the anchor has a checkpoint.",
+    "anchor_failing": "Whether the anchor fails.",
 }
 
 
@@ -83,12 +92,18 @@ async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
             unread = await _counts(conn, "server/unread_counts", books)
             vacant = await without_projector(conn, served)
             compared = await reconcile.last_runs(conn, served)
+            cursor = await conn.execute(statements.text("server/signed"))
+            signed = await cursor.fetchall()
+            cursor = await conn.execute(statements.text("server/anchored"))
+            anchored = await cursor.fetchall()
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]
     events = (_verdicts(rows, counts), _unread(unread))
     return [
         _up(up=True),
         *_gauges(rows),
+        *_labelled(_SIGNED, signed, ["book"]),
+        *_labelled(_ANCHORED, anchored, ["book", "anchor"]),
         *events,
         *_rebuild(rebuild),
         *_compared(compared),
@@ -122,11 +137,17 @@ def _up(*, up: bool) -> Metric:
 
 
 def _gauges(rows: Sequence[dict[str, Any]]) -> Iterable[Metric]:
-    for name, text in _GAUGES.items():
-        gauge = GaugeMetricFamily(f"daybook_{name}", text, labels=["book"])
+    return _labelled(_GAUGES, rows, ["book"])
+
+
+def _labelled(
+    gauges: Mapping[str, str], rows: Sequence[dict[str, Any]], labels: list[str]
+) -> Iterable[Metric]:
+    for name, text in gauges.items():
+        gauge = GaugeMetricFamily(f"daybook_{name}", text, labels=labels)
         for row in rows:
             if row[name] is not None:
-                gauge.add_metric([row["book"]], row[name])
+                gauge.add_metric([row[label] for label in labels], row[name])
         yield gauge
 
 

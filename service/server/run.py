@@ -151,7 +151,7 @@ def _work(*args: object) -> None:
 
 
 def _project(*args: object) -> None:
-    from service.readmodels.process import run as project  # noqa: PLC0415
+    from service.server.projector import run as project  # noqa: PLC0415
 
     project(*args)  # type: ignore[arg-type]
 

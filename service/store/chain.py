@@ -22,6 +22,9 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+LINK = b"daybook-link-1"
+"""What every preimage of a link begins with: the version of the encoding."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -78,15 +81,41 @@ NewEvent = Delivery | Observation
 """What becomes an event when it is recorded."""
 
 
+class Columns(Struct, frozen=True, gc=False):
+    """The columns of a recorded event that its link covers, of any source."""
+
+    source: str
+    webhook_id: str
+    sent_at: datetime
+    webhook_timestamp: str | None
+    webhook_signature: str | None
+    headers: str
+    verified_by: str | None
+    body_sha256: bytes
+    salt: bytes | None
+
+
 def compute_link(  # noqa: PLR0913, PLR0917 - all that the link covers
     previous: bytes,
     book: str,
     position: int,
     revision: int,
     recorded_at: datetime,
-    event: NewEvent,
+    event: NewEvent | Columns,
 ) -> bytes:
     """Compute the link of an event, as the chain above defines it."""
+    return sha256(link_preimage(previous, book, position, revision, recorded_at, event)).digest()
+
+
+def link_preimage(  # noqa: PLR0913, PLR0917 - all that the link covers
+    previous: bytes,
+    book: str,
+    position: int,
+    revision: int,
+    recorded_at: datetime,
+    event: NewEvent | Columns,
+) -> bytes:
+    """What the link of an event is the SHA-256 of."""
     fields = (
         book.encode(),
         b"%d" % position,
@@ -107,7 +136,7 @@ def compute_link(  # noqa: PLR0913, PLR0917 - all that the link covers
         for field in fields
         for part in ((_NULL,) if field is None else (_length(len(field)), field))
     ]
-    return sha256(b"".join([b"daybook-link-1", previous, *prefixed])).digest()
+    return b"".join([LINK, previous, *prefixed])
 
 
 def _utf8(value: str | None) -> bytes | None:

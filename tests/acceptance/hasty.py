@@ -4,11 +4,13 @@
 starts import this module too, and wait as little.
 """
 
+from datetime import timedelta
 from types import ModuleType
 
 from service.__main__ import main
 from service.api import endpoint
 from service.ingest import webhooks
+from service.proof import checkpoints
 from service.provider.reconciliation import schedule
 
 BODY_SECONDS = 4
@@ -20,6 +22,9 @@ RECONCILE_SECONDS = 1
 POSITION_SECONDS = 2
 """For a position, where ``daybook`` gives five seconds."""
 
+CHECKPOINT_SECONDS = 1
+"""Between two checkpoints, where ``daybook`` leaves an hour."""
+
 
 def _shorten(module: ModuleType, name: str, seconds: int) -> None:
     assert getattr(module, name) > seconds
@@ -30,6 +35,7 @@ if __name__ in {"__main__", "__mp_main__"}:
     _shorten(webhooks, "_BODY_SECONDS", BODY_SECONDS)
     _shorten(endpoint, "_WAIT_SECONDS", POSITION_SECONDS)
     _shorten(schedule, "_FIRST_SECONDS", RECONCILE_SECONDS)
+    checkpoints.EVERY = timedelta(seconds=CHECKPOINT_SECONDS)
 
 if __name__ == "__main__":
     main()

@@ -120,9 +120,10 @@ def test_all_is_well(well: Installation) -> None:
     assert (found.status, found.of("problem"), found.of("unknown")) == (0, {}, {})
     assert found.of("ok").keys() == {
         "database", "role", "migrations", "events", "refusals", "read models", "projector",
-        "parked streams", "api key", "clock", "business", "endpoint", "event types", "secret",
+        "parked streams", "checkpoints",
+        "api key", "clock", "business", "endpoint", "event types", "secret",
     }  # fmt: skip
-    assert found.of("skipped").keys() == {"disk"}
+    assert found.of("skipped").keys() == {"disk", "anchors"}
     assert "All is well." in well.doctor("--book", "live").out
 
 

@@ -236,3 +236,76 @@ create table read.lease (
     done       bigint not null default 0,
     total      bigint not null default 0
 );
+
+-- The Merkle tree over the links of a book, as RFC 6962 has it: the hashes of its full blocks of
+-- 256, 256² and so on. What lies between is computed.
+create table store.tree_node (
+    book  text     not null,
+    -- of 2^level leaves
+    level smallint not null check (level > 0),
+    index bigint   not null check (index >= 0),
+    hash  bytea    not null check (length(hash) = 32),
+    primary key (book, level, index)
+);
+
+-- The names under which checkpoints are signed. A new one begins where the history of the old one
+-- was lost in a restore, or its key.
+create table store.origin (
+    book       text        not null,
+    number     integer     not null check (number > 0),
+    name       text        not null,
+    public_key bytea       not null check (length(public_key) = 32),
+    -- up to which size it has the history of the origin before it
+    parted_at  bigint,
+    created_at timestamptz not null default now(),
+    primary key (book, number)
+);
+
+-- Signed checkpoints: a size, the root of the tree at that size, and the note that says so.
+create table store.checkpoint (
+    book      text        not null,
+    origin    integer     not null,
+    size      bigint      not null check (size > 0),
+    root      bytea       not null check (length(root) = 32),
+    note      text        not null,
+    signed_at timestamptz not null default now(),
+    primary key (book, origin, size)
+);
+
+-- Checkpoints that were carried out of reach, each with what the other side gave for it.
+create table store.anchored (
+    book        text        not null,
+    anchor      text        not null,
+    origin      integer     not null,
+    size        bigint      not null,
+    anchored_at timestamptz not null,
+    receipt     bytea,
+    primary key (book, anchor, origin, size)
+);
+
+-- Why no checkpoint is signed, or not anchored; until it is.
+create table store.proof_problem (
+    book    text        not null,
+    -- the name of an anchor; empty for signing
+    anchor  text        not null,
+    problem text        not null,
+    since   timestamptz not null default now(),
+    primary key (book, anchor)
+);
+
+create trigger tree_node_is_append_only
+    before update or delete or truncate on store.tree_node
+    for each statement
+    execute function store.refuse_change('the tree is never altered: store.tree_node');
+create trigger origin_is_append_only
+    before update or delete or truncate on store.origin
+    for each statement
+    execute function store.refuse_change('an origin is never altered: store.origin');
+create trigger checkpoint_is_append_only
+    before update or delete or truncate on store.checkpoint
+    for each statement
+    execute function store.refuse_change('a checkpoint is never altered: store.checkpoint');
+create trigger anchored_is_append_only
+    before update or delete or truncate on store.anchored
+    for each statement
+    execute function store.refuse_change('an anchor is never altered: store.anchored');

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from service.anchor_settings import Anchor
 from service.cli.settings_help import setting_helps
 from service.settings import load
 from tests.acceptance.service import command
-from tests.builders import SECRET
+from tests.builders import OTHER_SECRET, SECRET
+
+SIGNING_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 ENVIRONMENT = {
     "database_url": ("postgresql://me@there/book", SecretStr("postgresql://me@there/book")),
@@ -19,8 +22,14 @@ ENVIRONMENT = {
     "max_body_bytes": ("2048", 2048),
     "requests_per_minute": ("7", 7),
     "metrics": ("false", False),
+    "signing_key": (SIGNING_KEY, SecretStr(SIGNING_KEY)),
+    "anchors": (
+        '[{"kind": "directory", "path": "/mnt"}]',
+        [Anchor(kind="directory", path=Path("/mnt"))],
+    ),
     "books.NAME.mode": ("test", "test"),
     "books.NAME.secrets": (f'["{SECRET}"]', [SecretStr(SECRET)]),
+    "books.NAME.retired_secrets": (f'["{OTHER_SECRET}"]', [SecretStr(OTHER_SECRET)]),
     "books.NAME.business_id": ("bus_1", "bus_1"),
     "books.NAME.webhook_max_age_days": ("90", 90),
     "books.NAME.access.grace": ("false", False),

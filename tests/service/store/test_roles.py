@@ -97,6 +97,10 @@ TAMPERING: tuple[LiteralString, ...] = (
     "drop trigger key_stays_revoked on store.api_key",
     "create or replace function store.refuse_change() returns trigger language sql as 'select 1'",
     "drop table read.checkpoint",
+    "update store.checkpoint set note = ''",
+    "delete from store.tree_node",
+    "update store.origin set public_key = ''",
+    "truncate store.anchored",
 )
 
 

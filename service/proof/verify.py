@@ -1,0 +1,192 @@
+"""Verifies the chain of each book: every event, every link, every signature that can be checked."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from msgspec import Struct, field
+from psycopg.sql import Literal
+
+from service.database import binary, statements
+from service.database.connections import Connection, url_of
+from service.processes.workers import Call, WorkerPool, processors, worker_pool
+from service.proof import stretches
+from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
+from service.proof.merkle import Frontier
+from service.proof.notes import Checkpoint
+from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
+from service.proof.stretches import EVENTS, Recomputed, Stretch
+
+Progress = Callable[[str, int, int], None]
+"""Called with a book, how many of its events are recomputed, and how many there are."""
+
+Secrets = Mapping[str, Sequence[tuple[str, bytes]]]
+"""The secrets of each book that we hold, as fingerprint and key."""
+
+_FEW = 5_000  # events that are not worth starting other processes for
+
+
+class Report(Struct):
+    """What verifying the chain of one book shows.
+
+    Attributes:
+        book: its name.
+        events: how many were recomputed.
+        head: the position of its head; None if the book has events but no head.
+        signatures: what the signatures show.
+        broken: the number of positions at which something is wrong.
+        fault: the first of them; None if the chain holds.
+        root: of the Merkle tree over all events.
+    """
+
+    book: str
+    events: int
+    head: int | None
+    signatures: Signatures = field(default_factory=Signatures)
+    broken: int = 0
+    fault: Fault | None = None
+    root: bytes = b""
+    roots: dict[int, bytes] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are events, and nothing is wrong with any."""
+        return self.events > 0 and self.fault is None
+
+    def compare(self, signed: Iterable[Checkpoint]) -> None:
+        """See that the chain has the history of each checkpoint; the first one counts that differs.
+
+        A chain with a fault has other roots too, which say nothing more.
+        """
+        if self.fault is not None:
+            return
+        for one in sorted(signed, key=lambda checkpoint: checkpoint.size):
+            if self.roots.get(one.size) != one.root:
+                text = (
+                    f"The book was signed with {one.size} events: its end was cut off."
+                    if one.size > self.events
+                    else f"The checkpoint of {one.size} events has another root: events were"
+                    " changed, and the chain after them recomputed."
+                )
+                self.fault = Fault(min(one.size, self.events), "checkpoint", text)
+                self.broken = 1
+                return
+
+
+class _End(Struct, frozen=True):
+    book: str
+    position: int | None
+    link: bytes | None
+    last: int
+
+
+async def verify_chain(  # noqa: PLR0913, PLR0917 - one parameter a part of it
+    conn: Connection,
+    books: Sequence[str],
+    secrets: Secrets,
+    sizes: Mapping[str, Sequence[int]],
+    progress: Progress = lambda *_: None,
+    processes: int | None = None,
+) -> list[Report]:
+    """Recompute all events of some books, or of all that the store has.
+
+    Args:
+        conn: a connection of its own.
+        books: their names; all of the store by default.
+        secrets: those that we hold. Signatures of others cannot be proved.
+        sizes: where the Merkle tree of a book ended, if its root then is asked for.
+        progress: called after each stretch.
+        processes: how many processes recompute; one for each processor by default.
+    """
+    found = await (await conn.execute(statements.text("proof/ends"))).fetchall()
+    ends = [_End(**row) for row in found if not books or row["book"] in books]
+    few = sum(end.last for end in ends) <= _FEW and processes is None
+    async with worker_pool(0 if few else processes or processors()) as workers:
+        return [
+            await _verify(
+                conn, workers, end, secrets.get(end.book, ()), sizes.get(end.book, ()), progress
+            )
+            for end in ends
+        ]
+
+
+async def _verify(  # noqa: PLR0913, PLR0917
+    conn: Connection,
+    workers: WorkerPool,
+    end: _End,
+    secrets: Sequence[tuple[str, bytes]],
+    sizes: Sequence[int],
+    progress: Progress,
+) -> Report:
+    done, head, url = 0, end.position or 0, url_of(conn)
+
+    def took(found: Recomputed) -> None:
+        nonlocal done
+        done += found.events
+        progress(end.book, done, max(head, end.last))
+
+    calls = [Call(stretches.recompute, (url, one, secrets)) for one in _stretches(end, sizes)]
+    found = await workers.run(calls, took)
+    report = Report(end.book, sum(one.events for one in found), end.position)
+    tree = Frontier([])
+    for one in found:
+        report.signatures.merge(one.signatures)
+        report.broken += one.broken
+        report.roots |= {size: tree.root(rest) for size, rest in one.ends.items()}
+        for level, subtree in one.subtrees:
+            tree.push(level, subtree)
+    report.root = tree.root()
+    broken = sorted(position for one in found for position in one.first)
+    if end.position is not None and end.position > end.last:
+        report.broken += end.position - end.last
+        broken.append(end.last + 1)
+    if broken:
+        report.fault = await _diagnose(conn, end, broken)
+    elif fault := _fault_of_head(end, found[-1].link if found else bytes(32)):
+        report.broken, report.fault = 1, fault
+    return report
+
+
+def _stretches(end: _End, sizes: Sequence[int]) -> list[Stretch]:
+    # what stands after the head, or is missing before it, is reported without being read
+    last = end.last if end.position is None else min(end.position, end.last)
+    ordered = sorted({*sizes})
+    return [
+        Stretch(
+            end.book, after, min(after + EVENTS, last),
+            tuple(ordered[bisect_right(ordered, after) : bisect_right(ordered, after + EVENTS)]),
+        )
+        for after in range(0, last, EVENTS)
+    ]  # fmt: skip
+
+
+def _fault_of_head(end: _End, last: bytes | None) -> Fault | None:
+    if end.position is None:
+        return Fault(end.last, "head", "The book has events, but no head: its row was removed.")
+    if end.last > end.position:
+        text = f"Events stand after the head, which is at position {end.position}."
+        return Fault(end.position + 1, "head", text)
+    if end.link != last:
+        return Fault(end.position, "head", "The head has another link than the last event.")
+    return None
+
+
+async def _diagnose(conn: Connection, end: _End, broken: Sequence[int]) -> Fault:
+    """Say what is wrong at the first broken position, by the events around it and the others."""
+    around: set[int] = set()
+    for number, position in enumerate(broken[: stretches.SHOWN]):
+        after = AROUND if not number else 1
+        around |= set(range(max(position - 1, 1), position + after + 1))
+    statement = statements.fill(
+        "proof/some", book=Literal(end.book), positions=Literal(sorted(around))
+    )
+    rows: dict[int, Row] = {}
+    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        async for part in copy:
+            raw = bytes(part).removeprefix(binary.HEADER)
+            with suppress(MalformedRowError):
+                if raw and raw != binary.TRAILER:
+                    row = parse_row(raw)
+                    rows[row.position] = row
+    head = (end.position or 0, end.link or b"")
+    return diagnose(Surroundings(end.book, rows, broken, head), broken[0])

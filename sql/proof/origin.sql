@@ -1,0 +1,13 @@
+-- Get the current origin of a book, and the last checkpoint under it.
+select o.number, o.name, o.public_key, o.parted_at, o.created_at, c.size, c.root, c.note, c.signed_at
+from store.origin o
+left join lateral (
+    select size, root, note, signed_at
+    from store.checkpoint
+    where book = o.book and origin = o.number
+    order by size desc
+    limit 1
+) c on true
+where o.book = %(book)s
+order by o.number desc
+limit 1

@@ -1,0 +1,112 @@
+"""What proof costs: recomputing a store, extending its tree by a checkpoint, one event's proof."""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from service.database.connections import Connection, connect
+from service.ingest.signature import fingerprint, secret_of, signed_headers
+from service.proof import published
+from service.proof.checkpoints import make_checkpoint
+from service.proof.keys import load_signer
+from service.proof.verify import verify_chain
+from service.settings import Settings
+from service.store.chain import Delivery
+from service.store.events import append
+from tests.bench import filled
+from tests.bench.server import server
+from tests.builders import SECRET
+
+_EVENTS = 1_000_000
+_ROUNDS = 21
+_COPY = "copy (select * from store.event) to stdout (format binary)"
+
+
+def run() -> None:
+    """Print events a second next to a COPY of the same bytes, and the milliseconds of the rest."""
+    with server() as url, tempfile.TemporaryDirectory() as here:
+        asyncio.run(_run(url, Path(here)))
+
+
+async def _run(url: str, here: Path) -> None:
+    await filled.fill(url, 0)
+    async with await connect(url) as conn:
+        made = _signed()
+        await _append(conn, made, _EVENTS)
+        await conn.execute("vacuum analyze store.event")
+        copies, verifications = [], []
+        for _ in range(3):
+            copies.append(_EVENTS / await asyncio.to_thread(_copied, url))
+            began = time.perf_counter()
+            (report,) = await verify_chain(conn, ["test"], {"test": [secret_of(SECRET)]}, {})
+            verifications.append(_EVENTS / (time.perf_counter() - began))
+            assert report.holds
+            assert report.signatures.proved == _EVENTS
+        copied, verified = map(statistics.median, (copies, verifications))
+        signer = load_signer(Settings(data_dir=here), create=True)
+        assert signer is not None
+
+        async def sign() -> None:
+            await make_checkpoint(conn, "test", signer, _nowhere, at_once=True)
+
+        await sign()
+        extended = []
+        for _ in range(_ROUNDS):
+            await _append(conn, made, 1000)
+            extended.append(await _milliseconds(sign))
+        proofs = [
+            await _milliseconds(lambda n=n: published.event_proof(conn, "test", n))  # type: ignore[misc]
+            for n in range(1, _EVENTS, _EVENTS // 200)
+        ]
+    table = Table("", "", "of COPY")
+    table.add_row("COPY of all columns, events/s", f"{copied:,.0f}", "1.00")
+    ratio = f"{verified / copied:.2f}"
+    table.add_row("verify chain, every signature, events/s", f"{verified:,.0f}", ratio)
+    table.add_row("a checkpoint of 1,000 more events, ms", f"{statistics.median(extended):.1f}", "")
+    table.add_row("a proof at 1,000,000 events, ms", f"{statistics.median(proofs):.1f}", "")
+    Console().print(table)
+
+
+def _signed() -> Iterator[Delivery]:
+    for one in filled.deliveries():
+        headers = signed_headers(SECRET, one.webhook_id, one.sent_at, one.body)
+        yield replace(
+            one,
+            webhook_signature=headers["webhook-signature"],
+            webhook_timestamp=headers["webhook-timestamp"],
+            verified_by=fingerprint(SECRET),
+        )
+
+
+async def _append(conn: Connection, made: Iterator[Delivery], count: int) -> None:
+    for start in range(0, count, 1000):
+        await append(conn, "test", list(islice(made, min(1000, count - start))))
+
+
+def _copied(url: str) -> float:
+    """The seconds that one connection takes to read the store."""
+    began = time.perf_counter()
+    with psycopg.connect(url) as conn, conn.cursor().copy(_COPY) as copy:
+        for _ in copy:
+            pass
+    return time.perf_counter() - began
+
+
+async def _milliseconds(do: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await do()
+    return 1000 * (time.perf_counter() - began)
+
+
+async def _nowhere(origin: str) -> Sequence[str]:
+    del origin
+    return ()

@@ -1,0 +1,205 @@
+"""What only an anchor can show: an end that was cut off, a chain that was recomputed as a whole."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from service.database.connections import Connection
+from service.proof import published
+from service.proof.against import UnreadableError, compare, read_kept, sizes
+from service.proof.anchors import Anchor, Directory, latest_everywhere
+from service.proof.checkpoints import continue_book, current_origin, make_checkpoint
+from service.proof.keys import Signer, load_signer
+from service.proof.notes import Key
+from service.proof.process import carry_book
+from service.settings import Settings
+from service.store.chain import Columns, compute_link
+from service.store.events import append
+from tests.acceptance.service import environment
+from tests.builders import SECRET
+from tests.conftest import as_owner
+from tests.service.proof.books import fill, signed, tamper, verified
+from tests.service.proof.test_checkpoints import nowhere
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    made = load_signer(Settings(data_dir=tmp_path / "data"), create=True)
+    assert made is not None
+    return made
+
+
+@pytest.fixture
+async def bucket(conn: Connection, tmp_path: Path, signer: Signer) -> Path:
+    """A directory that has the checkpoints of 5 and of 20 events of a book of 30."""
+    path = tmp_path / "bucket"
+    path.mkdir()
+    for first, last in ((0, 5), (5, 20), (20, 30)):
+        await append(conn, "test", [signed(n) for n in range(first, last)])
+        if last < 30:
+            await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+            assert await carry_book(conn, "test", Directory("bucket", path))
+    return path
+
+
+async def states(conn: Connection, url: str, bucket: Path) -> list[str]:
+    """How the store compares with each checkpoint of the bucket."""
+    origins = await published.origins(conn, "test")
+    kept = read_kept(bucket, [Key(one.name, one.public_key) for one in origins])
+    report = await verified(url, sizes(kept)["test"])
+    assert report.fault is None
+    parted = {one.name: origins[n].parted_at or 0 for n, one in enumerate(origins[:-1], start=1)}
+    return [one.state for one in compare(kept, [report], parted)]
+
+
+def recompute(url: str, change: LiteralString) -> None:
+    """Change the events, then all hashes and links after it, as the owner of the tables can."""
+    tamper(url, change)
+    with psycopg.connect(as_owner(url), row_factory=dict_row) as owner:
+        owner.execute("set session_replication_role = replica")
+        link = bytes(32)
+        for row in owner.execute("select * from store.event order by position").fetchall():
+            digest = sha256(row["body"]).digest()
+            columns = Columns(
+                row["source"], row["webhook_id"], row["sent_at"], row["webhook_timestamp"],
+                row["webhook_signature"], row["headers"], row["verified_by"], digest, row["salt"],
+            )  # fmt: skip
+            place = row["position"]
+            link = compute_link(link, "test", place, row["revision"], row["recorded_at"], columns)
+            owner.execute(
+                "update store.event set link = %s, body_sha256 = %s where position = %s",
+                (link, digest, place),
+            )
+        owner.execute("update store.head set link = %s", (link,))
+
+
+_FORGET: tuple[LiteralString, ...] = (
+    "delete from store.checkpoint",
+    "delete from store.tree_node",
+)
+
+
+async def test_an_untouched_store_agrees(conn: Connection, database_url: str, bucket: Path) -> None:
+    assert await states(conn, database_url, bucket) == ["agrees", "agrees"]
+
+
+async def test_an_end_that_was_cut_off_is_found(
+    conn: Connection, database_url: str, bucket: Path
+) -> None:
+    tamper(
+        database_url,
+        "delete from store.event where position > 19",
+        "update store.head set (position, link) ="
+        " (select position, link from store.event where position = 19)",
+        *_FORGET,
+    )
+    assert await states(conn, database_url, bucket) == ["agrees", "ahead"]
+
+
+async def test_a_chain_that_was_recomputed_is_found(
+    conn: Connection, database_url: str, bucket: Path
+) -> None:
+    recompute(
+        database_url,
+        "update store.event set recorded_at = recorded_at - interval '1 day' where position = 9",
+    )
+    tamper(database_url, *_FORGET)
+    assert await states(conn, database_url, bucket) == ["agrees", "differs"]
+
+
+async def test_a_forged_body_is_found_by_its_signature_where_the_chain_was_recomputed(
+    conn: Connection, database_url: str
+) -> None:
+    await fill(conn, 20)
+    recompute(database_url, "update store.event set body = '{}' where position = 9")
+    report = await verified(database_url)
+    assert report.fault is not None
+    assert (report.fault.position, report.fault.kind) == (9, "signature")
+
+
+async def test_a_book_that_was_continued_agrees_up_to_where_they_part(
+    conn: Connection, database_url: str, bucket: Path, signer: Signer
+) -> None:
+    anchors: list[Anchor] = [Directory("bucket", bucket)]
+
+    async def elsewhere(origin: str) -> Sequence[str]:
+        return await latest_everywhere(anchors, origin)
+
+    tamper(
+        database_url,
+        "delete from store.event where position > 12",
+        "delete from store.checkpoint where size > 12",
+        "delete from store.anchored where size > 12",
+        "update store.head set (position, link) ="
+        " (select position, link from store.event where position = 12)",
+    )
+    await continue_book(conn, "test", signer, elsewhere)
+    assert await carry_book(conn, "test", anchors[0])
+    assert await states(conn, database_url, bucket) == ["agrees", "agrees"]
+
+
+async def test_what_is_not_a_checkpoint_of_ours_is_not_compared(
+    conn: Connection, bucket: Path, tmp_path: Path
+) -> None:
+    origin = await current_origin(conn, "test")
+    assert origin is not None
+    with pytest.raises(UnreadableError, match="does not exist"):
+        read_kept(tmp_path / "nowhere", [origin.key])
+    with pytest.raises(UnreadableError, match="None of the keys"):
+        read_kept(bucket, [Key(origin.name, bytes(32))])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnreadableError, match="no files"):
+        read_kept(tmp_path / "empty", [origin.key])
+    forged = bucket / origin.name.replace("/", "_") / f"{20:012}.checkpoint"
+    forged.write_text("forged")
+    with pytest.raises(UnreadableError, match="000000000020"):
+        read_kept(bucket, [origin.key])
+
+
+async def test_the_commands_say_what_they_found(
+    conn: Connection, database_url: str, bucket: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "daybook.toml").write_text(f'[books.test]\nmode = "test"\nsecrets = ["{SECRET}"]\n')
+    origin = await current_origin(conn, "test")
+    assert origin is not None
+
+    def daybook(*args: str) -> tuple[int, str]:
+        env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_DATA_DIR": str(tmp_path / "data")}
+        # the key is that of the directory
+        env["DAYBOOK_SIGNING_KEY"] = ""
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *args], env=environment(env), cwd=tmp_path,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    status, said = daybook("verify", "chain")
+    assert status == 0, said
+    assert "Anchored up to position 20 by bucket" in said
+    assert "Not anchored: positions 21 to 30." in said
+    assert str(origin.key) in daybook("books", "list")[1]
+    status, said = daybook("verify", "against", str(bucket), "--key", str(origin.key))
+    assert (status, "agrees with 2 checkpoints, up to position 20" in said) == (0, True), said
+    assert daybook("books", "continue", "--book", "test")[0] == 1
+    (tmp_path / "proof").write_text(await published.event_proof(conn, "test", 9))
+    (tmp_path / "body").write_bytes(signed(8).body)
+    check = ("proof", "check", "proof", "--key", str(origin.key))
+    status, said = daybook(*check, "--body", "body")
+    assert (status, "The proof holds: position 9 of" in said) == (0, True), said
+    assert daybook(*check, "--body", "proof")[0] == 1
+    assert daybook("proof", "check", "proof")[0] == 2
+    recompute(
+        database_url,
+        "update store.event set recorded_at = recorded_at - interval '1 day' where position = 9",
+    )
+    status, said = daybook("verify", "chain")
+    assert (status, "BROKEN at position 20: checkpoint." in said) == (1, True), said
+    status, said = daybook("verify", "against", str(bucket))
+    assert (status, "has another root: the history was rewritten" in said) == (1, True), said
