@@ -8,8 +8,9 @@ from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from service.access_settings import Access
 from service.provider_settings import ProviderApi
-from service.settings import Access, Book, Settings
+from service.settings import Book, Settings
 
 _BOOKS = "books"
 _NESTED: dict[str, type[BaseModel]] = {
