@@ -22,8 +22,7 @@ from service.database.connections import WRITER, Connection, response_deadline
 from service.database.notifications import APPENDED, notify
 from service.provider.client import Reply
 from service.provider.kinds import CREDIT, CUSTOMER, Kind
-from service.queries.documents import shared_fields
-from service.queries.known import Known, known_resources
+from service.queries.known import Known, is_empty, known_resources
 from service.store.chain import Observation
 from service.store.events import Receipt, Recorded, append, latest_observations
 
@@ -188,7 +187,9 @@ def _fields(reading: Reading) -> dict[str, Any]:
         # all that a reading of a customer supplies; see domain/customer.py
         return {name: fields[name] for name in ("email", "name") if name in fields}
     if reading.listed:
-        return {name: value for name, value in fields.items() if name not in reading.kind.lacks}
+        # what rows leave out says nothing where it is empty, and something where it is not
+        lacks = reading.kind.lacks
+        return {n: v for n, v in fields.items() if n not in lacks or not is_empty(v)}
     return fields
 
 
@@ -222,4 +223,4 @@ def _is_spelled_otherwise(one: Compared, folded: Fold[Any]) -> bool:
     aggregate = one.entry.aggregate
     if aggregate is None or not one.reading.listed or folded.last[1] < aggregate.lifecycle.rank(""):
         return False
-    return not {"status", *shared_fields(aggregate)}.intersection(one.differing)
+    return one.known is None or not one.known.decides(one.entry, one.differing)
