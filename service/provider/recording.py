@@ -46,12 +46,17 @@ class Reading(Struct, frozen=True):
         return f"GET {path} {self.id}" if self.listed else f"GET {path}"
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it leaves fields out: a row of a list, but for kinds whose rows are whole."""
+        return self.listed and bool(self.kind.lacks)
+
+    @property
     def asked(self) -> Asked:
         """What is stored of the request."""
         reply = self.reply
         return Asked(
             self.kind.category, reply.path, reply.requested_at, reply.answered_at,
-            self.listed, reply.date,
+            self.is_partial, reply.date,
         )  # fmt: skip
 
 
@@ -212,7 +217,7 @@ def _fields(reading: Reading) -> dict[str, Any]:
     if reading.kind is CUSTOMER:
         # all that a reading of a customer supplies; see domain/customer.py
         return {name: fields[name] for name in ("email", "name") if name in fields}
-    if reading.listed:
+    if reading.is_partial:
         # what rows leave out says nothing where it is empty, and something where it is not
         lacks = reading.kind.lacks
         return {n: v for n, v in fields.items() if n not in lacks or not is_empty(v)}
@@ -269,6 +274,8 @@ def _is_spelled_otherwise(one: Compared, folded: Fold[Any]) -> bool:
     compared by their meaning, so they are no matter of spelling.
     """
     aggregate = one.entry.aggregate
-    if aggregate is None or not one.reading.listed or folded.last[1] < aggregate.lifecycle.rank(""):
+    if aggregate is None or not one.reading.is_partial:
+        return False
+    if folded.last[1] < aggregate.lifecycle.rank(""):
         return False
     return one.known is None or not one.known.decides(one.entry, one.differing)

@@ -148,3 +148,18 @@ async def test_a_row_that_shows_what_rows_leave_out(conn: Connection) -> None:
     await _tell(conn, _webhook(kind, "x_1", fields))
     (found,) = await take(conn, row({**fields, "expires_at": _LATER}, DAY, kind))
     assert (found.differing, found.is_news) == (("expires_at",), True)
+
+
+@pytest.mark.parametrize("category", ["license_key", "entitlement_grant"])
+async def test_rows_that_lack_nothing_supply_all_fields(conn: Connection, category: str) -> None:
+    kind, (_, shown) = KINDS[category], SHOWN[category]
+    moved = {"updated_at": "2026-05-04T12:00:00Z", "revocation_reason": "refund", "note": None}
+    ended = {"license_key": "disabled", "entitlement_grant": "Revoked"}[category]
+    await _tell(conn, _webhook(kind, "x_1", {**shown, "note": "a", "updated_at": "…"}))
+    fields = {kind.id_field: "x_1", **shown, "status": ended, **moved}
+    assert (await take(conn, row(fields, DAY, kind)))[0].is_news
+    _, known = await known_resources(conn, "test", MEMOS[category], ["x_1"])
+    document = known["x_1"].document
+    assert {name: document[name] for name in moved} == moved
+    assert document["provider_status"] == ended
+    assert not (await take(conn, row(fields, DAY + 90, kind)))[0].is_news
