@@ -63,7 +63,9 @@ def evolved(aggregate: Aggregate, state: Any, entry: Entry) -> Any:  # noqa: ANN
     after = aggregate.evolve(state, entry.payload)
     if state is None or entry.observed is None or not entry.observed.lacks:
         return after
-    kept = {name: getattr(state, name) for name in entry.observed.lacks if hasattr(state, name)}
+    # what another field of the row told is not lost; a payment's subscriptions are in several
+    lost = [name for name in entry.observed.lacks if getattr(after, name, after) is None]
+    kept = {name: getattr(state, name) for name in lost}
     return structs.replace(after, **kept)
 
 

@@ -226,7 +226,8 @@ class Confirmer:
 
 def _differs(one: Compared) -> bool:
     """Whether the read models do not reflect a reading, even if it is recorded."""
-    return one.entry.aggregate is not None and (one.known is None or bool(one.differing))
+    unknown = one.known is None or one.overtaken
+    return one.entry.aggregate is not None and (unknown or bool(one.differing))
 
 
 def _folds(held: Held) -> list[Fold[Any]]:

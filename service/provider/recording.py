@@ -2,8 +2,8 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -22,10 +22,9 @@ from service.database.connections import WRITER, Connection, response_deadline
 from service.database.notifications import APPENDED, notify
 from service.provider.client import Reply
 from service.provider.kinds import CREDIT, CUSTOMER, Kind
-from service.queries.documents import shared_fields
-from service.queries.known import Known, known_resources
+from service.queries.known import Known, is_empty, known_resources
 from service.store.chain import Observation
-from service.store.events import Receipt, Recorded, append, latest_observations
+from service.store.events import Receipt, Recorded, append, events_naming, latest_observations
 
 SETTLING = timedelta(seconds=60)
 """So soon after an event of the same resource a reading may be older than the event."""
@@ -47,12 +46,17 @@ class Reading(Struct, frozen=True):
         return f"GET {path} {self.id}" if self.listed else f"GET {path}"
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it leaves fields out: a row of a list, but for kinds whose rows are whole."""
+        return self.listed and bool(self.kind.lacks)
+
+    @property
     def asked(self) -> Asked:
         """What is stored of the request."""
         reply = self.reply
         return Asked(
             self.kind.category, reply.path, reply.requested_at, reply.answered_at,
-            self.listed, reply.date,
+            self.is_partial, reply.date,
         )  # fmt: skip
 
 
@@ -64,8 +68,10 @@ class Compared(Struct, frozen=True):
         known: what the book knew of the resource; None if nothing.
         differing: the fields in which the two differ.
         repeated: whether the last reading said the same, and nothing has happened since.
+        overtaken: whether the read models lag behind events of the resource, so that ``differing``
+            does not tell what the book will say.
         in_flight: whether an event of the last minute may be newer than the reading.
-        position: the position of the book that this reflects.
+        position: the position of the book up to which readings were looked at.
     """
 
     reading: Reading
@@ -75,13 +81,16 @@ class Compared(Struct, frozen=True):
     repeated: bool
     in_flight: bool
     position: int
+    overtaken: bool = False
 
     @property
     def is_news(self) -> bool:
         """Whether the book should record it."""
         if self.entry.verdict in {"foreign", "unreadable"}:
             return False
-        return not self.repeated and (self.known is None or bool(self.differing))
+        if self.repeated:
+            return False
+        return self.known is None or self.overtaken or bool(self.differing)
 
 
 async def compare(
@@ -102,11 +111,32 @@ async def compare(
         projection = CUSTOMERS if kind is CUSTOMER else BY_CATEGORY[kind.category]
         position, known = await known_resources(conn, book, projection, [*set(ids.values())])
         earlier = await latest_observations(conn, book, [*by_name])
+        recent = {i for n, i in ids.items() if i in known or n in earlier}
+        since = await _since(conn, book, kind, position.number, recent, business_id)
         for name, reading in by_name.items():
             one = _compare(reading, entries[name], known.get(ids[name]), position.number)
-            repeated = _is_repeated(one, earlier.get(name))
-            compared[name] = replace(one, repeated=repeated)
+            compared[name] = _in_time(one, earlier.get(name), since.get(ids[name], []))
     return [compared[reading.name] for reading in readings]
+
+
+async def _since(  # noqa: PLR0913, PLR0917 - what it asks for, and of what
+    conn: Connection,
+    book: str,
+    kind: Kind,
+    after: int,
+    ids: Collection[str],
+    business_id: str | None,
+) -> dict[str, list[Entry]]:
+    """The events of some resources that the read models do not reflect yet, by id."""
+    if kind in {CREDIT, CUSTOMER} or not ids:
+        # each row of a ledger is news once, and a customer has no stream
+        return {}
+    events = await events_naming(conn, book, after, ids)
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in (read(event, business_id) for event in events):
+        if entry.aggregate is not None and entry.aggregate.category == kind.category:
+            found[entry.id].append(entry)
+    return found
 
 
 async def record(
@@ -187,8 +217,10 @@ def _fields(reading: Reading) -> dict[str, Any]:
     if reading.kind is CUSTOMER:
         # all that a reading of a customer supplies; see domain/customer.py
         return {name: fields[name] for name in ("email", "name") if name in fields}
-    if reading.listed:
-        return {name: value for name, value in fields.items() if name not in reading.kind.lacks}
+    if reading.is_partial:
+        # what rows leave out says nothing where it is empty, and something where it is not
+        lacks = reading.kind.lacks
+        return {n: v for n, v in fields.items() if n not in lacks or not is_empty(v)}
     return fields
 
 
@@ -196,16 +228,38 @@ def _is_in_flight(entry: Entry, known: Known) -> bool:
     if known.folded is None or entry.aggregate is None:
         return False
     at, rank = known.folded.last[:2]
-    # an observation has the last rank
-    is_event = rank < entry.aggregate.lifecycle.rank("")
-    return is_event and at > entry.occurred_at - SETTLING
+    return rank < entry.aggregate.lifecycle.rank("") and _is_soon_after(entry, at)
 
 
-def _is_repeated(one: Compared, earlier: Recorded | None) -> bool:
+def _is_soon_after(entry: Entry, at: datetime) -> bool:
+    """Whether a reading may be older than an event. A row that never changes is never older."""
+    immutable = entry.aggregate is not None and entry.aggregate.immutable
+    return not immutable and at > entry.occurred_at - SETTLING
+
+
+def _in_time(one: Compared, earlier: Recorded | None, since: Sequence[Entry]) -> Compared:
+    """A comparison with regard to what was recorded and is in no read model yet."""
+    events = [entry for entry in since if entry.observed is None]
+    in_flight = any(_is_soon_after(one.entry, entry.occurred_at) for entry in events)
+    return replace(
+        one,
+        repeated=_is_repeated(one, earlier, since),
+        overtaken=bool(since),
+        in_flight=one.in_flight or in_flight,
+        # what is recorded after this position was not looked at
+        position=max(one.position, earlier.position if earlier else 0),
+    )
+
+
+def _is_repeated(one: Compared, earlier: Recorded | None, since: Sequence[Entry]) -> bool:
     """Whether the last reading of the resource said the same, and nothing has happened since."""
     if earlier is None or earlier.body_sha256 != sha256(one.reading.body).digest():
         return False
-    if one.reading.kind is CREDIT or earlier.position > one.position:
+    if one.reading.kind is CREDIT:
+        return True
+    if since:
+        return earlier.position >= max(entry.event.position for entry in since)
+    if earlier.position > one.position:
         return True
     folded = one.known.folded if one.known is not None else None
     if folded is None:
@@ -220,6 +274,8 @@ def _is_spelled_otherwise(one: Compared, folded: Fold[Any]) -> bool:
     compared by their meaning, so they are no matter of spelling.
     """
     aggregate = one.entry.aggregate
-    if aggregate is None or not one.reading.listed or folded.last[1] < aggregate.lifecycle.rank(""):
+    if aggregate is None or not one.reading.is_partial:
         return False
-    return not {"status", *shared_fields(aggregate)}.intersection(one.differing)
+    if folded.last[1] < aggregate.lifecycle.rank(""):
+        return False
+    return one.known is None or not one.known.decides(one.entry, one.differing)

@@ -1,19 +1,20 @@
 """What the book knows of some resources, to be compared with what the provider says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from domain.carried import evolved
+from domain.catalog import Aggregate
 from domain.events import Entry
 from domain.fold import Fold, decode
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service.database import statements
 from service.database.reader import Queryable
-from service.queries.documents import document, resource, shared_fields
+from service.queries.documents import COMPUTED, document, resource, shared_fields
 from service.queries.resources import checkpoint_of, of
 from service.store.positions import Position
 
@@ -41,40 +42,89 @@ class Known(Struct, frozen=True):
     def differing(self, entry: Entry, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The fields in which an observation differs from what is known; empty if in none.
 
+        What the fold makes of a field is compared as the fold would have it, so whatever decides
+        something is a difference, also where the document lacks it.
+
         Args:
             entry: the observation.
             fields: the fields of its body. What only rows of lists show does not count.
         """
-        # an event shows of a customer only some fields, after a reading too
-        partial = self.folded is None or (entry.observed is not None and entry.observed.listed)
-        ours = _OURS_OF_CUSTOMERS if self.folded is None else _OURS
+        if self.folded is None or entry.aggregate is None:
+            return tuple(self._differing_from_document(fields))
+        aggregate, state = entry.aggregate, self.folded.state
+        after = evolved(aggregate, state, entry)
         names = [
             name
             for name, value in fields.items()
-            if name not in ours
-            and value != self.document.get(name)
-            and not (
-                partial and (name not in self.document or _both_empty(value, self.document[name]))
-            )
+            if name not in _OURS and self._differs(entry, after, name, value)
         ]
-        if self.folded is None or entry.aggregate is None:
-            return tuple(names)
-        status = entry.status
-        if status not in {None, self.folded.status} or self.folded.other is not None:
+        if not _is_partial(entry) and after != state:
+            # what a whole resource leaves out is absent
+            gone = [n for n in shared_fields(aggregate) if n not in fields]
+            names += [n for n in gone if getattr(after, n) != getattr(state, n)]
+        if entry.status not in {None, self.folded.status} or self.folded.other is not None:
             names.insert(0, "status")
-        # the document may spell a moment or an amount otherwise
-        after = evolved(entry.aggregate, self.folded.state, entry)
-        same = {
-            name
-            for name in shared_fields(entry.aggregate)
-            if getattr(after, name) == getattr(self.folded.state, name)
-        }
-        return tuple(name for name in names if name not in same)
+        return tuple(names)
+
+    def _differing_from_document(self, fields: Mapping[str, Any]) -> list[str]:
+        shown = {n: v for n, v in fields.items() if n not in _OURS_OF_CUSTOMERS}
+        return [n for n, v in shown.items() if not _same(v, self.document.get(n))]
+
+    def decides(self, entry: Entry, names: Iterable[str]) -> bool:
+        """Whether one of the fields in which they differ leads to another status or state."""
+        if self.folded is None or entry.aggregate is None:
+            return False
+        by_meaning = {"status", *shared_fields(entry.aggregate)}
+        state = self.folded.state
+        return any(name in by_meaning or _moves(entry, state, name) for name in names)
+
+    def _differs(self, entry: Entry, after: Any, name: str, value: Any) -> bool:  # noqa: ANN401
+        aggregate, folded = entry.aggregate, self.folded
+        assert aggregate is not None, "of a stream"  # noqa: S101
+        assert folded is not None, "of a stream"  # noqa: S101
+        if name in shared_fields(aggregate):
+            # the document may spell a moment or an amount otherwise
+            return bool(getattr(after, name) != getattr(folded.state, name))
+        # the document has what we computed, which is more than the provider's field
+        if _moves(entry, folded.state, name) or name in COMPUTED:
+            return _moves(entry, folded.state, name)
+        if not _is_partial(entry):
+            return bool(value != self.document.get(name))
+        if name in self.document:
+            return not _same(value, self.document[name])
+        # known to the fold though no document shows it, or read by nobody
+        is_read = _attribute(aggregate, name) is not None
+        return is_read and not is_empty(value) and not _moves(entry, None, name)
 
 
-def _both_empty(one: object, other: object) -> bool:
-    """Whether both say that there is nothing: rows of lists have ``[]`` where others have null."""
-    return one in _NOTHING and other in _NOTHING
+def _is_partial(entry: Entry) -> bool:
+    return entry.observed is not None and entry.observed.listed
+
+
+def _attribute(aggregate: Aggregate, name: str) -> str | None:
+    """Which field of the payload reads a field of the provider."""
+    return next((ours for ours, encoded in aggregate.fields if encoded == name), None)
+
+
+def _moves(entry: Entry, state: Any, name: str) -> bool:  # noqa: ANN401 - of any aggregate
+    """Whether one field of a snapshot leads from a state to another one."""
+    aggregate = entry.aggregate
+    attribute = _attribute(aggregate, name) if aggregate else None
+    if aggregate is None or attribute is None or getattr(entry.payload, attribute) is None:
+        return False
+    make: Callable[..., Any] = aggregate.payload
+    empty = make(id=entry.payload.id)
+    alone = make(**{"id": entry.payload.id, attribute: getattr(entry.payload, attribute)})
+    return bool(aggregate.evolve(state, alone) != aggregate.evolve(state, empty))
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says that there is nothing: rows of lists may have ``[]`` for null."""
+    return value in _NOTHING
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other or (is_empty(one) and is_empty(other))
 
 
 async def known_resources(

@@ -4,12 +4,12 @@ A delivery is a duplicate if it repeats the body of the latest event of its webh
 and ``sent_at`` of any of them: that is a copy of the same request. Every other delivery is an
 event, even if it returns to an earlier body after another one: its ``sent_at`` is new.
 
-An observation was compared with what the book knew at a position. It is a duplicate if another
-observation of the same resource was recorded since and has the same body.
+An observation was compared with what the book knew at a position, and with the observations of the
+same resource up to it. It is a duplicate if another one was recorded since and has the same body.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -209,6 +209,20 @@ async def latest_observations(
     known = _by_id(await result.fetchall())
     found = {name: [one for one in events if one.source == "api"] for name, events in known.items()}
     return {name: events[-1] for name, events in found.items() if events}
+
+
+async def events_naming(
+    conn: Queryable, book: str, after: int, ids: Collection[str]
+) -> list[Event]:
+    """The events after a position that may be of some resources, in order.
+
+    These are the observations of a resource of such an id, and the deliveries that contain one;
+    the latest 2,000 deliveries are looked at.
+    """
+    params = {"book": book, "after": after, "ids": list(ids)}
+    # not prepared either, for the same reason
+    cursor = await conn.execute(text("store/naming"), params, prepare=False)
+    return [event_of(row) for row in await cursor.fetchall()]
 
 
 async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:

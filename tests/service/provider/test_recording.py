@@ -1,6 +1,6 @@
 """What was read at the provider, next to what the book knows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -170,3 +170,70 @@ async def test_a_row_of_a_ledger_is_recorded_once(conn: Connection, *, listed: b
     assert (await take(conn, make({**entry}, DAY, CREDIT)))[0].is_news
     assert not (await take(conn, make({**entry}, DAY + 60, CREDIT)))[0].is_news
     assert (await take(conn, make({**entry, "id": "led_2"}, DAY + 61, CREDIT)))[0].is_news
+
+
+async def _record_only(conn: Connection, reading: Reading) -> int:
+    """Record a reading if it is news, and do not project it; how many were recorded."""
+    compared = await compare(conn, "test", "bus_1", [reading])
+    receipts = await record(conn, "test", compared, "0123456789abcdef")
+    return sum(not receipt.duplicate for receipt in receipts)
+
+
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize("make", [row, whole])
+async def test_what_comes_back_before_the_projector_is_recorded(
+    conn: Connection, make: Callable[..., Reading], *, projected: bool
+) -> None:
+    if projected:
+        await take(conn, make(FULL, DAY))
+    else:
+        assert await _record_only(conn, make(FULL, DAY)) == 1
+    hold = body("subscription.on_hold", "on_hold", at(DAY + 100), "sub_1")
+    await append(conn, "test", [delivery(hold)])
+    assert await _record_only(conn, make(FULL, DAY + 3600)) == 1
+    # once is enough
+    assert await _record_only(conn, make(FULL, DAY + 3660)) == 0
+    while await advance(conn, "test"):
+        pass
+    (found,) = await compare(conn, "test", "bus_1", [make(FULL, DAY + 3720)])
+    assert found.known is not None
+    assert found.known.folded is not None
+    assert (found.known.folded.status, found.is_news) == ("active", False)
+
+
+async def test_readings_that_take_turns_before_the_projector_are_recorded(
+    conn: Connection,
+) -> None:
+    held = {**FULL, "status": "on_hold"}
+    readings = [whole(FULL), row(held, DAY + 60), whole(FULL, DAY + 120), whole(held, DAY + 180)]
+    assert [await _record_only(conn, one) for one in readings] == [1, 1, 1, 1]
+
+
+async def test_events_of_others_make_no_news(conn: Connection) -> None:
+    await take(conn, whole(FULL))
+    other = body("subscription.on_hold", "on_hold", at(DAY + 100), "sub_10")
+    payment = body("payment.failed", "failed", at(DAY + 100), "pay_1", subscription_id="sub_1")
+    await append(conn, "test", [delivery(other), delivery(payment)])
+    assert await _record_only(conn, whole(FULL, DAY + 3600)) == 0
+
+
+async def test_a_webhook_before_the_projector_may_be_newer_than_a_reading(
+    conn: Connection,
+) -> None:
+    await take(conn, whole(FULL))
+    hold = body("subscription.on_hold", "on_hold", at(DAY + 100), "sub_1")
+    await append(conn, "test", [delivery(hold)])
+    (found,) = await compare(conn, "test", "bus_1", [whole(FULL, DAY + 130)])
+    assert (found.in_flight, found.is_news) == (True, True)
+
+
+async def test_a_row_of_a_ledger_is_never_older_than_an_event(conn: Connection) -> None:
+    entry = {
+        "id": "led_2", "customer_id": "c", "credit_entitlement_id": "e",
+        "created_at": "2026-05-03T12:00:30Z", "balance_before": "5", "balance_after": "9",
+    }  # fmt: skip
+    told = {**entry, "id": "led_1", "created_at": "2026-05-03T12:00:40Z"}
+    content = {"business_id": "bus_1", "type": "credit.added", "timestamp": at(40), "data": told}
+    await tell(conn, msgspec.json.encode(content))
+    (found,) = await take(conn, row(entry, DAY, CREDIT))
+    assert (found.known is not None, found.in_flight, found.is_news) == (True, False, True)
