@@ -32,7 +32,8 @@ from service.provider.kinds import (
     SUBSCRIPTION,
     Kind,
 )
-from service.provider.lists import PAGE_SIZE, Page, Row, rows
+from service.provider.lists import PAGE_SIZE, Page, rows
+from service.provider.page import Row
 from service.provider.recording import Reading
 from service.queries.known import known_resources
 
@@ -103,6 +104,8 @@ async def _pages(
 
 
 async def _take(run: Run, kind: Kind, page: Page) -> None:
+    for unread in page.unread:
+        run.miss(f"a row of {kind.category}s", unread)
     readings = [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]
     counts = run.kinds[kind.category].counts
     counts.add_rows(await run.take(readings))
