@@ -10,6 +10,7 @@ import pytest
 from domain.policy import Policy
 from service.database.connections import Connection
 from service.provider.backfill import Options, Outcome, backfill
+from service.provider.errors import WrongKeyError
 from service.queries.access import access_of
 from tests.acceptance.filling import events, project
 from tests.service.provider.stand_in import Answer, Request, answering, client_of, document
@@ -135,3 +136,83 @@ async def test_a_row_without_an_id_costs_itself_and_is_named(
     [unread] = outcome.unread
     assert unread.startswith("a row of subscriptions: ")
     assert outcome.unread_count == 1
+
+
+REFUSALS = {
+    "refused": (Answer(403), "refuses the API key"),
+    "not there": (Answer(404), "does not have /license_keys"),
+    "not as documented": (document({"data": []}), "not as documented"),
+    "bad request": (Answer(422), "refuses /license_keys"),
+    "no JSON": (Answer(200, b"<html>"), "something else than JSON"),
+    "no content": (Answer(204, b""), "not as documented"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_a_list_that_is_refused_costs_no_other(
+    name: str, database_url: str, conn: Connection
+) -> None:
+    answer, why = REFUSALS[name]
+    outcome = await fill(database_url, license_keys=lambda _: answer)
+    assert await entitled(conn)
+    assert await events(conn) == len(GOOD) + 1
+    [unread] = outcome.unread
+    assert unread.startswith("the list of license_keys: ")
+    assert why in unread
+
+
+@pytest.mark.parametrize("answer", [Answer(403), Answer(404), document({"data": []})])
+async def test_customers_that_cannot_be_listed_cost_no_subscription(
+    answer: Answer, database_url: str, conn: Connection
+) -> None:
+    outcome = await fill(database_url, customers=lambda _: answer)
+    assert await entitled(conn)
+    [unread] = outcome.unread
+    assert unread.startswith("the list of customers: ")
+
+
+async def test_a_first_customer_without_an_id_costs_no_subscription(
+    database_url: str, conn: Connection
+) -> None:
+    outcome = await fill(database_url, customers=once([b"{}", json.dumps(CUSTOMER).encode()]))
+    assert await entitled(conn)
+    assert (outcome.unread_count, outcome.counts["customer"].rows) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_is_refused_everywhere_is_wrong(status: int, database_url: str) -> None:
+    def refused(_: Request) -> Answer:
+        return Answer(status)
+
+    with pytest.raises(WrongKeyError):
+        await fill(database_url, subscriptions=refused, customers=refused)
+    only = Options(lists_only=True, only=("payout",))
+    with pytest.raises(WrongKeyError):
+        await fill(database_url, only, payouts=refused)
+    # the next one begins again
+    outcome = await fill(database_url, only, payouts=once([b'{"payout_id":"po_1"}']))
+    assert (outcome.unread, outcome.counts["payout"].rows) == ((), 1)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_list_below_another_costs_no_other(status: int, database_url: str) -> None:
+    row = b'{"id": "%s", "customer_id": "cus_0", "credit_entitlement_id": "ce_2", "balance": "1"}'
+    outcome = await fill(
+        database_url,
+        entitlements=once([row % b"ent_1", row % b"ent_2"]),
+        entitlements__ent_1__grants=lambda _: Answer(status),
+        entitlements__ent_2__grants=once([row % b"grant_2"]),
+        credit_entitlements=once([row % b"ce_1", row % b"ce_2"]),
+        credit_entitlements__ce_1__balances=once([
+            row % b"bal_1", b'{"id": "bal_2", "customer_id": null}',
+        ]),
+        credit_entitlements__ce_2__balances=once([row % b"bal_3"]),
+        credit_entitlements__ce_1__balances__cus_0__ledger=lambda _: Answer(status),
+        credit_entitlements__ce_2__balances__cus_0__ledger=once([row % b"entry_2"]),
+    )  # fmt: skip
+    names = [one.partition(": ")[0] for one in outcome.unread]
+    assert names == [
+        "the entitlement_grants of ent_1", "a row of credits", "the credits of cus_0 of ce_1",
+    ]  # fmt: skip
+    assert outcome.counts["entitlement_grant"].rows == 1
+    assert outcome.counts["credit"].rows == 1
