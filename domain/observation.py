@@ -126,7 +126,8 @@ def _is_foreign(body: bytes, business_id: str | None) -> bool:
         named = _OWNED.decode(body).business_id
     except msgspec.ValidationError:
         return False
-    return bool(business_id and named and named != business_id)
+    # what cannot be read names none
+    return bool(business_id and named and named not in {business_id, "\0"})
 
 
 def _without_stream(  # noqa: PLR0913, PLR0917 - all that such an entry has

@@ -1,11 +1,14 @@
 """Which answers of the provider can be used; the others are errors that say what to do."""
 
+import codecs
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
+from domain.legible import UNREADABLE, readable
 from service.provider.errors import (
+    BrokenAnswerError,
     LimitedError,
     NotFoundError,
     UnexpectedAnswerError,
@@ -20,10 +23,14 @@ _EXCERPT = 200
 _NO_CONTENT = 204
 _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
-_REFUSED = (401, 403)
+_UNAUTHORIZED = 401
+_REFUSED = (_UNAUTHORIZED, 403)
 _NOT_FOUND = 404
 _LIMITED = 429
 _SERVER_ERROR = 500
+
+
+_RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
 class _Refusal(Struct):
@@ -40,7 +47,9 @@ class Answers:
         self._api_key = book.provider.api_key
 
     def check(self, status: int, headers: Mapping[str, str], target: str, body: bytes) -> None:
-        """Accept an answer of status 2xx whose body is JSON, not compressed.
+        """Accept an answer of status 2xx whose body is a document in JSON, not compressed.
+
+        Single values of it may be such as no parser accepts: bytes that are no UTF-8, NaN.
 
         Raises:
             ProviderError: for any other, by its kind.
@@ -52,7 +61,8 @@ class Answers:
                 f"The provider refuses the API key of book {self._name!r} ({status}){said}. It"
                 f" must be a key of {self._mode} mode for {self._url}; to change something there,"
                 " it needs write access. Create one in the provider's dashboard under Developer >"
-                " API Keys."
+                " API Keys.",
+                everywhere=status == _UNAUTHORIZED,
             )
         if status == _NOT_FOUND:
             raise NotFoundError(f"The provider does not have {path}{said}.")
@@ -70,28 +80,43 @@ class Answers:
             text = f"The provider refuses {path} ({status}){said}."
             raise UnexpectedAnswerError(text, status)
         encoded = headers.get("content-encoding", "identity") != "identity"
-        if encoded or not (_is_json(body) or status == _NO_CONTENT):
+        if status == _NO_CONTENT and not encoded:
+            return
+        if encoded or not _begins_as_json(body):
             text = (
                 f"{self._url} answers {path} with something else than JSON. Check the {setting},"
                 " and proxies in between."
             )
             raise UnexpectedAnswerError(text, status)
+        if not _is_whole(body):
+            text = f"{self._url} answers {path} with JSON that has no end, or is broken otherwise."
+            raise BrokenAnswerError(text, status)
 
     def _said(self, body: bytes) -> str:
         """What the provider says about an error, to be put into a sentence."""
         try:
             message = msgspec.json.decode(body, type=_Refusal).message
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return ""
         if self._api_key is not None:
             message = message.replace(self._api_key.get_secret_value(), MASK)
         return f': "{message[:_EXCERPT]}"' if message else ""
 
 
-def _is_json(body: bytes) -> bool:
+def _begins_as_json(body: bytes) -> bool:
+    return body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in {b"{", b"["}
+
+
+def _is_whole(body: bytes) -> bool:
+    """Whether a body is JSON but for single values, which cost nothing but themselves."""
     try:
-        body.decode()
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except (UnicodeDecodeError, msgspec.MsgspecError):
+        _RAW.decode(body)
+    except UNREADABLE:
+        pass
+    else:
+        return True
+    try:
+        _RAW.decode(readable(body)[0])
+    except UNREADABLE:
         return False
     return True

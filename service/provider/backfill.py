@@ -19,7 +19,8 @@ from service.provider.backfill_lists import ORDER, read_list
 from service.provider.backfill_reads import count_to_read, read_by_id, read_later
 from service.provider.backfill_run import Counts, Run, Watch, requests_of
 from service.provider.client import COMMAND, Provider
-from service.provider.kinds import CUSTOMER, Kind
+from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
+from service.provider.kinds import CUSTOMER, SUBSCRIPTION, Kind
 from service.provider.lists import rows
 from service.provider.recording import Reading
 from service.queries.resources import position
@@ -27,6 +28,9 @@ from service.store.events import books
 
 CATEGORIES = tuple(kind.category for kind in ORDER)
 """The kinds that can be read, in the order of their lists."""
+
+_FIRST_ROWS = 10
+"""Rows that are looked at for their business: one may not name it."""
 
 _LEASE_SECONDS = 5.0
 _LEASE_PAUSE_SECONDS = 0.5
@@ -105,8 +109,7 @@ async def backfill(  # noqa: PLR0913, PLR0917 - what it works with
         if resumed:
             watch.say("Going on with the run that was interrupted.")
         await _check_business(run)
-        until = await _read(run, kinds, chosen)
-        await _finish(run, chosen, until)
+        await _finish(run, chosen, await _read(run, kinds, chosen))
         head = (await books(conn))[book].position
         projected = (await position(conn, book, even_lost=True)).number
         return Outcome(
@@ -138,41 +141,70 @@ async def _alone(url: str, book: str, *, dry_run: bool) -> AsyncIterator[None]:
 
 
 async def _check_business(run: Run) -> None:
-    """Read one customer before anything is recorded: most rows do not name their business.
+    """Read some rows before anything is recorded: most do not name their business, customers do.
 
     It also shows whether the key works, and tells the provider's clock.
+
+    Raises:
+        OtherBusinessError: if one is of another business.
+        WrongKeyError: if the key may read neither customers nor subscriptions.
     """
-    async for page in rows(run.provider, CUSTOMER, page_size=1, patience=COMMAND):
-        row = page.rows[0]
-        await run.compare([Reading(CUSTOMER, row.id, row.body, page.reply, listed=True)])
-        return
+    refused: WrongKeyError | None = None
+    for kind in (CUSTOMER, SUBSCRIPTION):
+        try:
+            async for page in rows(run.provider, kind, page_size=_FIRST_ROWS, patience=COMMAND):
+                found = [Reading(kind, r.id, r.body, page.reply, listed=True) for r in page.rows]
+                await run.compare(found)
+                break
+        except WrongKeyError as error:
+            refused = error
+        except (NotFoundError, UnexpectedAnswerError):
+            # the list itself will be named
+            return
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
-async def _read(run: Run, kinds: list[Kind], options: Options) -> int:
-    """Read the lists, and then by id; the position up to which rows have been read by id."""
+class _Done(Struct, frozen=True):
+    """The position up to which rows have been read by id, and the kinds that lack rows."""
+
+    until: int
+    incomplete: frozenset[str]
+
+
+async def _read(run: Run, kinds: list[Kind], options: Options) -> _Done:
+    """Read the lists, and then by id."""
+    refused: list[WrongKeyError] = []
+    lacking = set[str]()
     for kind in kinds:
         if run.kinds[kind.category].stage == "listing":
-            await read_list(run, kind, options.since)
-    until = (await books(run.conn))[run.book].position
+            listed = await read_list(run, kind, options.since)
+            refused += [] if listed.refused is None else [listed.refused]
+            lacking |= set() if listed.complete else {kind.category}
+    if kinds and len(refused) == len(kinds):
+        raise refused[0]
+    done = _Done((await books(run.conn))[run.book].position, frozenset(lacking))
     if options.lists_only or options.dry_run:
-        return until
-    total = await count_to_read(run, until)
+        return done
+    total = await count_to_read(run, done.until)
     if total:
         run.watch.expect(total)
-    await read_by_id(run, until, options.since, total)
+    await read_by_id(run, done.until, options.since, total)
     await read_later(run)
-    return until
+    return done
 
 
-async def _finish(run: Run, options: Options, until: int) -> None:
+async def _finish(run: Run, options: Options, done: _Done) -> None:
     """Let the next call begin a run of its own."""
     async with run.conn.transaction():
         for category, progress in run.kinds.items():
             progress.stage = "idle"
-            if options.since is None:
+            if options.since is None and category not in done.incomplete:
                 progress.listed_once = True
             if not options.lists_only:
                 if options.since is None and not progress.missed:
-                    progress.complete_until = until
+                    progress.complete_until = done.until
                 progress.read_until, progress.missed = {}, False
             await run.save(category)

@@ -4,7 +4,7 @@ The first lists are those that decide access. What takes a payment back comes be
 so that no payment opens what a refund has closed; the long lists that decide nothing come last.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from domain.fold import Fold
+from domain.legible import UNREADABLE, readable
+from domain.payload import Name, decode
 from projections.credits import CREDITS
 from service.provider.backfill_run import Run
-from service.provider.errors import NotFoundError, UnexpectedAnswerError
+from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import (
     CREDIT,
     CREDIT_BALANCES,
@@ -32,7 +34,8 @@ from service.provider.kinds import (
     SUBSCRIPTION,
     Kind,
 )
-from service.provider.lists import PAGE_SIZE, Page, Row, rows
+from service.provider.lists import PAGE_SIZE, Page, rows
+from service.provider.page import Row
 from service.provider.recording import Reading
 from service.queries.known import known_resources
 
@@ -47,46 +50,142 @@ each balance has a ledger of its own, come last."""
 class Balance(Struct, frozen=True):
     """A row of the list of balances: whose ledger there is, and what it should lead to."""
 
-    customer_id: str
+    customer_id: Name
     balance: str | int | float | None = None
     overage: str | int | float | None = None
 
 
-async def read_list(run: Run, kind: Kind, since: datetime | None) -> None:
-    """Read all lists of a kind, and record their rows; one that is refused is named.
+_BALANCE = msgspec.json.Decoder(Balance)
+
+
+class _Lists:
+    """The lists of one kind; one that is refused is named, and the others are read."""
+
+    def __init__(self, run: Run, kind: Kind, since: datetime | None) -> None:
+        self.complete = True
+        self.answered = False
+        self.refused: WrongKeyError | None = None
+        self._run = run
+        self._kind = kind
+        self._since = since
+
+    async def read(self) -> None:
+        """Read all of them, and record their rows."""
+        name = f"the list of {self._kind.category}s"
+        if self._kind is ENTITLEMENT_GRANT:
+            await self._each(ENTITLEMENTS, self._read_grants)
+        elif self._kind is CREDIT:
+            await self._each(CREDIT_ENTITLEMENTS, self._read_balances)
+        else:
+            await self._tried(name, self._read(self._kind, "", self._since))
+
+    async def _tried(self, name: str, reading: Coroutine[Any, Any, None]) -> None:
+        try:
+            await reading
+        except WrongKeyError as error:
+            if error.everywhere:
+                raise
+            self.refused = self.refused or error
+            self._miss(name, error)
+        except (NotFoundError, UnexpectedAnswerError) as error:
+            self._miss(name, error)
+        else:
+            self.answered = True
+
+    def _miss(self, name: str, error: Exception) -> None:
+        self.complete = False
+        self._run.miss(name, str(error))
+
+    async def _each(self, parents: Kind, read: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """Read the lists that belong to the resources of another list."""
+        category = self._kind.category
+        ids = set[str]()
+        await self._tried(f"the list of {category}s", self._collect(parents, ids))
+        begun = self._run.kinds[category].parent
+        for parent in sorted(ids):
+            # from the one that was being read on
+            if parent >= begun:
+                await self._tried(f"the {category}s of {parent}", read(parent))
+
+    async def _collect(self, parents: Kind, ids: set[str]) -> None:
+        async for page in rows(self._run.provider, parents):
+            ids.update(row.id for row in page.rows)
+            self._name_unread(page)
+
+    async def _read_grants(self, parent: str) -> None:
+        await self._read(GRANTS_OF_ENTITLEMENT, parent, None)
+
+    async def _read(self, kind: Kind, parent: str, since: datetime | None) -> None:
+        filters = {"entitlement_id": parent} if parent else {}
+        async with aclosing(_pages(self._run, kind, parent, filters, since)) as pages:
+            async for page in pages:
+                await self._take(kind, page)
+
+    async def _take(self, kind: Kind, page: Page) -> None:
+        self._name_unread(page)
+        readings = [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]
+        counts = self._run.kinds[kind.category].counts
+        counts.add_rows(await self._run.take(readings))
+        self._run.watch.show(f"list {kind.category}s", counts.rows, None)
+
+    def _name_unread(self, page: Page) -> None:
+        for unread in page.unread:
+            self._run.miss(f"a row of {self._kind.category}s", unread)
+
+    async def _read_balances(self, parent: str) -> None:
+        """Read the ledger of each customer's balance, unless it is known to lead there."""
+        run, filters = self._run, {"credit_entitlement_id": parent}
+        async with aclosing(_pages(run, CREDIT_BALANCES, parent, filters, None)) as pages:
+            async for page in pages:
+                self._name_unread(page)
+                balances = [one for row in page.rows if (one := self._balance(row)) is not None]
+                for balance in await _unknown_balances(run, parent, balances):
+                    customer = balance.customer_id
+                    name = f"the credits of {customer} of {parent}"
+                    await self._tried(name, self._read_ledger(parent, customer))
+                    # a page may be read again, and is a hundred ledgers
+                    done = run.kinds[CREDIT.category].ledgers
+                    done.append(_key(balance, parent))
+                    del done[: -2 * PAGE_SIZE]
+                    await run.save(CREDIT.category)
+
+    async def _read_ledger(self, parent: str, customer: str) -> None:
+        filters = {"credit_entitlement_id": parent, "customer_id": customer}
+        async for page in rows(self._run.provider, CREDIT, filters=filters, since=self._since):
+            await self._take(CREDIT, page)
+
+    def _balance(self, row: Row) -> Balance | None:
+        try:
+            balance, _ = decode(Balance, _BALANCE, readable(row.body)[0])
+        except UNREADABLE:
+            balance = Balance("")
+        if balance.customer_id and "\0" not in balance.customer_id:
+            return balance
+        self._run.miss(f"a row of {self._kind.category}s", f"balance {row.id} names no customer")
+        return None
+
+
+class Listed(Struct, frozen=True):
+    """Whether all lists of a kind were read, and why the key is refused if it is for all."""
+
+    complete: bool
+    refused: WrongKeyError | None
+
+
+async def read_list(run: Run, kind: Kind, since: datetime | None) -> Listed:
+    """Read all lists of a kind, and record their rows; what cannot be read is named.
 
     Raises:
         ProviderError: if the provider cannot be read.
     """
-    try:
-        if kind is ENTITLEMENT_GRANT:
-            for parent in await _parents(run, ENTITLEMENTS, kind):
-                await _read(run, GRANTS_OF_ENTITLEMENT, parent, None)
-        elif kind is CREDIT:
-            for parent in await _parents(run, CREDIT_ENTITLEMENTS, kind):
-                await _read_balances(run, parent, since)
-        else:
-            await _read(run, kind, "", since)
-    except (NotFoundError, UnexpectedAnswerError) as error:
-        run.miss(f"the list of {kind.category}s", str(error))
+    lists = _Lists(run, kind, since)
+    await lists.read()
     progress = run.kinds[kind.category]
-    progress.stage, progress.parent, progress.remaining = "listed", "", None
-    progress.ledgers = []
+    if lists.complete:
+        progress.stage = "listed"
+    progress.parent, progress.remaining, progress.ledgers = "", None, []
     await run.save(kind.category)
-
-
-async def _parents(run: Run, kind: Kind, child: Kind) -> list[str]:
-    """The ids that the lists of a kind belong to, from the one that was being read on."""
-    ids = {row.id async for page in rows(run.provider, kind) for row in page.rows}
-    begun = run.kinds[child.category].parent
-    return [one for one in sorted(ids) if one >= begun]
-
-
-async def _read(run: Run, kind: Kind, parent: str, since: datetime | None) -> None:
-    filters = {"entitlement_id": parent} if parent else {}
-    async with aclosing(_pages(run, kind, parent, filters, since)) as pages:
-        async for page in pages:
-            await _take(run, kind, page)
+    return Listed(lists.complete, None if lists.answered else lists.refused)
 
 
 async def _pages(
@@ -102,33 +201,9 @@ async def _pages(
         await run.save(kind.category)
 
 
-async def _take(run: Run, kind: Kind, page: Page) -> None:
-    readings = [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]
-    counts = run.kinds[kind.category].counts
-    counts.add_rows(await run.take(readings))
-    run.watch.show(f"list {kind.category}s", counts.rows, None)
-
-
-async def _read_balances(run: Run, parent: str, since: datetime | None) -> None:
-    """Read the ledger of each customer's balance, unless it is known to lead there."""
-    filters = {"credit_entitlement_id": parent}
-    async with aclosing(_pages(run, CREDIT_BALANCES, parent, filters, None)) as pages:
-        async for page in pages:
-            for balance in await _unknown_balances(run, parent, page.rows):
-                ledger = {**filters, "customer_id": balance.customer_id}
-                async for part in rows(run.provider, CREDIT, filters=ledger, since=since):
-                    await _take(run, CREDIT, part)
-                # a page may be read again, and is a hundred ledgers
-                done = run.kinds[CREDIT.category].ledgers
-                done.append(_key(balance, parent))
-                del done[: -2 * PAGE_SIZE]
-                await run.save(CREDIT.category)
-
-
-async def _unknown_balances(run: Run, parent: str, listed: Sequence[Row]) -> list[Balance]:
+async def _unknown_balances(run: Run, parent: str, listed: Sequence[Balance]) -> list[Balance]:
     done = {*run.kinds[CREDIT.category].ledgers}
-    found = [msgspec.json.decode(row.body, type=Balance) for row in listed]
-    balances = [balance for balance in found if _key(balance, parent) not in done]
+    balances = [balance for balance in listed if _key(balance, parent) not in done]
     if not run.kinds[CREDIT.category].listed_once:
         # a balance that is known may have a past that is not
         return balances
@@ -152,4 +227,7 @@ def _leads_to(folded: Fold[Any] | None, balance: Balance) -> bool:
 
 
 def _same(ours: str | None, theirs: str | float | None) -> bool:
-    return float(ours or 0) == float(theirs or 0)
+    try:
+        return float(ours or 0) == float(theirs or 0)
+    except (ValueError, OverflowError):
+        return False

@@ -22,9 +22,9 @@ from msgspec import Struct
 from service.processes.backoff import Backoff
 from service.provider.answers import Answers
 from service.provider.errors import (
+    BrokenAnswerError,
     LimitedError,
     ProviderError,
-    UnexpectedAnswerError,
     UnreachableError,
 )
 from service.provider.pace import Pace, answered_date
@@ -143,7 +143,7 @@ class Provider:
         """Read a path; retry what may pass: 429, 5xx, a slow answer, a failure of the network.
 
         Returns:
-            A reply of status 2xx, whose body is JSON.
+            A reply of status 2xx, whose body is JSON, but for single values that may be broken.
 
         Raises:
             ProviderError: by its kind; see ``service.provider.errors``.
@@ -230,5 +230,5 @@ class Provider:
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     text = f"{target}: the answer has more than {MAX_BODY_BYTES} bytes."
-                    raise UnexpectedAnswerError(text, response.status_code)
+                    raise BrokenAnswerError(text, response.status_code)
         return response, bytes(body)

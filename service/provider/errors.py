@@ -6,7 +6,14 @@ class ProviderError(Exception):
 
 
 class WrongKeyError(ProviderError):
-    """The provider refuses the API key: a wrong one, of another mode, or read-only (401, 403)."""
+    """The provider refuses the API key: a wrong one, of another mode, or read-only (401, 403).
+
+    ``everywhere`` tells that it is refused whatever is asked (401); a 403 may be of one path.
+    """
+
+    def __init__(self, text: str, *, everywhere: bool = True) -> None:
+        super().__init__(text)
+        self.everywhere = everywhere
 
 
 class NotFoundError(ProviderError):
@@ -30,3 +37,10 @@ class UnexpectedAnswerError(ProviderError):
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
         self.status = status
+
+
+class BrokenAnswerError(UnexpectedAnswerError):
+    """An answer that begins as JSON and cannot be read as a whole, or is too long.
+
+    Of a list, a smaller page may be readable.
+    """

@@ -7,18 +7,16 @@ pages end, repeat or are refused, reading continues with a narrower window.
 
 import math
 import string
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
 from urllib.parse import quote
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from service.provider.client import BACKGROUND, Patience, Provider, Reply
 from service.provider.errors import UnexpectedAnswerError
 from service.provider.kinds import Kind
+from service.provider.page import PageReader, Row, Rows, names_of
 
 FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 """Before the first resource of the provider."""
@@ -30,7 +28,6 @@ _LAST_PAGE = 10_000
 _EVIDENCE = 50
 """Rows from which the order of a list is told; fewer may be in order by chance."""
 
-_BEYOND_THE_CAP = (400, 416, 422)
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -57,55 +54,52 @@ class Remaining(Struct, frozen=True):
         return self.page is None
 
 
-class Row(Struct, frozen=True):
-    """One row, as the bytes that the provider sent."""
-
-    id: str
-    body: bytes
-    created_at: datetime | None
-
-
 class Page(Struct, frozen=True):
-    """A page that has rows, the reply that it came in, and what remains after it."""
+    """A page that has rows, the reply that it came in, and what remains after it.
+
+    ``unread`` says of each row without an id that can be read where it is, and what is wrong.
+    """
 
     reply: Reply
     rows: tuple[Row, ...]
     remaining: Remaining
-
-
-class _List(Struct):
-    items: list[Raw]
+    unread: tuple[str, ...] = ()
 
 
 class _Seen:
     """How far one window has been read, in memory that does not grow."""
 
-    def __init__(self, first_page: int = 0) -> None:
+    def __init__(self, window: Window | None, first_page: int = 0) -> None:
         self.first_length = 0
         # of a window that was begun before a restart the order is not known
         self.count = 0 if first_page == 0 else -math.inf
         self.length = 0
-        self.ids: tuple[str, ...] = ()
+        self.names: tuple[str | int, ...] = ()
         self.earliest: datetime | None = None
         self.latest: datetime | None = None
         self.descending = self.ascending = True
+        self._window = window
         self._last: datetime | None = None
 
-    def add(self, rows: tuple[Row, ...]) -> None:
-        self.length = len(rows)
-        self.count += self.length
+    def add(self, parts: Sequence[Rows]) -> None:
+        self.length = sum(part.length for part in parts)
         self.first_length = self.first_length or self.length
-        self.ids = tuple(row.id for row in rows)
-        for row in rows:
-            if row.created_at is None:
-                self.descending = self.ascending = False
+        self.names = names_of(parts)
+        for row in (row for part in parts for row in part.rows):
+            if row.created_at is None or not self._is_within(row.created_at):
+                # the others tell the order
                 continue
+            self.count += 1
             last = self._last or row.created_at
             self.descending &= row.created_at <= last
             self.ascending &= row.created_at >= last
             self.earliest = min(self.earliest or last, row.created_at)
             self.latest = max(self.latest or last, row.created_at)
             self._last = row.created_at
+
+    def _is_within(self, at: datetime) -> bool:
+        """Whether a row can have been created then: it is in the window that was asked for."""
+        return self._window is None or self._window.since <= at <= self._window.until
 
     def may_be_capped(self, page: int, size: int) -> bool:
         """Whether an empty page may be the provider's limit rather than the end."""
@@ -161,7 +155,8 @@ async def rows(  # noqa: PLR0913 - named parameters
         patience: for each page.
 
     Raises:
-        ProviderError: if a page cannot be read; also if rows exist that no page shows.
+        ProviderError: if a page cannot be read; also if rows exist that no page shows. A bad row
+            costs none of the others: without an id that can be read it comes as ``unread``.
     """
     path, query = _target(kind, filters or {})
     if remaining is None:
@@ -170,33 +165,27 @@ async def rows(  # noqa: PLR0913 - named parameters
     elif remaining.page:
         # the page before tells whether an empty one is the end
         remaining = Remaining(remaining.windows, remaining.page - 1)
-    seen = _Seen(remaining.page or 0)
+    reader = PageReader(provider, kind, path, patience)
+    seen = _Seen(_first(remaining.windows), remaining.page or 0)
     while remaining.page is not None:
         windows, number = remaining.windows, remaining.page
-        params = {**query, **_bounds(kind, windows), "page_number": number, "page_size": page_size}
-        reply = await _read(provider, path, params, patience)
-        found = () if reply is None else _rows(kind, reply)
-        repeated = bool(found) and tuple(row.id for row in found) == seen.ids
-        if reply is not None and found and not repeated and number <= _LAST_PAGE:
-            seen.add(found)
+        parts = await reader.read({**query, **_bounds(kind, windows)}, number, page_size)
+        found = names_of(parts or ())
+        repeated = bool(found) and found == seen.names
+        if parts and found and not repeated and number <= _LAST_PAGE:
+            seen.add(parts)
+            for part in parts[:-1]:
+                yield Page(part.reply, part.rows, remaining, part.unread)
             remaining = Remaining(windows, number + 1)
-            yield Page(reply, found, remaining)
+            yield Page(parts[-1].reply, parts[-1].rows, remaining, parts[-1].unread)
             continue
-        capped = reply is None or repeated or number > _LAST_PAGE
+        capped = parts is None or repeated or number > _LAST_PAGE
         remaining = _after(windows, seen, path, capped=capped, page=number, size=page_size)
-        seen = _Seen()
+        seen = _Seen(_first(remaining.windows))
 
 
-async def _read(
-    provider: Provider, path: str, params: Mapping[str, str | int], patience: Patience
-) -> Reply | None:
-    """The reply, or None where the provider refuses to page so far."""
-    try:
-        return await provider.get(path, params, patience=patience)
-    except UnexpectedAnswerError as error:
-        if error.status in _BEYOND_THE_CAP and params["page_number"]:
-            return None
-        raise
+def _first(windows: Sequence[Window]) -> Window | None:
+    return windows[0] if windows else None
 
 
 def _after(  # noqa: PLR0913 - named parameters
@@ -231,29 +220,3 @@ def _bounds(kind: Kind, windows: tuple[Window, ...]) -> dict[str, str]:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _rows(kind: Kind, reply: Reply) -> tuple[Row, ...]:
-    try:
-        items = msgspec.json.decode(reply.body, type=_List).items
-        return tuple(_row(bytes(item), _decoder(kind.id_field)) for item in items)
-    except msgspec.MsgspecError as error:
-        raise UnexpectedAnswerError(
-            f"The provider's list {reply.path.partition('?')[0]} is not as documented: {error}."
-            " Report this to the developers of Daybook.",
-            reply.status,
-        ) from None
-
-
-def _row(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Row:
-    head = decoder.decode(body)
-    return Row(head.id, body, head.created_at)
-
-
-@cache
-def _decoder(id_field: str) -> msgspec.json.Decoder[Any]:
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-        ("id", str),
-        ("created_at", datetime | None, None),
-    ]
-    return msgspec.json.Decoder(msgspec.defstruct("Head", fields, rename={"id": id_field}))

@@ -138,9 +138,10 @@ def test_a_wrong_flag_is_explained(
 async def test_exit_status_2_where_nothing_could_be_read(
     database_url: str, conn: Connection, merchant: Sandbox
 ) -> None:
-    merchant.control.add_answer_fault(AnswerFaultRequest(path="/customers", status=403, next=1))
+    merchant.control.add_answer_fault(AnswerFaultRequest(path="/", status=403, next=99))
     process = command(database_url, merchant)
     _, errors = process.communicate(timeout=60)
+    merchant.control.clear_faults()
     assert (process.returncode, "must be a key of test mode" in errors) == (2, True), errors
     process = command(database_url, merchant, business_id="bus_other")
     _, errors = process.communicate(timeout=60)

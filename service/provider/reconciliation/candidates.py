@@ -1,18 +1,21 @@
 """What a comparison looks at: lists of theirs, and open resources of ours that no list shows."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
 from domain.drift import OPEN
+from domain.legible import UNREADABLE, readable
+from domain.payload import decode
 from projections.catalog import BY_CATEGORY
 from projections.credits import CREDITS
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
 from service.provider.client import Patience, Provider
+from service.provider.errors import UnexpectedAnswerError
 from service.provider.kinds import (
     CREDIT,
     CREDIT_BALANCES,
@@ -45,6 +48,9 @@ class Balance(Struct, frozen=True):
     balance: str | float | None = None
 
 
+_BALANCE = msgspec.json.Decoder(Balance)
+
+
 async def theirs(  # noqa: PLR0913, PLR0917 - all that it works with
     conn: Connection,
     provider: Provider,
@@ -67,14 +73,16 @@ async def theirs(  # noqa: PLR0913, PLR0917 - all that it works with
         async for readings in _grants(provider, patience):
             yield readings
     elif kind in _WHOLE:
-        async for page in rows(provider, kind, patience=patience):
+        async for page in _rows(provider, kind, patience=patience):
             yield _readings(kind, page)
     else:
         begin = provider.now - since
-        async for page in rows(provider, kind, since=begin, patience=patience):
+        async for page in _rows(provider, kind, since=begin, patience=patience):
             yield _readings(kind, page)
         for status in OPEN["subscription"] if kind is SUBSCRIPTION else ():
-            older = rows(provider, kind, filters={"status": status}, until=begin, patience=patience)
+            older = _rows(
+                provider, kind, filters={"status": status}, until=begin, patience=patience
+            )
             async for page in older:
                 yield _readings(kind, page)
 
@@ -98,10 +106,10 @@ async def ours(conn: Connection, book: str, kind: Kind) -> AsyncIterator[list[st
 
 
 async def _grants(provider: Provider, patience: Patience) -> AsyncIterator[list[Reading]]:
-    async for page in rows(provider, ENTITLEMENTS, patience=patience):
+    async for page in _rows(provider, ENTITLEMENTS, patience=patience):
         for row in page.rows:
             filters = {"entitlement_id": row.id}
-            listed = rows(provider, GRANTS_OF_ENTITLEMENT, filters=filters, patience=patience)
+            listed = _rows(provider, GRANTS_OF_ENTITLEMENT, filters=filters, patience=patience)
             async for grants in listed:
                 yield _readings(GRANTS_OF_ENTITLEMENT, grants)
 
@@ -122,11 +130,11 @@ async def _pages(
 async def _ledgers(
     conn: Connection, provider: Provider, target: Target, since: timedelta, patience: Patience
 ) -> AsyncIterator[list[Reading]]:
-    async for credits_ in rows(provider, CREDIT_ENTITLEMENTS, patience=patience):
+    async for credits_ in _rows(provider, CREDIT_ENTITLEMENTS, patience=patience):
         for entitlement in credits_.rows:
             name = {"credit_entitlement_id": entitlement.id}
-            async for page in rows(provider, CREDIT_BALANCES, filters=name, patience=patience):
-                balances = [msgspec.json.decode(row.body, type=Balance) for row in page.rows]
+            async for page in _rows(provider, CREDIT_BALANCES, filters=name, patience=patience):
+                balances = _balances(page)
                 keys = [f"{b.customer_id}:{entitlement.id}" for b in balances]
                 _, known = await known_resources(conn, target.book, CREDITS, keys)
                 for balance, key in zip(balances, keys, strict=True):
@@ -136,7 +144,7 @@ async def _ledgers(
                         continue
                     filters = {**name, "customer_id": balance.customer_id}
                     recorded = await _recorded(conn, target, key)
-                    async for ledger in rows(
+                    async for ledger in _rows(
                         provider, CREDIT, filters=filters, patience=patience,
                         since=provider.now - since if amount is not None else None,
                     ):  # fmt: skip
@@ -160,3 +168,39 @@ def _same(amount: str, other: str | float | None) -> bool:
 
 def _readings(kind: Kind, page: Page) -> list[Reading]:
     return [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]
+
+
+def _balances(page: Page) -> list[Balance]:
+    """The balances that can be read.
+
+    Raises:
+        UnexpectedAnswerError: if one names no customer.
+    """
+    try:
+        return [decode(Balance, _BALANCE, readable(row.body)[0])[0] for row in page.rows]
+    except UNREADABLE as error:
+        text = f"A balance of {page.reply.path} is not as documented: {error}."
+        raise UnexpectedAnswerError(text, page.reply.status) from None
+
+
+async def _rows(  # noqa: PLR0913 - named parameters
+    provider: Provider,
+    kind: Kind,
+    *,
+    patience: Patience,
+    filters: Mapping[str, str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> AsyncIterator[Page]:
+    """The pages of a list; where a row of it has no id, that is told after the last.
+
+    Raises:
+        ProviderError: as ``rows``; also if a row could not be read.
+    """
+    unread: list[str] = []
+    listing = rows(provider, kind, filters=filters, since=since, until=until, patience=patience)
+    async for page in listing:
+        unread += page.unread[: 1 - len(unread)]
+        yield page
+    if unread:
+        raise UnexpectedAnswerError(f"Something could not be read: {unread[0]}.", 200)

@@ -12,6 +12,7 @@ import pytest
 from service.provider import client
 from service.provider.client import COMMAND, LOGIN, Patience
 from service.provider.errors import (
+    BrokenAnswerError,
     LimitedError,
     NotFoundError,
     ProviderError,
@@ -125,7 +126,7 @@ async def test_our_own_limit_is_kept() -> None:
         (Answer(400, b'{"message":"bad \x1b"}'), UnexpectedAnswerError, "refuses /x .400."),
         (Answer(302, headers={"location": "http://example.com"}), UnexpectedAnswerError, "redir"),
         (Answer(200, b"<html>"), UnexpectedAnswerError, "else than JSON"),
-        (Answer(200, b'{"a":'), UnexpectedAnswerError, "else than JSON"),
+        (Answer(200, b'{"a":'), BrokenAnswerError, "JSON that has no end"),
         (Answer(200, b'"\xff"'), UnexpectedAnswerError, "else than JSON"),
         (
             Answer(200, gzip.compress(b"{}"), {"content-encoding": "gzip"}),
@@ -143,6 +144,19 @@ async def test_what_cannot_be_used_is_refused_with_what_to_do(
                 await provider.get("/x?secret=1", patience=SHORT)
         assert len(asked) == 1
         assert KEY not in repr(refused.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":NaN}', b'{"a":"\\ud83d"}', b'{"a":"\xff"}', b'\xef\xbb\xbf {"a":1}',
+        b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", b'["\x01", 1e999]',
+    ],
+)  # fmt: skip
+async def test_a_value_that_no_parser_takes_costs_no_answer(body: bytes) -> None:
+    with in_turn(Answer(200, body)) as (url, _):
+        async with client_of(url) as provider:
+            assert (await provider.get("/x", patience=SHORT)).body == body
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(
