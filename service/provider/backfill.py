@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from service.provider.backfill_run import Counts, Run, Watch, requests_of
 from service.provider.client import COMMAND, Provider
 from service.provider.kinds import CUSTOMER, Kind
 from service.provider.lists import rows
-from service.provider.recording import Reading
+from service.provider.recording import SETTLING, Reading
 from service.queries.resources import position
 from service.store.events import books
 
@@ -41,6 +41,7 @@ class Options(Struct, frozen=True):
         scope: names ``since``: a run goes on with an unfinished one of the same scope only.
         lists_only: leave out the reads by id.
         dry_run: read the lists and compare, and write nothing.
+        settle: so long after a reading that may be older than a webhook it is read again.
     """
 
     only: Collection[str] = ()
@@ -48,6 +49,7 @@ class Options(Struct, frozen=True):
     scope: str = ""
     lists_only: bool = False
     dry_run: bool = False
+    settle: timedelta = SETTLING + timedelta(seconds=2)
 
 
 class Outcome(Struct, frozen=True):
@@ -154,13 +156,14 @@ async def _read(run: Run, kinds: list[Kind], options: Options) -> int:
         if run.kinds[kind.category].stage == "listing":
             await read_list(run, kind, options.since)
     until = (await books(run.conn))[run.book].position
-    if options.lists_only or options.dry_run:
+    if options.dry_run:
         return until
-    total = await count_to_read(run, until)
-    if total:
-        run.watch.expect(total)
-    await read_by_id(run, until, options.since, total)
-    await read_later(run)
+    if not options.lists_only:
+        total = await count_to_read(run, until)
+        if total:
+            run.watch.expect(total)
+        await read_by_id(run, until, options.since, total)
+    await read_later(run, options.settle)
     return until
 
 
