@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ from service.provider.client import COMMAND, Provider
 from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import CUSTOMER, SUBSCRIPTION, Kind
 from service.provider.lists import rows
-from service.provider.recording import Reading
+from service.provider.recording import SETTLING, Reading
 from service.queries.resources import position
 from service.store.events import books
 
@@ -45,6 +45,7 @@ class Options(Struct, frozen=True):
         scope: names ``since``: a run goes on with an unfinished one of the same scope only.
         lists_only: leave out the reads by id.
         dry_run: read the lists and compare, and write nothing.
+        settle: so long after a reading that may be older than a webhook it is read again.
     """
 
     only: Collection[str] = ()
@@ -52,6 +53,7 @@ class Options(Struct, frozen=True):
     scope: str = ""
     lists_only: bool = False
     dry_run: bool = False
+    settle: timedelta = SETTLING + timedelta(seconds=2)
 
 
 class Outcome(Struct, frozen=True):
@@ -186,13 +188,14 @@ async def _read(run: Run, kinds: list[Kind], options: Options) -> _Done:
     if kinds and len(refused) == len(kinds):
         raise refused[0]
     done = _Done((await books(run.conn))[run.book].position, frozenset(lacking))
-    if options.lists_only or options.dry_run:
+    if options.dry_run:
         return done
-    total = await count_to_read(run, done.until)
-    if total:
-        run.watch.expect(total)
-    await read_by_id(run, done.until, options.since, total)
-    await read_later(run)
+    if not options.lists_only:
+        total = await count_to_read(run, done.until)
+        if total:
+            run.watch.expect(total)
+        await read_by_id(run, done.until, options.since, total)
+    await read_later(run, options.settle)
     return done
 
 

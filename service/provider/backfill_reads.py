@@ -5,12 +5,14 @@ projector nor memory that grows: a resource of which a row was recorded, and not
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.fold import Fold
 from projections.catalog import MEMOS
@@ -18,13 +20,15 @@ from service.database import statements
 from service.provider.backfill_run import Counts, KindProgress, Run
 from service.provider.client import BACKGROUND
 from service.provider.errors import NotFoundError, UnexpectedAnswerError
-from service.provider.kinds import DISPUTE, PAYMENT, REFUND, SUBSCRIPTION, Kind
+from service.provider.kinds import DISPUTE, KINDS, PAYMENT, REFUND, SUBSCRIPTION, Kind
+from service.provider.lists import rows
 from service.provider.recording import Reading
 from service.queries.known import known_resources
 from service.store.events import latest_observations
 
 _BATCH = 20
 _AT_ONCE = 8
+_ROUNDS = 3
 _RECENT = timedelta(days=45)
 _ENDED = frozenset({"cancelled", "expired", "failed"})
 
@@ -124,13 +128,57 @@ async def read_by_id(run: Run, until: int, since: datetime | None, total: int) -
         await run.save(kind.category)
 
 
-async def read_later(run: Run) -> None:
-    """Read once more, by id, what may have been older than a webhook."""
-    later, run.later = run.later, {}
-    for (category, identity), kind in later.items():
-        if kind.read_path is not None:
-            await _read(run, kind, [identity])
-            await run.save(category)
+async def read_later(run: Run, settle: timedelta) -> None:
+    """Read once more what may have been older than a webhook, when that has settled.
+
+    What still may be after three rounds is named as not read. What is to be read again is kept with
+    the progress, so a run that goes on after a kill reads it too.
+
+    Args:
+        run: the run.
+        settle: how long after the last such reading one waits.
+
+    Raises:
+        ProviderError: if the provider cannot be read.
+    """
+    for _ in range(_ROUNDS):
+        count = sum(len(progress.later) for progress in run.kinds.values())
+        if not count:
+            return
+        seconds = run.later_since + settle.total_seconds() - time.monotonic()
+        if seconds > 0:
+            changed = f"{count:,} resources changed within the last minute."
+            run.watch.say(f"{changed} They are read again in {seconds:.0f} s.")
+            await asyncio.sleep(seconds)
+        for category, progress in run.kinds.items():
+            later, progress.later = progress.later, {}
+            await _read(run, KINDS[category], [name for name, path in later.items() if not path])
+            for path in {path for path in later.values() if path}:
+                await _read_rows(run, category, path, {n for n, p in later.items() if p == path})
+            if later:
+                await run.save(category)
+    for category, progress in run.kinds.items():
+        for identity in progress.later:
+            run.give_up(category, identity)
+
+
+async def _read_rows(run: Run, category: str, path: str, ids: set[str]) -> None:
+    """Read a list until it has shown some rows, and record those that are news."""
+    listing = rows(run.provider, replace(KINDS[category], list_path=path, window=None))
+    try:
+        async for page in listing:
+            found = [row for row in page.rows if row.id in ids]
+            readings = [
+                Reading(KINDS[category], row.id, row.body, page.reply, listed=True) for row in found
+            ]
+            await run.take(readings)
+            ids -= {row.id for row in found}
+            if not ids:
+                return
+    except (NotFoundError, UnexpectedAnswerError) as error:
+        run.miss(f"the list {path}", str(error))
+    for identity in ids:
+        run.give_up(category, identity)
 
 
 def _kinds(run: Run) -> list[Kind]:

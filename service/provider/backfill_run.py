@@ -1,5 +1,6 @@
 """A running backfill: what it has done of each kind, kept in the database, and how it records."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -25,6 +26,7 @@ _NAMED = 50
 """How many resources that could not be read are named."""
 
 _MOST_LATER = 1_000
+"""How many resources of a kind are read again because a webhook may be newer."""
 
 
 class OtherBusinessError(ProviderError):
@@ -76,6 +78,8 @@ class KindProgress(Struct, omit_defaults=True):
         ledgers: the balances of the last pages whose ledgers have been read.
         read_until: of each pass by id, the position up to which recorded rows were looked at.
         complete_until: rows recorded up to this position have been read by id, in earlier runs.
+        later: what may have been older than a webhook, and is read again: by id, its list, or ""
+            where it has a path of its own.
         missed: whether one could not be read by id, so that the next run tries it again.
         listed_once: whether a run over all of the list has ended.
     """
@@ -89,6 +93,7 @@ class KindProgress(Struct, omit_defaults=True):
     ledgers: list[str] = []
     read_until: dict[str, int] = {}
     complete_until: int = 0
+    later: dict[str, str] = {}
     missed: bool = False
     listed_once: bool = False
     counts: Counts = field(default_factory=Counts)
@@ -141,7 +146,7 @@ class Run:
         self.kinds: dict[str, KindProgress] = {}
         self.unread: list[str] = []
         self.unread_count = 0
-        self.later: dict[tuple[str, str], Kind] = {}
+        self.later_since = time.monotonic()
         self._business_id = business_id
         self._counted = 0
 
@@ -167,12 +172,28 @@ class Run:
         for one in compared:
             if one.entry.verdict == "unreadable":
                 self.miss(one.reading.name, "the answer is not as documented")
-            if one.in_flight and one.is_news and len(self.later) < _MOST_LATER:
-                self.later[one.reading.kind.category, one.reading.id] = one.reading.kind
+            if one.in_flight and one.is_news and not self.dry_run:
+                self._read_later(one.reading)
         if not self.dry_run:
             certain = [one for one in compared if not one.in_flight]
             await record(self.conn, self.book, certain, self.provider.key_fingerprint)
         return compared
+
+    def _read_later(self, reading: Reading) -> None:
+        kind, self.later_since = reading.kind, time.monotonic()
+        later = self.kinds[kind.category].later
+        if len(later) >= _MOST_LATER:
+            self.give_up(kind.category, reading.id)
+            return
+        later[reading.id] = "" if kind.read_path else reading.reply.path.partition("?")[0]
+
+    def give_up(self, category: str, identity: str) -> None:
+        """Leave what changes all the time to the next run."""
+        self.kinds[category].missed = True
+        self.miss(
+            f"{category} {identity}",
+            "it changed within the last minute, so a webhook may be newer. Run the command again.",
+        )
 
     async def compare(self, readings: Sequence[Reading]) -> list[Compared]:
         """Compare readings with the book, each once.

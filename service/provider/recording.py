@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.carried import evolved
 from domain.events import Entry, Event
-from domain.fold import Fold
+from domain.fold import Fold, extend, fold
 from domain.legible import UNREADABLE
 from domain.observation import Asked
 from domain.reading import read, snapshot
@@ -68,8 +69,8 @@ class Compared(Struct, frozen=True):
         known: what the book knew of the resource; None if nothing.
         differing: the fields in which the two differ.
         repeated: whether the last reading said the same, and nothing has happened since.
-        overtaken: whether the read models lag behind events of the resource, so that ``differing``
-            does not tell what the book will say.
+        overtaken: whether the reading differs from what the read models will say, which lag behind
+            events of the resource.
         in_flight: whether an event of the last minute may be newer than the reading.
         position: the position of the book up to which readings were looked at.
     """
@@ -241,24 +242,39 @@ def _in_time(one: Compared, earlier: Recorded | None, since: Sequence[Entry]) ->
     """A comparison with regard to what was recorded and is in no read model yet."""
     events = [entry for entry in since if entry.observed is None]
     in_flight = any(_is_soon_after(one.entry, entry.occurred_at) for entry in events)
+    overtaken = bool(since) and _is_overtaken(one, since)
     return replace(
         one,
-        repeated=_is_repeated(one, earlier, since),
-        overtaken=bool(since),
+        repeated=_is_repeated(one, earlier, since, overtaken=overtaken),
+        overtaken=overtaken,
         in_flight=one.in_flight or in_flight,
         # what is recorded after this position was not looked at
         position=max(one.position, earlier.position if earlier else 0),
     )
 
 
-def _is_repeated(one: Compared, earlier: Recorded | None, since: Sequence[Entry]) -> bool:
+def _is_overtaken(one: Compared, since: Sequence[Entry]) -> bool:
+    """Whether the resource says something else than the events since the read models, or may."""
+    known = one.known.folded if one.known else None
+    extended = extend(known, since) if known else fold(since)
+    if extended is None or one.entry.aggregate is None:
+        return True
+    folded = extended[0]
+    if folded.other is not None or one.entry.status not in {None, folded.status}:
+        return True
+    return bool(evolved(one.entry.aggregate, folded.state, one.entry) != folded.state)
+
+
+def _is_repeated(
+    one: Compared, earlier: Recorded | None, since: Sequence[Entry], *, overtaken: bool
+) -> bool:
     """Whether the last reading of the resource said the same, and nothing has happened since."""
     if earlier is None or earlier.body_sha256 != sha256(one.reading.body).digest():
         return False
     if one.reading.kind is CREDIT:
         return True
-    if since:
-        return earlier.position >= max(entry.event.position for entry in since)
+    if since and earlier.position < max(entry.event.position for entry in since):
+        return earlier.position > one.position and not overtaken
     if earlier.position > one.position:
         return True
     folded = one.known.folded if one.known is not None else None

@@ -188,7 +188,8 @@ def _report(book: str, outcome: Outcome, options: Options) -> None:
         OUT.print(f"Book {book} is filled, with {outcome.requests:,} requests.")
     in_flight = sum(counts.in_flight for counts in outcome.counts.values())
     if in_flight:
-        OUT.print(f"{in_flight:,} rows were left to webhooks of the same minute.")
+        again = "would be" if options.dry_run else "were"
+        OUT.print(f"{in_flight:,} rows had changed within the last minute, and {again} read again.")
     for line in outcome.unread:
         ERR.print(f"Not read: {line}", style="red", soft_wrap=True)
     if (more := outcome.unread_count - len(outcome.unread)) > 0:

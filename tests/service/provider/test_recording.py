@@ -237,3 +237,11 @@ async def test_a_row_of_a_ledger_is_never_older_than_an_event(conn: Connection) 
     await tell(conn, msgspec.json.encode(content))
     (found,) = await take(conn, row(entry, DAY, CREDIT))
     assert (found.known is not None, found.in_flight, found.is_news) == (True, False, True)
+
+
+async def test_a_row_before_the_projector_is_not_recorded_again_after_the_resource(
+    conn: Connection,
+) -> None:
+    shown = {name: FULL[name] for name in FULL.keys() - {"addons"}}
+    readings = [row(shown), whole(FULL, DAY + 60), row(shown, DAY + 120), whole(FULL, DAY + 180)]
+    assert [await _record_only(conn, one) for one in readings] == [1, 1, 0, 0]
