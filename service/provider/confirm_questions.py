@@ -6,7 +6,8 @@ decides.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +17,18 @@ from msgspec.structs import replace
 from domain.carried import evolved
 from domain.events import Entry
 from domain.fold import Fold, extend, fold
+from domain.legible import UNREADABLE, readable
 from domain.policy import Policy
 from domain.steps import Reading as Alternative
 from service.provider.client import Patience, Provider
-from service.provider.errors import NotFoundError, ProviderError
+from service.provider.errors import (
+    NotFoundError,
+    ProviderError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from service.provider.kinds import ENTITLEMENT_GRANT, LICENSE_KEY, PAYMENT, SUBSCRIPTION, Kind
-from service.provider.lists import rows
+from service.provider.lists import PAGE_SIZE, Page, rows
 from service.provider.recording import Compared, Reading
 from service.queries.access import Held
 
@@ -43,9 +50,10 @@ class Questions:
         self._provider = provider
         self._customer_id = customer_id
         self._deadline = deadline
+        self._partial: ProviderError | None = None
 
     async def subscriptions(self) -> list[Reading]:
-        """The customer's subscriptions.
+        """The customer's subscriptions, as many as the provider shows by the deadline.
 
         Raises:
             ProviderError: if the provider does not answer.
@@ -61,7 +69,7 @@ class Questions:
         found as active, though we have a date that ended them: rows of lists lack it.
 
         Returns:
-            What was read, and why anything was not.
+            What was read, and why anything was not, of the subscriptions either.
         """
         subscriptions = {one.id: _status(one) for one in found}
         asked = [self._list(ENTITLEMENT_GRANT)]
@@ -81,21 +89,35 @@ class Questions:
                 raise answer
             else:
                 read += answer
-        return read, failure
+        return read, failure or self._partial
 
     async def _list(self, kind: Kind, **filters: str) -> list[Reading]:
+        readings: list[Reading] = []
+        try:
+            async with (
+                asyncio.timeout(max(0.0, self._deadline - time.monotonic())),
+                aclosing(self._pages(kind, filters)) as pages,
+            ):
+                async for page in pages:
+                    readings += [Reading(kind, r.id, r.body, page.reply, True) for r in page.rows]
+                    if page.unread:
+                        self._partial = UnexpectedAnswerError(page.unread[0], page.reply.status)
+                    if len(page.rows) + len(page.unread) < PAGE_SIZE:
+                        break
+        except NotFoundError:
+            pass
+        except (ProviderError, TimeoutError) as error:
+            failure = UnreachableError("The provider did not answer all within the time.")
+            self._partial = error if isinstance(error, ProviderError) else failure
+            if not readings:
+                raise self._partial from None
+        return readings
+
+    def _pages(self, kind: Kind, filters: Mapping[str, str]) -> AsyncGenerator[Page, None]:
         # not by windows of time: the newest matters, and the provider's clock is not known yet
         named = {"customer_id": self._customer_id, **filters}
-        pages = rows(
-            self._provider, replace(kind, window=None), filters=named, patience=self._patience()
-        )
-        try:
-            page = await anext(pages, None)
-        except NotFoundError:
-            return []
-        if page is None:
-            return []
-        return [Reading(kind, row.id, row.body, page.reply, listed=True) for row in page.rows]
+        whole = replace(kind, window=None)
+        return rows(self._provider, whole, filters=named, patience=self._patience())
 
     async def _read(self, kind: Kind, resource_id: str) -> list[Reading]:
         try:
@@ -161,6 +183,6 @@ class _Row(msgspec.Struct):
 
 def _status(reading: Reading) -> str | None:
     try:
-        return msgspec.json.decode(reading.body, type=_Row).status
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(readable(reading.body)[0], type=_Row).status
+    except UNREADABLE:
         return None

@@ -7,7 +7,7 @@ pages end, repeat or are refused, reading continues with a narrower window.
 
 import math
 import string
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -136,7 +136,7 @@ async def rows(  # noqa: PLR0913 - named parameters
     remaining: Remaining | None = None,
     page_size: int = PAGE_SIZE,
     patience: Patience = BACKGROUND,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield the pages of a list; some rows may come twice, none is left out.
 
     With a filter of a status, a row whose status changes meanwhile shifts the others: only a list

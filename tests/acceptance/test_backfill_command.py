@@ -154,8 +154,10 @@ async def test_exit_status_1_where_something_could_not_be_read(
 ) -> None:
     merchant.control.add_answer_fault(AnswerFaultRequest(path="/disputes/", status=404, next=1))
     process = command(database_url, merchant, "--only=dispute")
-    _, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=60)
     assert (process.returncode, "Not read: dispute" in errors) == (1, True), errors
+    assert "Book test is not complete" in said
+    assert "is filled" not in said
 
 
 async def test_an_empty_database_is_prepared(

@@ -1,11 +1,14 @@
 """``daybook backfill`` from lists of which something cannot be read: the rest is in the book."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from domain.policy import Policy
 from service.database.connections import Connection
@@ -216,3 +219,40 @@ async def test_a_list_below_another_costs_no_other(status: int, database_url: st
     ]  # fmt: skip
     assert outcome.counts["entitlement_grant"].rows == 1
     assert outcome.counts["credit"].rows == 1
+
+
+RUNS = itertools.count()
+POISON = st.one_of(
+    st.sampled_from([*RECORDED.values(), *NOT_RECORDED.values()]),
+    st.tuples(st.integers(0, 500), st.sampled_from(list(b'{}[]",:\\ \x00\xff\xedn1e'))),
+    st.tuples(st.integers(0, 500), st.just(None)),
+)
+
+
+def _spoilt(row: bytes, poison: bytes | tuple[int, int | None]) -> bytes:
+    """A row instead of this one, or this one with a byte that is another or missing."""
+    if isinstance(poison, bytes):
+        return poison
+    place, byte = poison
+    place %= len(row)
+    return row[:place] + (b"" if byte is None else bytes([byte])) + row[place + 1 :]
+
+
+@given(poisons=st.dictionaries(st.integers(1, 8), POISON, max_size=3), customers=st.booleans())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_row_stops_a_backfill_or_costs_another(
+    poisons: Mapping[int, bytes | tuple[int, int | None]],
+    database_url: str,
+    conn: Connection,
+    *,
+    customers: bool,
+) -> None:
+    run = next(RUNS)
+    good = [json.dumps(subscription(f"{run}_{n}")).encode() for n in range(10)]
+    rows = [_spoilt(BAD, poisons[n]) if n in poisons else one for n, one in enumerate(good)]
+    lists: dict[str, Answerer] = {"subscriptions": once(rows)}
+    if customers:
+        lists["customers"] = once([_spoilt(BAD, one) for one in poisons.values()])
+    outcome = await fill(database_url, Options(), **lists)
+    assert {one for n, one in enumerate(good) if n not in poisons} <= await bodies(conn)
+    assert outcome.unread_count <= 2 * len(poisons) + len(rows)

@@ -184,6 +184,12 @@ def _report(book: str, outcome: Outcome, options: Options) -> None:
     if options.dry_run:
         news = sum(counts.new + counts.changed for counts in outcome.counts.values())
         OUT.print(f"Nothing was recorded. Of these rows, {news:,} would be.")
+    elif outcome.unread_count:
+        OUT.print(
+            f"Book {book} is not complete: what could not be read is named below. Run the same"
+            f" command to read it again. It took {outcome.requests:,} requests.",
+            soft_wrap=True,
+        )
     else:
         OUT.print(f"Book {book} is filled, with {outcome.requests:,} requests.")
     in_flight = sum(counts.in_flight for counts in outcome.counts.values())

@@ -171,16 +171,25 @@ def _readings(kind: Kind, page: Page) -> list[Reading]:
 
 
 def _balances(page: Page) -> list[Balance]:
-    """The balances that can be read.
+    """The balances of a page.
 
     Raises:
         UnexpectedAnswerError: if one names no customer.
     """
+    found = [_balance(row.body) for row in page.rows]
+    named = [balance for balance in found if balance is not None]
+    if len(named) < len(found):
+        text = f"A balance of {page.reply.path} names no customer."
+        raise UnexpectedAnswerError(text, page.reply.status)
+    return named
+
+
+def _balance(body: bytes) -> Balance | None:
     try:
-        return [decode(Balance, _BALANCE, readable(row.body)[0])[0] for row in page.rows]
-    except UNREADABLE as error:
-        text = f"A balance of {page.reply.path} is not as documented: {error}."
-        raise UnexpectedAnswerError(text, page.reply.status) from None
+        balance, _ = decode(Balance, _BALANCE, readable(body)[0])
+    except UNREADABLE:
+        return None
+    return balance if balance.customer_id and "\0" not in balance.customer_id else None
 
 
 async def _rows(  # noqa: PLR0913 - named parameters

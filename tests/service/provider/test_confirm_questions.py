@@ -1,5 +1,7 @@
 """What was just read at the provider, next to news of the same seconds."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +18,14 @@ from service.provider.confirm_kept import (
     JustAsked,
     Learned,
 )
-from service.provider.confirm_questions import open_ends, with_readings
+from service.provider.confirm_questions import Questions, open_ends, with_readings
+from service.provider.errors import ProviderError
 from service.provider.kinds import SUBSCRIPTION
 from service.provider.recording import Compared, Reading, _entry
 from service.queries.access import Held, decided
 from service.store.positions import Position
 from tests.builders import at, entry
+from tests.service.provider.stand_in import Answer, Request, answering, client_of
 
 ROW = {
     "subscription_id": "sub_1", "status": "active", "customer": {"customer_id": "cus_1"},
@@ -129,3 +133,96 @@ def test_of_more_than_ten_thousand_the_oldest_is_forgotten() -> None:
     assert kept.get(("test", "cus_1")) is answered
     kept.forget()
     assert kept.get(("test", "cus_1")) is None
+
+
+def test_what_is_over_takes_up_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("service.provider.confirm_kept.time.monotonic", lambda: now)
+    kept = JustAsked()
+    for n in range(100):
+        kept.put(("test", f"cus_{n}"), Learned(answered=n % 2 == 0, decides=True))
+    now += ANSWERED_SECONDS
+    assert kept.get(("test", "cus_0")) is None
+    assert len(kept) == 0
+
+
+def test_of_what_was_read_the_reply_is_not_kept() -> None:
+    kept = JustAsked()
+    one = read(70)
+    reply = msgspec.structs.replace(one.reading.reply, body=b"x" * 100_000)
+    one = msgspec.structs.replace(one, reading=msgspec.structs.replace(one.reading, reply=reply))
+    kept.put(("test", "cus_1"), Learned(answered=True, decides=True, compared=(one,)))
+    found = kept.get(("test", "cus_1"))
+    assert found is not None
+    assert found.compared[0].reading.reply.body == b""
+    assert is_entitled(with_readings(Held("cus_1"), found.compared))
+
+
+def test_all_that_is_kept_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.provider.confirm_kept._MOST_BYTES", 1_000_000)
+    kept, one = JustAsked(), read(70, blob="x" * 50_000)
+    for n in range(100):
+        kept.put(("test", f"cus_{n}"), Learned(answered=True, decides=True, compared=(one,)))
+    assert 5 <= len(kept) <= 20
+    assert kept.get(("test", "cus_99")) is not None
+    # an answer in place of another takes none of the room of others
+    before = len(kept)
+    for _ in range(50):
+        kept.put(("test", "cus_99"), Learned(answered=True, decides=True, compared=(one,)))
+    assert len(kept) == before
+
+
+def listed(*rows: object) -> Answer:
+    return Answer(200, msgspec.json.encode({"items": rows}))
+
+
+def subscriptions(count: int, fails_after: int = 99) -> Callable[[Request], Answer]:
+    """A list of subscriptions, of which only so many pages can be read."""
+
+    def answer(request: Request) -> Answer:
+        if request.path != "/subscriptions":
+            return listed()
+        number, size = int(request.query["page_number"]), int(request.query["page_size"])
+        if number >= fails_after:
+            return Answer(503)
+        numbers = range(count)[number * size : (number + 1) * size]
+        return listed(*({**ROW, "subscription_id": f"sub_{n}"} for n in numbers))
+
+    return answer
+
+
+async def ask(answerer: Callable[[Request], Answer]) -> tuple[int, int, bool]:
+    """How many were found, with how many requests, and whether that is all."""
+    with answering(answerer) as url:
+        async with client_of(url, requests_per_minute=100_000) as provider:
+            questions = Questions(provider, "cus_1", time.monotonic() + 20)
+            found = await questions.subscriptions()
+            calls = provider.calls
+            _, failure = await questions.others(Held("cus_1"), [], Policy())
+            return len(found), calls, failure is None
+
+
+async def test_all_subscriptions_of_a_customer_are_read() -> None:
+    assert await ask(subscriptions(99)) == (99, 1, True)
+    assert await ask(subscriptions(100)) == (100, 2, True)
+    assert await ask(subscriptions(250)) == (250, 3, True)
+
+
+async def test_what_is_only_begun_decides_nothing() -> None:
+    assert await ask(subscriptions(250, fails_after=2)) == (200, 3, False)
+    # a row without an id may be the one that entitles
+    answer = listed({**ROW, "subscription_id": None}, ROW)
+    found = await ask(lambda r: answer if r.path == "/subscriptions" else listed())
+    assert found == (1, 1, False)
+
+
+async def test_nothing_by_the_deadline_is_no_answer() -> None:
+    def late(_: Request) -> Answer:
+        time.sleep(0.5)
+        return listed()
+
+    with answering(late) as url:
+        async with client_of(url) as provider:
+            questions = Questions(provider, "cus_1", time.monotonic() + 0.1)
+            with pytest.raises(ProviderError):
+                await questions.subscriptions()
