@@ -15,11 +15,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.fold import Fold
+from domain.legible import UNREADABLE
 from projections.catalog import MEMOS
 from service.database import statements
 from service.provider.backfill_run import Counts, KindProgress, Run
 from service.provider.client import BACKGROUND
-from service.provider.errors import NotFoundError, UnexpectedAnswerError
+from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import DISPUTE, KINDS, PAYMENT, REFUND, SUBSCRIPTION, Kind
 from service.provider.lists import rows
 from service.provider.recording import Reading
@@ -216,7 +217,7 @@ async def _page(run: Run, one: Pass, until: int) -> list[_Recorded]:
 def _row(body: bytes) -> Row:
     try:
         return msgspec.json.decode(body, type=Row)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Row()
 
 
@@ -253,7 +254,9 @@ async def _read(run: Run, kind: Kind, ids: Iterable[str]) -> None:
         async with turns:
             try:
                 reply = await run.provider.get(kind.path_of(identity), patience=BACKGROUND)
-            except (NotFoundError, UnexpectedAnswerError) as error:
+            except (NotFoundError, UnexpectedAnswerError, WrongKeyError) as error:
+                if isinstance(error, WrongKeyError) and error.everywhere:
+                    raise
                 run.kinds[kind.category].missed = True
                 run.miss(f"{kind.category} {identity}", str(error))
                 return None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
+from domain.legible import readable
 from service.database import statements
 from service.database.connections import Connection
 from service.provider.client import Provider
@@ -232,7 +233,9 @@ class Run:
         return {row["kind"]: _decode(row["progress"]) for row in await cursor.fetchall()}
 
     def _other_business(self, reading: Reading) -> str:
-        other = msgspec.json.decode(reading.body, type=dict[str, Any]).get("business_id")
+        # one value that cannot be read does not hide whose it is
+        readable_body = readable(reading.body)[0]
+        other = msgspec.json.decode(readable_body, type=dict[str, Any]).get("business_id")
         return (
             f"{reading.name} is of business {other}, and book {self.book!r} of"
             f" {self._business_id}. Nothing of it was recorded. Give the book an API key of its own"

@@ -182,6 +182,19 @@ async def test_a_first_customer_without_an_id_costs_no_subscription(
     assert (outcome.unread_count, outcome.counts["customer"].rows) == (1, 1)
 
 
+async def test_a_resource_that_may_not_be_read_costs_no_other(
+    database_url: str, conn: Connection
+) -> None:
+    def answer(_: Request) -> Answer:
+        return Answer(403)
+
+    read = {f"subscriptions__sub_{number}": answer for number in range(len(GOOD))}
+    outcome = await fill(database_url, Options(), **read)
+    assert await entitled(conn)
+    assert outcome.unread_count == len(GOOD)
+    assert outcome.counts["customer"].rows == 1
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_key_that_is_refused_everywhere_is_wrong(status: int, database_url: str) -> None:
     def refused(_: Request) -> Answer:
