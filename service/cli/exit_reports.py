@@ -147,7 +147,10 @@ _ADVICE = (
     ("no password supplied", "DAYBOOK_DATABASE_URL needs a password."),
     ("not permitted to log in", "Let it log in (ALTER ROLE … LOGIN), or name another role."),
     ("no pg_hba.conf entry", "Allow it in the server's pg_hba.conf."),
-    ('role "', "Create the role, or name another in DAYBOOK_DATABASE_URL."),
+    (
+        'role "',
+        "Run `daybook migrate` with DAYBOOK_OWNER_URL, which creates it, or name another one.",
+    ),
     ('database "', "Create it with createdb, or name another in DAYBOOK_DATABASE_URL."),
     ("translate host name", "Check the host in DAYBOOK_DATABASE_URL."),
     ("resolve host", "Check the host in DAYBOOK_DATABASE_URL."),

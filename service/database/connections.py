@@ -111,7 +111,7 @@ def _options(limits: Limits, session: str = _LIVE) -> dict[str, Any]:
 
 
 class UnsupportedServerError(Exception):
-    """The server is too old for Daybook; the text names its version."""
+    """The server is too old for Daybook, or the database is not in UTF-8; the text says which."""
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -137,7 +137,7 @@ async def connect(url: str, limits: Limits = ADMIN) -> Connection:
 
     Raises:
         psycopg.OperationalError: if the database cannot be reached.
-        UnsupportedServerError: if the server is too old.
+        UnsupportedServerError: if the server is too old, or the database not in UTF-8.
     """
     conn: Connection = await AsyncConnection.connect(url, **_options(limits))
     try:
@@ -155,6 +155,12 @@ def _check_version(conn: Connection) -> None:
         raise UnsupportedServerError(
             f"The database is PostgreSQL {version}; Daybook needs PostgreSQL {OLDEST_SERVER}"
             " or later."
+        )
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding not in {None, "UTF8"}:
+        raise UnsupportedServerError(
+            f"The database has the encoding {encoding}; Daybook needs UTF8. Create it with:"
+            " create database … encoding 'UTF8' template template0."
         )
 
 

@@ -71,7 +71,7 @@ def connect(  # noqa: PLR0913 - one parameter a flag
     books = _books(config, data_dir)
     _check_path(url, book, books)
     is_new = book not in books
-    configured = books.get(book) or _draft(config, data_dir, book, mode)
+    configured_before = configured = books.get(book) or _draft(config, data_dir, book, mode)
     if mode not in {None, configured.mode}:
         raise SettingsError(f"--mode: book {book!r} is configured as {configured.mode}.")
     key = api_key or _configured_key(configured) or _prompt(book, configured.mode)
@@ -92,7 +92,8 @@ def connect(  # noqa: PLR0913 - one parameter a flag
         old = [] if is_new else [s.get_secret_value() for s in configured.secrets]
         _print_variables(secrets, old, key, variables)
     else:
-        _write(path, secrets, is_new=is_new)
+        is_first_key = _configured_key(configured_before) is None
+        _write(path, secrets, restart=is_new or is_first_key)
     OUT.print(f"To fill the book with what the provider has: daybook backfill --book {book}")
 
 
@@ -197,7 +198,7 @@ def _report(found: Connection, url: str, *, dry_run: bool) -> None:
         )
 
 
-def _write(path: Path, secrets: BookSecrets, *, is_new: bool) -> None:
+def _write(path: Path, secrets: BookSecrets, *, restart: bool) -> None:
     written = settings_file.write_book(path, secrets)
     if written is None:
         OUT.print(f"{path} has the endpoint's secret already.", soft_wrap=True)
@@ -210,10 +211,14 @@ def _write(path: Path, secrets: BookSecrets, *, is_new: bool) -> None:
             " service runs as its owner.",
             soft_wrap=True,
         )
-    if is_new:
-        OUT.print("To serve the new book: restart daybook serve.")
+    if restart:
+        OUT.print(
+            "To serve a new book, and to compare it with the provider: restart daybook serve."
+            " For the new secret alone: kill -HUP the process of `pgrep -of 'daybook: serve'`.",
+            soft_wrap=True,
+        )
     else:
-        OUT.print("To use them: kill -HUP the process that `ps` shows as `daybook: serve`.")
+        OUT.print("To use them: kill -HUP the process of `pgrep -of 'daybook: serve'`.")
 
 
 def _print_variables(secrets: BookSecrets, old: list[str], key: str, variables: list[str]) -> None:

@@ -53,14 +53,20 @@ def check(
     except NoteError as error:
         raise SettingsError(f"--key: {error}") from None
     try:
-        proved = check_proof(file.read_text("utf-8"), keys)
+        # a terminal may have added a line break at the end
+        proved = check_proof(file.read_text("utf-8").rstrip("\n") + "\n", keys)
     except UnicodeDecodeError:
         raise SettingsError(f"{file}: this is not a proof.") from None
     except ProofError as error:
         ERR.print(f"The proof does not hold: {error}", style="red", soft_wrap=True)
         raise typer.Exit(1) from None
-    if body is not None and sha256(body.read_bytes()).digest() != proved.body_sha256:
+    content = b"" if body is None else body.read_bytes()
+    if body is not None and sha256(content).digest() != proved.body_sha256:
         text = f"The proof holds, but {body} is not the body of this event."
+        if sha256(content.removesuffix(b"\n")).digest() == proved.body_sha256:
+            text = (
+                f"The proof holds, but {body} ends with a line break that the body does not have."
+            )
         ERR.print(text, style="red", soft_wrap=True)
         raise typer.Exit(1)
     proof_screens.proved(OUT, proved, body)

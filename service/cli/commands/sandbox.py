@@ -111,6 +111,10 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
         live = (name for name, held in subscriptions if held["status"] == "active")
         subscription = next(live, "sub_…")
         where = "" if port == DEFAULT_PORT else f" --sandbox-url {url}"
+        OUT.print("To let a book of Daybook read it, in the book's table in daybook.toml:")
+        OUT.print(
+            f'  provider = {{ url = "{url}", api_key = "{options.api_key}" }}', soft_wrap=True
+        )
         OUT.print("In another terminal:")
         OUT.print(f"  daybook sandbox status{where}", soft_wrap=True)
         OUT.print(f"  daybook sandbox fail-next-renewal {subscription}{where}", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege, IntegrityConstraintViolation
 from psycopg.sql import SQL, Composed, Identifier
 from pydantic import SecretStr
@@ -328,6 +329,14 @@ async def test_an_older_server_is_refused_with_a_sentence(
     monkeypatch.setattr(connections, "OLDEST_SERVER", 99)
     with pytest.raises(UnsupportedServerError, match=r"is PostgreSQL \d+.*needs PostgreSQL 99"):
         await connect(database_url)
+
+
+async def test_a_database_that_is_not_in_utf8_is_refused_with_a_sentence(postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("create database ascii encoding 'SQL_ASCII' locale 'C' template template0")
+    other = make_conninfo(postgres, dbname="ascii")
+    with pytest.raises(UnsupportedServerError, match=r"SQL_ASCII; Daybook needs UTF8\. Create it"):
+        await connect(other)
 
 
 async def test_a_migration_that_was_edited_is_refused_with_a_sentence(
