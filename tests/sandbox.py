@@ -23,6 +23,7 @@ class Sandbox:
 
     def __init__(self, process: subprocess.Popen[str], said: Path, errors: Path) -> None:
         self.process = process
+        self._sdks: list[DodoPayments] = []
         self._said = said
         self._errors = errors
         text = self._await_start()
@@ -37,16 +38,20 @@ class Sandbox:
 
     def sdk(self, api_key: str | None = None) -> DodoPayments:
         """The provider's SDK, which refuses an answer that its types do not describe."""
-        return DodoPayments(
+        made = DodoPayments(
             bearer_token=api_key or self.api_key,
             base_url=self.url,
             max_retries=0,
             _strict_response_validation=True,
         )
+        self._sdks.append(made)
+        return made
 
     def stop(self) -> int:
         """Stop it as a supervisor does; its exit status."""
         self.control.close()
+        for sdk in self._sdks:
+            sdk.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_WAIT_SECONDS)

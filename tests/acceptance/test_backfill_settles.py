@@ -24,7 +24,7 @@ class _Moving(Shop):
     def answer(self, request: Request) -> Answer:
         if self.date and request.path == self.path and request.query.get("page_number", "0") == "0":
             if self.fails:
-                return Answer(403)
+                return Answer(401)
             self.times -= 1
             if self.times < 0:
                 self.date += timedelta(minutes=2)

@@ -81,6 +81,6 @@ def test_they_are_shown_as_they_were_told(told: Doors) -> None:
 
 def test_a_rebuild_finds_the_same(told: Doors) -> None:
     here = {"cwd": told.service._cwd, "env": told.service._env}
-    command("verify", **here)  # type: ignore[arg-type]
+    command("verify", "read-models", **here)  # type: ignore[arg-type]
     command("rebuild", "search_terms", **here)  # type: ignore[arg-type]
     assert told.get("search?q=murray").json()["data"][0]["id"] == "cus_moved"

@@ -176,7 +176,7 @@ def variants(path: str, parameters: list[dict[str, Any]]) -> Iterator[str]:
     yield path
     for parameter in parameters:
         name, schema = parameter["name"], parameter["schema"]
-        if parameter["in"] == "query" and name not in ELSEWHERE | {"q"}:
+        if parameter["in"] == "query" and name not in ELSEWHERE | {"q", "confirm"}:
             # of a time that may be a day as well, the time
             items = schema.get("items") or schema.get("anyOf", [schema])[0]
             kind = "position" if "pattern" in items else items.get("format", items["type"])

@@ -324,4 +324,4 @@ def test_an_event_with_a_very_long_webhook_id_is_shown_as_any_other(doors: Doors
     (entry,) = doors.get("payments/pay_long/history").json()["data"]
     assert (entry["event_position"], entry["verdict"]) == (str(number(position)), "applied")
     here = {"cwd": doors.service._cwd, "env": doors.service._env}
-    command("verify", **here)  # type: ignore[arg-type]
+    command("verify", "read-models", **here)  # type: ignore[arg-type]
