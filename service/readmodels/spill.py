@@ -32,9 +32,9 @@ class SpillError(RebuildError):
     def of(cls, where: Path, error: OSError) -> "SpillError":
         """The error for a failure to write to a directory."""
         return cls(
-            f"Nothing was changed: cannot write to {where}: {error.strerror or error}. The work is kept"
-            " there meanwhile. Set TMPDIR to a directory that can be written to, with as much room as"
-            " the store takes up, and run it again."
+            f"Nothing was changed: cannot write to {where}: {error.strerror or error}. Set TMPDIR"
+            " to a directory that can be written to, with as much room as the store takes up, and"
+            " run it again."
         )
 
 

@@ -1,6 +1,5 @@
 """Moving in, as service/provider/README.md tells it, next to a stand-in with 300 customers."""
 
-import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -56,7 +55,7 @@ def test_the_walk_of_moving_in_shows_what_is_shown(scratch: Path, database_url: 
                 [said] = shell([Step(ASK + step.commands, "")], scratch, env)
                 assert not step.shown or shows(step.shown, said), (step, said)
         finally:
-            assert service.signal(signal.SIGTERM) == 0
+            assert service.stop() == 0
 
 
 def await_projector(service: Service, key: str, database_url: str) -> None:
