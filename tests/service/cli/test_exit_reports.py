@@ -50,7 +50,11 @@ def raised_by_connecting(url: str) -> Exception:
         ({"host": "/nowhere"}, "No such file", "Is PostgreSQL running there?"),
         ({"host": "nowhere.invalid"}, "nowhere.invalid", "Check the host"),
         ({"dbname": "absent"}, 'database "absent" does not exist', "Create it with createdb"),
-        ({"user": "absent"}, 'role "absent" does not exist', "Create the role"),
+        (
+            {"user": "absent"},
+            'role "absent" does not exist',
+            "Run `daybook migrate` with DAYBOOK_OWNER_URL",
+        ),
         ({"user": "nologin"}, "not permitted to log in", "Let it log in"),
     ],
 )
