@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from standardwebhooks import Webhook
 
@@ -63,6 +61,10 @@ def _check_secrets(secrets: list[SecretStr]) -> list[SecretStr]:
 
 def database_url_fault(url: str) -> str | None:
     """The fault of a PostgreSQL URL, if any; never quotes the URL, which may hold a password."""
+    # not at the top: the driver takes as long to load as all other settings
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError:

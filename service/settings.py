@@ -31,6 +31,7 @@ from pydantic_settings import SettingsError as SourceError
 from service import setting_checks
 from service.access_settings import Access
 from service.anchor_settings import Anchor
+from service.errors import SettingsError as SettingsError  # noqa: PLC0414 - for all who load
 from service.provider_settings import PROVIDER_URLS, ProviderApi
 from service.setting_checks import (
     BookName,
@@ -40,7 +41,6 @@ from service.setting_checks import (
     Secrets,
     SigningKey,
 )
-from service.telemetry.sanitize import mask_secrets
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
@@ -48,13 +48,6 @@ MADE_NAME = "trial-book"
 
 RESPONSE_DAYS = 10
 """Days to respond to a dispute, by the provider's guide; webhooks do not contain it."""
-
-
-class SettingsError(Exception):
-    """The configuration is invalid; the text names file, line and reason, and masks secrets."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(mask_secrets(text))
 
 
 class Book(BaseModel):

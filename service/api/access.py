@@ -22,9 +22,10 @@ from service.api.endpoint import (
 )
 from service.api.fields import check_names
 from service.api.parameters import flag
-from service.api.resources import PastQuery, target_of
+from service.api.resources import PastQuery
 from service.api.services import services
 from service.problems import invalid
+from service.queries import resources
 from service.queries.access import access_of, access_of_customers
 from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.clocks import past
@@ -68,7 +69,7 @@ async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[Acces
             answer = await access_of(conn, book, customer_id, now, policy)
         else:
             moments = await past(conn, book, asdict(query), now)
-            target = await target_of(conn, book)
+            target = await resources.target_of(conn, book)
             answer = await past_access_of(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
@@ -106,7 +107,7 @@ async def get_access_of_customers(request: ApiRequest) -> AccessAnswers:
             answers = await access_of_customers(conn, book, customer_ids, now, policy)
         else:
             moments = await past(conn, book, asdict(query), now)
-            target = await target_of(conn, book)
+            target = await resources.target_of(conn, book)
             answers = await past_access_of_customers(
                 conn, target, customer_ids, moments, now=now, policy=policy
             )

@@ -3,16 +3,9 @@
 Each page borrows a connection only while it is read, and the next one is read when the client has
 taken the last: any number of rows takes the memory of one page. If a page cannot be read, the
 transfer is cut off, so that a part never looks complete.
-
-A spreadsheet runs cells that look like formulas, and the texts are strangers': somebody typed the
-name or the address at a checkout. An apostrophe before a formula makes it a text. The separator at
-which a spreadsheet splits cells depends on its country, so formulas are looked for after each of
-them and after line breaks, not only at the beginning of a cell.
 """
 
 import csv
-import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from io import StringIO
 from typing import Any, TypeVar, get_args
@@ -27,26 +20,12 @@ from service.api.endpoint import POSITION, ApiRequest, encoded_fields
 from service.api.fields import check_selection
 from service.api.parameters import MAX_PAGE
 from service.api.query import LimitedQuery, ListQuery
+from service.queries.csv_cells import cell
 
 L = TypeVar("L", bound=ListQuery)
 
 _MARK = "\ufeff"
 """Without a byte order mark Excel takes UTF-8 for the platform's encoding."""
-
-_SKIPPED = r"(?:[^\S\t\r\n]|[\"\ufeff\u200b-\u200d\u2060])*"
-"""Characters that may precede a formula: white space, quotes, a byte order mark, zero width."""
-
-_BEGINS = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
-"""The beginning of a formula, including full-width forms."""
-
-_NUMBER = rf"-[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?{_SKIPPED}(?:[;,|\t\r\n\]}}]|\Z)"
-"""A whole negative number, which is not a formula."""
-
-_FIRST = re.compile(rf"[\t\r\n]|{_SKIPPED}(?={_BEGINS})(?!{_NUMBER})")
-"""The beginning of a cell that is a formula."""
-
-_LATER = re.compile(rf"([;,|\t\r\n]{_SKIPPED})(?={_BEGINS})(?!{_NUMBER})")
-"""The separator before a formula within a cell."""
 
 
 class CsvResponse(Stream):
@@ -144,31 +123,3 @@ def _written(rows: Iterable[Sequence[object]]) -> str:
     written = StringIO()
     csv.writer(written).writerows(rows)
     return written.getvalue()
-
-
-def cell(value: object) -> object:
-    """A value as a cell: null is empty, a composite value is JSON, a formula is made text."""
-    match value:
-        case str():
-            return _harmless(value)
-        case bool() | dict() | list() | tuple() | Struct():
-            return _harmless(_json(value))
-        case None | int() | float():
-            return value
-        case Raw():
-            return cell(msgspec.json.decode(value))
-    # a time, as JSON has it
-    return cell(msgspec.to_builtins(value))
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except OverflowError:
-        # an integer of more than 64 bits, which only the standard library writes
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _harmless(text: str) -> str:
-    inside = _LATER.sub(r"\1'", text)
-    return f"'{inside}" if _FIRST.match(text) else inside

@@ -6,40 +6,19 @@ A message says what is wrong, then what to do. Only a defect of ours has a trace
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-import httpx
-import psycopg
 from msgspec import Struct
-from psycopg import errors
-from psycopg_pool import PoolTimeout
 
-from service.cli.sending import RefusedError
-from service.database.connections import UnsupportedServerError
-from service.database.embedded import EmbeddedError
-from service.database.lease import LeaseTakenError
-from service.problems import Problem
-from service.provider.errors import ProviderError
-from service.readmodels.errors import NoPreviousBuildError, RebuildError, UnfoldableStreamsError
-from service.sandbox.client import SandboxError
-from service.sandbox.errors import ApiError
-from service.settings import SettingsError
-from service.store.migrations import SchemaError
-from service.store.roles import RoleError
+from service.cli.app import DEBUG, DEFECT, FAILED, REFUSED
 from service.telemetry.sanitize import sanitize_text
 from service.telemetry.tracebacks import format_error
-from service.telemetry.tracing import TracesUnavailableError
 
-REFUSED = 1
-"""Negative result: a webhook was refused, a resource is absent, or rows differ."""
+if TYPE_CHECKING:
+    import psycopg
 
-FAILED = 2
-"""The command failed: its arguments, the configuration or the environment are wrong."""
-
-DEFECT = 70
-"""A defect of Daybook; ``EX_SOFTWARE`` of ``sysexits.h``."""
-
-_DEBUG = "DAYBOOK_DEBUG"
+    from service.problems import Problem
 
 
 class Report(Struct, frozen=True):
@@ -49,21 +28,11 @@ class Report(Struct, frozen=True):
     status: int = FAILED
 
 
-def debugging() -> bool:
-    """Whether tracebacks are printed: with ``--debug`` or ``DAYBOOK_DEBUG``."""
-    return os.environ.get(_DEBUG, "0") not in {"", "0"}
-
-
-def debug() -> None:
-    """Print tracebacks from now on, in child processes too."""
-    os.environ[_DEBUG] = "1"
-
-
 def report(error: Exception) -> Report:
     """The report on any error."""
     for member in _members(error):
-        for kind, explain in _EXPLANATIONS:
-            if isinstance(member, kind):
+        for kind in type(member).__mro__:
+            if explain := EXPLANATIONS.get(f"{kind.__module__}.{kind.__qualname__}"):
                 explained = explain(member)
                 return Report(sanitize_text(explained.text), explained.status)
     return _defect(error)
@@ -85,7 +54,7 @@ def _defect(error: Exception) -> Report:
             file.write(text)
         place = f"The traceback is in {file.name}."
     except OSError:
-        place = f"Run it again with {_DEBUG}=1 for the traceback."
+        place = f"Run it again with {DEBUG}=1 for the traceback."
     summary = sanitize_text(text.rstrip().splitlines()[-1])
     return Report(f"Unexpected error, a defect of Daybook: {summary}. {place}", DEFECT)
 
@@ -98,12 +67,11 @@ def _refused(error: BaseException) -> Report:
     return Report(f"Refused: {error}", REFUSED)
 
 
-def _problem(error: BaseException) -> Report:
-    assert isinstance(error, Problem)  # noqa: S101 - as the table says
+def _problem(error: "Problem") -> Report:
     return Report(error.detail, REFUSED)
 
 
-def _insufficient_privilege(error: BaseException) -> Report:
+def _insufficient_privilege(error: "psycopg.Error") -> Report:
     return Report(f"{_primary(error)}. To grant it, run `daybook migrate` with --owner.")
 
 
@@ -111,7 +79,7 @@ def _no_schema(_: BaseException) -> Report:
     return Report("This database has no schema yet. Run `daybook migrate` or `daybook serve`.")
 
 
-def _schema_mismatch(error: BaseException) -> Report:
+def _schema_mismatch(error: "psycopg.Error") -> Report:
     return Report(
         f"The schema of this database is of another version of Daybook ({_primary(error)})."
         " Run `daybook migrate`. A database from before the first release cannot be migrated:"
@@ -119,7 +87,7 @@ def _schema_mismatch(error: BaseException) -> Report:
     )
 
 
-def _corrupted(error: BaseException) -> Report:
+def _corrupted(error: "psycopg.Error") -> Report:
     return Report(
         f"PostgreSQL reports that its files are damaged: {_primary(error)}. The usual causes are a"
         " failing disk and an incomplete copy of the files. Stop the service, keep a copy of the"
@@ -128,13 +96,12 @@ def _corrupted(error: BaseException) -> Report:
     )
 
 
-def _read_only(error: BaseException) -> Report:
+def _read_only(error: "psycopg.Error") -> Report:
     return Report(f"{_primary(error)}. DAYBOOK_DATABASE_URL must name the primary, not a standby.")
 
 
-def _primary(error: BaseException) -> str:
+def _primary(error: "psycopg.Error") -> str:
     # its detail would quote rows
-    assert isinstance(error, psycopg.Error)  # noqa: S101 - as the table says
     return f"{error.diag.message_primary or type(error).__name__} (SQLSTATE {error.sqlstate})"
 
 
@@ -161,8 +128,8 @@ _ADVICE = (
 """What to do about a failed connection, by a part of its text; the first match counts."""
 
 
-def _no_database(error: BaseException) -> Report:
-    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+def _no_database(error: "psycopg.Error") -> Report:
+    if error.sqlstate is not None:
         lost = error.sqlstate.startswith(("08", "57P"))
         event = "Lost the connection to the database" if lost else "The database reported an error"
         return Report(f"{event}: {_primary(error)}. Try again.")
@@ -195,8 +162,7 @@ _FILE_ADVICE = {
 }
 
 
-def _file(error: BaseException) -> Report:
-    assert isinstance(error, OSError)  # noqa: S101 - as the table says
+def _file(error: OSError) -> Report:
     if "usable temporary directory" in str(error):
         return Report("No temporary directory is writable. Set TMPDIR to one that is.")
     name = f"{error.filename}: " if error.filename else ""
@@ -213,37 +179,42 @@ def _too_slow(_: BaseException) -> Report:
 
 
 _PLAIN = (
-    EmbeddedError,
-    LeaseTakenError,
-    NoPreviousBuildError,
-    ProviderError,
-    RebuildError,
-    RoleError,
-    SchemaError,
-    ApiError,
-    SandboxError,
-    SettingsError,
-    UnfoldableStreamsError,
-    TracesUnavailableError,
-    UnsupportedServerError,
+    "service.database.connections.UnsupportedServerError",
+    "service.database.accounts.EmbeddedError",
+    "service.database.lease.LeaseTakenError",
+    "service.errors.SettingsError",
+    "service.provider.errors.ProviderError",
+    "service.readmodels.errors.NoPreviousBuildError",
+    "service.readmodels.errors.RebuildError",
+    "service.readmodels.errors.UnfoldableStreamsError",
+    "service.sandbox.client.SandboxError",
+    "service.sandbox.errors.ApiError",
+    "service.store.migrations.SchemaError",
+    "service.store.roles.RoleError",
+    "service.telemetry.tracing.TracesUnavailableError",
 )
 """Errors whose own text is the message."""
 
-_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+EXPLANATIONS: Mapping[str, Callable[[Any], Report]] = dict.fromkeys(_PLAIN, _own_text) | {
+    "service.cli.sending.RefusedError": _refused,
+    "service.problems.Problem": _problem,
+    "httpx.UnsupportedProtocol": _invalid_url,
+    "httpx.InvalidURL": _invalid_url,
+    "httpx.HTTPError": _unreachable,
+    "psycopg.errors.InsufficientPrivilege": _insufficient_privilege,
+    "psycopg.errors.UndefinedTable": _no_schema,
+    "psycopg.errors.InvalidSchemaName": _no_schema,
+    "psycopg.errors.DataCorrupted": _corrupted,
+    "psycopg.errors.IndexCorrupted": _corrupted,
+    "psycopg.errors.ReadOnlySqlTransaction": _read_only,
+    "psycopg.OperationalError": _no_database,
+    "psycopg.InterfaceError": _no_database,
+    "psycopg.errors.UndefinedColumn": _schema_mismatch,
+    "psycopg.errors.UndefinedFunction": _schema_mismatch,
+    "builtins.TimeoutError": _too_slow,
+    "builtins.OSError": _file,
+}
+"""How each error is explained; of an error's classes the most special one counts.
 
-_EXPLANATIONS: tuple[tuple[_Kinds, Callable[[BaseException], Report]], ...] = (
-    (_PLAIN, _own_text),
-    (RefusedError, _refused),
-    (Problem, _problem),
-    ((httpx.UnsupportedProtocol, httpx.InvalidURL), _invalid_url),
-    (httpx.HTTPError, _unreachable),
-    (errors.InsufficientPrivilege, _insufficient_privilege),
-    ((errors.UndefinedTable, errors.InvalidSchemaName), _no_schema),
-    ((errors.DataCorrupted, errors.IndexCorrupted), _corrupted),
-    (errors.ReadOnlySqlTransaction, _read_only),
-    ((PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError), _no_database),
-    ((errors.UndefinedColumn, errors.UndefinedFunction), _schema_mismatch),
-    (TimeoutError, _too_slow),
-    (OSError, _file),
-)
-"""How each error is explained; the first match counts."""
+By name, so that no command loads the libraries of others.
+"""

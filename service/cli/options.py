@@ -3,25 +3,21 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from service.cli.screens import Screen
-from service.cli.settings_help import flag
-from service.database.connections import Connection, connect
-from service.server.database import database
-from service.settings import Settings, SettingsError
+from service.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rich.progress import Progress
+
+    from service.database.connections import Connection
+    from service.settings import Settings
 
 T = TypeVar("T")
 
@@ -29,7 +25,13 @@ Config = Annotated[
     Path | None,
     typer.Option(envvar="DAYBOOK_CONFIG", help="The configuration file; see the README."),
 ]
-DataDir = Annotated[Path | None, flag("data_dir")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DAYBOOK_DATA_DIR",
+        help="The data directory; `daybook serve --help` shows its default.",
+    ),
+]
 BookName = Annotated[str, typer.Option(help="The book, by its name in the configuration.")]
 SomeBook = Annotated[str | None, typer.Option(help="The book; optional if only one is configured.")]
 
@@ -43,8 +45,18 @@ OUT = Screen(width=None if sys.stdout.isatty() else 180)
 ERR = Screen(stderr=True)
 
 
-def progress() -> Progress:
+def progress() -> "Progress":
     """Progress bars on standard error."""
+    # not at the top: few commands show any
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -54,7 +66,7 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=ERR)
 
 
-def the_book(settings: Settings, book: str | None) -> str:
+def the_book(settings: "Settings", book: str | None) -> str:
     """The name of the book that ``--book`` selects, or of the only one.
 
     Raises:
@@ -94,12 +106,15 @@ def check_data_dir(path: Path) -> None:
         ) from None
 
 
-def ask(settings: Settings, query: Callable[[Connection], Awaitable[T]]) -> T:
+def ask(settings: "Settings", query: "Callable[[Connection], Awaitable[T]]") -> T:
     """Run a query on a connection of its own and return its result.
 
     Raises:
         SettingsError: if there is no database; none is created.
     """
+    # not at the top: the flags are those of commands without a database too
+    from service.database.connections import connect  # noqa: PLC0415
+    from service.server.database import database  # noqa: PLC0415
 
     async def connect_and_query(url: str) -> T:
         async with await connect(url) as conn:

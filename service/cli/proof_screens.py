@@ -1,13 +1,19 @@
 """What a proof shows, as a person reads it in a terminal."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from service.cli.screens import Screen, moment
-from service.proof.against import Compared
-from service.proof.published import Anchored, OriginRow
-from service.proof.tlog_proof import Proved
-from service.proof.verify import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from service.proof.against import Compared
+    from service.proof.published import Anchored, OriginRow
+    from service.proof.tlog_proof import Proved
+    from service.proof.verify import Report
 
 
 def chain(out: Screen, report: Report) -> None:

@@ -1,26 +1,32 @@
 """Answers as a person reads them in a terminal: lines and tables."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
-from rich.text import Text
 
-from domain.story import reported_after
-from service.provider.findings import Finding
-from service.queries.answers import AccessAnswer, History
-from service.queries.refusals import RefusalCount
-from service.readmodels.compare import Difference
-from service.sandbox.messages import FaultStatus, Status
 from service.sandbox.spans import words
-from service.server.trial import Trial
-from service.settings import Settings
-from service.store.api_keys import Key
-from service.store.roles import Access
 from service.telemetry.sanitize import escape
+
+if TYPE_CHECKING:
+    # each command loads what it shows; the screens of all of them would load everything
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.text import Text
+
+    from service.provider.findings import Finding
+    from service.queries.answers import AccessAnswer, History
+    from service.queries.refusals import RefusalCount
+    from service.readmodels.compare import Difference
+    from service.sandbox.messages import FaultStatus, Status
+    from service.server.trial import Trial
+    from service.settings import Settings
+    from service.store.api_keys import Key
+    from service.store.roles import Access
 
 
 class Screen(Console):
@@ -84,6 +90,9 @@ def access(out: Screen, answer: AccessAnswer) -> None:
 
 def history(out: Screen, answer: History) -> None:
     """Print the events of a resource in the order they happened, a few lines for each."""
+    # not at the top, like all that one screen alone needs
+    from domain.story import reported_after  # noqa: PLC0415
+
     out.print(answer.stream, style="bold", soft_wrap=True)
     for e in answer.data:
         marks = [name for name in ("newer", "late", "revision", "undecided") if getattr(e, name)]

@@ -4,12 +4,16 @@ import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 from msgspec import Struct
 
+from service.errors import SettingsError
 from service.ingest.signature import check_secret, signed_headers
-from service.settings import Book, SettingsError, load
+
+if TYPE_CHECKING:
+    from service.settings import Book
 
 _HEADER_TEXT = re.compile(r"[!-~]+")
 
@@ -51,8 +55,11 @@ def signing_secret(url: str, secret: str | None, config: Path | None, data_dir: 
     return book.secrets[0].get_secret_value()
 
 
-def book_of(url: str, config: Path | None, data_dir: Path | None) -> Book | None:
+def book_of(url: str, config: Path | None, data_dir: Path | None) -> "Book | None":
     """The configured book to which a webhook URL leads, if there is one."""
+    # not at the top: with a secret given, no configuration is read
+    from service.settings import load  # noqa: PLC0415
+
     return load(config, data_dir=data_dir).books.get(url.rstrip("/").rpartition("/")[2])
 
 

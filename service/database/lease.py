@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -23,6 +24,7 @@ _REBUILD_SECONDS = 30.0
 _BEAT_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _RETRY_SECONDS = 2.0
+_WAIT_SECONDS = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -53,11 +55,32 @@ class Lease:
             "doing": self.doing, "done": self.done, "total": self.total,
         }  # fmt: skip
         if await (await conn.execute(text("database/take_lease"), params)).fetchone() is None:
-            raise LeaseTakenError(await self._describe_holder(conn))
+            raise LeaseTakenError(self._described(await self._holder(conn)))
 
-    async def _describe_holder(self, conn: Connection) -> str:
+    async def await_and_acquire(self, conn: Connection) -> None:
+        """Acquire the lease; wait while its holder ends, or for its end if the holder was killed.
+
+        Raises:
+            LeaseTakenError: as soon as another process renews it: that one is working.
+        """
+        seen: dict[str, Any] | None = None
+        while True:
+            try:
+                return await self.acquire(conn)
+            except LeaseTakenError as error:
+                holder = await self._holder(conn)
+                if seen is None:
+                    _log.info("waiting for a lease", lease=self.name, reason=str(error))
+                elif holder and holder["expires_at"] != seen["expires_at"]:
+                    raise
+                seen = seen or holder
+            await asyncio.sleep(_WAIT_SECONDS)
+
+    async def _holder(self, conn: Connection) -> dict[str, Any] | None:
         cursor = await conn.execute(text("database/lease"), {"name": self.name})
-        row = await cursor.fetchone()
+        return await cursor.fetchone()
+
+    def _described(self, row: dict[str, Any] | None) -> str:
         if row is None:
             return f"Another {self.name} has just ended; run it again."
         host, pid, _ = row["owner"].rsplit(":", 2)
@@ -75,7 +98,7 @@ class Lease:
 
 @asynccontextmanager
 async def hold_lease(
-    url: str, name: str, seconds: float = _REBUILD_SECONDS
+    url: str, name: str, seconds: float = _REBUILD_SECONDS, *, wait: bool = False
 ) -> AsyncIterator[Lease]:
     """Hold a lease while the block runs, renewed every second by a heartbeat.
 
@@ -83,13 +106,14 @@ async def hold_lease(
         url: the database.
         name: what only one process may do at a time.
         seconds: how long the lease outlives a process that was killed.
+        wait: wait for a holder that is ending or was killed, as ``await_and_acquire`` does.
 
     Raises:
         LeaseTakenError: if another process holds it.
     """
     lease = Lease(name, seconds)
     async with await connect(url) as conn:
-        await lease.acquire(conn)
+        await (lease.await_and_acquire(conn) if wait else lease.acquire(conn))
     heartbeat = asyncio.create_task(_renew(url, lease))
     try:
         yield lease

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-import httpx
 from msgspec import Struct
 
 from service.anchor_settings import Anchor as AnchorSettings
@@ -98,7 +97,9 @@ class TimestampAuthority(Struct):
     async def keep(self, origin: str, size: int, note: str) -> bytes | None:
         """Ask for a token of a note, and check that it is one."""
         del origin, size
-        # not at the top: the library is an extra
+        # not at the top: one library is an extra, and only these anchors need the other
+        import httpx  # noqa: PLC0415
+
         from service.proof import timestamps  # noqa: PLC0415
 
         request = timestamps.request(note.encode())

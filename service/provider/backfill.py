@@ -5,16 +5,14 @@ one reads the lists again and records only what has changed. Every reading is re
 progress that counts it, so what a kill costs is a page that is read again.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from service.database.connections import connect
-from service.database.lease import LeaseTakenError, hold_lease
+from service.database.lease import hold_lease
 from service.provider.backfill_lists import ORDER, read_list
 from service.provider.backfill_reads import count_to_read, read_by_id, read_later
 from service.provider.backfill_run import Counts, Run, Watch, requests_of
@@ -33,7 +31,6 @@ _FIRST_ROWS = 10
 """Rows that are looked at for their business: one may not name it."""
 
 _LEASE_SECONDS = 5.0
-_LEASE_PAUSE_SECONDS = 0.5
 
 
 class Options(Struct, frozen=True):
@@ -128,17 +125,10 @@ async def backfill(  # noqa: PLR0913, PLR0917 - what it works with
 @asynccontextmanager
 async def _alone(url: str, book: str, *, dry_run: bool) -> AsyncIterator[None]:
     """Hold the lease of the book's backfill; one that was killed loses it within seconds."""
-    async with AsyncExitStack() as stack:
-        deadline = time.monotonic() + _LEASE_SECONDS + 1
-        while not dry_run:
-            try:
-                lease = hold_lease(url, f"backfill of {book}", _LEASE_SECONDS)
-                await stack.enter_async_context(lease)
-                break
-            except LeaseTakenError:
-                if time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(_LEASE_PAUSE_SECONDS)
+    if dry_run:
+        yield
+        return
+    async with hold_lease(url, f"backfill of {book}", _LEASE_SECONDS, wait=True):
         yield
 
 

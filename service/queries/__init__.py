@@ -6,7 +6,7 @@ missed, ``disputes`` and ``metrics`` (over ``periods``) work and money, ``search
 ``refusals`` and ``projections`` the operation. ``known`` is what the book knows, to be compared;
 ``prospects`` the access that readings of the provider would give or take; ``reconcile`` what
 comparisons found.
-``answers`` has the documents that several of them return. ``clocks``, ``paging``, ``restores`` and
-``freshness`` are for queries about the past, for keyset cursors, for positions of a history that a
-restore ended, and for read-your-writes.
+``answers`` has the documents that several of them return, ``csv_cells`` the cells of a table.
+``clocks``, ``paging``, ``restores`` and ``freshness`` are for queries about the past, for keyset
+cursors, for positions of a history that a restore ended, and for read-your-writes.
 """

@@ -129,7 +129,7 @@ async def undo(conn: Connection) -> dict[str, int]:
         NoPreviousBuildError: if there was no rebuild before.
         RebuildError: if readers held locks for too long.
     """
-    async with hold_lease(url_of(conn), REBUILD) as lease:
+    async with hold_lease(url_of(conn), REBUILD, wait=True) as lease:
         return await patiently(conn, lambda: _undo(conn, lease))
 
 
@@ -171,7 +171,7 @@ async def _built(
     comparing: bool = False,
 ) -> AsyncIterator[Build]:
     """Fill fresh tables, nearly up to date; tables that are not published are dropped."""
-    async with hold_lease(url_of(conn), REBUILD) as lease:
+    async with hold_lease(url_of(conn), REBUILD, wait=True) as lease:
 
         def report(doing: str, done: int, total: int) -> None:
             lease.doing, lease.done, lease.total = doing, done, total

@@ -19,6 +19,7 @@ from zlib import crc32
 from service.readmodels.errors import RebuildError
 
 _PREFIX = "daybook-rebuild-"
+_NEW = "daybook-new-rebuild-"
 _LOCK = ".lock"
 _UNLOCKED_SECONDS = 60.0
 _frame = struct.Struct(">BI")
@@ -51,21 +52,25 @@ def new_directory() -> Iterator[Path]:
     home = _home()
     sweep()
     try:
-        made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
+        fresh = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
     except OSError as error:
         raise SpillError.of(home, error) from error
+    made = home / f"{_PREFIX}{fresh.name.removeprefix(_NEW)}"
     try:
-        with (made / _LOCK).open("xb") as lock:
+        with (fresh / _LOCK).open("xb") as lock:
             # released by the kernel even after kill -9: the next rebuild may then remove it
             fcntl.flock(lock, fcntl.LOCK_EX)
+            # locked before it has the name by which others look for what was left behind
+            fresh.rename(made)
             yield made
     finally:
+        shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(made, ignore_errors=True)
 
 
 def sweep() -> None:
     """Remove the directories that killed rebuilds of this account left behind."""
-    for left in _home().glob(f"{_PREFIX}*"):
+    for left in (*_home().glob(f"{_PREFIX}*"), *_home().glob(f"{_NEW}*")):
         with suppress(OSError):
             found = left.lstat()
             # a symbolic link is not ours
@@ -80,9 +85,13 @@ def _is_left(directory: Path) -> bool:
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        # created a moment ago, or never locked
-        return time.time() - directory.stat().st_mtime > _UNLOCKED_SECONDS
-    return True
+        return _is_old(directory)
+    # without its final name it may be locked in a moment
+    return directory.name.startswith(_PREFIX) or _is_old(directory)
+
+
+def _is_old(directory: Path) -> bool:
+    return time.time() - directory.stat().st_mtime > _UNLOCKED_SECONDS
 
 
 def _home() -> Path:

@@ -1,11 +1,14 @@
 """Formats errors with enough detail to fix the cause, and without personal data."""
 
+import sys
 import traceback
 from collections.abc import Iterator
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from service.telemetry.sanitize import truncate
+
+if TYPE_CHECKING:
+    import psycopg
 
 _LONGEST = 16_384
 
@@ -16,9 +19,11 @@ def format_error(error: BaseException) -> str:
     Errors of PostgreSQL are reduced to primary message and SQLSTATE, because their other fields
     quote rows. The error objects themselves are changed.
     """
-    for link in error_chain(error):
-        if isinstance(link, psycopg.Error):
-            _reduce(link)
+    # where the driver is not loaded, no error is its
+    if driver := sys.modules.get("psycopg"):
+        for link in error_chain(error):
+            if isinstance(link, driver.Error):
+                _reduce(link, quotes=isinstance(link, driver.DataError))
     text = "".join(traceback.format_exception(error)).replace("\0", "")
     # the end names the error
     return truncate(text, _LONGEST, tail=_LONGEST * 3 // 4)
@@ -39,8 +44,8 @@ def _walk(error: BaseException | None, seen: set[int]) -> Iterator[BaseException
         yield from _walk(inner, seen)
 
 
-def _reduce(error: psycopg.Error) -> None:
-    if isinstance(error, psycopg.DataError):
+def _reduce(error: "psycopg.Error", *, quotes: bool) -> None:
+    if quotes:
         # the primary message quotes the value that the column cannot hold
         error.args = (f"SQLSTATE {error.sqlstate}",)
     elif error.diag.message_primary is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from service.telemetry.request_ids import Application, Message, Receive, Scope, Send
 
 RouteOf = Callable[[Scope], str]
 """A function that returns the route of a request."""
@@ -30,7 +30,7 @@ class TracesUnavailableError(Exception):
     """Traces are configured, but their packages are not installed; the text says what to do."""
 
 
-def with_tracing(app: ASGIApp, route_of: RouteOf) -> ASGIApp:
+def with_tracing(app: Application, route_of: RouteOf) -> Application:
     """The application with a span for each request; unchanged if traces are not configured.
 
     Raises:
@@ -60,7 +60,7 @@ def _configured() -> bool:
     return not off and any(os.environ.get(name) for name in _ENDPOINTS)
 
 
-def _instrument(app: ASGIApp) -> ASGIApp:
+def _instrument(app: Application) -> Application:
     # imported late: the packages are an extra
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
@@ -80,7 +80,7 @@ def _instrument(app: ASGIApp) -> ASGIApp:
         exclude_spans=["receive", "send"],
         tracer_provider=provider,
     )
-    return cast("ASGIApp", middleware)
+    return cast("Application", middleware)
 
 
 def _details(scope: Scope) -> tuple[str, dict[str, str]]:
@@ -94,7 +94,7 @@ def _method(scope: Scope) -> str:
 class _NameSpan:
     """Middleware that names the span of a request as soon as the route is known."""
 
-    def __init__(self, app: ASGIApp, route_of: RouteOf) -> None:
+    def __init__(self, app: Application, route_of: RouteOf) -> None:
         self._app = app
         self._route_of = route_of
 

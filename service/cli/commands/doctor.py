@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from service.cli import exit_reports, screens
-from service.cli.app import app
+from service.cli.app import FAILED, REFUSED, app
 from service.cli.options import OUT, Config, DataDir, check_data_dir, the_book
 from service.provider.findings import Finding
 from service.server import doctor as examining
@@ -86,5 +86,5 @@ def exit_status(found: list[Finding]) -> int:
     """0 if all is well, 1 if something is to be done, 2 if a check only could not look."""
     states = {finding.state for finding in found}
     if "problem" in states:
-        return exit_reports.REFUSED
-    return exit_reports.FAILED if "unknown" in states else 0
+        return REFUSED
+    return FAILED if "unknown" in states else 0

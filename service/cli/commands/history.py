@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from service.api.resources import target_of
 from service.cli import screens
 from service.cli.app import app
 from service.cli.options import OUT, Config, DataDir, SomeBook, ask, the_book
@@ -29,6 +28,6 @@ def history(
     name = the_book(settings, book)
 
     async def query(conn: Connection) -> History:
-        return await events.history(conn, await target_of(conn, name), stream)
+        return await events.history(conn, await resources.target_of(conn, name), stream)
 
     screens.history(OUT, ask(settings, query))

@@ -12,10 +12,8 @@ import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from service.api.csv_export import cell
 from service.cli import reconcile_screen
-from service.cli.app import app
-from service.cli.exit_reports import FAILED, REFUSED
+from service.cli.app import FAILED, REFUSED, app
 from service.cli.options import ERR, OUT, Config, DataDir, SomeBook, the_book
 from service.cli.spans import parse_span
 from service.database.connections import Connection, connect
@@ -25,6 +23,7 @@ from service.provider.reconciliation import keeping
 from service.provider.reconciliation.comparison import Options
 from service.provider.reconciliation.run import reconcile as compare
 from service.queries import reconcile as kept
+from service.queries.csv_cells import cell
 from service.queries.paging import order
 from service.queries.reconcile import Difference, Run
 from service.server.database import database

@@ -9,10 +9,8 @@ import typer
 from service.cli import screens
 from service.cli.app import app
 from service.cli.options import ERR, OUT, Config, DataDir
-from service.cli.sending import signing_secret
 from service.cli.spans import parse_span
 from service.sandbox.client import DEFAULT_PORT
-from service.server import run
 
 sandbox = typer.Typer(invoke_without_command=True)
 app.add_typer(sandbox, name="sandbox")
@@ -78,10 +76,13 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if context.invoked_subcommand is not None:
         return
     if webhooks_to is not None:
+        from service.cli.sending import signing_secret  # noqa: PLC0415
+
         secret = signing_secret(webhooks_to, secret, config, data_dir)
-    # not at the top: it imports the HTTP server, which the other commands do not need
+    # not at the top: they import the HTTP server, which the other commands do not need
     from service.sandbox.app import Options, build  # noqa: PLC0415
     from service.sandbox.process import serve  # noqa: PLC0415
+    from service.server import run  # noqa: PLC0415
 
     run.name_process("sandbox")
     options = Options(

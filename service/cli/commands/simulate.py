@@ -10,9 +10,9 @@ import typer
 from service.cli.app import app
 from service.cli.options import OUT, progress
 from service.cli.sending import RefusedError, send
+from service.errors import SettingsError
 from service.sandbox.simulation import line
 from service.sandbox.simulation import simulate as generate
-from service.settings import SettingsError
 
 
 @app.command()

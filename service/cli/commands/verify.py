@@ -9,7 +9,7 @@ import typer
 
 from projections.catalog import PROJECTIONS
 from service.cli import proof_screens, screens
-from service.cli.app import app
+from service.cli.app import FAILED, REFUSED, app
 from service.cli.building import (
     Names,
     Processes,
@@ -18,7 +18,6 @@ from service.cli.building import (
     chosen_projections,
     preview_rebuild,
 )
-from service.cli.exit_reports import FAILED, REFUSED
 from service.cli.options import OUT, Config, DataDir, Keys, the_book
 from service.database.connections import Connection
 from service.ingest.signature import secret_of

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -18,8 +19,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from service import __main__ as entry
-from service.cli import exit_reports
-from service.cli.exit_reports import DEFECT, FAILED, REFUSED, report
+from service.cli.app import DEBUG, DEFECT, FAILED, REFUSED
+from service.cli.exit_reports import EXPLANATIONS, report
 from service.cli.options import check_data_dir
 from service.database.connections import connect
 from service.database.lease import LeaseTakenError
@@ -112,6 +113,14 @@ def test_what_the_database_answers_is_a_sentence(
         conn.execute(statement)
     found = report(raised.value)
     assert (found.status, said in found.text) == (status, True), found
+
+
+def test_each_name_in_the_table_is_that_of_an_error() -> None:
+    for name in EXPLANATIONS:
+        module, _, kind = name.rpartition(".")
+        error = getattr(import_module(module), kind)
+        assert issubclass(error, Exception)
+        assert f"{error.__module__}.{error.__qualname__}" == name
 
 
 def test_other_errors_are_sentences_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +266,7 @@ def test_the_exit_statuses_are_described() -> None:
     described = text[text.index("Exit status: 0") :].partition("\n\n")[0]
     for status in (REFUSED, FAILED, DEFECT):
         assert re.search(rf"\b{status}\b", described), status
-    assert exit_reports._DEBUG in described
+    assert DEBUG in described
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from projections.catalog import BY_NAME, PROJECTIONS
-from service.database.connections import Connection, connect
-from service.database.lease import LeaseTakenError
+from service.database.connections import Connection, connect, url_of
+from service.database.lease import REBUILD, Lease, LeaseTakenError, hold_lease
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.projector import advance
 from service.readmodels.rebuild import rebuild
@@ -89,14 +89,25 @@ async def test_only_what_is_named_is_switched(conn: Connection) -> None:
 
 
 async def test_a_second_one_is_refused(database_url: str, conn: Connection) -> None:
-    await fill(conn, 1500)
+    async with hold_lease(database_url, REBUILD):
+        with pytest.raises(LeaseTakenError, match="one at a time"):
+            await rebuild(conn)
 
-    async def both() -> None:
-        async with await connect(database_url) as own:
-            await asyncio.gather(rebuild(conn), rebuild(own))
 
-    with pytest.raises(LeaseTakenError, match="one at a time"):
-        await both()
+async def test_one_waits_for_another_that_is_ending(conn: Connection) -> None:
+    """A service that is being stopped may still hold the lease of its first build."""
+    ending = Lease(REBUILD)
+    await ending.acquire(conn)
+    async with await connect(url_of(conn)) as own, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(rebuild(own))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await ending.release(conn)
+
+
+async def test_one_waits_for_the_lease_of_a_process_that_was_killed(conn: Connection) -> None:
+    await Lease(REBUILD, seconds=0.5).acquire(conn)
+    await rebuild(conn)
 
 
 async def test_interrupted_it_leaves_everything_as_it_was_and_the_next_is_clean(

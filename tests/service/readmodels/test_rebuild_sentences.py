@@ -1,6 +1,7 @@
 """What befalls a rebuild from outside is a sentence and exit 2, and the live tables stay."""
 
 import asyncio
+import fcntl
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import pytest
@@ -77,7 +79,11 @@ async def test_another_one_that_runs_is_named(daybook: Daybook, conn: Connection
         " on conflict (name) do update set owner = excluded.owner, since = excluded.since,"
         " expires_at = excluded.expires_at, doing = excluded.doing, done = 3, total = 9"
     )
-    said = daybook.fails(daybook.start("rebuild"))
+    running = daybook.start("rebuild")
+    while running.poll() is None:
+        await conn.execute("update read.lease set expires_at = now() + '1 min'")
+        await asyncio.sleep(0.05)
+    said = daybook.fails(running)
     assert "process 4711 on books.example, since 2026-05-03 12:00:00 UTC, fold 3 of 9" in said
 
 
@@ -227,3 +233,21 @@ def test_one_that_is_being_made_is_left_alone(
     os.utime(made, (time.time() - seconds,) * 2)
     spill.sweep()
     assert made.exists() is stays
+
+
+def test_a_directory_is_not_swept_away_while_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    lock = fcntl.flock
+
+    def swept_before(file: IO[bytes], kind: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        spill.sweep()
+        lock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", swept_before)
+    with spill.new_directory() as made:
+        spill.sweep()
+        assert made.exists()
+    assert list(tmp_path.iterdir()) == []
