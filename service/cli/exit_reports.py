@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from service.cli.sending import RefusedError
 from service.database.connections import UnsupportedServerError
+from service.database.dumps import DumpError
 from service.database.embedded import EmbeddedError
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
@@ -24,6 +25,7 @@ from service.readmodels.errors import NoPreviousBuildError, RebuildError, Unfold
 from service.sandbox.client import SandboxError
 from service.sandbox.errors import ApiError
 from service.settings import SettingsError
+from service.store.backups import BackupError, DamagedError
 from service.store.migrations import SchemaError
 from service.store.roles import RoleError
 from service.telemetry.sanitize import sanitize_text
@@ -92,6 +94,10 @@ def _defect(error: Exception) -> Report:
 
 def _own_text(error: BaseException) -> Report:
     return Report(str(error))
+
+
+def _damaged(error: BaseException) -> Report:
+    return Report(str(error), REFUSED)
 
 
 def _refused(error: BaseException) -> Report:
@@ -213,6 +219,8 @@ def _too_slow(_: BaseException) -> Report:
 
 
 _PLAIN = (
+    BackupError,
+    DumpError,
     EmbeddedError,
     LeaseTakenError,
     NoPreviousBuildError,
@@ -232,6 +240,7 @@ _PLAIN = (
 _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
 _EXPLANATIONS: tuple[tuple[_Kinds, Callable[[BaseException], Report]], ...] = (
+    (DamagedError, _damaged),
     (_PLAIN, _own_text),
     (RefusedError, _refused),
     (Problem, _problem),

