@@ -82,9 +82,7 @@ class Embedded:
             if not version_file.exists():
                 self._init()
             elif (old := version_file.read_text().strip()) != binaries.major():
-                raise EmbeddedError(
-                    upgrade_instructions(old, self._pgdata, self._bin, self._account)
-                )
+                raise EmbeddedError(upgrade_instructions(old, self._pgdata))
             if not self._is_running():
                 binaries.remove_other_releases(self._copies)
                 self._start()
