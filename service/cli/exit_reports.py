@@ -63,6 +63,10 @@ def _own_text(error: BaseException) -> Report:
     return Report(str(error))
 
 
+def _damaged(error: BaseException) -> Report:
+    return Report(str(error), REFUSED)
+
+
 def _refused(error: BaseException) -> Report:
     return Report(f"Refused: {error}", REFUSED)
 
@@ -180,6 +184,7 @@ def _too_slow(_: BaseException) -> Report:
 
 _PLAIN = (
     "service.database.connections.UnsupportedServerError",
+    "service.database.dumps.DumpError",
     "service.database.accounts.EmbeddedError",
     "service.database.lease.LeaseTakenError",
     "service.errors.SettingsError",
@@ -189,6 +194,7 @@ _PLAIN = (
     "service.readmodels.errors.UnfoldableStreamsError",
     "service.sandbox.client.SandboxError",
     "service.sandbox.errors.ApiError",
+    "service.store.backups.BackupError",
     "service.store.migrations.SchemaError",
     "service.store.roles.RoleError",
     "service.telemetry.tracing.TracesUnavailableError",
@@ -197,6 +203,7 @@ _PLAIN = (
 
 EXPLANATIONS: Mapping[str, Callable[[Any], Report]] = dict.fromkeys(_PLAIN, _own_text) | {
     "service.cli.sending.RefusedError": _refused,
+    "service.store.backups.DamagedError": _damaged,
     "service.problems.Problem": _problem,
     "httpx.UnsupportedProtocol": _invalid_url,
     "httpx.InvalidURL": _invalid_url,

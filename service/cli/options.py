@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,7 +13,7 @@ from service.cli.screens import Screen
 from service.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from rich.progress import Progress
 
@@ -114,12 +115,22 @@ def ask(settings: "Settings", query: "Callable[[Connection], Awaitable[T]]") -> 
     """
     # not at the top: the flags are those of commands without a database too
     from service.database.connections import connect  # noqa: PLC0415
-    from service.server.database import database  # noqa: PLC0415
 
     async def connect_and_query(url: str) -> T:
         async with await connect(url) as conn:
             return await query(conn)
 
+    with existing_database(settings) as url:
+        return asyncio.run(connect_and_query(url))
+
+
+@contextmanager
+def existing_database(settings: "Settings") -> "Iterator[str]":
+    """The URL of the database, for the duration of the block.
+
+    Raises:
+        SettingsError: if there is no database; none is created.
+    """
     if settings.database_url is None:
         if not (settings.data_dir / "postgres").exists():
             raise SettingsError(
@@ -127,5 +138,7 @@ def ask(settings: "Settings", query: "Callable[[Connection], Awaitable[T]]") -> 
                 " one, or set --data-dir or DAYBOOK_DATABASE_URL."
             )
         check_data_dir(settings.data_dir)
+    from service.server.database import database  # noqa: PLC0415 - as in ``ask``
+
     with database(settings) as url:
-        return asyncio.run(connect_and_query(url))
+        yield url

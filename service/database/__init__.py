@@ -8,4 +8,6 @@
 - ``lease``: lets one process at a time do some work
 - ``blocking``: finds the connections that block a writer
 - ``embedded``: runs a private PostgreSQL, from ``binaries``, as one of ``accounts``
+- ``dumps``: dumps and fills a database with PostgreSQL's own programs; ``older`` runs a data
+  directory of another major version
 """

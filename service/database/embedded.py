@@ -30,6 +30,9 @@ from service.database.binaries import upgrade_instructions
 
 __all__ = ["ACCOUNT", "Embedded", "EmbeddedError", "embedded"]
 
+DATABASE = "postgres"
+"""The database that is served."""
+
 _PORT = 5432
 _SETTINGS = (
     f"-c port={_PORT} -c listen_addresses='' -c unix_socket_permissions=0700"
@@ -60,10 +63,10 @@ class Embedded:
         """The URL of the superuser: a socket in the data directory, not a network port."""
         return self.url_of("postgres")
 
-    def url_of(self, role: str) -> str:
+    def url_of(self, role: str, database: str = DATABASE) -> str:
         """The URL of a role."""
         host = quote(os.fsencode(self._socket), safe="/")
-        return f"postgresql://{role}@/postgres?host={host}&port={_PORT}"
+        return f"postgresql://{role}@/{database}?host={host}&port={_PORT}"
 
     def ensure_running(self) -> None:
         """Start the server unless it runs, and register this process as a user.
@@ -79,9 +82,7 @@ class Embedded:
             if not version_file.exists():
                 self._init()
             elif (old := version_file.read_text().strip()) != binaries.major():
-                raise EmbeddedError(
-                    upgrade_instructions(old, self._pgdata, self._bin, self._account)
-                )
+                raise EmbeddedError(upgrade_instructions(old, self._pgdata))
             if not self._is_running():
                 binaries.remove_other_releases(self._copies)
                 self._start()

@@ -93,7 +93,7 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
     grown = await tree.extend(conn, book)
     if not look and not _is_due(origin, origin.size or 0, grown.size):
         return None
-    known = await _known(signer, origin, elsewhere)
+    known = await known_notes(signer, origin, elsewhere)
     last = await _agreed(conn, book, origin, known, grown.size)
     if grown.size == last or not (at_once or _is_due(origin, last, grown.size)):
         return None
@@ -129,9 +129,11 @@ async def _begin(conn: Connection, book: str, signer: Signer) -> Origin:
     return origin
 
 
-async def _known(signer: Signer, origin: Origin, elsewhere: Elsewhere) -> list[tuple[str, str]]:
+async def known_notes(
+    signer: Signer | None, origin: Origin, elsewhere: Elsewhere
+) -> list[tuple[str, str]]:
     """All notes that are known of an origin, each with where it is known."""
-    kept = await asyncio.to_thread(signer.signed, origin.name)
+    kept = await asyncio.to_thread(signer.signed, origin.name) if signer else None
     notes = [("the database", origin.note), ("the signing key's directory", kept)]
     notes += [("an anchor", note) for note in await elsewhere(origin.name)]
     return [(where, note) for where, note in notes if note is not None]
@@ -180,9 +182,17 @@ async def _keep(conn: Connection, book: str, number: int, made: Checkpoint, note
 
 
 async def continue_book(
-    conn: Connection, book: str, signer: Signer, elsewhere: Elsewhere
+    conn: Connection, book: str, signer: Signer, elsewhere: Elsewhere, *, surely: bool = False
 ) -> tuple[Origin, Origin]:
     """Begin a new origin of a book whose current one cannot be signed any more.
+
+    Args:
+        conn: a connection outside a transaction.
+        book: its name.
+        signer: the signing key.
+        elsewhere: reads what else is known.
+        surely: also if nothing is known that keeps the current one from being signed: after a
+            restore, a checkpoint may be lost here that others have.
 
     Returns:
         The old and the new origin. The new one says up to which size both have one history: that
@@ -195,13 +205,13 @@ async def continue_book(
     if old is None:
         raise RefusedError(f"Book {book!r} has no checkpoints yet: there is nothing to continue.")
     grown = await tree.extend(conn, book)
-    known = await _known(signer, old, elsewhere)
+    known = await known_notes(signer, old, elsewhere)
     try:
         await _agreed(conn, book, old, known, grown.size)
     except RefusedError:
         pass
     else:
-        if old.public_key == signer.public:
+        if old.public_key == signer.public and not surely:
             raise RefusedError(
                 f"Nothing keeps {old.name} from being signed: there is nothing to continue."
             )

@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from service.proof.notes import parse_checkpoint
 from service.settings import Settings, SettingsError
 
-_FILE = "signing-key"
+FILE = "signing-key"
+"""The file of the data directory that holds the key."""
+
 _SIGNED = "signed-checkpoints"
 _BYTES = 32
 
@@ -67,7 +69,7 @@ def load_signer(settings: Settings, *, create: bool = False) -> Signer | None:
     if settings.signing_key is not None:
         directory = settings.data_dir / _SIGNED if settings.data_dir.is_dir() else None
         return Signer(b64decode(settings.signing_key.get_secret_value()), directory)
-    path = settings.data_dir / _FILE
+    path = settings.data_dir / FILE
     try:
         if create and not path.exists():
             _make(path)
@@ -88,7 +90,7 @@ def load_signer(settings: Settings, *, create: bool = False) -> Signer | None:
 
 def _make(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{_FILE}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{FILE}.{secrets.token_hex(4)}")
     write_durably(draft, b64encode(secrets.token_bytes(_BYTES)) + b"\n", exclusive=True)
     # whichever process comes second takes the key of the first
     with suppress(FileExistsError):

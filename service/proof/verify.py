@@ -1,5 +1,6 @@
 """Verifies the chain of each book: every event, every link, every signature that can be checked."""
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from service.database.connections import Connection, url_of
 from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.proof import stretches
 from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
-from service.proof.merkle import Frontier
+from service.proof.merkle import BLOCK, Frontier
 from service.proof.notes import Checkpoint
 from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
 from service.proof.stretches import EVENTS, Recomputed, Stretch
@@ -110,6 +111,25 @@ async def verify_chain(  # noqa: PLR0913, PLR0917 - one parameter a part of it
         ]
 
 
+async def verify_recent(
+    conn: Connection, book: str, secrets: Sequence[tuple[str, bytes]], most: int
+) -> Report | None:
+    """Recompute the last events of a book, in a thread; None if there is none of the name.
+
+    The report has no roots. Its first event is compared with the stored link before it.
+    """
+    found = await (await conn.execute(statements.text("proof/ends"))).fetchall()
+    end = next((_End(**row) for row in found if row["book"] == book), None)
+    if end is None:
+        return None
+    last = end.last if end.position is None else min(end.position, end.last)
+    stretch = Stretch(book, max(0, last - most) // BLOCK * BLOCK, last)
+    shown = await asyncio.to_thread(stretches.recompute, url_of(conn), stretch, secrets)
+    report = Report(book, shown.events, end.position, shown.signatures, shown.broken)
+    await _judge(conn, end, report, list(shown.first), shown.link if last else bytes(32))
+    return report
+
+
 async def _verify(  # noqa: PLR0913, PLR0917
     conn: Connection,
     workers: WorkerPool,
@@ -137,14 +157,21 @@ async def _verify(  # noqa: PLR0913, PLR0917
             tree.push(level, subtree)
     report.root = tree.root()
     broken = sorted(position for one in found for position in one.first)
+    await _judge(conn, end, report, broken, found[-1].link if found else bytes(32))
+    return report
+
+
+async def _judge(
+    conn: Connection, end: _End, report: Report, broken: list[int], link: bytes | None
+) -> None:
+    """Say in a report what is wrong, by the broken positions and the link of the last event."""
     if end.position is not None and end.position > end.last:
         report.broken += end.position - end.last
         broken.append(end.last + 1)
     if broken:
         report.fault = await _diagnose(conn, end, broken)
-    elif fault := _fault_of_head(end, found[-1].link if found else bytes(32)):
+    elif fault := _fault_of_head(end, link):
         report.broken, report.fault = 1, fault
-    return report
 
 
 def _stretches(end: _End, sizes: Sequence[int]) -> list[Stretch]:

@@ -3,5 +3,6 @@
 ``run`` is the parent process, which supervises ``worker`` processes and the projector. ``app``
 builds what a worker serves; ``health`` and ``prometheus`` are its routes outside the API.
 ``database`` provides the URL of the database, ``trial`` a book to try without a configuration.
-``doctor`` checks an installation, also while none of this runs.
+``restoring`` fills a database from a backup and switches to it. ``doctor`` checks an installation,
+also while none of this runs.
 """

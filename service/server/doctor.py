@@ -16,7 +16,7 @@ from service.provider.checks import Examination
 from service.provider.findings import Finding, look
 from service.queries import refusals, resources
 from service.readmodels.follower import lease_name
-from service.server import proof_checks
+from service.server import proof_checks, restore_checks
 from service.settings import Book, Settings
 from service.store import roles
 from service.store.migrations import SchemaError, missing_migrations
@@ -71,7 +71,10 @@ async def examine(
         look(name, "provider", Examination(name, book, public_url).run(explain), explain)
         for name, book in books.items()
     ]
-    own = [_database(database, books, explain), look(None, "disk", _disk(settings), explain)]
+    own = [
+        _database(settings, database, books, explain),
+        look(None, "disk", _disk(settings), explain),
+    ]
     results = await asyncio.gather(*own, *provider)
     found = [finding for findings in results for finding in findings]
     # what concerns all books first, then book by book
@@ -79,7 +82,9 @@ async def examine(
     return sorted(found, key=lambda f: order[f.book] if f.book else -1)
 
 
-async def _database(database: Database, books: Iterable[str], explain: Explain) -> list[Finding]:
+async def _database(
+    settings: Settings, database: Database, books: Iterable[str], explain: Explain
+) -> list[Finding]:
     if database.url is None:
         return _unreachable(database.reason, books)
     try:
@@ -96,6 +101,8 @@ async def _database(database: Database, books: Iterable[str], explain: Explain) 
         for name in books:
             for check, looking in _CHECKS.items():
                 found += await run(name, check, partial(looking, name))
+            found += await run(name, "chain", partial(restore_checks.chain, name, settings))
+            found += await run(name, "restore", partial(restore_checks.restore, name, settings))
         return found
 
 

@@ -5,5 +5,6 @@
 - ``positions``: writes and parses positions as clients see them
 - ``scan``: reads all events in bulk, for a rebuild
 - ``prepare``: brings a database to this version: ``migrations``, ``roles``, the books
+- ``backups``: the file of a backup
 - ``api_keys``: creates, lists, revokes and looks up API keys
 """

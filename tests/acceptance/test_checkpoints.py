@@ -1,5 +1,6 @@
 """Checkpoints and proofs of a running service, and what becomes of them after a restore."""
 
+import json
 import subprocess
 import sys
 import time
@@ -121,10 +122,18 @@ def test_after_a_restore_it_signs_under_a_new_origin_only(book: Restorable) -> N
     assert "daybook books continue --book live" in problems[0]["explanation"]
     assert metric(book, 'daybook_signing_failing{book="live"} 1.0')
     assert book.get(f"changes?after={last}").status_code == 409
+    shown = examined(book)
+    assert (shown["chain"]["state"], shown["restore"]["state"]) == ("ok", "problem")
+    assert f"{number(last)} events was signed (it is in an anchor)" in shown["restore"]["found"]
+    for step in ("replay it", "daybook connect", "book-was-restored", "books continue"):
+        assert step in shown["restore"]["remedy"]
     # webhooks and questions go on
     position = book.tell(subscription("sub_6", "active"))
     assert daybook(book, "books", "continue", "--book", "live") == 0
     eventually(lambda: not listed(book)["problems"])
+    shown = examined(book)
+    assert "is signed as" in shown["restore"]["found"]
+    assert "books continue" not in shown["restore"]["remedy"]
     new, before = listed(book)["origins"]
     assert before == old
     assert new["origin"] == f"{old['origin']}/2"
@@ -138,10 +147,20 @@ def test_after_a_restore_it_signs_under_a_new_origin_only(book: Restorable) -> N
 
 def daybook(book: Restorable, *args: str) -> int:
     """Run a command where the service runs; its exit status."""
+    done = run(book, *args)
+    sys.stderr.write(done.stdout + done.stderr)
+    return done.returncode
+
+
+def run(book: Restorable, *args: str) -> subprocess.CompletedProcess[str]:
     env = book.env | {"DAYBOOK_DATA_DIR": str(Path(book.here) / "data")}
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "service", *args], env=environment(env), cwd=book.here,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    sys.stderr.write(done.stdout + done.stderr)
-    return done.returncode
+
+
+def examined(book: Restorable) -> dict[str, dict[str, str]]:
+    """What the doctor finds about the book, by check."""
+    findings = json.loads(run(book, "doctor", "--format", "json").stdout)["findings"]
+    return {one["check"]: one for one in findings if one["book"] == "live"}

@@ -120,7 +120,7 @@ def test_all_is_well(well: Installation) -> None:
     assert (found.status, found.of("problem"), found.of("unknown")) == (0, {}, {})
     assert found.of("ok").keys() == {
         "database", "role", "migrations", "events", "refusals", "read models", "projector",
-        "parked streams", "checkpoints",
+        "parked streams", "checkpoints", "chain", "restore",
         "api key", "clock", "business", "endpoint", "event types", "secret",
     }  # fmt: skip
     assert found.of("skipped").keys() == {"disk", "anchors"}

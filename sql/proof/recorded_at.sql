@@ -1,0 +1,2 @@
+-- Get when the event at a position was recorded.
+select recorded_at from store.event where book = %(book)s and position = %(position)s

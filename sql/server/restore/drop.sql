@@ -1,0 +1,2 @@
+-- Drop a database that nobody uses.
+drop database if exists {database}

@@ -1,0 +1,2 @@
+-- Check whether the store has an event.
+select exists (select from store.event) as holds
