@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
@@ -158,6 +158,15 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError(
+            "not an address or a network; write for example 127.0.0.1 or 10.0.0.0/8"
+        ) from None
+
+
 Plain = Annotated[str, AfterValidator(_no_secret)]
 """A value that may be shown, logged or stored; it must not contain a secret."""
 
@@ -174,6 +183,9 @@ SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
 
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+
+Network = Annotated[Plain, AfterValidator(_check_network)]
+"""Addresses, as ``10.0.0.0/8``; a single one is a network of one."""
 
 Duration = Annotated[Plain, AfterValidator(_check_duration)]
 """A text that ``parse_duration`` understands, of at least five minutes."""

@@ -36,6 +36,7 @@ from service.provider_settings import PROVIDER_URLS, ProviderApi
 from service.setting_checks import (
     BookName,
     DatabaseUrl,
+    Network,
     Plain,
     PlainPath,
     Secrets,
@@ -149,6 +150,10 @@ class Settings(BaseSettings):
     requests_per_minute: Annotated[
         int, Field(ge=0, description="Requests per API key and worker; 0 means no limit.")
     ] = 0
+    trusted_proxies: Annotated[
+        list[Network],
+        Field(description="Proxies whose X-Forwarded-For names the sender of a request."),
+    ] = []
     metrics: Annotated[bool, Field(description="Whether `/metrics` is served.")] = True
     signing_key: Annotated[
         SigningKey | None,

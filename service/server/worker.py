@@ -3,6 +3,7 @@
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -35,7 +36,9 @@ class _Server(uvicorn.Server):
 def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
     """Serve until SIGTERM, and return when all accepted requests are answered."""
     freshness = Freshness()
-    server = _Server(uvicorn.Config(build(settings, url, link, freshness), **options()))
+    server = _Server(
+        uvicorn.Config(build(settings, url, link, freshness), **options(settings.trusted_proxies))
+    )
     server.freshness = freshness
     server.run(sockets=[sock])
     exit_if_given_up()
@@ -43,8 +46,8 @@ def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
         sys.exit(_NOT_STARTED)
 
 
-def options() -> dict[str, Any]:
-    """Uvicorn's configuration."""
+def options(trusted_proxies: Sequence[str] = ()) -> dict[str, Any]:
+    """Uvicorn's configuration; the sender of a request is named by nobody but these proxies."""
     return {
         "loop": "uvloop",
         "http": HttpProtocol,
@@ -54,7 +57,8 @@ def options() -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
-        "proxy_headers": False,
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": list(trusted_proxies),
         "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
     }

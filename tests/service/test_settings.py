@@ -70,6 +70,7 @@ def test_the_environment_overrides_each_value(
     [
         ("port = 1\nport = 2", 2, "Cannot overwrite"),
         ("\nhost = ", 2, "Invalid value"),
+        ('trusted_proxies = ["*"]', 1, "not an address or a network"),
         (GOOD.replace('mode = "live"', 'mode = "prod"'), 5, "'live' or 'test'"),
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '[""]'), 6, "followed by base64"),
         (GOOD.replace(f'["{SECRET}", "{OTHER_SECRET}"]', '["whsec_"]'), 6, "followed by base64"),

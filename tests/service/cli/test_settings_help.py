@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "workers": ("3", 3),
     "max_body_bytes": ("2048", 2048),
     "requests_per_minute": ("7", 7),
+    "trusted_proxies": ('["10.0.0.0/8", "::1"]', ["10.0.0.0/8", "::1/128"]),
     "metrics": ("false", False),
     "signing_key": (SIGNING_KEY, SecretStr(SIGNING_KEY)),
     "anchors": (
