@@ -4,7 +4,6 @@ from datetime import datetime
 from hashlib import sha512
 
 from cryptography.x509 import load_pem_x509_certificates
-from msgspec import Struct
 from rfc3161_client import (
     PKIStatus,
     TimeStampRequest,
@@ -14,6 +13,8 @@ from rfc3161_client import (
     VerifierBuilder,
     decode_timestamp_response,
 )
+
+from service.proof.der import children
 
 
 class TimestampError(Exception):
@@ -61,48 +62,19 @@ def _in_order(content: bytes) -> bytes:
 
     OpenSSL and those who use it leave them in another one, and the library refuses that.
     """
-    response = _children(content, 0, len(content))[0]
-    _, token, *_ = _children(content, response.content, response.end)
-    _, explicit, *_ = _children(content, token.content, token.end)
-    signed = _children(content, explicit.content, explicit.end)[0]
-    for part in _children(content, signed.content, signed.end):
+    response = children(content, 0, len(content))[0]
+    _, token, *_ = children(content, response.content, response.end)
+    _, explicit, *_ = children(content, token.content, token.end)
+    signed = children(content, explicit.content, explicit.end)[0]
+    for part in children(content, signed.content, signed.end):
         if part.tag == _CERTIFICATES:
-            found = _children(content, part.content, part.end)
+            found = children(content, part.content, part.end)
             ordered = sorted(content[one.start : one.end] for one in found)
             return content[: part.content] + b"".join(ordered) + content[part.end :]
     return content
 
 
 _CERTIFICATES = 0xA0
-_LONG = 0x80
-
-
-class _Element(Struct, frozen=True):
-    """An element of DER: its tag, and where it, its content and its end are."""
-
-    tag: int
-    start: int
-    content: int
-    end: int
-
-
-def _children(data: bytes, start: int, end: int) -> list[_Element]:
-    """The elements between two places.
-
-    Raises:
-        ValueError: if they are not whole.
-    """
-    found, at = [], start
-    while at < end:
-        size, content = data[at + 1], at + 2
-        if size >= _LONG:
-            content += size - _LONG
-            size = int.from_bytes(data[at + 2 : content], "big")
-        if content + size > end:
-            raise ValueError(at)
-        found.append(_Element(data[at], at, content, content + size))
-        at = content + size
-    return found
 
 
 def _check_signature(answer: TimeStampResponse, message: bytes, roots: bytes) -> None:

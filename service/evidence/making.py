@@ -1,0 +1,120 @@
+"""Makes a bundle of evidence from a book, at the position that its read models reflect."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from msgspec import Struct
+
+from service.database import statements
+from service.database.connections import Connection
+from service.evidence.bundle import (
+    SUMS,
+    checkpoint_files,
+    event_files,
+    index_file,
+    pack,
+    sums,
+)
+from service.evidence.case import Question, choose
+from service.evidence.gathering import gather
+from service.evidence.page import page
+from service.evidence.proving import Proved, prove
+from service.evidence.record import read_text
+from service.evidence.wording import noun
+from service.problems import Problem
+from service.queries.resources import VIEWS, position
+from service.readmodels.folding import fold_aside
+from service.readmodels.streams import Target
+from service.store.events import books
+from service.store.positions import Position
+
+
+class Evidence(Struct, frozen=True):
+    """A bundle.
+
+    Attributes:
+        archive: the ZIP; the same book and the same question make the same bytes.
+        digest: the SHA-256 of its ``SHA256SUMS``, which pins every byte of it.
+        position: what it reflects.
+        events: how many it has.
+        uncovered: the positions that no checkpoint covers yet.
+    """
+
+    archive: bytes
+    digest: str
+    position: Position
+    events: int
+    uncovered: list[int]
+
+
+async def make_evidence(
+    conn: Connection, book: str, question: Question, response_days: int
+) -> Evidence:
+    """The bundle about a resource or a customer.
+
+    Args:
+        conn: a connection outside a transaction.
+        book: the name of the book.
+        question: what it is about.
+        response_days: after so many days an answer to a dispute is due.
+
+    Raises:
+        Problem: ``not-found``; ``too-many-events``; ``not-ready``; ``busy``.
+    """
+    async with conn.transaction():
+        # a checkpoint that is made meanwhile must not be in one half of it only
+        await conn.execute(statements.text("evidence/snapshot"))
+        found = (await books(conn)).get(book)
+        if found is None:
+            raise Problem("not-ready", "This book is not opened yet.")
+        target = Target(book, found.business_id, VIEWS)
+        reflected = await position(conn, book)
+        records = await gather(conn, target, question, reflected.number)
+        proved = await prove(conn, book, records)
+
+    def assemble() -> Evidence:
+        files = _files(book, str(reflected), question, proved, response_days)
+        files[SUMS] = sums(files)
+        uncovered = [one.record.position for one in proved if one.signed is None]
+        digest = sha256(files[SUMS]).hexdigest()
+        return Evidence(pack(files), digest, reflected, len(proved), uncovered)
+
+    return await fold_aside(len(records), assemble)
+
+
+def _files(
+    book: str, at: str, question: Question, proved: Sequence[Proved], response_days: int
+) -> dict[str, bytes]:
+    signed = list({one.signed.file: one.signed for one in proved if one.signed}.values())
+    case = choose(question, [one.record for one in proved])
+    names = {
+        "title": f"{noun(question.kind)} {_escaped(question.id)}",
+        "book": book,
+        "position": at,
+    }
+    return {
+        **event_files(book, proved),
+        **checkpoint_files(signed),
+        **index_file(book, at, question, proved, signed),
+        "index.html": page(case, book, at, proved, signed, response_days),
+        "README.txt": _text("README.txt", **names, statement=_indented("statement.txt")),
+        "certification.txt": _text("certification.txt", **names),
+        "verify.py": read_text("verify.py").encode(),
+    }
+
+
+def _escaped(text: str) -> str:
+    """A text in one line of plain characters."""
+    return text.encode("unicode_escape").decode()
+
+
+def _text(name: str, **values: str) -> bytes:
+    content = read_text(name)
+    for key, value in values.items():
+        content = content.replace(f"{{{key}}}", value)
+    return content.encode()
+
+
+def _indented(name: str) -> str:
+    lines = (f"  {line}".rstrip() for line in read_text(name).strip().split("\n"))
+    return "\n".join(lines)
