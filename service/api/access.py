@@ -22,13 +22,14 @@ from service.api.endpoint import (
 )
 from service.api.fields import check_names
 from service.api.parameters import flag
-from service.api.resources import PastQuery, target_of
-from service.api.services import services
+from service.api.resources import PastQuery
+from service.http.services import services
 from service.problems import invalid
 from service.queries.access import access_of, access_of_customers
 from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.clocks import past
 from service.queries.past_access import past_access_of, past_access_of_customers
+from service.queries.resources import target_of
 
 FRESH_SECONDS = 60
 """How long a caller may go on with an answer that lets a customer in."""

@@ -20,12 +20,9 @@ from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort
 from service.api.query import DocumentQuery, PageQuery
 from service.api.schemas import columns, known_fields, named, singular
 from service.database.reader import Queryable
-from service.problems import Problem
 from service.queries import events, paging, resources
 from service.queries.answers import History, Page
 from service.queries.clocks import past
-from service.readmodels.streams import Target
-from service.store.events import books
 
 _HISTORY_SORTS = ("occurred_at", "-occurred_at")
 
@@ -43,18 +40,6 @@ class HistoryQuery(PageQuery, frozen=True, kw_only=True):
     as_of: AsOf = None
     known_at: KnownAt = None
     sort: Annotated[str | None, sort_order(*_HISTORY_SORTS)] = None
-
-
-async def target_of(conn: Queryable, book: str) -> Target:
-    """The live read models of a book, as the projector names them.
-
-    Raises:
-        Problem: ``not-ready`` before the book is opened.
-    """
-    found = (await books(conn)).get(book)
-    if found is None:
-        raise Problem("not-ready", "This book is not opened yet.")
-    return Target(book, found.business_id, resources.VIEWS)
 
 
 def _sorts(projection: Projection[Any]) -> tuple[str, ...]:
@@ -145,7 +130,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
             book, days = request.user.book, response_days(request)
             moments = await past(conn, book, asdict(query), datetime.now(UTC))
             if moments:
-                target = await target_of(conn, book)
+                target = await resources.target_of(conn, book)
                 resource = await resources.resource_past(
                     conn, target, projection, identity, moments, response_days=days
                 )
@@ -173,7 +158,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
         return await events.history(
             conn,
-            await target_of(conn, book),
+            await resources.target_of(conn, book),
             f"{category}-{request.path_params[projection.key]}",
             await past(conn, book, given, datetime.now(UTC)),
             order=await paging.checked_order(conn, book, given, _HISTORY_SORTS, int, path),

@@ -29,6 +29,7 @@ from service.queries.paging import Order
 from service.readmodels.checkpoints import checkpoint_rows
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import LIVE, Target, parked_rows, question_entries
+from service.store.events import books
 from service.store.positions import Position, position_of
 
 MAX_PAGE_BYTES = 8 << 20
@@ -37,6 +38,18 @@ MAX_PAGE_BYTES = 8 << 20
 _BOUNDS = {"_gte": SQL(">="), "_lte": SQL("<=")}
 
 VIEWS = {projection.name: projection.view for projection in PROJECTIONS}
+
+
+async def target_of(conn: Queryable, book: str) -> Target:
+    """The live read models of a book, as the projector names them.
+
+    Raises:
+        Problem: ``not-ready`` before the book is opened.
+    """
+    found = (await books(conn)).get(book)
+    if found is None:
+        raise Problem("not-ready", "This book is not opened yet.")
+    return Target(book, found.business_id, VIEWS)
 
 
 async def resource(

@@ -16,9 +16,7 @@ from msgspec import structs
 from service.api import pages, router
 from service.api.auth import Gate
 from service.api.checkpoints import get_public_checkpoint
-from service.api.limits import Allowance, OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
-from service.api.services import Services, provide
 from service.database.connections import (
     ACCESS,
     LISTS,
@@ -31,9 +29,11 @@ from service.database.connections import (
 )
 from service.database.notifications import Notifier
 from service.database.reader import Lane, Reader
+from service.http.limits import Allowance, OpenStreams
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, RequestDurations, route_of
 from service.http.segments import MarkSlashes
+from service.http.services import Services, provide
 from service.ingest import webhooks
 from service.ingest.refusals import Refusals
 from service.ingest.signature import Verifier

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from service.api.resources import target_of
 from service.cli import screens
 from service.cli.app import app
 from service.cli.options import OUT, Config, DataDir, SomeBook, ask, the_book
 from service.database.connections import Connection
 from service.queries import events, resources
 from service.queries.answers import History
+from service.queries.resources import target_of
 from service.settings import load
 
 
