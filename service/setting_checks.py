@@ -115,6 +115,14 @@ def _check_provider_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_public_url(url: str) -> str:
+    if fault := https_url_fault(url):
+        raise ValueError(fault)
+    if urlsplit(url).path.strip("/"):
+        raise ValueError("must not contain a path; use https://host")
+    return url.rstrip("/")
+
+
 def _check_api_key(key: SecretStr) -> SecretStr:
     text = key.get_secret_value()
     if text.startswith("whsec_"):
@@ -170,6 +178,9 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]
 SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 
 ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
+
+PublicUrl = Annotated[Plain, AfterValidator(_check_public_url)]
+"""A scheme with a host, as browsers show it."""
 
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 

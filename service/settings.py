@@ -37,6 +37,7 @@ from service.setting_checks import (
     DatabaseUrl,
     Plain,
     PlainPath,
+    PublicUrl,
     Secrets,
     SigningKey,
 )
@@ -157,6 +158,13 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Requests per API key and worker; 0 means no limit.")
     ] = 0
     metrics: Annotated[bool, Field(description="Whether `/metrics` is served.")] = True
+    console: Annotated[bool, Field(description="Whether the console is served at `/console`.")] = (
+        True
+    )
+    console_url: Annotated[
+        PublicUrl | None,
+        Field(description="The console's origin, where a proxy changes the header Host."),
+    ] = None
     signing_key: Annotated[
         SigningKey | None,
         Field(description="Signs checkpoints; by default a file of the data directory is made."),

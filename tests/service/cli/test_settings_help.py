@@ -22,6 +22,8 @@ ENVIRONMENT = {
     "max_body_bytes": ("2048", 2048),
     "requests_per_minute": ("7", 7),
     "metrics": ("false", False),
+    "console": ("false", False),
+    "console_url": ("https://daybook.example.com/", "https://daybook.example.com"),
     "signing_key": (SIGNING_KEY, SecretStr(SIGNING_KEY)),
     "anchors": (
         '[{"kind": "directory", "path": "/mnt"}]',
