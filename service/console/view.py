@@ -37,6 +37,14 @@ Q = TypeVar("Q", bound=Struct)
 P = TypeVar("P", bound=Struct)
 
 
+class Leads(Exception):  # noqa: N818 - not an error
+    """Raised by a page that is not shown: another one answers."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
 class View:
     """A request for a page: whose it is, what it asks, and the connections to answer it."""
 
@@ -75,6 +83,10 @@ class View:
     def path(self) -> str:
         """The path that was asked for, which a cursor is bound to."""
         return str(self.request.scope["path"])
+
+    def frame(self, section: str = "") -> Frame:
+        """The surroundings of the page, which know the paths of all others."""
+        return frame_of(self.request, section=section, now=self.now)
 
     def may(self, scope: Scope) -> bool:
         """Whether the key has a scope."""
@@ -128,12 +140,13 @@ def page(
     def decorate(read: Read[P]) -> HTTPRouteHandler:
         async def handle(request: ConsoleRequest) -> Response[Any]:
             view = view_of(request, scope)
-            content = await read(view)
-            frame = frame_of(request, section=section, now=view.now)
-            return Template(
-                template, context={"page": content, "frame": frame}, media_type="text/html",
-                headers=HEADERS,
-            )  # fmt: skip
+            try:
+                content = await read(view)
+            except Leads as leads:
+                headers = {**HEADERS, "location": leads.location}
+                return Response("", status_code=303, headers=headers)
+            context = {"page": content, "frame": view.frame(section)}
+            return Template(template, context=context, media_type="text/html", headers=HEADERS)
 
         if "{" not in path:
             PAGES.add(path.removeprefix("/"))

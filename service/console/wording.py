@@ -39,6 +39,17 @@ def words(name: str | None) -> str:
     return ABSENT if name is None else name.replace("_", " ").replace(".", ": ")
 
 
+def label(name: str) -> str:
+    """A field or a kind as the head of a column: ``total_amount`` as ``Total amount``."""
+    said = name.removesuffix("_id").removesuffix("_at").replace("_", " ")
+    return said[:1].upper() + said[1:]
+
+
+def plain(text: str) -> str:
+    """A sentence of a document without its marks for code."""
+    return text.replace("`", "")
+
+
 def moment(at: datetime | str | None) -> Markup:
     """A moment in UTC, to the minute; a browser with scripts shows the local time next to it."""
     if isinstance(at, str):

@@ -11,6 +11,28 @@ from tests.acceptance.doors import Doors
 
 PAGES = {
     "home": "/live",
+    "home of an empty book": "/test",
+    "search": "/live/search",
+    "found": "/live/search?q=ada",
+    "nothing found": "/live/search?q=nobody",
+    "customers": "/live/customers",
+    "customer": "/live/customers/cus_1",
+    "customer in the past": "/live/customers/cus_1?as_of=2026-05-03&known_at=2026-12-01",
+    "subscriptions": "/live/subscriptions?status=on_hold",
+    "none": "/test/subscriptions",
+    "payments": "/live/payments",
+    "subscription": "/live/subscriptions/sub_1",
+    "subscription in the past": "/live/subscriptions/sub_1?as_of=2026-05-03",
+    "payment": "/live/payments/pay_1",
+    "refund": "/live/refunds/ref_1",
+    "dispute": "/live/disputes/dp_1",
+    "licence key": "/live/license_keys/lic_1",
+    "grant": "/live/entitlement_grants/eg_1",
+    "payout": "/live/payouts/po_1",
+    "events": "/live/events",
+    "filtered events": "/live/events?customer_id=cus_1&since=2026-01-01",
+    "events to look at": "/live/events?verdict=attention",
+    "event": "/live/events/1",
 }
 
 
