@@ -59,6 +59,11 @@ KINDS = {
             "`scope` names it. Create a key with this scope: `daybook keys create --scope`.",
         ),
         Kind(
+            "cross-site", 403, "The request came from another site",
+            "The console changes something only for a page of its own, as `Sec-Fetch-Site` or"
+            " `Origin` tells. If a proxy changes the header `Host`, set `console_url`.",
+        ),
+        Kind(
             "unknown-book", 404, "This book does not exist",
             "The path of the webhook names a book that is not configured.",
         ),

@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -79,6 +80,11 @@ def database_url_fault(url: str) -> str | None:
     return None
 
 
+def fingerprint(secret: str) -> str:
+    """A short name for a webhook's secret that does not reveal it."""
+    return sha256(b"daybook-secret-1" + secret.encode()).hexdigest()[:16]
+
+
 def _check_url(url: SecretStr) -> SecretStr:
     if fault := database_url_fault(url.get_secret_value()):
         raise ValueError(fault)
@@ -114,6 +120,14 @@ def https_url_fault(url: str) -> str | None:
 def _check_provider_url(url: str) -> str:
     if fault := https_url_fault(url):
         raise ValueError(fault)
+    return url.rstrip("/")
+
+
+def _check_public_url(url: str) -> str:
+    if fault := https_url_fault(url):
+        raise ValueError(fault)
+    if urlsplit(url).path.strip("/"):
+        raise ValueError("must not contain a path; use https://host")
     return url.rstrip("/")
 
 
@@ -181,6 +195,9 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]
 SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 
 ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
+
+PublicUrl = Annotated[Plain, AfterValidator(_check_public_url)]
+"""A scheme with a host, as browsers show it."""
 
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 

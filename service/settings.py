@@ -39,6 +39,7 @@ from service.setting_checks import (
     Network,
     Plain,
     PlainPath,
+    PublicUrl,
     Secrets,
     SigningKey,
 )
@@ -155,6 +156,13 @@ class Settings(BaseSettings):
         Field(description="Proxies whose X-Forwarded-For names the sender of a request."),
     ] = []
     metrics: Annotated[bool, Field(description="Whether `/metrics` is served.")] = True
+    console: Annotated[bool, Field(description="Whether the console is served at `/console`.")] = (
+        True
+    )
+    console_url: Annotated[
+        PublicUrl | None,
+        Field(description="The console's origin, where a proxy changes the header Host."),
+    ] = None
     signing_key: Annotated[
         SigningKey | None,
         Field(description="Signs checkpoints; by default a file of the data directory is made."),

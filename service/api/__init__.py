@@ -2,7 +2,7 @@
 
 - ``router`` lists the routes of ``access``, ``events``, ``changes``, ``search``, ``disputes``,
   ``metrics``, ``operations`` and ``resources``.
-- ``auth`` checks the key of a request, and ``limits`` how much a key may use.
+- ``auth`` checks the key of a request, and how much it may use.
 - ``query`` and ``parameters`` parse and describe what a route accepts, one struct a route.
 - ``access_body`` does so for the one question by POST.
 - ``endpoint`` turns a request into a query and a document into a response; ``lists`` does so for

@@ -23,7 +23,7 @@ from service.api.endpoint import (
 from service.api.fields import check_names
 from service.api.parameters import flag
 from service.api.resources import PastQuery
-from service.api.services import services
+from service.http.services import services
 from service.problems import invalid
 from service.queries import resources
 from service.queries.access import access_of, access_of_customers

@@ -16,10 +16,10 @@ from litestar.types import Message, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 from psycopg.errors import UndefinedTable
 
-from service.api.limits import Allowance, Headers
-from service.api.problem_pages import unavailable
-from service.api.services import services_of
 from service.database.connections import UNAVAILABLE
+from service.http.errors import unavailable
+from service.http.limits import Allowance, Headers
+from service.http.services import services_of
 from service.problems import Problem, send_problem
 from service.store.api_keys import Caller, CallerCache
 

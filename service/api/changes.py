@@ -21,12 +21,12 @@ from service.api.endpoint import (
     read_query,
     select_page_fields,
 )
-from service.api.limits import OpenStreams
 from service.api.lists import list_route
 from service.api.parameters import choices, parse_position, position
 from service.api.query import DocumentQuery, LimitedQuery
-from service.api.services import services
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
+from service.http.limits import OpenStreams
+from service.http.services import services
 from service.problems import Problem
 from service.queries import changes as change_reads
 from service.queries import resources

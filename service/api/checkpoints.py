@@ -9,8 +9,8 @@ from service.api.endpoint import ApiRequest, ApiResponse, accepts, pooled, read_
 from service.api.lists import list_route
 from service.api.parameters import whole
 from service.api.query import PageQuery, Query
-from service.api.services import services
 from service.database.connections import QUESTIONS, Connection, pool_connection
+from service.http.services import services
 from service.problems import Problem
 from service.queries import checkpoints
 from service.queries.checkpoints import CheckpointPage

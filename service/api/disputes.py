@@ -10,8 +10,8 @@ from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import list_route
 from service.api.parameters import amount, choice, since, text, until
 from service.api.query import PageQuery
-from service.api.services import services
 from service.database.connections import Connection
+from service.http.services import services
 from service.queries import disputes, paging
 from service.queries.disputes import DueDisputes
 from service.settings import RESPONSE_DAYS

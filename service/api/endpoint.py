@@ -18,9 +18,9 @@ from msgspec import Struct, structs
 
 from service.api.fields import check_names
 from service.api.query import DocumentQuery, Q, Query, parameters, parse_query
-from service.api.services import services
 from service.database.connections import QUESTIONS, Connection, pool_connection
 from service.database.reader import Queryable
+from service.http.services import services
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
 from service.queries.reconcile import Run

@@ -24,6 +24,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import hmac_data
 
 from service.problems import Problem, refusal
+from service.setting_checks import fingerprint
 from service.store.chain import Delivery
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -183,8 +184,3 @@ def check_secret(secret: str) -> None:
 def secret_of(secret: str) -> tuple[str, bytes]:
     """The fingerprint of a secret, and the key with which it signs."""
     return fingerprint(secret), _Webhook(secret).key
-
-
-def fingerprint(secret: str) -> str:
-    """A short name for a secret that does not reveal it."""
-    return sha256(b"daybook-secret-1" + secret.encode()).hexdigest()[:16]

@@ -9,16 +9,19 @@ from functools import partial
 from typing import Any
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 from msgspec import structs
 
 from service.api import pages, router
 from service.api.auth import Gate
 from service.api.checkpoints import get_public_checkpoint
-from service.api.limits import Allowance, OpenStreams
 from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
-from service.api.services import Services, provide
+from service.console.errors import is_below, show_error
+from service.console.rendering import TEMPLATES
+from service.console.router import console
 from service.database.connections import (
     ACCESS,
     LISTS,
@@ -31,9 +34,11 @@ from service.database.connections import (
 )
 from service.database.notifications import Notifier
 from service.database.reader import Lane, Reader
+from service.http.limits import Allowance, OpenStreams
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, RequestDurations, route_of
 from service.http.segments import MarkSlashes
+from service.http.services import Services, provide
 from service.ingest import webhooks
 from service.ingest.refusals import Refusals
 from service.ingest.signature import Verifier
@@ -77,6 +82,8 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
     refusals, keyring = Refusals(), CallerCache()
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     routes.append(get_public_checkpoint)
+    if settings.console:
+        routes.append(console(settings.console_url))
     if settings.metrics:
         # not at the top: the library must not be imported before ``shared_metrics``
         from service.server.prometheus import get_metrics  # noqa: PLC0415
@@ -136,7 +143,9 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         route_handlers=routes,
         lifespan=[lifespan],
         request_max_body_size=settings.max_body_bytes,
-        exception_handlers=HANDLERS,
+        exception_handlers=_handlers(settings),
+        template_config=TEMPLATES if settings.console else None,
+        state=State({"console_url": settings.console_url}),
         openapi_config=pages.CONFIG,
         logging_config=None,
     )
@@ -145,6 +154,16 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
     api = RequestIds(RequestHeads(MarkSlashes(gate)))
     doors = Webhooks(api, endpoints, settings.max_body_bytes, refusals)
     return with_tracing(RequestDurations(doors) if settings.metrics else doors, route_of)
+
+
+def _handlers(settings: Settings) -> dict[int | type[Exception], Callable[..., Response[Any]]]:
+    """The handlers of errors; one of a path below the console that leads nowhere is a page."""
+
+    def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+        handle = show_error if is_below(request.scope["path"]) else HANDLERS[HTTPException]
+        return handle(request, error)
+
+    return {**HANDLERS, HTTPException: of_framework} if settings.console else {**HANDLERS}
 
 
 def _reload(

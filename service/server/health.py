@@ -7,9 +7,9 @@ from typing import Any
 
 from litestar import Request, get
 
-from service.api.services import services
 from service.database import statements
 from service.database.connections import ACCESS, Connection, pool_connection
+from service.http.services import services
 from service.problems import Problem
 from service.processes import scoreboard
 from service.readmodels.checkpoints import lost

@@ -21,10 +21,10 @@ from domain.catalog import AGGREGATES
 from domain.events import ATTENTION
 from projections import projection
 from projections.events import EVENTS
-from service.api.services import services
 from service.database import statements
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
 from service.database.lease import REBUILD
+from service.http.services import services
 from service.processes import scoreboard
 from service.queries import reconcile
 from service.server.health import VERSION, without_projector

@@ -9,7 +9,7 @@ from typing import get_args
 from msgspec import Struct
 
 from service.database.connections import UNAVAILABLE, connect
-from service.ingest.signature import fingerprint
+from service.setting_checks import fingerprint
 from service.settings import (
     CONFIG_NAME,
     MADE_NAME,

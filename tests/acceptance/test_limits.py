@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.api.limits import MAX_OF_KEY
 from service.api.parameters import MAX_TEXT, MAX_VALUES
 from service.api.query import MAX_PARAMETERS
+from service.http.limits import MAX_OF_KEY
 from service.http.request_heads import MAX_SEGMENT_BYTES, MAX_TARGET_BYTES
 from service.ingest.signature import MAX_SIGNATURES
 from tests import documents

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from service.database.connections import Connection, connect
-from service.ingest.signature import fingerprint, secret_of, signed_headers
+from service.ingest.signature import secret_of, signed_headers
 from service.proof import published
 from service.proof.checkpoints import make_checkpoint
 from service.proof.keys import load_signer
 from service.proof.verify import verify_chain
+from service.setting_checks import fingerprint
 from service.settings import Settings
 from service.store.chain import Delivery
 from service.store.events import append

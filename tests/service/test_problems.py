@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from service import problems
-from service.api import problem_pages
+from service.http import errors
 
 SERVICE = Path(problems.__file__).parent
 
@@ -21,7 +21,7 @@ def raised() -> set[str]:
 
 
 def test_what_is_raised_is_documented_and_what_is_documented_is_raised() -> None:
-    mapped = {*problem_pages._BY_STATUS.values(), "bad-request", "internal-error"}
+    mapped = {*errors._BY_STATUS.values(), "bad-request", "internal-error"}
     mapped |= set(problems.REFUSALS.values())
     assert raised() | mapped == set(problems.KINDS)
 

@@ -21,6 +21,8 @@ needed (relation, column_names, privileges) as (
     ('store.checkpoint', null, array['select', 'insert']),
     ('store.anchored', null, array['select', 'insert']),
     ('store.proof_problem', null, array['select', 'insert', 'update', 'delete']),
+    ('store.console_session', null, array['select', 'insert', 'update', 'delete']),
+    ('store.console_link', null, array['select', 'insert', 'delete']),
     ('read.projection', null, array['select', 'insert', 'update', 'delete']),
     ('read.checkpoint', null, array['select', 'insert', 'update', 'delete']),
     ('read.retired', null, array['select', 'insert', 'update', 'delete']),

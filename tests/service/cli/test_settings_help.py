@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "requests_per_minute": ("7", 7),
     "trusted_proxies": ('["10.0.0.0/8", "::1"]', ["10.0.0.0/8", "::1/128"]),
     "metrics": ("false", False),
+    "console": ("false", False),
+    "console_url": ("https://daybook.example.com/", "https://daybook.example.com"),
     "signing_key": (SIGNING_KEY, SecretStr(SIGNING_KEY)),
     "anchors": (
         '[{"kind": "directory", "path": "/mnt"}]',

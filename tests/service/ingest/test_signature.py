@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from service.ingest import signature
-from service.ingest.signature import Verifier, fingerprint, signed_by, signed_headers
+from service.ingest.signature import Verifier, signed_by, signed_headers
 from service.problems import Problem
+from service.setting_checks import fingerprint
 from service.store.chain import Delivery
 from tests.builders import OTHER_SECRET, SECRET
 

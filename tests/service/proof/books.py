@@ -7,8 +7,9 @@ from typing import LiteralString
 import psycopg
 
 from service.database.connections import Connection, connect
-from service.ingest.signature import fingerprint, secret_of, signed_headers
+from service.ingest.signature import secret_of, signed_headers
 from service.proof.verify import Report, verify_chain
+from service.setting_checks import fingerprint
 from service.store.chain import Delivery, NewEvent
 from service.store.events import append
 from tests.builders import NOON, OTHER_SECRET, SECRET, at, body

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from service.api.limits import Allowance, Headers
 from service.database.connections import Connection, Pool, pool
 from service.database.reader import Lane
+from service.http.limits import Allowance, Headers
 from service.problems import Problem
 from service.store import api_keys
 from service.store import api_keys as module

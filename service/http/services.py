@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from litestar import Litestar, Request
 from msgspec import Struct
 
-from service.api.limits import OpenStreams
 from service.database.connections import Pool
 from service.database.reader import Lane
+from service.http.limits import OpenStreams
 from service.processes.tasks import TaskSupervisor
 from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness

@@ -1,0 +1,183 @@
+"""What may be wrong with a book now, one check each; home shows them, the worst first."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from service.console.view import View
+from service.console.wording import ago, number
+from service.database.connections import Connection
+from service.queries import checkpoints, events, projections, reconcile, refusals
+from service.queries.answers import Counts
+from service.queries.checkpoints import CheckpointPage
+from service.queries.disputes import DueDispute
+from service.queries.projections import ProjectionPage
+from service.queries.reconcile import Run
+from service.queries.refusals import RefusalCount
+
+_SILENT = timedelta(hours=24)
+_LAG_SECONDS = 60.0
+_UNANCHORED = timedelta(hours=24)
+_SOON = timedelta(days=3)
+_WORST_FIRST = {"bad": 0, "wait": 1, "good": 2, "plain": 3}
+
+
+class Check(Struct, frozen=True):
+    """One thing that may be wrong: ``tone`` is ``good``, ``wait``, ``bad`` or ``plain``.
+
+    ``path`` leads to the page that says more, below the book; empty where there is none.
+    """
+
+    name: str
+    tone: str
+    value: str
+    detail: str
+    path: str = ""
+
+
+async def checks(
+    conn: Connection, view: View, last: datetime | None, due: Iterable[DueDispute], *, more: bool
+) -> list[Check]:
+    """All checks of a book, the worst first.
+
+    Args:
+        conn: a connection for questions.
+        view: whose book it is.
+        last: when its last event was recorded.
+        due: the disputes that await an answer, the most urgent first.
+        more: whether there are further ones.
+    """
+    standing = await projections.projections(conn, view.book, view.now)
+    proof = await checkpoints.page(conn, view.book, 1, None)
+    runs = await reconcile.last_runs(conn, [view.book])
+    found = [
+        _silence(last, view.now),
+        _lag(standing),
+        _parked(standing),
+        _attention(await events.counts(conn, view.book)),
+        _disputes([*due], view.now, more=more),
+        _drift(runs[0][1] if runs else None, view.now),
+        _proof(proof, view.now),
+    ]
+    if view.may("admin"):
+        counts = [count for _, count in await refusals.counts(conn, view.book)]
+        found.append(_refusals(counts))
+    else:
+        needs = "A key with the scope admin shows them."
+        found.append(Check("Refused webhooks", "plain", "not shown", needs))
+    return sorted(found, key=lambda check: _WORST_FIRST[check.tone])
+
+
+def _silence(last: datetime | None, now: datetime) -> Check:
+    if last is None:
+        detail = "No event was ever recorded. Check the endpoint in the provider's dashboard."
+        return Check("Last event", "wait", "none yet", detail, "events")
+    age = max(timedelta(), now - last)
+    if age > _SILENT:
+        detail = "Nothing came for a day. Check the endpoint in the provider's dashboard."
+        return Check("Last event", "bad", f"{ago(age)} ago", detail, "events")
+    return Check("Last event", "good", f"{ago(age)} ago", "Events arrive.", "events")
+
+
+def _lag(standing: ProjectionPage) -> Check:
+    worst = max(standing.data, key=lambda one: one.lag_events)
+    building = [one.name for one in standing.data if one.state == "building"]
+    if building:
+        detail = "Read models are being built; pages may show nothing yet."
+        return Check("Read models", "wait", "building", detail, "operations")
+    if worst.lag_seconds > _LAG_SECONDS:
+        detail = f"Pages are {ago(worst.lag_seconds)} older than the store."
+        return Check(
+            "Read models", "bad", f"{number(worst.lag_events)} behind", detail, "operations"
+        )
+    running = standing.rebuild
+    if running is not None:
+        done = f"{number(running.done)} of {number(running.total)}"
+        detail = f"A rebuild runs: {running.doing or 'starting'}, {done}."
+        return Check("Read models", "good", "rebuilding", detail, "operations")
+    return Check("Read models", "good", "current", "Every event is reflected.", "operations")
+
+
+def _parked(standing: ProjectionPage) -> Check:
+    if not standing.parked:
+        return Check("Parked streams", "good", "none", "No event failed to fold.", "operations")
+    detail = "Their resources are out of date. Fix the cause, then run daybook parked retry."
+    return Check("Parked streams", "bad", number(standing.parked), detail, "operations")
+
+
+def _attention(counts: Counts) -> Check:
+    total = sum(count.count for count in counts.data)
+    if not total:
+        detail = "Every event fitted its lifecycle."
+        return Check("For a person to look at", "good", "none", detail, "attention")
+    verdicts = {count.verdict for count in counts.data}
+    return Check(
+        "For a person to look at", "wait", number(total),
+        f"Events that are {', '.join(sorted(verdicts))}.", "attention",
+    )  # fmt: skip
+
+
+def _disputes(due: list[DueDispute], now: datetime, *, more: bool) -> Check:
+    if not due:
+        return Check("Disputes to answer", "good", "none", "None awaits an answer.", "disputes")
+    overdue = sum(one.overdue for one in due)
+    soon = sum(one.respond_by - now < _SOON for one in due) - overdue
+    said = [f"{overdue} overdue"] * bool(overdue) + [f"{soon} due within three days"] * bool(soon)
+    first = f"The first is due on {due[0].respond_by:%d %b %Y %H:%M} UTC."
+    return Check(
+        "Disputes to answer",
+        "bad" if overdue or soon else "wait",
+        f"{len(due)}{'+' * more}",
+        f"{'; '.join(said)}. {first}" if said else first,
+        "disputes",
+    )
+
+
+def _drift(run: Run | None, now: datetime) -> Check:
+    name = "Compared with the provider"
+    if run is None:
+        detail = "Set the provider's api_key, and the book is compared on a schedule."
+        return Check(name, "plain", "never", detail, "reconcile")
+    when = f"{ago(now - run.began_at)} ago"
+    if run.state == "in_sync":
+        return Check(name, "good", "in sync", f"{when}.", "reconcile")
+    if run.state == "drift":
+        detail = f"{when}; {run.losing} customers would lose access, {run.gaining} gain it."
+        return Check(name, "bad", f"{number(run.differing)} differ", detail, "reconcile")
+    if run.state == "running":
+        return Check(name, "good", "running", f"Began {when}.", "reconcile")
+    detail = f"{when}: {run.reason or 'not everything could be compared'}"
+    return Check(name, "wait", run.state, f"{detail.rstrip('.')}.", "reconcile")
+
+
+def _proof(page: CheckpointPage, now: datetime) -> Check:
+    name = "Proof"
+    if page.problems:
+        problem = page.problems[0]
+        where = f"anchor {problem.anchor}" if problem.anchor else "signing"
+        detail = f"{where}: {problem.explanation}"
+        return Check(name, "bad", "failing", detail, "proof")
+    if not page.data:
+        return Check(name, "plain", "not signed yet", "The first checkpoint is not made.", "proof")
+    latest = page.data[0]
+    value = f"signed up to {number(latest.size)}"
+    if not latest.anchors:
+        age = now - latest.signed_at
+        tone = "wait" if age > _UNANCHORED else "plain"
+        detail = "The last checkpoint is in no anchor, so a cut-off end would not show."
+        return Check(name, tone, value, detail, "proof")
+    anchored = ", ".join(one.anchor for one in latest.anchors)
+    return Check(name, "good", value, f"Anchored: {anchored}.", "proof")
+
+
+def _refusals(counts: list[RefusalCount]) -> Check:
+    name = "Refused webhooks"
+    day, hour = (sum(getattr(c, at) for c in counts) for at in ("last_day", "last_hour"))
+    if not day:
+        return Check(name, "good", "none", "None in the last day.", "operations")
+    reasons = ", ".join(c.reason for c in counts if c.last_day)
+    tone = "bad" if hour else "wait"
+    return Check(
+        name, tone, number(day), f"{number(hour)} in the last hour: {reasons}.", "operations"
+    )

@@ -1,0 +1,165 @@
+"""``/console/{book}/customers/{id}``: active? Until when? Why?"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from domain.access import Because
+from projections.catalog import STREAMS
+from projections.customers import CUSTOMERS
+from projections.projection import Projection
+from service.console.clocks import DateBox
+from service.console.facts import LISTED, SHOWN, Fact, fact, facts, plain
+from service.console.rules import PAGES, rule
+from service.console.view import View, page
+from service.database.reader import Queryable
+from service.queries import events, paging, resources
+from service.queries.access import access_of
+from service.queries.answers import AccessAnswer, EventPage
+from service.queries.past_access import past_access_of
+
+_LAST_THINGS = 10
+_LISTED = 20
+_TIMELINE = "-occurred_at"
+
+
+class Reason(Struct, frozen=True):
+    """A reason of the access answer: the resource that it is about, and its rule in a sentence."""
+
+    kind: str
+    id: str
+    product_id: str | None
+    sentence: str
+    entitled: bool
+    status: str
+    since: datetime
+    until: datetime | None
+    rule: str
+
+
+class Row(Struct, frozen=True):
+    """A resource in a table."""
+
+    id: str
+    status: str | None
+    facts: list[Fact]
+    stale: bool
+
+
+class Owned(Struct, frozen=True):
+    """The customer's resources of one kind; ``more`` says that not all are shown."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    rows: list[Row]
+    more: bool
+
+
+class CustomerPage(Struct, frozen=True):
+    """All that support asks first."""
+
+    id: str
+    title: str
+    facts: list[Fact]
+    access: AccessAnswer
+    shows: str
+    reasons: list[Reason]
+    timeline: EventPage
+    owned: list[Owned]
+    box: DateBox
+
+
+@page("/customers/{customer_id:str}", template="customer.html", section="Customers")
+async def customer(view: View) -> CustomerPage:
+    """The access card, the last things in words, and what the customer has."""
+    identity, box = view.name("customer_id"), view.query(DateBox)
+    async with view.pooled() as conn:
+        moments = await box.past(conn, view)
+        if box.is_set:
+            target = await resources.target_of(conn, view.book)
+            answer = await past_access_of(
+                conn, target, identity, moments, now=view.now, policy=view.policy
+            )
+        else:
+            answer = await access_of(conn, view.book, identity, view.now, view.policy)
+        document = plain(
+            await resources.resource(conn, view.book, CUSTOMERS, identity, view.response_days)
+        )
+        timeline = await events.timeline(
+            conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
+            order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
+        )  # fmt: skip
+        owned = [
+            one
+            for projection in STREAMS
+            if "customer_id" in projection.filters
+            if (one := await _owned(conn, view, projection, identity)).rows
+        ]
+    return CustomerPage(
+        id=identity,
+        title=document.get("name") or document.get("email") or identity,
+        facts=facts(document, SHOWN[CUSTOMERS.name]),
+        access=answer,
+        shows=PAGES[answer.state],
+        reasons=_reasons(answer),
+        timeline=timeline,
+        owned=owned,
+        box=box,
+    )
+
+
+async def _owned(
+    conn: Queryable, view: View, projection: Projection[Any], customer_id: str
+) -> Owned:
+    sort = f"-{projection.sorts[0]}"
+    found = await resources.page(
+        conn, view.book, projection, filters={"customer_id": customer_id},
+        order=paging.order({}, (sort,), str, view.path), limit=_LISTED,
+        response_days=view.response_days,
+    )  # fmt: skip
+    columns = LISTED[projection.name]
+    category = projection.aggregate.category if projection.aggregate else projection.name
+    return Owned(
+        projection.name, category, columns, [row(projection, one) for one in found.data],
+        found.next_cursor is not None,
+    )  # fmt: skip
+
+
+def row(projection: Projection[Any], document: dict[str, Any]) -> Row:
+    """A resource's document as a row of its list."""
+    shown = plain(document)
+    return Row(
+        shown[projection.key],
+        shown.get("status"),
+        [fact(shown, name) for name in LISTED.get(projection.name, ())],
+        bool(shown.get("stale")),
+    )
+
+
+def _reasons(answer: AccessAnswer) -> list[Reason]:
+    return [
+        Reason(
+            *_about(because),
+            product_id=because.product_id,
+            sentence=rule(because),
+            entitled=because.entitled,
+            status=because.status,
+            since=because.since,
+            until=because.until,
+            rule=because.rule,
+        )
+        for because in answer.because
+    ]
+
+
+def _about(because: Because) -> tuple[str, str]:
+    """The kind and the id of the resource that a reason is about."""
+    named = (
+        ("subscription", because.subscription_id),
+        ("entitlement_grant", because.entitlement_grant_id),
+        ("license_key", because.license_key_id),
+        ("payment", because.payment_id),
+    )
+    return next(((kind, identity) for kind, identity in named if identity), ("", ""))

@@ -1,0 +1,129 @@
+"""The door of the console: whose request it is, and whether a page of ours sent it.
+
+A browser sends the cookie along with requests that other sites make. So a request that changes
+something must come from the console itself, which ``Sec-Fetch-Site`` or ``Origin`` tells.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import Cookie, Headers
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from service.console import sessions
+from service.console.responses import HEADERS, OWN
+from service.console.sessions import Session
+from service.database.connections import QUESTIONS, pool_connection
+from service.http.services import services_of
+from service.problems import Problem
+from service.setting_checks import is_loopback
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_SECURE_COOKIE = "__Host-daybook-console"
+_LOOPBACK_COOKIE = "daybook-console"
+
+_AGAIN = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Daybook</title>'
+    '<meta http-equiv="refresh" content="0"><p>One moment.</p></html>'
+)
+"""Asks for the same page once more: only now does the browser send a cookie that is strict."""
+
+
+class Door(ASGIMiddleware):
+    """Middleware of the console's routes; ``scope["user"]`` is the ``Session``, or None.
+
+    A route whose ``opt`` says ``is_open`` needs none; the others lead to the sign-in.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, public_url: str | None) -> None:
+        self._public_url = public_url
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Let a request through, or lead it to the sign-in."""
+        headers = Headers.from_scope(scope)
+        method: str = scope["method"]  # type: ignore[typeddict-item]
+        if method not in SAFE and not is_same_site(headers, self._public_url):
+            raise Problem(
+                "cross-site", "Open the page in the console, and send its form from there."
+            )
+        identity = session_id(scope, self._public_url)
+        session = await _find(scope["litestar_app"], identity) if identity else None
+        scope["user"], scope["auth"] = session, identity
+        if session is None and not scope["route_handler"].opt.get("is_open"):
+            await _lead_to_sign_in(scope, method, headers)(scope, receive, send)
+            return
+        await next_app(scope, receive, send)
+
+
+def is_same_site(headers: Mapping[str, str], public_url: str | None) -> bool:
+    """Whether a page of this origin sent the request, or a person without any page."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    # a browser too old for that header
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    if public_url is not None:
+        return origin == public_url
+    return urlsplit(origin).netloc == headers.get("host", "")
+
+
+def is_secure(headers: Mapping[str, str], public_url: str | None) -> bool:
+    """Whether the cookie needs TLS: everywhere but on this machine's own addresses."""
+    if public_url is not None:
+        return public_url.startswith("https:")
+    return not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname)
+
+
+def session_id(scope: Scope, public_url: str | None) -> str | None:
+    """The id that the request's cookie holds."""
+    request = Request[Any, Any, Any](scope)
+    secure = is_secure(request.headers, public_url)
+    return request.cookies.get(_SECURE_COOKIE if secure else _LOOPBACK_COOKIE)
+
+
+def cookie(headers: Mapping[str, str], public_url: str | None, identity: str) -> Cookie:
+    """The cookie of a session; with an empty id, one that ends it in the browser."""
+    secure = is_secure(headers, public_url)
+    return Cookie(
+        key=_SECURE_COOKIE if secure else _LOOPBACK_COOKIE,
+        value=identity,
+        path="/",
+        max_age=None if identity else 0,
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+async def _find(app: Litestar, identity: str) -> Session | None:
+    provided = services_of(app)
+    async with provided.access.connection() as conn:
+        session, is_noted = await sessions.find(conn, identity)
+    if session is not None and is_noted:
+        async with pool_connection(provided.pool, QUESTIONS) as writing:
+            await sessions.use(writing, session)
+    return session
+
+
+def _lead_to_sign_in(scope: Scope, method: str, headers: Mapping[str, str]) -> ASGIApp:
+    if method in SAFE and headers.get("sec-fetch-site") == "cross-site":
+        # a link in a mail: the browser has kept the cookie to itself
+        response = Response(_AGAIN, media_type="text/html", headers=HEADERS)
+    else:
+        # as it was sent: a slash within an identifier stays encoded
+        path = scope["raw_path"].decode("ascii", "replace")
+        if query := scope["query_string"].decode("ascii", "replace"):
+            path = f"{path}?{query}"
+        after = f"?next={quote(path, safe='/')}" if method in SAFE else ""
+        location = f"{OWN}/sign-in{after}"
+        response = Response("", status_code=303, headers={**HEADERS, "location": location})
+    return response.to_asgi_response(None, Request(scope))

@@ -1,0 +1,166 @@
+"""``/console/{book}/events/{position}``: what exactly came?"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from litestar import Response, get
+from msgspec import Struct
+from msgspec.structs import replace
+
+from service.console.responses import HEADERS
+from service.console.view import ConsoleRequest, View, page, view_of
+from service.console.wording import legible, pretty
+from service.database.connections import Connection
+from service.problems import Problem
+from service.queries import checkpoints, events, resources
+from service.queries.answers import EventAnswer, HistoryEntry
+from service.queries.restores import event_number
+from service.queries.snapshots import FieldChange, Telling, snapshot_changes, tellings
+from service.setting_checks import fingerprint
+
+_MOST_PRETTY = 200_000
+"""In bytes: a longer body is shown from its beginning, and downloaded whole."""
+
+_NEIGHBOURS = 3
+
+
+class Body(Struct, frozen=True):
+    """The bytes that came, as text; ``pretty`` is None if they are not JSON."""
+
+    raw: str
+    pretty: str | None
+    is_cut: bool
+
+
+class EventPage(Struct, frozen=True):
+    """One event: what is stored, what it did, and what stands around it.
+
+    ``body`` is None, and ``event.headers`` too, for a key without the scope ``audit``.
+    ``entry`` is its place in the history of its stream; None if it belongs to none.
+    """
+
+    event: EventAnswer
+    entry: HistoryEntry | None
+    changes: list[FieldChange]
+    neighbours: list[HistoryEntry]
+    body: Body | None
+    secret: str
+    tellings: list[Telling]
+    is_provable: bool
+    command: str
+
+
+@page("/events/{event_position:str}", template="event.html", section="Events")
+async def event(view: View) -> EventPage:
+    """Everything about one event."""
+    async with view.pooled() as conn:
+        place = await event_number(conn, view.book, view.name("event_position"))
+        found = await events.event(conn, view.book, place)
+        history, changes = await _history(conn, view, found)
+        content = await events.body(conn, view.book, place) if view.may("audit") else None
+        told = await tellings(conn, view.book, place)
+        is_provable = await _is_provable(conn, view.book, place)
+    if not view.may("audit"):
+        found = without_headers(found)
+    at = next((n for n, one in enumerate(history) if one.event_position == str(place)), None)
+    return EventPage(
+        event=found,
+        entry=None if at is None else history[at],
+        changes=changes,
+        neighbours=[] if at is None else _around(history, at),
+        body=None if content is None else _body(content),
+        secret=_secret(view, found.verified_by),
+        tellings=told,
+        is_provable=is_provable,
+        command=_command(view, place, found),
+    )
+
+
+@get("/{book:str}/events/{event_position:str}/body")
+async def download_body(request: ConsoleRequest) -> Response[bytes]:
+    """The exact bytes, as a file."""
+    view = view_of(request, "audit")
+    async with view.pooled() as conn:
+        place = await event_number(conn, view.book, view.name("event_position"))
+        content = await events.body(conn, view.book, place)
+    return _file(content, f"{view.book}-{place}.json")
+
+
+@get("/{book:str}/events/{event_position:str}/proof")
+async def download_proof(request: ConsoleRequest) -> Response[bytes]:
+    """The proof of the event, as a file for ``daybook proof check``."""
+    view = view_of(request, "read")
+    async with view.pooled() as conn:
+        place = await event_number(conn, view.book, view.name("event_position"))
+        proof = await checkpoints.proof(conn, view.book, place)
+    return _file(proof.encode(), f"{view.book}-{place}.tlog-proof")
+
+
+def _file(content: bytes, name: str) -> Response[bytes]:
+    headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+async def _history(
+    conn: Connection, view: View, found: EventAnswer
+) -> tuple[Sequence[HistoryEntry], list[FieldChange]]:
+    """The history of the event's stream, and what the event changed in the snapshot."""
+    if found.stream is None or found.verdict in {"foreign", "unreadable"}:
+        return (), []
+    target = await resources.target_of(conn, view.book)
+    try:
+        history = await events.history(conn, target, found.stream)
+        changes = await snapshot_changes(conn, target, found.stream)
+    except Problem as problem:
+        if problem.kind.name not in {"not-found", "too-many-events"}:
+            raise
+        return (), []
+    return history.data, changes.get(found.event_position, [])
+
+
+async def _is_provable(conn: Connection, book: str, place: int) -> bool:
+    """Whether a signed checkpoint covers the position."""
+    latest = (await checkpoints.page(conn, book, 1, None)).data
+    return bool(latest) and latest[0].size >= place
+
+
+def without_headers(found: EventAnswer) -> EventAnswer:
+    """The event as a key without the scope ``audit`` sees it."""
+    return replace(found, headers=None)
+
+
+def _around(history: Sequence[HistoryEntry], at: int) -> list[HistoryEntry]:
+    return [*history[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]]
+
+
+def _body(content: bytes) -> Body:
+    is_cut = len(content) > _MOST_PRETTY
+    return Body(legible(content[:_MOST_PRETTY]), None if is_cut else pretty(content), is_cut)
+
+
+def _secret(view: View, verified_by: str | None) -> str:
+    """Which of the book's secrets signed it, in words."""
+    if verified_by is None or view.configured is None:
+        return ""
+    named: Iterable[tuple[str, Any]] = (
+        *((f"secret {n}", s) for n, s in enumerate(view.configured.secrets, 1)),
+        *((f"retired secret {n}", s) for n, s in enumerate(view.configured.retired_secrets, 1)),
+    )
+    return next(
+        (name for name, secret in named if fingerprint(secret.get_secret_value()) == verified_by),
+        "a secret that the configuration no longer has",
+    )
+
+
+def _command(view: View, place: int, found: EventAnswer) -> str:
+    """The line that sends the downloaded body again, to a developer's machine."""
+    identity = (
+        f" --id {found.webhook_id}" if found.webhook_id and _is_word(found.webhook_id) else ""
+    )
+    to = f"http://127.0.0.1:8000/webhooks/{view.book}"
+    return f"daybook send {view.book}-{place}.json --to {to}{identity}"
+
+
+def _is_word(text: str) -> bool:
+    """Whether a shell takes the text as it stands."""
+    return text.isascii() and all(c.isalnum() or c in "-_." for c in text)

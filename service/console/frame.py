@@ -1,0 +1,111 @@
+"""What stands around every page: the book, the navigation, the search, who is signed in."""
+
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+
+from projections.catalog import BY_CATEGORY, BY_NAME
+from service.console.responses import OWN, ROOT
+from service.console.sessions import Holder
+
+
+class Section(Struct, frozen=True):
+    """An entry of the navigation; ``path`` is below the book."""
+
+    name: str
+    path: str
+    question: str
+
+
+SECTIONS = (
+    Section("Today", "", "Is anything wrong now?"),
+    Section("Events", "events", "What came?"),
+    Section("Attention", "attention", "What should a person look at?"),
+    Section("Customers", "customers", "Who is it?"),
+    Section("Subscriptions", "subscriptions", "Who pays for what?"),
+    Section("Payments", "payments", "What was paid?"),
+    Section("Disputes", "disputes", "What must be answered by when?"),
+    Section("Money", "money", "What came in, month by month?"),
+    Section("Operations", "operations", "Do the read models keep up?"),
+    Section("Reconcile", "reconcile", "Does the provider say the same?"),
+    Section("Proof", "proof", "Can it be shown to a stranger?"),
+    Section("Audit", "audit", "Who did what in the console?"),
+)
+"""The navigation, in its order; one whose page does not exist is not shown."""
+
+PAGES: set[str] = set()
+"""The paths of all pages without a parameter, below the book; ``page`` adds them."""
+
+
+class BookLink(Struct, frozen=True):
+    """A book that the session opens."""
+
+    name: str
+    mode: str
+    href: str
+    is_current: bool
+
+
+class Frame(Struct, kw_only=True):
+    """The surroundings of a page, as templates know them.
+
+    Attributes:
+        book: whose page it is; empty on pages of no book.
+        mode: ``live`` or ``test``, or empty.
+        books: all that the session opens, for the switcher.
+        holder: the key by which the book is open; None on pages of no book.
+        section: the entry of the navigation that is marked.
+        search: what the search box holds.
+        now: when the page was asked for.
+    """
+
+    book: str = ""
+    mode: str = ""
+    books: tuple[BookLink, ...] = ()
+    holder: Holder | None = None
+    section: str = ""
+    search: str = ""
+    now: datetime
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The navigation."""
+        return tuple(s for s in SECTIONS if s.path in PAGES) if self.book else ()
+
+    @property
+    def root(self) -> str:
+        """Where the console begins."""
+        return ROOT
+
+    def own(self, path: str) -> str:
+        """The path of what belongs to no book, such as a stylesheet or the sign-in."""
+        return f"{OWN}/{path}"
+
+    def href(self, *parts: object, **query: object) -> str:
+        """The path of a page of this book; a part or a value may be any text.
+
+        A value of None or an empty text is left out.
+        """
+        path = "/".join((ROOT, self.book, *(quote(str(p), safe=":@") for p in parts if p != "")))
+        given = {k: v for k, v in query.items() if v not in {None, ""}}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def has(self, path: str) -> bool:
+        """Whether there is a page at this path below the book."""
+        return path in PAGES
+
+    def resource(self, kind: str, identity: object) -> str:
+        """The path of a resource, of a ``customer`` or an ``event``, by its kind or category."""
+        if kind in BY_CATEGORY:
+            return self.href(BY_CATEGORY[kind].name, identity)
+        return self.href(kind if kind in BY_NAME else f"{kind}s", identity)
+
+    def stream(self, name: str) -> str:
+        """The path of the resource whose stream has this name."""
+        category, _, identity = name.partition("-")
+        return self.resource(category, identity)
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has a scope."""
+        return self.holder is not None and scope in self.holder.scopes

@@ -1,0 +1,98 @@
+"""The lifecycle of a resource as a drawing: a lane for each status, and the way through them."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from domain.machine import START, Lifecycle
+from service.queries.answers import HistoryEntry
+
+MOST_STEPS = 60
+"""The last steps that are drawn."""
+
+_LANE = 26
+_LABEL = 170
+_STEP, _LEAST_WIDTH = 34, 1120
+_MOST_LANES = 9
+_WAIT = frozenset({"inferred", "unknown", "undecided"})
+
+
+class Lane(Struct, frozen=True):
+    """A status; those that were never reached are drawn faintly."""
+
+    name: str
+    y: int
+    is_visited: bool
+
+
+class Stop(Struct, frozen=True):
+    """An event on the way: where it led, and what it says."""
+
+    x: float
+    y: int
+    tone: str
+    position: str
+    title: str
+
+
+class Drawing(Struct, frozen=True):
+    """Lanes, the way as the points of a line, and the stops on it; ``left_out`` earlier steps."""
+
+    width: int
+    height: int
+    label: int
+    lanes: list[Lane]
+    way: str
+    stops: list[Stop]
+    left_out: int
+
+
+def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
+    """The drawing of a history in the order in which things happened."""
+    steps = history[-MOST_STEPS:]
+    visited = {s for step in steps for s in (step.status_from, step.status_to) if s}
+    known = list(lifecycle.statuses)
+    if len(known) > _MOST_LANES:
+        known = [status for status in known if status in visited]
+    # a status that this version does not know has a lane too
+    names = [START] * any(s.status_from is None for s in steps) + known
+    names += sorted(visited - {*names})
+    lanes = {name: _LANE * place + _LANE // 2 for place, name in enumerate(names)}
+    gap = max(_STEP, (_LEAST_WIDTH - _LABEL) // max(1, len(steps) + 1))
+    stops, points = list[Stop](), list[str]()
+    x = float(_LABEL)
+    if steps:
+        points.append(f"{x},{lanes[steps[0].status_from or START]}")
+    for place, step in enumerate(steps):
+        here, before = lanes[step.status_to or START], lanes[step.status_from or START]
+        points += [f"{x + gap - _STEP / 2:g},{before}", f"{x + gap:g},{here}"]
+        x += gap
+        stops.append(
+            Stop(
+                x,
+                here,
+                _tone(step, is_last=place == len(steps) - 1),
+                step.event_position,
+                step.what,
+            )
+        )
+    return Drawing(
+        width=int(x) + _STEP,
+        height=_LANE * len(names),
+        label=_LABEL,
+        lanes=[
+            Lane("before the first event" if name == START else name, y, name in visited)
+            for name, y in lanes.items()
+        ],
+        way=" ".join(points),
+        stops=stops,
+        left_out=len(history) - len(steps),
+    )  # fmt: skip
+
+
+def _tone(step: HistoryEntry, *, is_last: bool) -> str:
+    if step.verdict == "unexpected":
+        return "bad"
+    if step.verdict in _WAIT or step.undecided:
+        return "wait"
+    return "now" if is_last else "plain"

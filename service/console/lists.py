@@ -1,0 +1,77 @@
+"""``/console/{book}/customers`` and the like: the newest of one kind."""
+
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from projections.customers import CUSTOMERS
+from projections.payments import PAYMENTS
+from projections.projection import Projection
+from projections.subscriptions import SUBSCRIPTIONS
+from service.console.customer import Row, row
+from service.console.facts import LISTED, customer_of, plain
+from service.console.view import View, page
+from service.queries import paging, resources
+
+_ROWS = 50
+
+
+class ListQuery(Struct, frozen=True):
+    """The status to show, and where the page begins."""
+
+    status: str = ""
+    cursor: str | None = None
+
+
+class Listed(Struct, frozen=True):
+    """A row, and whose it is."""
+
+    row: Row
+    customer_id: str | None
+    customer: str | None
+
+
+class ListPage(Struct, frozen=True):
+    """The newest of one kind, with the statuses to choose from."""
+
+    name: str
+    kind: str
+    status: str
+    statuses: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: list[Listed]
+    next_cursor: str | None
+
+
+def _list(projection: Projection[Any]) -> HTTPRouteHandler:
+    statuses = projection.aggregate.lifecycle.statuses if projection.aggregate else ()
+    category = projection.aggregate.category if projection.aggregate else "customer"
+
+    async def newest(view: View) -> ListPage:
+        query = view.query(ListQuery)
+        given = {"cursor": query.cursor, "status": query.status}
+        sort = f"-{projection.sorts[0]}"
+        async with view.pooled() as conn:
+            found = await resources.page(
+                conn,
+                view.book,
+                projection,
+                filters={"status": query.status or None} if statuses else {},
+                order=await paging.checked_order(conn, view.book, given, (sort,), str, view.path),
+                limit=_ROWS,
+                response_days=view.response_days,
+            )
+        rows = [Listed(row(projection, one), *customer_of(plain(one))) for one in found.data]
+        columns = LISTED.get(projection.name, ())
+        return ListPage(
+            projection.name, category, query.status, tuple(statuses), columns, rows,
+            found.next_cursor,
+        )  # fmt: skip
+
+    route = page(f"/{projection.name}", template="list.html", section=projection.name.capitalize())
+    return route(newest)
+
+
+LISTS = [_list(projection) for projection in (CUSTOMERS, SUBSCRIPTIONS, PAYMENTS)]
+"""A page for each kind that the navigation names."""

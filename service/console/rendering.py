@@ -1,0 +1,36 @@
+"""The templates, and what they may call."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.template.config import TemplateConfig
+
+from service.console import charts, wording
+from service.console.static_files import VERSION
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("service.console"),
+        # every template, whatever its name: bodies are written by strangers
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    for function in (
+        wording.money, wording.number, wording.percent, wording.words, wording.moment, wording.ago,
+        wording.size, wording.label, wording.plain, wording.tone, wording.as_json,
+    ):  # fmt: skip
+        made.filters[function.__name__] = function
+    made.globals |= {
+        "verdicts": wording.VERDICTS,
+        "marks": wording.MARKS,
+        "version": VERSION,
+        "bars": charts.bars,
+    }
+    return made
+
+
+TEMPLATES = TemplateConfig(instance=JinjaTemplateEngine.from_environment(_environment()))
+"""For the application: autoescaped, and an unknown name is an error."""

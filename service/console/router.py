@@ -1,0 +1,36 @@
+"""The routes of the console."""
+
+from litestar import Router
+from litestar.exceptions import HTTPException
+
+from service.console.customer import customer
+from service.console.door import Door
+from service.console.errors import show_error
+from service.console.event import download_body, download_proof, event
+from service.console.events import list_events
+from service.console.find import search
+from service.console.home import home
+from service.console.lists import LISTS
+from service.console.resource import RESOURCES
+from service.console.responses import ROOT
+from service.console.sign_in import enter, show_link, show_sign_in, sign_in, sign_out, use_link
+from service.console.static_files import get_static
+from service.console.tail import tail
+from service.http.segments import RestoreSlashes
+
+_OWN = (enter, show_sign_in, sign_in, show_link, use_link, sign_out, get_static)
+_PAGES = (
+    home, search, customer, *LISTS, *RESOURCES, list_events, tail, event, download_body,
+    download_proof,
+)  # fmt: skip
+
+
+def console(public_url: str | None) -> Router:
+    """The router of ``/console``; ``public_url`` is its origin, if it is configured."""
+    return Router(
+        ROOT,
+        route_handlers=[*_OWN, *_PAGES],
+        middleware=[RestoreSlashes(), Door(public_url)],
+        exception_handlers={Exception: show_error, HTTPException: show_error},
+        include_in_schema=False,
+    )

@@ -1,0 +1,112 @@
+"""Sessions of the console: an API key opens one, and revoking the key ends it.
+
+Only hashes are stored. A session is looked up at each request, so that a revoked key or a session
+that was signed out opens nothing from the next request on.
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+
+from msgspec import Struct
+
+from service.database.connections import Connection
+from service.database.reader import Queryable
+from service.database.statements import text
+from service.store.api_keys import Caller, Scope
+
+IDLE = timedelta(hours=12)
+"""A session ends when it was not used for this long."""
+
+LINK_VALID = timedelta(hours=1)
+"""How long a link signs in, if nobody used it."""
+
+_ID_BYTES = 32
+_NOTED = timedelta(minutes=1)
+"""How exactly the last use of a session is stored."""
+
+
+class Holder(Struct, frozen=True):
+    """The key by which a session opens a book."""
+
+    book: str
+    key_id: str
+    scopes: tuple[Scope, ...]
+    label: str | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """The holder, as the API knows the caller of a request."""
+        return Caller(self.book, self.key_id, self.scopes)
+
+
+class Session(Struct, frozen=True):
+    """The books that a session opens, each by a key of its own."""
+
+    sha256: bytes
+    holders: Mapping[str, Holder]
+
+
+def digest(identity: str) -> bytes:
+    """The hash of a session's id or of a link's token; both hold 256 random bits."""
+    return sha256(identity.encode()).digest()
+
+
+async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
+    """The session with this id, and whether its use should be stored; None if it opens no book."""
+    key = digest(identity)
+    params = {"sha256": key, "idle": IDLE, "noted": _NOTED}
+    rows = await (await conn.execute(text("console/find"), params)).fetchall()
+    holders = {
+        row["book"]: Holder(row["book"], row["id"], tuple(row["scopes"]), row["label"])
+        for row in rows
+    }
+    if not holders:
+        return None, False
+    return Session(key, holders), any(row["is_noted_again"] for row in rows)
+
+
+async def use(conn: Connection, session: Session) -> None:
+    """Store that a session and its keys were used now."""
+    await conn.execute(text("console/use"), {"sha256": session.sha256})
+
+
+async def open_session(conn: Connection, caller: Caller, before: str | None) -> str:
+    """Open the caller's book, next to those that the session ``before`` opens; the new id.
+
+    The id changes with each key, so one that somebody planted in a browser opens nothing.
+    """
+    identity = secrets.token_urlsafe(_ID_BYTES)
+    key = digest(identity)
+    async with conn.transaction():
+        await conn.execute(text("console/forget"), {"idle": IDLE})
+        if before:
+            params = {"sha256": key, "before": digest(before), "idle": IDLE}
+            await conn.execute(text("console/rename"), params)
+        params = {"sha256": key, "book": caller.book, "key_id": caller.id}
+        await conn.execute(text("console/open"), params)
+    return identity
+
+
+async def close(conn: Connection, identity: str) -> None:
+    """End a session, in all its books."""
+    await conn.execute(text("console/close"), {"sha256": digest(identity)})
+
+
+async def make_link(conn: Connection, caller: Caller) -> str:
+    """A token that opens a session once, by the caller's key."""
+    token = secrets.token_urlsafe(_ID_BYTES)
+    params = {
+        "sha256": digest(token), "book": caller.book, "key_id": caller.id, "valid": LINK_VALID,
+    }  # fmt: skip
+    await conn.execute(text("console/make_link"), params)
+    return token
+
+
+async def take_link(conn: Connection, token: str) -> Caller | None:
+    """The caller of a link's key; None if the link was used, has expired, or its key is revoked."""
+    row = await (
+        await conn.execute(text("console/take_link"), {"sha256": digest(token)})
+    ).fetchone()
+    return Caller(row["book"], row["id"], tuple(row["scopes"])) if row else None

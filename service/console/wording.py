@@ -1,0 +1,151 @@
+"""How values are written: money, moments, durations, statuses, whole JSON."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from markupsafe import Markup, escape
+
+from domain.currency import exponent
+
+ABSENT = "—"
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """An amount of minor units: ``19.00 EUR``."""
+    if amount is None:
+        return ABSENT
+    if not currency:
+        return f"{amount:,} minor units".replace(",", "\u202f")
+    places = exponent(currency)
+    value = Decimal(amount).scaleb(-places)
+    return f"{value:,.{places}f} {currency.upper()}".replace(",", "\u202f")
+
+
+def number(value: float | None) -> str:
+    """A number with thin spaces between thousands."""
+    return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage."""
+    return ABSENT if fraction is None else f"{fraction * 100:.1f}\u202f%"
+
+
+def words(name: str | None) -> str:
+    """A name of the provider's or of ours, in words: ``on_hold`` as ``on hold``."""
+    return ABSENT if name is None else name.replace("_", " ").replace(".", ": ")
+
+
+def label(name: str) -> str:
+    """A field or a kind as the head of a column: ``total_amount`` as ``Total amount``."""
+    said = name.removesuffix("_id").removesuffix("_at").replace("_", " ")
+    return said[:1].upper() + said[1:]
+
+
+def plain(text: str) -> str:
+    """A sentence of a document without its marks for code."""
+    return text.replace("`", "")
+
+
+def moment(at: datetime | str | None) -> Markup:
+    """A moment in UTC, to the minute; a browser with scripts shows the local time next to it."""
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    if at is None:
+        return escape(ABSENT)
+    at = at.astimezone(UTC)
+    shown = f"{at.day} {at:%b %Y} {at:%H:%M}"
+    return Markup('<time datetime="{}">{} <span class="zone">UTC</span></time>').format(
+        at.isoformat(timespec="seconds").replace("+00:00", "Z"), shown
+    )
+
+
+def ago(seconds: float | timedelta | None) -> str:
+    """A duration in its largest unit: ``3 min``."""
+    if seconds is None:
+        return ABSENT
+    if isinstance(seconds, timedelta):
+        seconds = seconds.total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}\u202f{unit}"
+    return f"{max(0, seconds):.0f}\u202fs"
+
+
+def size(count: int) -> str:
+    """A number of bytes."""
+    if count < 10_000:  # noqa: PLR2004 - four digits are easily read
+        return f"{number(count)} bytes"
+    return f"{number(round(count / 1024))} KiB"
+
+
+TONES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("active", "succeeded", "won", "delivered", "in_sync", "live", "success", "grace",
+         "ending", "recovered", "entitled"), "good",
+    ),
+    **dict.fromkeys(
+        ("on_hold", "past_due", "opened", "challenged", "expired", "failed", "lost", "lapsed",
+         "incomplete", "unreadable", "parked", "drift", "dispute_opened", "not entitled"), "bad",
+    ),
+    **dict.fromkeys(
+        ("pending", "processing", "paused", "recovering", "unknown", "unexpected", "inferred",
+         "foreign", "undecided", "late", "revision", "newer", "running", "rebuilding", "building",
+         "stopped", "interrupted", "unconfirmed"), "wait",
+    ),
+}  # fmt: skip
+"""What a status or a verdict means at a glance; the shape before it says the same as its colour."""
+
+
+def tone(status: str | None) -> str:
+    """``good``, ``bad``, ``wait`` or ``plain``."""
+    return TONES.get(status or "", "plain")
+
+
+def pretty(body: bytes) -> str | None:
+    """A JSON body, indented; None if it is not JSON."""
+    try:
+        return msgspec.json.format(body, indent=2).decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def legible(body: bytes) -> str:
+    """Bytes as text; what is not UTF-8 is replaced."""
+    return body.decode("utf-8", "replace")
+
+
+def as_json(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """A value as JSON writes it, but a text without its quotation marks."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ABSENT
+    return msgspec.json.encode(value).decode()
+
+
+VERDICTS: Mapping[str, str] = {
+    "applied": "The lifecycle allows this event here, and it changed the status.",
+    "confirmed": "The lifecycle allows this event here; the status stayed as it was.",
+    "inferred": "The payload shows a status that no event told of: one is missing, or has not"
+    " arrived. We follow the payload.",
+    "unexpected": "The lifecycle has no such step from this status. We follow the payload; a person"
+    " should look at it.",
+    "unknown": "This version does not know the type or the status. It is kept, shown, and not"
+    " guessed at.",
+    "unreadable": "The body is not JSON, or names no resource. It is kept and shown.",
+    "foreign": "The body names another business than the book's. It is kept, and counts for"
+    " nothing.",
+}
+"""Each verdict in a sentence."""
+
+MARKS: Mapping[str, str] = {
+    "newer": "The payload was rendered after the event, so it shows a later state.",
+    "late": "Something that happened later was recorded earlier.",
+    "revision": "Another body came before under the same webhook-id.",
+    "undecided": "The payload can be read in two ways, which differ in the status.",
+}
+"""Each mark in a sentence."""

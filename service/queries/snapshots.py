@@ -1,0 +1,117 @@
+"""What changed from one snapshot of a resource to the next, field by field."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from domain.events import Entry
+from domain.past import Past
+from domain.reading import snapshot
+from service.database.reader import Queryable
+from service.database.statements import text
+from service.queries.resources import position
+from service.readmodels.folding import fold_aside
+from service.readmodels.streams import Target, question_entries
+
+MAX_CHANGES = 40
+"""The most changes of one snapshot that are listed; a first one is all news."""
+
+MAX_TELLINGS = 20
+
+_MAX_TEXT = 300
+
+
+class FieldChange(Struct, frozen=True):
+    """A field, such as ``customer.email``, with its JSON before and after; None where absent."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+class Telling(Struct, frozen=True):
+    """A delivery under one webhook-id, and what its body changed against the one before."""
+
+    event_position: str
+    recorded_at: datetime
+    changes: list[FieldChange]
+
+
+async def tellings(conn: Queryable, book: str, place: int) -> list[Telling]:
+    """All deliveries under the webhook-id of an event, itself included; oldest first."""
+    params = {"book": book, "position": place, "limit": MAX_TELLINGS}
+    rows = await (await conn.execute(text("queries/same_id"), params)).fetchall()
+    before = [None, *(row["body"] for row in rows)]
+    return [
+        Telling(
+            str(row["position"]),
+            row["recorded_at"],
+            changes_between(bytes(earlier), bytes(row["body"])) if earlier is not None else [],
+        )
+        for earlier, row in zip(before, rows, strict=False)
+    ]
+
+
+async def snapshot_changes(
+    conn: Queryable, target: Target, stream: str, past: Past | None = None
+) -> dict[str, list[FieldChange]]:
+    """The changes of each event's snapshot against the one before, by the event's position.
+
+    In the order in which things happened. The first snapshot has no entry.
+
+    Raises:
+        Problem: ``too-many-events`` or ``busy``.
+    """
+    checkpoint = await position(conn, target.book)
+    by_stream = await question_entries(conn, target, [stream], checkpoint.number)
+    entries = by_stream.get(stream, [])
+    return await fold_aside(len(entries), partial(_changes, entries, past or Past()), 2)
+
+
+def changes_between(before: bytes, after: bytes) -> list[FieldChange]:
+    """The changes from one body to another; none where either is not a JSON object."""
+    try:
+        return _differences(_flat(snapshot(before)), _flat(snapshot(after)))
+    except msgspec.DecodeError:
+        return []
+
+
+def _changes(entries: Sequence[Entry], past: Past) -> dict[str, list[FieldChange]]:
+    changes: dict[str, list[FieldChange]] = {}
+    known: dict[str, str] = {}
+    for step in past.steps(entries):
+        entry = step.entry
+        shown = _flat(snapshot(entry.event.body))
+        # what was read at the provider may lack fields that webhooks have: they are not gone
+        after = shown if entry.observed is None else {**known, **shown}
+        if known:
+            changes[str(entry.event.position)] = _differences(known, after)
+        known = after
+    return changes
+
+
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[FieldChange]:
+    names = dict.fromkeys((*before, *after))
+    found = (FieldChange(n, before.get(n), after.get(n)) for n in names)
+    return [change for change in found if change.before != change.after][:MAX_CHANGES]
+
+
+def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a snapshot with those of nested objects, each as JSON in one line."""
+    flat: dict[str, str] = {}
+    for name, raw in fields.items():
+        value = msgspec.json.decode(raw)
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": _shown(deep) for inner, deep in value.items()}
+        else:
+            flat[name] = _shown(value)
+    return flat
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON
+    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return shown if len(shown) <= _MAX_TEXT else f"{shown[:_MAX_TEXT]}…"

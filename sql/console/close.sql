@@ -1,0 +1,2 @@
+-- End a session.
+delete from store.console_session where sha256 = %(sha256)s

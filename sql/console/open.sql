@@ -1,0 +1,5 @@
+-- Let a session open a book by a key.
+insert into store.console_session (sha256, book, key_id)
+values (%(sha256)s, %(book)s, %(key_id)s)
+on conflict (sha256, book) do update
+set key_id = excluded.key_id, created_at = now(), used_at = now()

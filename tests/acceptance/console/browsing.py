@@ -1,0 +1,97 @@
+"""A person at a browser: a real Chromium, and what it complains of."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    sync_playwright,
+)
+
+from tests.acceptance.doors import Doors
+
+CHROMIUM = "/usr/bin/chromium"
+"""As Debian installs it; ``.ci/run`` does so."""
+
+NARROW = 320
+
+T = TypeVar("T")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # a container gives its root no sandbox
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def aside(made: Callable[[], T]) -> T:
+    """What a function returns that runs an event loop: the browser has one in this thread."""
+    found: list[T] = []
+    thread = threading.Thread(target=lambda: found.append(made()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+class Person:
+    """Somebody who is signed in, in a window of their own."""
+
+    def __init__(self, browser: Browser, doors: Doors, *keys: str, **window: Any) -> None:  # noqa: ANN401 - as the library's
+        self.origin = str(doors.service.client.base_url).rstrip("/")
+        self.context: BrowserContext = browser.new_context(
+            base_url=self.origin, timezone_id="Europe/Berlin", locale="en-GB", **window
+        )
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        for key in keys:
+            self.sign_in(key)
+
+    def sign_in(self, key: str) -> None:
+        self.page.goto("/console/-/sign-in")
+        self.page.get_by_label("API key").fill(key)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def open(self, path: str) -> Response:
+        response = self.page.goto(f"/console{path}")
+        assert response is not None
+        return response
+
+    @property
+    def heading(self) -> str:
+        return self.page.locator("h1").inner_text()
+
+    @property
+    def is_too_wide(self) -> bool:
+        """Whether the window scrolls sideways."""
+        width = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        return bool(self.page.evaluate(width))
+
+    def close(self) -> None:
+        self.context.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # a refused page is an error to the browser, and an answer to us
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+
+@contextmanager
+def person(browser: Browser, doors: Doors, *keys: str, **window: Any) -> Iterator[Person]:  # noqa: ANN401
+    somebody = Person(browser, doors, *keys, **window)
+    try:
+        yield somebody
+    finally:
+        somebody.close()
