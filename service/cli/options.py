@@ -1,6 +1,9 @@
 """Flags, consoles and database access that commands share."""
 
 import asyncio
+import getpass
+import os
+import socket
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -22,6 +25,7 @@ from service.cli.settings_help import flag
 from service.database.connections import Connection, connect
 from service.server.database import database
 from service.settings import Settings, SettingsError
+from service.store.audit import Act
 
 T = TypeVar("T")
 
@@ -36,6 +40,10 @@ SomeBook = Annotated[str | None, typer.Option(help="The book; optional if only o
 Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="The book's public key, as kept elsewhere; repeat for several."),
+]
+
+Reason = Annotated[
+    str | None, typer.Option(help="Why you do it. It is kept with your account: GET /v1/audit.")
 ]
 
 # output to a file or a pager need not fit a terminal
@@ -69,6 +77,19 @@ def the_book(settings: Settings, book: str | None) -> str:
             raise SettingsError(f"Give --book. Configured books: {configured}.")
         raise SettingsError(f"--book: {book!r} is not configured. Configured books: {configured}.")
     return book
+
+
+def act_of(reason: str | None) -> Act:
+    """The person who runs a command, as the operating system names the account.
+
+    Where ``sudo`` says who became this account, that is the account.
+    """
+    try:
+        account = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # in a container, an account may have a number only
+        account = str(os.getuid())
+    return Act("account", f"{account}@{socket.gethostname()}", reason)
 
 
 def check_data_dir(path: Path) -> None:

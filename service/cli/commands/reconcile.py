@@ -16,13 +16,13 @@ from service.api.csv_export import cell
 from service.cli import reconcile_screen
 from service.cli.app import app
 from service.cli.exit_reports import FAILED, REFUSED
-from service.cli.options import ERR, OUT, Config, DataDir, SomeBook, the_book
+from service.cli.options import ERR, OUT, Config, DataDir, Reason, SomeBook, act_of, the_book
 from service.cli.spans import parse_span
 from service.database.connections import Connection, connect
 from service.problems import Problem
 from service.provider.kinds import KINDS
 from service.provider.reconciliation import keeping
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile as compare
 from service.queries import reconcile as kept
 from service.queries.paging import order
@@ -79,6 +79,7 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
         ),
     ] = "60s",  # type: ignore[assignment]
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -95,6 +96,7 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
         kinds=tuple(str(one) for one in kind or ()),
         apply=apply,
         accept_losses=yes,
+        act=act_of(reason),
         settle=settle,
     )
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():

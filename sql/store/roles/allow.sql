@@ -19,6 +19,8 @@ grant select, insert, update, delete
 grant select, insert
     on store.tree_node, store.origin, store.checkpoint, store.anchored to {role};
 grant select, insert, update, delete on store.proof_problem to {role};
+grant select, insert on store.audit to {role};
+grant select, insert, update on store.acknowledgement to {role};
 grant usage, create on schema read to {role};
 grant select, insert, update, delete
     on read.projection, read.checkpoint, read.retired, read.parked, read.lease to {role};

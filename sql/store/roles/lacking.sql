@@ -21,6 +21,8 @@ needed (relation, column_names, privileges) as (
     ('store.checkpoint', null, array['select', 'insert']),
     ('store.anchored', null, array['select', 'insert']),
     ('store.proof_problem', null, array['select', 'insert', 'update', 'delete']),
+    ('store.audit', null, array['select', 'insert']),
+    ('store.acknowledgement', null, array['select', 'insert', 'update']),
     ('read.projection', null, array['select', 'insert', 'update', 'delete']),
     ('read.checkpoint', null, array['select', 'insert', 'update', 'delete']),
     ('read.retired', null, array['select', 'insert', 'update', 'delete']),

@@ -73,7 +73,10 @@ def test_indexes_that_are_made_at_once_have_names_of_their_own(
     assert len({name for (name,) in names}) == len(indexes)
 
 
-@pytest.mark.parametrize("name", [*STATEMENTS, "store/migrations/0001_store"])
+@pytest.mark.parametrize(
+    "name",
+    [*STATEMENTS, *(f"store/migrations/{n}" for n in statements.names("store/migrations"))],
+)
 def test_each_begins_with_what_it_is_for(name: str) -> None:
     assert re.match(r"-- [A-Z].*\.\n", statements.text(name))
 
