@@ -19,7 +19,7 @@ FIELD_DESCRIPTIONS = {
     "updated_at": "When the provider last changed the resource. UTC.",
     "at": "The moment that the answer is about: `as_of`, or the time of the request; or when the"
     " last event was recorded, if that is later and the decision is the same. Of a refused webhook,"
-    " when it came. UTC.",
+    " when it came; of an action, when it was done. UTC.",
     # pages
     "data": "The entries.",
     "next_cursor": "Send it as `cursor` to get the next page; null on the last page.",
@@ -55,7 +55,7 @@ FIELD_DESCRIPTIONS = {
     "kind": "The kind of resource.",
     "next": "Send it as `after` to go on from here, even if the page is empty.",
     "matched": "The field that matches.",
-    "label": "A description for people.",
+    "label": "A description for people; of an API key, its label; null where there is none.",
     "more": "Whether there are more matches than `limit`.",
     # a stored event
     "type": "The provider's event type, such as `subscription.renewed`; of a problem, the path of"
@@ -198,13 +198,27 @@ FIELD_DESCRIPTIONS = {
     "done": "The finished part of that step.",
     "total": "The size of that step.",
     # refused webhooks
-    "reason": "The reason in a word, such as `unknown-signature`.",
+    "reason": "Why: of a refused webhook in a word, such as `unknown-signature`; of an action, as"
+    " the person gave it.",
     "content_length": "The announced length of the body; null without one.",
     "remote": "The address of the peer, which is the proxy's if there is one.",
     "counts": "The number of refused webhooks by reason.",
     "last_5_minutes": "The number in the last five minutes.",
     "last_hour": "The number in the last hour.",
     "last_day": "The number in the last day.",
+    # what people do
+    "audit_id": "The id of the action.",
+    "action": "What was done: `create_key`, `revoke_key`, `retry`, `rebuild`, `undo_rebuild`,"
+    " `apply` or `acknowledge`.",
+    "actor": "What `who` is: an API `key`, an `account` of the operating system, or the `service`.",
+    "who": "The id of an API key; an account, as `account@host`; or `daybook`.",
+    "subject": "What it was done to: a key, a stream, read models, a comparison or a group of"
+    " events.",
+    "fresh": "The number of events that nobody has acknowledged yet.",
+    "first_position": "The number of the oldest of these events.",
+    "first_at": "When the oldest of these events happened. UTC.",
+    "last_at": "When the newest of these events happened. UTC.",
+    "acknowledged": "Who has looked at these events, and up to which one; null if nobody has.",
     # comparisons with the provider
     "run_id": "The comparison; ids are in the order of their beginning.",
     "began_at": "When it began. UTC.",
@@ -239,7 +253,8 @@ FIELD_DESCRIPTIONS = {
     "origin": "The name under which a checkpoint is signed.",
     "size": "The number of events that a checkpoint covers.",
     "root": "The root of the Merkle tree over the links of these events, in base64.",
-    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint.",
+    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint; of an acknowledgement,"
+    " what the next person should know.",
     "signed_at": "When the checkpoint was signed. UTC.",
     "anchors": "The anchors that have the checkpoint.",
     "anchor": "The name of the anchor; null if the problem is with signing.",
@@ -261,8 +276,8 @@ FIELD_DESCRIPTIONS = {
     "go_on_from": "The last position that is certainly in both histories: read the changes after it"
     " again.",
     "head": "The position at the end of the book.",
-    "request_id": "Identifies the error in the service's log: pass it on to those who run the"
-    " service.",
+    "request_id": "Identifies the request in the service's log. Of an error: pass it on to those"
+    " who run the service. Of an action by a command: null.",
     "meaning": "When the problem occurs, and what to do.",
     "retry_after": "The number of seconds after which to retry; null if a retry does not help.",
     # paths, and the headers of a webhook

@@ -1,14 +1,51 @@
 """``/v1/projections``, ``/v1/parked`` and ``/v1/refusals``: for the people who run the service."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+from litestar import post
+from msgspec import Meta, Struct
+
+from service.api.action_body import (
+    MAX_BODY_BYTES,
+    Reason,
+    act_of,
+    action_operation,
+    read_action,
+)
 from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import list_route
+from service.api.parameters import MAX_TEXT
 from service.api.query import ListQuery, PageQuery
 from service.database.connections import Connection
 from service.queries import projections, refusals
 from service.queries.projections import ParkedPage, ProjectionPage
 from service.queries.refusals import RefusalPage
+from service.readmodels.projector import retry
+
+
+class Retry(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a retry."""
+
+    stream: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_TEXT,
+            description="The stream, as `GET /v1/parked` names it.",
+        ),
+    ]
+    reason: Reason = None
+
+
+class Retried(Struct, frozen=True):
+    """A stream that was folded again; ``error`` is why it stays parked, or null."""
+
+    stream: str
+    error: str | None
+
+
+_EXAMPLE = Retry("subscription-sub_1", "Fixed by version 0.2.1.")
 
 
 @list_route(
@@ -34,8 +71,8 @@ async def list_projections(
     operation_id="list_parked",
     summary="List the parked streams and their errors",
     description="An event that cannot be folded parks its stream: other streams go on, and its"
-    " resources are `stale`. Fix the cause, then run `daybook parked retry` to bring them up to"
-    " date. Needs the scope `admin`.",
+    " resources are `stale`. Fix the cause, then `POST /v1/parked/retry` or run `daybook parked"
+    " retry` to bring them up to date. Needs the scope `admin`.",
     tags=["operation"],
     scope="admin",
 )
@@ -43,6 +80,27 @@ async def list_parked(request: ApiRequest, conn: Connection, query: ListQuery) -
     """What an operator has to fix."""
     del query
     return await projections.parked(conn, request.user.book)
+
+
+@post(
+    "/parked/retry",
+    operation_id="retry_parked",
+    summary="Fold a parked stream again",
+    description="A stream that succeeds is up to date in the read models at once: `error` is null."
+    " One that fails again stays parked, for the `error` of this try. Needs the scope `admin`.",
+    tags=["operation"],
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    operation_class=action_operation(Retry, _EXAMPLE),
+    response_headers={"cache-control": "no-store"},
+    opt={"scope": "admin"},
+)
+async def retry_parked(request: ApiRequest) -> Retried:
+    """What an operator does once the cause is fixed."""
+    given = await read_action(request, Retry)
+    async with pooled(request) as conn:
+        act = act_of(request, given.reason)
+        return Retried(given.stream, await retry(conn, request.user.book, given.stream, act))
 
 
 @list_route(
@@ -60,4 +118,4 @@ async def list_refusals(request: ApiRequest, conn: Connection, query: PageQuery)
     return await refusals.page(conn, request.user.book, query.limit, query.cursor)
 
 
-OPERATION_ROUTES = [list_projections, list_parked, list_refusals]
+OPERATION_ROUTES = [list_projections, list_parked, retry_parked, list_refusals]

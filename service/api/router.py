@@ -3,6 +3,8 @@
 from litestar import Router
 
 from service.api.access import get_access, get_access_of_customers
+from service.api.attention import ATTENTION_ROUTES
+from service.api.audit import list_audit
 from service.api.auth import scoped
 from service.api.changes import CHANGE_ROUTES
 from service.api.checkpoints import CHECKPOINT_ROUTES
@@ -28,6 +30,8 @@ ROUTER = Router(
         list_due_disputes,
         *METRIC_ROUTES,
         *OPERATION_ROUTES,
+        *ATTENTION_ROUTES,
+        list_audit,
         *RECONCILE_ROUTES,
         *RESOURCE_ROUTES,
     ],

@@ -1,6 +1,9 @@
 """Flags, consoles and database access that commands share."""
 
 import asyncio
+import getpass
+import os
+import socket
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from service.database.connections import Connection
     from service.settings import Settings
+    from service.store.audit import Act
 
 T = TypeVar("T")
 
@@ -39,6 +43,10 @@ SomeBook = Annotated[str | None, typer.Option(help="The book; optional if only o
 Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="The book's public key, as kept elsewhere; repeat for several."),
+]
+
+Reason = Annotated[
+    str | None, typer.Option(help="Why you do it. It is kept with your account: GET /v1/audit.")
 ]
 
 # output to a file or a pager need not fit a terminal
@@ -82,6 +90,21 @@ def the_book(settings: "Settings", book: str | None) -> str:
             raise SettingsError(f"Give --book. Configured books: {configured}.")
         raise SettingsError(f"--book: {book!r} is not configured. Configured books: {configured}.")
     return book
+
+
+def act_of(reason: str | None) -> "Act":
+    """The person who runs a command, as the operating system names the account.
+
+    Where ``sudo`` says who became this account, that is the account.
+    """
+    try:
+        account = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # in a container, an account may have a number only
+        account = str(os.getuid())
+    from service.store.audit import Act  # noqa: PLC0415 - as in ``ask``
+
+    return Act("account", f"{account}@{socket.gethostname()}", reason)
 
 
 def check_data_dir(path: Path) -> None:

@@ -25,6 +25,7 @@ from service.readmodels import batch
 from service.readmodels.checkpoints import live_tables, tables_of
 from service.readmodels.errors import HistoryLostError
 from service.readmodels.streams import LIVE, Target, park, stream_entries
+from service.store.audit import SERVICE_ACT, Act, record_act
 from service.store.events import books, events_after
 from service.telemetry.tracebacks import format_error
 
@@ -66,7 +67,7 @@ async def _park(conn: Connection, target: Target, event: Event, error: Exception
     await batch.write_folded(conn, target, Folded(events=[entry]))
 
 
-async def retry(conn: Connection, book: str, stream: str) -> str | None:
+async def retry(conn: Connection, book: str, stream: str, act: Act = SERVICE_ACT) -> str | None:
     """Fold a parked stream again and bring its rows up to date.
 
     Returns:
@@ -85,6 +86,7 @@ async def retry(conn: Connection, book: str, stream: str) -> str | None:
         parked = await (await conn.execute(statements.text("readmodels/unpark"), key)).fetchone()
         if parked is None or row is None or len(tables) < len(PROJECTIONS):
             raise Problem("not-found", f"Stream {stream!r} is not parked.")
+        await record_act(conn, book, act, "retry", stream)
         target = Target(book, (await books(conn))[book].business_id, tables)
         try:
             async with conn.transaction():

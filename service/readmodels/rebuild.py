@@ -36,6 +36,7 @@ from service.readmodels.tables import (
     missing,
     publish,
 )
+from service.store.audit import SERVICE_ACT, Act, record_act
 from service.store.events import books
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ async def rebuild(
     chosen: Sequence[Projection[Any]] = PROJECTIONS,
     progress: Progress = lambda *_: None,
     processes: int | None = None,
+    act: Act = SERVICE_ACT,
 ) -> dict[str, int]:
     """Rebuild the chosen projections, in all books, and switch to them.
 
@@ -55,6 +57,7 @@ async def rebuild(
             they show events that the store does not have.
         progress: called after each step.
         processes: how many processes decode and fold; one for each processor by default.
+        act: who rebuilds, and why; recorded with the switch.
 
     Returns:
         The position of each book at the switch.
@@ -72,6 +75,9 @@ async def rebuild(
             strayed = await lost(conn)
             live = await catch_up_locked(conn, build)
             await _switch(conn, build, live)
+            names = ", ".join(projection.name for projection in build.generations)
+            for book in build.positions:
+                await record_act(conn, book, act, "rebuild", names)
             if strayed:
                 # the replaced tables show events that the store does not have: no undo
                 await conn.execute(
@@ -118,7 +124,7 @@ async def preview(
         return await _under_locks(conn, build, differences)
 
 
-async def undo(conn: Connection) -> dict[str, int]:
+async def undo(conn: Connection, act: Act = SERVICE_ACT) -> dict[str, int]:
     """Switch back to the tables before the last rebuild, brought up to date; twice undoes itself.
 
     Returns:
@@ -130,10 +136,10 @@ async def undo(conn: Connection) -> dict[str, int]:
         RebuildError: if readers held locks for too long.
     """
     async with hold_lease(url_of(conn), REBUILD, wait=True) as lease:
-        return await patiently(conn, lambda: _undo(conn, lease))
+        return await patiently(conn, lambda: _undo(conn, lease, act))
 
 
-async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
+async def _undo(conn: Connection, lease: Lease, act: Act) -> dict[str, int]:
     await lease.acquire(conn)
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": VERSION})
     if strayed := await lost(conn):
@@ -151,6 +157,8 @@ async def _undo(conn: Connection, lease: Lease) -> dict[str, int]:
             await catch_up(conn, build, name, book, positions[name])
     await _retire(conn, back, positions)
     await publish(conn, back)
+    for name in positions:
+        await record_act(conn, name, act, "undo_rebuild", ", ".join(p.name for p in back))
     return positions
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct, convert
 from service.database.connections import QUESTIONS, Connection, Pool, pool_connection
 from service.database.reader import Lane, Queryable
 from service.database.statements import text
+from service.store.audit import SERVICE_ACT, Act, record_act
 
 PREFIX = "dbk_"
 
@@ -52,7 +53,11 @@ class Caller(Struct, frozen=True):
 
 
 async def create(
-    conn: Connection, book: str, scopes: Sequence[Scope] = ("read",), label: str | None = None
+    conn: Connection,
+    book: str,
+    scopes: Sequence[Scope] = ("read",),
+    label: str | None = None,
+    act: Act = SERVICE_ACT,
 ) -> str:
     """Create a key of a book and return it; it cannot be shown again."""
     identity = secrets.token_hex(_ID_BYTES)
@@ -60,7 +65,9 @@ async def create(
     params = {
         "book": book, "id": identity, "sha256": digest(key), "scopes": list(scopes), "label": label,
     }  # fmt: skip
-    await conn.execute(text("store/keys/create"), params)
+    async with conn.transaction():
+        await conn.execute(text("store/keys/create"), params)
+        await record_act(conn, book, act, "create_key", identity)
     return key
 
 
@@ -70,10 +77,14 @@ async def list_keys(conn: Connection, book: str | None) -> list[Key]:
     return [convert(row, Key) for row in await cursor.fetchall()]
 
 
-async def revoke(conn: Connection, identity: str) -> bool:
+async def revoke(conn: Connection, identity: str, act: Act = SERVICE_ACT) -> bool:
     """Revoke a key for ever; returns False if no active key has this id."""
-    cursor = await conn.execute(text("store/keys/revoke"), {"id": identity})
-    return await cursor.fetchone() is not None
+    async with conn.transaction():
+        cursor = await conn.execute(text("store/keys/revoke"), {"id": identity})
+        revoked = await cursor.fetchall()
+        for row in revoked:
+            await record_act(conn, row["book"], act, "revoke_key", identity)
+    return bool(revoked)
 
 
 def id_of(key: str) -> str | None:

@@ -68,6 +68,7 @@ def told(customer_id: str = "cus_1", suffix: str = "1") -> list[bytes]:
         _body("payment.succeeded", 1, {**payment, "status": "succeeded"}),
         *(_body(*one) for one in rest),
         _body("subscription.on_hold", 100, {**subscription, "status": "on_hold"}),
+        _body("subscription.gifted", 110, {**subscription, "status": "on_hold"}),
     ]
 
 

@@ -15,7 +15,7 @@ from tests.acceptance.attendance import REF, Attendance
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.examples import asked
 from tests.acceptance.service import number
-from tests.acceptance.walk import questions
+from tests.acceptance.walk import POSTED, questions
 from tests.builders import at
 
 
@@ -109,12 +109,15 @@ def test_a_field_that_is_always_there_is_required(
         asked = {"customer_ids": ["cus_1", "cus_nobody"]}
         many = client.post("/v1/access", headers=headers, json=asked)
         seen.add({"$ref": f"{REF}AccessAnswers"}, many.raise_for_status().json())
+        path, group = POSTED["acknowledge_attention"]
+        acknowledged = client.post(path, headers=headers, json={**group, "until": "99"})
+        seen.add({"$ref": f"{REF}AttentionGroup"}, acknowledged.raise_for_status().json())
         refused = client.get("/v1/payments?limit=0", headers=headers)
         seen.add({"$ref": f"{REF}Problem"}, refused.json())
         seen.add({"$ref": f"{REF}Problem"}, client.get("/v1/payments").json())
     assert sorted(seen.optional()) == []
     never = {*document["components"]["schemas"]} - {*seen.instances}
-    rare = {"ParkedStream", "RefusalAnswer", "RefusalCount", "Running"}
+    rare = {"ParkedStream", "Retried", "RefusalAnswer", "RefusalCount", "Running"}
     assert never <= rare | {"AnchorAnswer", "CheckpointAnswer", "ProofProblem"}
 
 

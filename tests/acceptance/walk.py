@@ -6,6 +6,10 @@ from typing import Any
 
 POSTED: dict[str, tuple[str, dict[str, Any]]] = {
     "get_access_of_customers": ("/v1/access", {"customer_ids": ["cus_1", "cus_nobody"]}),
+    "acknowledge_attention": (
+        "/v1/attention/acknowledge",
+        {"verdict": "unknown", "type": "subscription.gifted", "until": "12", "note": "A gift."},
+    ),
 }
 """The path and the body of each question that has one, by its operation id."""
 

@@ -7,7 +7,18 @@ import typer
 
 from service.cli import screens
 from service.cli.app import app
-from service.cli.options import ERR, OUT, BookName, Config, DataDir, SomeBook, ask, the_book
+from service.cli.options import (
+    ERR,
+    OUT,
+    BookName,
+    Config,
+    DataDir,
+    Reason,
+    SomeBook,
+    act_of,
+    ask,
+    the_book,
+)
 from service.database.connections import Connection
 from service.settings import SettingsError, load
 from service.store import api_keys
@@ -23,12 +34,13 @@ app.add_typer(keys, name="keys")
 
 
 @keys.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917 - one parameter a flag
     book: BookName,
     scope: Annotated[
         str, typer.Option(help=f"Any of {', '.join(SCOPES)}, separated by commas.")
     ] = "read",
     label: Annotated[str | None, typer.Option(help="Its owner, or its purpose.")] = None,
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -43,7 +55,7 @@ def create(
 
     async def create_key(conn: Connection) -> str:
         await migrate(conn)
-        return await api_keys.create(conn, book, scopes, label)
+        return await api_keys.create(conn, book, scopes, label, act_of(reason))
 
     sys.stdout.write(ask(settings, create_key) + "\n")
 
@@ -60,6 +72,7 @@ def revoke(
     key: Annotated[
         str, typer.Argument(metavar="ID", help="The id, as `keys list` shows it; or the key.")
     ],
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -67,7 +80,8 @@ def revoke(
     identity = api_keys.id_of(key) or key
     # anything longer than an id may be most of a key: it is not repeated
     shown = identity if len(identity) <= _ID_LENGTH else "that was given"
-    if not ask(load(config, data_dir=data_dir), lambda conn: api_keys.revoke(conn, identity)):
+    act = act_of(reason)
+    if not ask(load(config, data_dir=data_dir), lambda conn: api_keys.revoke(conn, identity, act)):
         ERR.print(f"No open key has the id {shown}.")
         raise typer.Exit(1)
     OUT.print(f"Revoked {shown}.")

@@ -6,7 +6,7 @@ import typer
 
 from service.cli import screens
 from service.cli.app import app
-from service.cli.options import ERR, OUT, Config, DataDir, SomeBook, ask, the_book
+from service.cli.options import ERR, OUT, Config, DataDir, Reason, SomeBook, act_of, ask, the_book
 from service.database.connections import Connection
 from service.queries import resources
 from service.readmodels.projector import retry as retry_stream
@@ -46,6 +46,7 @@ def retry(
         list[str] | None, typer.Argument(help="Streams to fold. [default: all parked ones]")
     ] = None,
     book: SomeBook = None,
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -54,11 +55,11 @@ def retry(
     A stream that succeeds is up to date in the live read models at once.
     """
     settings = load(config, data_dir=data_dir)
-    name = the_book(settings, book)
+    name, act = the_book(settings, book), act_of(reason)
 
     async def fold(conn: Connection) -> dict[str, str | None]:
         chosen = streams or [row["stream"] for row in await resources.parked(conn, name)]
-        return {stream: await retry_stream(conn, name, stream) for stream in chosen}
+        return {stream: await retry_stream(conn, name, stream, act) for stream in chosen}
 
     failed = 0
     for stream, error in ask(settings, fold).items():

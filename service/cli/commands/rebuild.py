@@ -14,7 +14,7 @@ from service.cli.building import (
     chosen_projections,
     preview_rebuild,
 )
-from service.cli.options import OUT, Config, DataDir
+from service.cli.options import OUT, Config, DataDir, Reason, act_of
 from service.readmodels import rebuild as rebuilding
 from service.settings import SettingsError, load
 
@@ -30,6 +30,7 @@ def rebuild(  # noqa: PLR0913 - one parameter a flag
         bool, typer.Option("--undo", help="Restore the tables from before the last rebuild.")
     ] = False,
     processes: Processes = None,
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -39,12 +40,15 @@ def rebuild(  # noqa: PLR0913 - one parameter a flag
     are kept until the next rebuild: --undo brings them up to date and switches back.
     """
     settings, chosen = load(config, data_dir=data_dir), chosen_projections(projections)
+    act = act_of(reason)
     if undo:
         if projections or preview:
             raise SettingsError(
                 "--undo takes no projections and no --preview: it undoes the whole last rebuild."
             )
-        for book, position in ask_or_exit(settings, rebuilding.undo).items():
+        for book, position in ask_or_exit(
+            settings, lambda conn: rebuilding.undo(conn, act)
+        ).items():
             OUT.print(f"{book}: restored the tables from before the last rebuild, at {position}.")
         return
     if preview:
@@ -52,7 +56,7 @@ def rebuild(  # noqa: PLR0913 - one parameter a flag
         return
     with bars() as show:
         positions = ask_or_exit(
-            settings, lambda conn: rebuilding.rebuild(conn, chosen, show, processes)
+            settings, lambda conn: rebuilding.rebuild(conn, chosen, show, processes, act)
         )
     names = ", ".join(projection.name for projection in chosen)
     for book, position in positions.items():

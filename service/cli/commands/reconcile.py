@@ -14,13 +14,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from service.cli import reconcile_screen
 from service.cli.app import FAILED, REFUSED, app
-from service.cli.options import ERR, OUT, Config, DataDir, SomeBook, the_book
+from service.cli.options import ERR, OUT, Config, DataDir, Reason, SomeBook, act_of, the_book
 from service.cli.spans import parse_span
 from service.database.connections import Connection, connect
 from service.problems import Problem
 from service.provider.kinds import KINDS
 from service.provider.reconciliation import keeping
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile as compare
 from service.queries import reconcile as kept
 from service.queries.csv_cells import cell
@@ -78,6 +78,7 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
         ),
     ] = "60s",  # type: ignore[assignment]
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    reason: Reason = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -94,6 +95,7 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
         kinds=tuple(str(one) for one in kind or ()),
         apply=apply,
         accept_losses=yes,
+        act=act_of(reason),
         settle=settle,
     )
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():

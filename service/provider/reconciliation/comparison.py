@@ -7,7 +7,7 @@ with the number of resources: their ids and the readings that differ lie in part
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from domain.drift import OPEN
 from service.database.connections import Connection
-from service.provider.client import COMMAND, Patience, Provider, Reply
+from service.provider.client import Provider, Reply
 from service.provider.errors import (
     LimitedError,
     NotFoundError,
@@ -32,7 +32,8 @@ from service.provider.reconciliation.evidence import is_in_flight
 from service.provider.reconciliation.guards import Breaker, StoppedError, check_business
 from service.provider.reconciliation.judgement import customers_of
 from service.provider.reconciliation.keeping import Absent
-from service.provider.recording import SETTLING, Compared, Reading, compare
+from service.provider.reconciliation.options import Options
+from service.provider.recording import Compared, Reading, compare
 from service.queries.reconcile import Skipped
 from service.readmodels import spill
 from service.readmodels.streams import Target
@@ -48,26 +49,6 @@ ALSO = "also"
 """The kind of a frame whose reading lies in the partition of another customer too."""
 
 T = TypeVar("T")
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """What a run does.
-
-    Attributes:
-        since: how far back lists are read.
-        kinds: what is looked at; everything if empty.
-        apply: whether what differs is recorded.
-        accept_losses: whether it is applied even if many lose access, or a person should decide.
-        settle: how long it waits before it reads again what has just changed.
-        patience: of one request.
-    """
-
-    since: timedelta = timedelta(days=30)
-    kinds: tuple[str, ...] = ()
-    apply: bool = False
-    accept_losses: bool = False
-    settle: timedelta = SETTLING
-    patience: Patience = COMMAND
 
 
 class _Kept(Struct, frozen=True):

@@ -19,7 +19,7 @@ from service.provider.client import Provider
 from service.provider.errors import ProviderError
 from service.provider.kinds import KINDS
 from service.provider.reconciliation import judgement, keeping
-from service.provider.reconciliation.comparison import PARTITIONS, Comparison, Options, batches
+from service.provider.reconciliation.comparison import PARTITIONS, Comparison, batches
 from service.provider.reconciliation.evidence import Records
 from service.provider.reconciliation.guards import (
     StoppedError,
@@ -27,6 +27,7 @@ from service.provider.reconciliation.guards import (
     check_losses,
     payers,
 )
+from service.provider.reconciliation.options import Options
 from service.provider.recording import Compared, Reading, compare, record
 from service.queries.known import known_resources
 from service.queries.reconcile import Difference, Drift, Run, Skipped
@@ -34,6 +35,7 @@ from service.queries.resources import VIEWS, position
 from service.readmodels import spill
 from service.readmodels.streams import Target
 from service.settings import Book
+from service.store.audit import record_act
 from service.store.events import books
 
 _APART = timedelta(hours=2)
@@ -262,6 +264,9 @@ class _Whole:
                 check_losses(self.head.losing, await payers(self._conn, self._target.book))
             except StoppedError as error:
                 return str(error)
+        if self._drift.total():
+            act = self._options.act
+            await record_act(self._conn, self._target.book, act, "apply", self.head.run_id)
         for partition in range(PARTITIONS):
             readings = self._comparison.differing(partition)
             counted = (reading for reading, counts in readings if counts)

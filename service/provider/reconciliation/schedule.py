@@ -18,7 +18,7 @@ from service.problems import Problem
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor, exit_if_given_up
 from service.provider.client import BACKGROUND
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
 from service.queries import reconcile as kept
 from service.queries.paging import Order

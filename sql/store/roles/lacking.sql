@@ -23,6 +23,8 @@ needed (relation, column_names, privileges) as (
     ('store.proof_problem', null, array['select', 'insert', 'update', 'delete']),
     ('store.console_session', null, array['select', 'insert', 'update', 'delete']),
     ('store.console_link', null, array['select', 'insert', 'delete']),
+    ('store.audit', null, array['select', 'insert']),
+    ('store.acknowledgement', null, array['select', 'insert', 'update']),
     ('read.projection', null, array['select', 'insert', 'update', 'delete']),
     ('read.checkpoint', null, array['select', 'insert', 'update', 'delete']),
     ('read.retired', null, array['select', 'insert', 'update', 'delete']),

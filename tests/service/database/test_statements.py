@@ -74,7 +74,8 @@ def test_indexes_that_are_made_at_once_have_names_of_their_own(
 
 
 @pytest.mark.parametrize(
-    "name", [*STATEMENTS, "store/migrations/0001_store", "store/migrations/0002_console"]
+    "name",
+    [*STATEMENTS, *(f"store/migrations/{n}" for n in statements.names("store/migrations"))],
 )
 def test_each_begins_with_what_it_is_for(name: str) -> None:
     assert re.match(r"-- [A-Z].*\.\n", statements.text(name))

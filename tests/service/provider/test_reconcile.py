@@ -16,7 +16,8 @@ from service.provider.lists import rows
 from service.provider.reconciliation import keeping
 from service.provider.recording import Reading, compare, record
 from service.queries import reconcile as kept
-from service.queries.paging import order
+from service.queries.audit import AuditFilter, audit
+from service.queries.paging import Order, order
 from service.queries.reconcile import Difference, Run
 from service.readmodels.streams import Target, park
 from service.sandbox.messages import AnswerFaultRequest
@@ -80,6 +81,9 @@ async def test_what_was_applied_differs_no_more(
     await project(conn)
     second = await shop.reconcile(database_url, apply=True)
     assert await found(conn, second) == []
+    # who applied, in the audit log: nothing was left for the second run
+    log = await audit(conn, "test", AuditFilter(action="apply"), 9, Order(b"", "-at", None))
+    assert [(one.actor, one.subject) for one in log.data] == [("service", first.run_id)]
     assert (second.state, second.looked_at) == ("in_sync", second.in_sync)
     held = [shop.control.resources(kind) for kind in ("subscription", "payment", "customer")]
     assert second.looked_at > sum(map(len, held))

@@ -102,6 +102,9 @@ TAMPERING: tuple[LiteralString, ...] = (
     "delete from store.tree_node",
     "update store.origin set public_key = ''",
     "truncate store.anchored",
+    "update store.audit set who = ''",
+    "delete from store.audit",
+    "truncate store.audit",
 )
 
 
