@@ -11,7 +11,6 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
-from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -78,11 +77,6 @@ def database_url_fault(url: str) -> str | None:
     if not all(not port or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):
         return "the port must be a number from 1 to 65535; in a password, write : as %3A"
     return None
-
-
-def fingerprint(secret: str) -> str:
-    """A short name for a webhook's secret that does not reveal it."""
-    return sha256(b"daybook-secret-1" + secret.encode()).hexdigest()[:16]
 
 
 def _check_url(url: SecretStr) -> SecretStr:

@@ -11,6 +11,7 @@ from service.api.checkpoints import CHECKPOINT_ROUTES
 from service.api.disputes import list_due_disputes
 from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
+from service.api.evidence import make_evidence
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.reconcile import RECONCILE_ROUTES
@@ -26,6 +27,7 @@ ROUTER = Router(
         *EVENT_ROUTES,
         *CHANGE_ROUTES,
         *CHECKPOINT_ROUTES,
+        make_evidence,
         search,
         list_due_disputes,
         *METRIC_ROUTES,

@@ -16,7 +16,7 @@ from service.queries import checkpoints, events, resources
 from service.queries.answers import EventAnswer, HistoryEntry
 from service.queries.restores import event_number
 from service.queries.snapshots import FieldChange, Telling, snapshot_changes, tellings
-from service.setting_checks import fingerprint
+from service.store.chain import fingerprint
 
 _MOST_PRETTY = 200_000
 """In bytes: a longer body is shown from its beginning, and downloaded whole."""

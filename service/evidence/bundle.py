@@ -18,8 +18,8 @@ SUMS = "SHA256SUMS"
 """The file that has the hash of every other one, as ``sha256sum --check`` takes it."""
 
 _KEYS = (
-    "# The public keys of the checkpoints. DO NOT TRUST THEM BECAUSE THEY ARE HERE: whoever could\n"
-    "# make up this bundle could make up a key too. Give verify.py a --key that you got elsewhere\n"
+    "# The public keys of the checkpoints. DO NOT TRUST THEM BECAUSE THEY ARE HERE: those who can\n"
+    "# make up a bundle can make up a key too. Give verify.py a --key that you got elsewhere\n"
     "# and earlier, and compare it with these.\n"
 )
 

@@ -15,10 +15,10 @@ from service.readmodels.streams import Target
 from service.store.chain import Columns
 from service.store.events import event_of
 
-MOST_EVENTS = 5_000
+MOST_EVENTS = 2_000
 """The most events that are read for a bundle."""
 
-MOST_BYTES = 64 << 20
+MOST_BYTES = 32 << 20
 """The most bytes of their bodies."""
 
 

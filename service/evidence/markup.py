@@ -37,7 +37,7 @@ def text(content: object, most: int = MOST_CHARACTERS) -> Html:
 
 
 def tag(name: str, /, *parts: Part, **attributes: str) -> Html:
-    """An element; ``None`` is no part of it, and an attribute may end in ``_``."""
+    """An element; a part that is ``None`` is left out, and ``_`` is ``-`` in an attribute."""
     named = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
     given = "".join(f' {key}="{escape(value)}"' for key, value in named.items())
     inner = "".join(text(part) for part in parts if part is not None)

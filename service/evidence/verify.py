@@ -403,7 +403,7 @@ def run(arguments: argparse.Namespace, here: Path) -> int:
     if uncovered or not proved:
         return 2
     say("HOLDS, under the key that was given." if arguments.key else
-        "INTERNALLY CONSISTENT ONLY: give --key with a public key from elsewhere. Whoever made up"
+        "INTERNALLY CONSISTENT ONLY: give --key with a public key from elsewhere. Those who made up"
         " all of it could have made up the key inside, too.")  # fmt: skip
     return 0
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from service.database.connections import Pool
 from service.database.reader import Lane
+from service.evidence.signing import Signing
 from service.http.limits import OpenStreams
 from service.processes.tasks import TaskSupervisor
 from service.queries.answers import AccessAnswer
@@ -36,6 +37,7 @@ class Services(Struct, kw_only=True):
         access: the lane of questions that a login waits for, and of short checks.
         lists: the lane of other short questions.
         confirming: asks the provider before a customer is denied.
+        signing: signs a book at once, for what is to be proved now.
         supervisor: of the worker's tasks.
         prepared: set once the store's schema is there.
         built: set once the read models are built.
@@ -48,6 +50,7 @@ class Services(Struct, kw_only=True):
     access: Lane
     lists: Lane
     confirming: Confirming
+    signing: Signing
     supervisor: TaskSupervisor
     prepared: asyncio.Event
     built: asyncio.Event

@@ -24,8 +24,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import hmac_data
 
 from service.problems import Problem, refusal
-from service.setting_checks import fingerprint
-from service.store.chain import Delivery
+from service.store.chain import Delivery, fingerprint
 
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 

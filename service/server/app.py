@@ -34,6 +34,7 @@ from service.database.connections import (
 )
 from service.database.notifications import Notifier
 from service.database.reader import Lane, Reader
+from service.evidence.signing import Signing
 from service.http.limits import Allowance, OpenStreams
 from service.http.request_heads import RequestHeads
 from service.http.routes import WEBHOOKS, RequestDurations, route_of
@@ -46,6 +47,8 @@ from service.ingest.webhooks import BookEndpoint, Webhooks
 from service.ingest.writer import Writer
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
+from service.proof.anchors import open_anchors
+from service.proof.keys import load_signer
 from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
 from service.readmodels.tables import ensure_readable
@@ -108,6 +111,9 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 access=access,
                 lists=Lane(url, LISTS, 3, connections),
                 confirming=confirmer,
+                signing=Signing(
+                    partial(load_signer, settings), open_anchors(settings.anchors), stamp=False
+                ),
                 supervisor=TaskSupervisor(is_unavailable),
                 prepared=asyncio.Event(),
                 built=asyncio.Event(),

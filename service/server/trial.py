@@ -9,7 +9,6 @@ from typing import get_args
 from msgspec import Struct
 
 from service.database.connections import UNAVAILABLE, connect
-from service.setting_checks import fingerprint
 from service.settings import (
     CONFIG_NAME,
     MADE_NAME,
@@ -19,6 +18,7 @@ from service.settings import (
     load,
 )
 from service.store import api_keys
+from service.store.chain import fingerprint
 from service.store.migrations import migrate
 
 TRIAL_BOOK = "test"

@@ -16,6 +16,7 @@ from service.proof.tlog_proof import check_proof
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, environment, new_key, number
 from tests.acceptance.test_restores import Restorable, subscription
+from tests.builders import at, body
 from tests.conftest import fresh_database
 
 
@@ -104,6 +105,46 @@ def test_a_proof_needs_the_scope_audit(book: Restorable) -> None:
     headers = {"authorization": f"Bearer {new_key(book.env['DAYBOOK_DATABASE_URL'], 'live')}"}
     refused = book.service.client.get("/v1/events/1/proof", headers=headers)
     assert refused.status_code == 403
+
+
+def post(book: Restorable, content: Any, key: str | None = None) -> httpx.Response:  # noqa: ANN401
+    headers = {"authorization": f"Bearer {key or book.live}"}
+    return book.service.client.post("/v1/evidence", json=content, headers=headers)
+
+
+def test_evidence_is_made_signed_and_checked_without_the_service(book: Restorable) -> None:
+    paid = body("payment.succeeded", "succeeded", at(1), "pay_1", total_amount=1900, currency="EUR")
+    disputed = body("dispute.opened", "opened", at(9), "dp_1", customer=None, payment_id="pay_1")
+    position = book.tell(paid, disputed)
+    question = {"kind": "dispute", "id": "dp_1", "min_position": position}
+    made = post(book, question)
+    assert made.status_code == 200, made.text
+    assert made.headers["content-type"] == "application/zip"
+    assert number(made.headers["daybook-position"]) >= number(position)
+    assert made.headers["daybook-evidence-uncovered"] == "0"
+    assert "etag" not in made.headers
+    assert post(book, question).content == made.content
+    file = book.here / "dp_1.zip"
+    file.write_bytes(made.content)
+    key, digest = listed(book)["origins"][0]["public_key"], made.headers["daybook-evidence-digest"]
+    assert daybook(book, "evidence", "verify", str(file), "--key", key, "--digest", digest) == 0
+
+
+def test_a_question_for_evidence_that_makes_no_sense_is_refused(book: Restorable) -> None:
+    for content, status in (
+        ({"kind": "refund", "id": "ref_1"}, 400),
+        ({"kind": "dispute"}, 400),
+        ({"kind": "dispute", "id": ""}, 400),
+        ({"kind": "dispute", "id": "dp_1", "min_position": "x"}, 400),
+        ([], 400),
+        ({"kind": "dispute", "id": "dp_none"}, 404),
+    ):
+        answer = post(book, content)
+        assert answer.status_code == status, answer.text
+    refused = post(book, {"kind": "refund", "id": "x"}).json()
+    assert (refused["parameter"], "dispute" in refused["allowed"]) == ("kind", True)
+    reader = new_key(book.env["DAYBOOK_DATABASE_URL"], "live")
+    assert post(book, {"kind": "dispute", "id": "dp_1"}, reader).status_code == 403
 
 
 def metric(book: Restorable, line: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.setting_checks import fingerprint
+from service.store.chain import fingerprint
 from tests.acceptance.processes import logged, pid_of
 from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body

@@ -19,9 +19,8 @@ from service.proof import published
 from service.proof.checkpoints import make_checkpoint
 from service.proof.keys import load_signer
 from service.proof.verify import verify_chain
-from service.setting_checks import fingerprint
 from service.settings import Settings
-from service.store.chain import Delivery
+from service.store.chain import Delivery, fingerprint
 from service.store.events import append
 from tests.bench import filled
 from tests.bench.server import server

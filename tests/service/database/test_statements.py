@@ -31,7 +31,8 @@ UTILITY = {
     "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
-    "proof/stretch", "proof/some", "evidence/snapshot",
+    "proof/stretch", "proof/some", "server/restore/create", "server/restore/drop",
+    "server/restore/rename", "evidence/snapshot",
 }  # fmt: skip
 
 

@@ -12,8 +12,7 @@ from standardwebhooks import Webhook
 from service.ingest import signature
 from service.ingest.signature import Verifier, signed_by, signed_headers
 from service.problems import Problem
-from service.setting_checks import fingerprint
-from service.store.chain import Delivery
+from service.store.chain import Delivery, fingerprint
 from tests.builders import OTHER_SECRET, SECRET
 
 VERIFIER = Verifier([SECRET, OTHER_SECRET])

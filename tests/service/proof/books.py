@@ -9,8 +9,7 @@ import psycopg
 from service.database.connections import Connection, connect
 from service.ingest.signature import secret_of, signed_headers
 from service.proof.verify import Report, verify_chain
-from service.setting_checks import fingerprint
-from service.store.chain import Delivery, NewEvent
+from service.store.chain import Delivery, NewEvent, fingerprint
 from service.store.events import append
 from tests.builders import NOON, OTHER_SECRET, SECRET, at, body
 from tests.conftest import as_owner

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.database.connections import Connection
-from service.store.events import append
+from service.store.events import append, open_books
 from tests.acceptance.service import environment
 from tests.builders import OTHER_SECRET, SECRET
 from tests.service.proof.books import fill, of_every_source, signed, tamper
@@ -25,6 +25,11 @@ class Verify:
         lines = ["[books.test]", 'mode = "test"', f'secrets = ["{SECRET}"]']
         lines.append(f"retired_secrets = {list(secrets)}")
         (self._here / "daybook.toml").write_text("\n".join(lines))
+
+    def add_book(self, name: str) -> None:
+        """Configure another book."""
+        with (self._here / "daybook.toml").open("a") as file:
+            file.write(f'\n[books.{name}]\nmode = "live"\nsecrets = ["{OTHER_SECRET}"]\n')
 
     def __call__(self, *args: str) -> tuple[int, str]:
         """Its exit status, and all that it said."""
@@ -44,6 +49,20 @@ def verify(database_url: str, tmp_path: Path) -> Verify:
 async def test_a_book_without_events_is_not_green(verify: Verify) -> None:
     status, said = verify("chain")
     assert (status, "it has no events" in said) == (2, True)
+
+
+async def test_an_empty_book_next_to_others_is_named_and_not_broken(
+    verify: Verify, conn: Connection
+) -> None:
+    """As the live book of somebody who still tries it out, or the test book of everybody else."""
+    await append(conn, "test", [signed(1)])
+    await open_books(conn, {"live": None})
+    verify.add_book("live")
+    status, said = verify("chain")
+    assert "book live: it has no events. Nothing was verified." in said
+    assert "book test: 1 events recomputed." in said
+    assert status == 0
+    assert verify("chain", "--book", "live")[0] == 2
 
 
 async def test_what_was_verified_is_counted(verify: Verify, conn: Connection) -> None:

@@ -1,0 +1,147 @@
+"""``daybook evidence``: one ZIP that proves what happened, and its check."""
+
+import subprocess
+import sys
+from functools import partial
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.app import FAILED, app
+from service.cli.options import ERR, OUT, Config, DataDir, Keys, SomeBook, ask, the_book
+from service.database.connections import Connection
+from service.evidence.case import Kind, Question
+from service.evidence.making import Evidence
+from service.evidence.signing import Signing, make_signed_evidence
+from service.proof.anchors import open_anchors
+from service.proof.keys import load_signer, write_durably
+from service.settings import load
+
+evidence = typer.Typer(
+    help="Evidence: one ZIP about a dispute, a payment, a subscription or a customer. A person"
+    " reads and prints its page; a stranger checks it offline, without Daybook.",
+    no_args_is_help=True,
+)
+app.add_typer(evidence, name="evidence")
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The ZIP to write. [default: the id, with .zip]"),
+]
+
+
+@evidence.command()
+def dispute(
+    dispute_id: Annotated[str, typer.Argument(help="The dispute, such as dp_1.")],
+    output: Output = None,
+    book: SomeBook = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the bundle about a dispute: its payment, what was delivered, earlier payments.
+
+    It prints a digest. Tell it to the reader on another way than the ZIP: with it, any byte that
+    was changed is found. Your public key (daybook books list) must have been known before.
+
+    Events that no checkpoint covers yet are signed first, and stamped by the authorities that are
+    configured. Exit status 0: every event is proved; 1: nothing is recorded of it; 2: the ZIP was
+    written, but it names events that no checkpoint covers.
+    """
+    _make("dispute", dispute_id, output, book, config, data_dir)
+
+
+@evidence.command()
+def payment(
+    payment_id: Annotated[str, typer.Argument(help="The payment, such as pay_1.")],
+    output: Output = None,
+    book: SomeBook = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the bundle about a payment, with its refunds and disputes. As for a dispute."""
+    _make("payment", payment_id, output, book, config, data_dir)
+
+
+@evidence.command()
+def subscription(
+    subscription_id: Annotated[str, typer.Argument(help="The subscription, such as sub_1.")],
+    output: Output = None,
+    book: SomeBook = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the bundle about a subscription and all its payments. As for a dispute."""
+    _make("subscription", subscription_id, output, book, config, data_dir)
+
+
+@evidence.command()
+def customer(
+    customer_id: Annotated[str, typer.Argument(help="The customer, such as cus_1.")],
+    output: Output = None,
+    book: SomeBook = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the bundle of everything that concerns a customer. As for a dispute."""
+    _make("customer", customer_id, output, book, config, data_dir)
+
+
+def _make(  # noqa: PLR0913, PLR0917 - what was typed
+    kind: Kind,
+    identity: str,
+    output: Path | None,
+    book: str | None,
+    config: Path | None,
+    data_dir: Path | None,
+) -> None:
+    settings = load(config, data_dir=data_dir)
+    name = the_book(settings, book)
+    days = settings.books[name].dispute_response_days
+    signing = Signing(partial(load_signer, settings), open_anchors(settings.anchors), stamp=True)
+
+    async def made(conn: Connection) -> tuple[Evidence, str | None]:
+        return await make_signed_evidence(conn, name, Question(kind, identity), days, signing)
+
+    bundle, reason = ask(settings, made)
+    path = output or Path(f"{identity.replace('/', '_')}.zip")
+    # only this account reads it: it is about a person
+    write_durably(path.resolve(), bundle.archive)
+    OUT.print(
+        f"{path}: {bundle.events} events of book {name} at position {bundle.position},"
+        f" {len(bundle.archive):,} bytes.",
+        soft_wrap=True,
+    )
+    OUT.print("Its digest, to be told on another way than the file:", soft_wrap=True)
+    OUT.print(f"  {bundle.digest}", soft_wrap=True)
+    if bundle.uncovered:
+        listed = ", ".join(map(str, bundle.uncovered[:20]))
+        more = "" if len(bundle.uncovered) <= 20 else f" and {len(bundle.uncovered) - 20} more"  # noqa: PLR2004
+        ERR.print(
+            f"NOT PROVED: no checkpoint covers positions {listed}{more} yet. {reason or ''}",
+            style="red",
+            soft_wrap=True,
+        )
+        raise typer.Exit(FAILED)
+
+
+@evidence.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE-OR-DIR", help="The ZIP, or its files.")],
+    key: Keys = None,
+    digest: Annotated[
+        str | None, typer.Option(help="Of its SHA256SUMS, as the command printed it.")
+    ] = None,
+) -> None:
+    """Check a bundle with this installation's own copy of the script that lies in it.
+
+    Needs no database and no configuration. Without --key it shows only that the bundle agrees with
+    itself. Exit status 0: all of it holds; 1: something is broken; 2: something could not be
+    checked.
+    """
+    arguments = [str(file), *(f"--key={one}" for one in key or ())]
+    arguments += [f"--digest={digest}"] if digest else []
+    with as_file(files("service.evidence").joinpath("verify.py")) as script:
+        command = [sys.executable, "-I", "-S", str(script), *arguments]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own
