@@ -12,7 +12,7 @@ MOST_STEPS = 60
 
 _LANE = 26
 _LABEL = 170
-_STEP, _LEAST_WIDTH = 34, 1120
+_STEP, _LEAST_WIDTH, _FEW = 34, 1120, 3
 _MOST_LANES = 9
 _WAIT = frozenset({"inferred", "unknown", "undecided"})
 
@@ -58,7 +58,7 @@ def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
     names = [START] * any(s.status_from is None for s in steps) + known
     names += sorted(visited - {*names})
     lanes = {name: _LANE * place + _LANE // 2 for place, name in enumerate(names)}
-    gap = max(_STEP, (_LEAST_WIDTH - _LABEL) // max(1, len(steps) + 1))
+    gap = max(_STEP, (_LEAST_WIDTH - _LABEL - _STEP) // max(_FEW, len(steps)))
     stops, points = list[Stop](), list[str]()
     x = float(_LABEL)
     if steps:

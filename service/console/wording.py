@@ -57,8 +57,9 @@ def moment(at: datetime | str | None) -> Markup:
     if at is None:
         return escape(ABSENT)
     at = at.astimezone(UTC)
-    shown = f"{at.day} {at:%b %Y} {at:%H:%M}"
-    return Markup('<time datetime="{}">{} <span class="zone">UTC</span></time>').format(
+    # unbroken, in a narrow column too
+    shown = f"{at.day} {at:%b %Y %H:%M}".replace(" ", "\u00a0")
+    return Markup('<time datetime="{}">{}&nbsp;<span class="zone">UTC</span></time>').format(
         at.isoformat(timespec="seconds").replace("+00:00", "Z"), shown
     )
 

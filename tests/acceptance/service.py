@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ def new_key(url: str, book: str, scope: str = "read") -> str:
             scopes = msgspec.convert(scope.split(","), list[Scope])
             return await api_keys.create(conn, book, scopes)
 
-    return asyncio.run(made())
+    # in a thread: a test with a browser has a loop in its own
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(lambda: asyncio.run(made())).result()
 
 
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:

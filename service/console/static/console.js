@@ -12,8 +12,8 @@ function showLocal(root) {
     const span = document.createElement("span");
     span.className = "local";
     const format = at.getDate() === at.getUTCDate() ? sameDay : otherDay;
-    span.textContent = ` ${format.format(at)}`;
-    time.append(span);
+    span.textContent = format.format(at);
+    time.append(" ", span);
   }
 }
 

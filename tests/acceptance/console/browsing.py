@@ -1,9 +1,8 @@
 """A person at a browser: a real Chromium, and what it complains of."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from playwright.sync_api import (
     Browser,
@@ -21,8 +20,6 @@ CHROMIUM = "/usr/bin/chromium"
 
 NARROW = 320
 
-T = TypeVar("T")
-
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -31,15 +28,6 @@ def chromium() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
         started.close()
-
-
-def aside(made: Callable[[], T]) -> T:
-    """What a function returns that runs an event loop: the browser has one in this thread."""
-    found: list[T] = []
-    thread = threading.Thread(target=lambda: found.append(made()))
-    thread.start()
-    thread.join()
-    return found[0]
 
 
 class Person:

@@ -1,0 +1,156 @@
+"""Support, and the person on call, click their way through; a stranger's words stay words."""
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.acceptance.console.browsing import person
+from tests.acceptance.doors import Doors
+from tests.acceptance.service import new_key, number
+from tests.builders import SECRET, at
+
+HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>\u202egnp.exe\u2066"
+
+
+def deliver(doors: Doors, kind: str, data: dict[str, object], second: float = 5) -> int:
+    document = {"business_id": "bus_1", "type": kind, "timestamp": at(second), "data": data}
+    answer = doors.service.deliver("live", SECRET, msgspec.json.encode(document))
+    position = number(answer.json()["position"])
+    doors.service.await_position(doors.live, position)
+    return position
+
+
+def subscription(identity: str, **more: object) -> dict[str, object]:
+    customer = {"customer_id": "cus_walk", "email": "grace@example.com", "name": "Grace Hopper"}
+    return {
+        "subscription_id": identity, "status": "active", "customer": customer,
+        "product_id": "pdt_pro", "created_at": at(0), "next_billing_date": "2099-01-01T00:00:00Z",
+        "recurring_pre_tax_amount": 1900, "currency": "EUR", **more,
+    }  # fmt: skip
+
+
+def test_support_finds_out_why(browser: Browser, doors: Doors) -> None:
+    deliver(doors, "subscription.active", subscription("sub_walk"), 1)
+    deliver(doors, "subscription.on_hold", subscription("sub_walk", status="on_hold"), 2)
+    with person(browser, doors, doors.live) as support:
+        page = support.page
+        page.keyboard.press("/")
+        page.keyboard.type("grace")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="cus_walk", exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Grace Hopper")
+        access = page.get_by_label("Access", exact=True)
+        expect(access).to_contain_text("Not entitled")
+        expect(access).to_contain_text("A payment failed, and the subscription waits for another")
+        page.get_by_role("link", name="sub_walk", exact=True).last.click()
+        page.get_by_text("1 field changed").wait_for()
+        expect(page.locator(".diff").first).to_contain_text("status")
+        page.locator("svg a").last.click()
+        assert page.url.endswith(f"#{page.locator('.story > li').first.get_attribute('id')}")
+        page.locator(".story a").first.click()
+        expect(page.get_by_label("The body, indented")).to_contain_text("Grace Hopper")
+        expect(page.get_by_text("by secret 1")).to_be_visible()
+        assert support.complaints == []
+
+
+def test_an_id_leads_to_its_page_at_once(browser: Browser, doors: Doors) -> None:
+    with person(browser, doors, doors.live) as support:
+        support.open("/live/search?q=sub_0")
+        assert support.page.url.endswith("/console/live/subscriptions/sub_0")
+
+
+def test_new_events_appear_and_the_tail_pauses(browser: Browser, doors: Doors) -> None:
+    with person(browser, doors, doors.live) as somebody:
+        page = somebody.page
+        somebody.open("/live/events")
+        expect(page.get_by_text("Live: new events appear on top.")).to_be_visible()
+        first = deliver(doors, "subscription.active", subscription("sub_tail_1"))
+        expect(page.locator("#rows tr").first).to_contain_text("subscription-sub_tail_1")
+        page.get_by_role("link", name=str(first), exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Event {first}")
+        page.go_back()
+        page.get_by_role("button", name="Pause").click()
+        second = deliver(doors, "subscription.active", subscription("sub_tail_2"))
+        expect(page.get_by_text("Paused.")).to_be_visible()
+        assert page.get_by_role("link", name=str(second), exact=True).count() == 0
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator("#rows tr").first).to_contain_text("subscription-sub_tail_2")
+        assert somebody.complaints == []
+
+
+def test_a_strangers_words_stay_words(browser: Browser, doors: Doors) -> None:
+    customer = {"customer_id": "cus_evil", "email": "x@example.com", "name": HOSTILE}
+    evil = subscription('sub_"><b>/..', customer=customer, product_id=HOSTILE)
+    with person(browser, doors, doors.live) as somebody:
+        page = somebody.page
+        somebody.open("/live/events")
+        expect(page.get_by_text("Live: new events appear on top.")).to_be_visible()
+        position = deliver(doors, "subscription.active", evil)
+        expect(page.locator("#rows tr").first).to_contain_text('subscription-sub_"><b>/..')
+        page.locator("#rows tr").first.get_by_role("link").last.click()
+        assert somebody.heading == 'sub_"><b>/..'
+        for path in (
+            f"/live/events/{position}", "/live/customers/cus_evil", "/live/customers",
+            "/live/subscriptions", "/live/search?q=x%40example.com",
+            "/live/search?q=%3Cscript%3Ealert(1)%3C/script%3E",
+            "/live/events?type=%3Cscript%3E&stream=%22%3E%3Cb%3E",
+        ):  # fmt: skip
+            assert somebody.open(path).status == 200
+            assert page.title() != "taken"
+            assert page.locator("main img, main script, main b b").count() == 0
+        assert somebody.complaints == []
+
+
+def test_what_is_no_json_is_shown_as_it_came(browser: Browser, doors: Doors) -> None:
+    content = b"\xff\x00<script>document.title='taken'</script>"
+    position = number(doors.service.deliver("live", SECRET, content).json()["position"])
+    doors.service.await_position(doors.live, position)
+    with person(browser, doors, doors.live) as somebody:
+        somebody.open(f"/live/events/{position}")
+        body = somebody.page.get_by_label("The body as it came")
+        expect(body).to_contain_text("<script>document.title='taken'</script>")
+        expect(somebody.page.get_by_text("It is not JSON.")).to_be_visible()
+        with somebody.page.expect_download() as downloading:
+            somebody.page.get_by_role("link", name="Download the exact bytes").click()
+        assert downloading.value.path().read_bytes() == content
+        assert somebody.complaints == []
+
+
+def test_a_key_sees_what_its_scopes_allow(browser: Browser, doors: Doors) -> None:
+    key = new_key(doors.database_url, "live", "read")
+    with person(browser, doors, key) as somebody:
+        somebody.open("/live/events/1")
+        expect(somebody.page.get_by_text("A key with the scope audit shows it.")).to_be_visible()
+        assert somebody.page.locator("pre").count() == 0
+        assert somebody.open("/live/events/1/body").status == 403
+        somebody.open("/live")
+        refused = somebody.page.locator(".check", has_text="Refused webhooks")
+        expect(refused).to_contain_text("A key with the scope admin shows them.")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/live/customers/cus_nobody", 404, "not found"),
+        ("/live/events/999999", 404, "not found"),
+        ("/live/events?since=May", 400, "parameter is invalid"),
+        ("/live/customers/cus_walk?as_of=2999-01-01", 400, "parameter is invalid"),
+        ("/live/events?cursor=x", 400, "parameter is invalid"),
+        ("/other", 404, "not found"),
+    ],
+)
+def test_an_error_is_a_page_that_says_what_to_do(
+    browser: Browser, doors: Doors, path: str, status: int, says: str
+) -> None:
+    with person(browser, doors, doors.live) as somebody:
+        assert somebody.open(path).status == status
+        assert says in somebody.heading
+
+
+def test_a_first_visit_is_small(browser: Browser, doors: Doors) -> None:
+    with person(browser, doors, doors.live) as somebody:
+        sizes: list[int] = []
+        somebody.page.on("response", lambda answer: sizes.append(len(answer.body())))
+        somebody.open("/live/customers/cus_walk")
+        somebody.page.wait_for_load_state("networkidle")
+        assert 0 < sum(sizes) < 60_000
