@@ -33,10 +33,15 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
     Raises:
         subprocess.CalledProcessError: if it does not exit with 0.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "service", *args],
-        env=environment(env), cwd=cwd, capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *args],
+            env=environment(env), cwd=cwd, capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+    except subprocess.CalledProcessError as error:
+        # the error's own text has only the status
+        error.add_note(error.stderr)
+        raise
     return done.stdout
 
 
