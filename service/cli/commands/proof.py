@@ -19,6 +19,7 @@ from service.proof.notes import NoteError, parse_key
 from service.proof.published import OriginRow
 from service.proof.tlog_proof import ProofError, check_proof
 from service.settings import SettingsError, load
+from service.telemetry.wording import number_of
 
 proof = typer.Typer(
     help="The proof of an event: check it without the service.", no_args_is_help=True
@@ -107,7 +108,7 @@ def continue_(book: BookName, config: Config = None, data_dir: DataDir = None) -
         raise typer.Exit(1) from None
     OUT.print(
         f"{name}: {new.name} continues {old.name}, which has the same history up to"
-        f" {new.parted_at} events.",
+        f" {number_of(new.parted_at or 0, 'event')}.",
         soft_wrap=True,
     )
     OUT.print(f"Its public key, to be kept elsewhere: {new.key}", soft_wrap=True)
