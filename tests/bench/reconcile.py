@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.database.connections import connect
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
 from service.settings import Book
 from service.store.events import append

@@ -22,7 +22,7 @@ from service.database.connections import Connection, connect
 from service.problems import Problem
 from service.provider.kinds import KINDS
 from service.provider.reconciliation import keeping
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile as compare
 from service.queries import reconcile as kept
 from service.queries.paging import order

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from service.database.connections import Connection
-from service.provider.reconciliation.comparison import Options
+from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
 from service.queries import reconcile as kept
 from service.queries.paging import order
