@@ -135,6 +135,18 @@ class Past(Struct, frozen=True):
         """
         return self.as_of or min(self.known_at or now, now)
 
+    @property
+    def until_moment(self) -> datetime | None:
+        """Until when facts count: ``as_of``, or None where all that was known had been recorded.
+
+        What was recorded by then had happened, also where the provider's clock is ahead of ours and
+        stamped it with a moment that was still to come.
+        """
+        if self.as_of is None or self.until is None:
+            return self.as_of
+        is_all = self.known_at is None or self.known_at <= self.as_of
+        return None if is_all else self.as_of
+
     def steps(self, entries: Iterable[Entry]) -> list[Step]:
         """The steps until ``as_of``, explained by all that was known.
 
@@ -142,12 +154,12 @@ class Past(Struct, frozen=True):
         to the fold even where the answer ends before it.
         """
         known = self._known(entries)
-        return steps_until(known, self.as_of) if known else []
+        return steps_until(known, self.until_moment) if known else []
 
     def folded(self, entries: Iterable[Entry]) -> Fold[Any] | None:
         """The fold as it was; None if nothing had happened or was known."""
         known = self._known(entries)
-        return fold_until(known, self.as_of) if known else None
+        return fold_until(known, self.until_moment) if known else None
 
     def _known(self, entries: Iterable[Entry]) -> list[Entry]:
         if self.until is not None:

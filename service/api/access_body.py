@@ -1,5 +1,6 @@
 """The body of ``POST /v1/access``: which customers, and the parameters of the question for one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,19 @@ MOST_CUSTOMERS = 1_000
 MAX_BODY_BYTES = 1 << 20
 """More than a thousand of the longest ids take, as the provider makes them."""
 
+_TEXT = "a text, as in a query"
 _MANY = f"1 to {MOST_CUSTOMERS:,} ids of customers"
 _EXAMPLE = {"customer_ids": ["cus_1", "cus_2"]}
+
+
+_SHAPES: Mapping[str, Sequence[str]] = {
+    "customer_ids": (_MANY,),
+    "as_of": (_TEXT,),
+    "known_at": (_TEXT,),
+    "fields": ("a list of names",),
+    "min_position": (_TEXT,),
+    "stale": (_TEXT,),
+}
 
 
 class _Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +74,7 @@ def parse_body(content: bytes) -> tuple[list[str], list[tuple[str, str]]]:
         reason, _, path = str(error).partition(" - at `$")
         name = path.strip(".`").partition("[")[0]
         place = f"{path.strip('.`')}: " if path else ""
-        raise invalid(f"{place}{reason}.", name, "", (_shape(name),)) from None
+        raise invalid(f"{place}{reason}.", name, "", _allowed(name)) from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         detail = f"The body is not JSON such as {msgspec.json.encode(_EXAMPLE).decode()}: {error}."
         raise Problem("bad-request", detail) from None
@@ -72,8 +84,9 @@ def parse_body(content: bytes) -> tuple[list[str], list[tuple[str, str]]]:
     return body.customer_ids, [(name, given) for name, given in items.items() if given is not None]
 
 
-def _shape(name: str) -> str:
-    return _MANY if name == "customer_ids" else ", ".join(_Body.__struct_fields__)
+def _allowed(name: str) -> Sequence[str]:
+    """What a member can be; of one that there is not, which there are."""
+    return _SHAPES.get(name, _Body.__struct_fields__)
 
 
 def _check(customer_ids: list[str]) -> None:

@@ -239,6 +239,9 @@ FIELD_DESCRIPTIONS = {
     "calls": "How many requests were sent to the provider.",
     "skipped": "What was not compared, and why.",
     "why": "Why it was not compared.",
+    "kinds": "The kinds that were compared, as `--kind` named them; all where empty.",
+    "rate_limit_remaining": "How many requests the provider left to the API key at the end, by its"
+    " `X-RateLimit-Remaining`; null if it did not say.",
     "unsubscribed_types": "The event types that the webhook endpoint does not receive.",
     "ours": "The status in the book; null if the book does not know the resource.",
     "theirs": "The status at the provider; null if it has none.",

@@ -144,7 +144,8 @@ async def list_events(request: ApiRequest, conn: Queryable, query: EventsQuery) 
     operation_id="get_event_counts",
     summary="Count the events that need attention, by verdict and type",
     description="A new event type of the provider shows here on its first day, as `unknown`. Events"
-    " with the verdict `applied` or `confirmed` are not counted.",
+    " with the verdict `applied` or `confirmed` are not counted, nor what was read at the provider"
+    " and `inferred`.",
     tags=["events"],
 )
 async def get_counts(request: ApiRequest, conn: Connection, query: ListQuery) -> Counts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.cli.screens import Screen, moment
+from service.telemetry.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,9 @@ def chain(out: Screen, report: Report) -> None:
     if not report.events and report.fault is None:
         out.print(f"{name}: it has no events. Nothing was verified.", soft_wrap=True)
         return
-    out.print(f"{name}: {report.events} events recomputed.", style="bold", soft_wrap=True)
+    out.print(
+        f"{name}: {number_of(report.events, 'event')} recomputed.", style="bold", soft_wrap=True
+    )
     if report.fault is None:
         out.print(f"  The chain holds up to position {report.head}.", soft_wrap=True)
     else:
@@ -69,10 +72,11 @@ def compared(out: Screen, found: Sequence[Compared]) -> None:
     """Print how the store compares with checkpoints that were kept elsewhere."""
     for one in found:
         checkpoint = one.kept.checkpoint
+        size = number_of(checkpoint.size, "event")
         if one.state == "ahead":
-            text = f"has {checkpoint.size} events, and the store fewer: its end was cut off"
+            text = f"has {size}, and the store fewer: its end was cut off"
         elif one.state == "differs":
-            text = f"of {checkpoint.size} events has another root: the history was rewritten"
+            text = f"of {size} has another root: the history was rewritten"
         else:
             continue
         line = f"BROKEN: the checkpoint {one.kept.path} {text}."
@@ -81,7 +85,7 @@ def compared(out: Screen, found: Sequence[Compared]) -> None:
     for origin in sorted({one.origin for one in agreeing}):
         sizes = [one.size for one in agreeing if one.origin == origin]
         out.print(
-            f"{origin}: the store agrees with {len(sizes)} checkpoints, up to position"
+            f"{origin}: the store agrees with {number_of(len(sizes), 'checkpoint')}, up to position"
             f" {max(sizes)}.",
             soft_wrap=True,
         )
@@ -95,7 +99,7 @@ def origins(out: Screen, book: str, rows: Sequence[OriginRow]) -> None:
         since = f"book {book}: signed since {moment(row.created_at)} UTC with the key"
         if row.parted_at is not None:
             since = (
-                f"book {book}: continued at {row.parted_at} events, since"
+                f"book {book}: continued at {number_of(row.parted_at, 'event')}, since"
                 + since.partition("signed since")[2]
             )
         out.print(since, soft_wrap=True)
@@ -107,7 +111,7 @@ def proved(out: Screen, found: Proved, body: Path | None) -> None:
     columns, checkpoint = found.columns, found.checkpoint
     out.print(
         f"The proof holds: position {columns['position']} of {checkpoint.origin}, in the"
-        f" checkpoint of {checkpoint.size} events.",
+        f" checkpoint of {number_of(checkpoint.size, 'event')}.",
         style="bold",
         soft_wrap=True,
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from service.cli.screens import Screen, table
 from service.queries.reconcile import Difference, Run
+from service.telemetry.wording import number_of
 
 _WORDS = {
     "in_sync": "in sync",
@@ -16,11 +17,18 @@ _WORDS = {
 
 def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
     """Print the head of a run."""
-    out.print(f"{_WORDS.get(run.state, run.state)} (run {run.run_id})", style="bold")
+    words = _WORDS.get(run.state, run.state)
+    if run.state == "in_sync" and run.applied:
+        words = (
+            f"{number_of(run.applied, 'difference')} applied: the book says what the provider says"
+        )
+    out.print(f"{words} (run {run.run_id})", style="bold")
     if run.reason:
         out.print(run.reason, style="red", soft_wrap=True)
     counts = f"{run.looked_at} looked at, {run.in_sync} in sync, {run.differing} differ"
-    out.print(f"{counts}; {run.calls} requests", soft_wrap=True)
+    left = run.rate_limit_remaining
+    rate = "" if left is None else f", {left:,} left for now by the provider's limit"
+    out.print(f"{counts}; {number_of(run.calls, 'request')}{rate}", soft_wrap=True)
     causes: Counter[str] = Counter()
     for drift in run.drift:
         causes[drift.cause] += drift.count
@@ -35,7 +43,7 @@ def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
     )
     if run.review:
         out.print(f"{run.review} for a person to decide: the customer has another subscription")
-    if run.apply:
+    if run.apply and run.state != "in_sync":
         out.print(f"{run.applied} applied", soft_wrap=True)
     elif run.differing:
         out.print("Nothing was applied. To record what differs: --apply", soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from service.sandbox.spans import words
 from service.telemetry.sanitize import escape
+from service.telemetry.wording import number_of
 
 if TYPE_CHECKING:
     # each command loads what it shows; the screens of all of them would load everything
@@ -181,7 +182,7 @@ def database_access(out: Screen, access: Access) -> None:
         )
 
 
-_STATES = {"ok": "ok", "problem": "PROBLEM", "unknown": "could not look", "skipped": "not looked"}
+_STATES = {"ok": "ok", "problem": "PROBLEM", "unknown": "could not look", "skipped": "nothing yet"}
 
 
 def findings(out: Screen, found: Sequence[Finding]) -> None:
@@ -230,7 +231,7 @@ def sandbox_status(out: Screen, status: Status) -> None:
         types = (
             "all types"
             if endpoint.filter_types is None
-            else (f"{len(endpoint.filter_types)} types")
+            else number_of(len(endpoint.filter_types), "type")
         )
         out.print(f"endpoint {endpoint.id}, {state}, {types}: {endpoint.url}", soft_wrap=True)
     if not status.endpoints:
@@ -238,14 +239,16 @@ def sandbox_status(out: Screen, status: Status) -> None:
     for fault in status.faults:
         out.print(fault_line(fault))
     resources = (f"{count} {kind}" for kind, count in status.resources.items() if count)
-    out.print(f"{status.requests} API requests; {', '.join(resources)}", soft_wrap=True)
+    out.print(
+        f"{number_of(status.requests, 'API request')}; {', '.join(resources)}", soft_wrap=True
+    )
 
 
 def fault_line(fault: FaultStatus) -> str:
     """A fault that is in force, and what ends it."""
     ends = []
     if fault.left is not None:
-        ends.append(f"{fault.left} more times")
+        ends.append(number_of(fault.left, "more time"))
     if fault.until is not None:
         ends.append(f"until {fault.until:%Y-%m-%d %H:%M} UTC")
     return f"fault: {fault.fault}, {' and '.join(ends) or 'until clear-faults'}"

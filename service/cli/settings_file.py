@@ -22,13 +22,15 @@ _OTHERS = 0o007
 class BookSecrets(Struct, frozen=True):
     """What ``connect`` knows of a book; ``secret`` is the current one, older ones stay behind it.
 
-    The ``mode`` is written only if the book has none. An ``api_key`` of None is not written.
+    The ``mode`` is written only if the book has none; so is ``provider_url``, without which a
+    process that lacks the variable would ask another provider. What is None is not written.
     """
 
     name: str
     mode: str
     secret: str
     api_key: str | None
+    provider_url: str | None = None
 
 
 class Written(Struct, frozen=True):
@@ -145,12 +147,14 @@ def _set(document: MutableMapping[str, Any], book: BookSecrets) -> None:
         secrets.remove(book.secret)
     if book.secret not in secrets:
         secrets.insert(0, book.secret)
-    if book.api_key is None:
+    if book.api_key is None and book.provider_url is None:
         return
     if "provider" not in entry:
         entry["provider"] = tomlkit.inline_table() if is_tomlkit else {}
-    if entry["provider"].get("api_key") != book.api_key:
+    if book.api_key is not None and entry["provider"].get("api_key") != book.api_key:
         entry["provider"]["api_key"] = book.api_key
+    if book.provider_url is not None:
+        entry["provider"].setdefault("url", book.provider_url)
 
 
 def _replace(target: Path, text: str) -> bool:

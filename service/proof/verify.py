@@ -17,6 +17,7 @@ from service.proof.merkle import BLOCK, Frontier
 from service.proof.notes import Checkpoint
 from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
 from service.proof.stretches import EVENTS, Recomputed, Stretch
+from service.telemetry.wording import number_of
 
 Progress = Callable[[str, int, int], None]
 """Called with a book, how many of its events are recomputed, and how many there are."""
@@ -63,10 +64,11 @@ class Report(Struct):
             return
         for one in sorted(signed, key=lambda checkpoint: checkpoint.size):
             if self.roots.get(one.size) != one.root:
+                size = number_of(one.size, "event")
                 text = (
-                    f"The book was signed with {one.size} events: its end was cut off."
+                    f"The book was signed with {size}: its end was cut off."
                     if one.size > self.events
-                    else f"The checkpoint of {one.size} events has another root: events were"
+                    else f"The checkpoint of {size} has another root: events were"
                     " changed, and the chain after them recomputed."
                 )
                 self.fault = Fault(min(one.size, self.events), "checkpoint", text)

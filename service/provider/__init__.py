@@ -2,8 +2,10 @@
 
 ``client`` sends requests at the ``pace`` that the provider allows and returns replies; ``answers``
 judges them, ``errors`` has the failures. ``kinds`` is the table of what can be read, ``lists``
-reads whole lists without skipping a row. ``recording`` compares what was read with the book, and
-records it. ``endpoints`` has the webhook endpoints, of which ``connecting`` makes or completes one.
+reads whole lists without skipping a row, ``by_id`` single resources; ``readings`` are what they
+show. ``recording`` compares readings with the book, and records them; ``balances`` has which
+ledgers to read. ``endpoints`` has the webhook endpoints, of which ``connecting`` makes or completes
+one.
 ``checks`` compares a book's settings with the provider; its results are ``findings``.
 ``backfill`` fills a book: ``backfill_lists`` reads lists, ``backfill_reads`` what they leave out,
 and ``backfill_run`` records both and keeps the progress.

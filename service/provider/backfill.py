@@ -20,8 +20,10 @@ from service.provider.client import COMMAND, Provider
 from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import CUSTOMER, SUBSCRIPTION, Kind
 from service.provider.lists import rows
-from service.provider.recording import SETTLING, Reading
+from service.provider.readings import Reading
+from service.provider.recording import SETTLING
 from service.queries.resources import position
+from service.readmodels.follower import is_followed
 from service.store.events import books
 
 CATEGORIES = tuple(kind.category for kind in ORDER)
@@ -62,6 +64,7 @@ class Outcome(Struct, frozen=True):
         resumed: whether it went on with an unfinished run.
         unread: what could not be read and why; the first of ``unread_count``.
         head, projected: the book's last position, and the one that the read models have reached.
+        served: whether a projector follows the book.
     """
 
     counts: Mapping[str, Counts]
@@ -71,6 +74,7 @@ class Outcome(Struct, frozen=True):
     unread_count: int
     head: int
     projected: int
+    served: bool
 
 
 async def backfill(  # noqa: PLR0913, PLR0917 - what it works with
@@ -119,6 +123,7 @@ async def backfill(  # noqa: PLR0913, PLR0917 - what it works with
             run.unread_count,
             head,
             projected,
+            await is_followed(conn, book),
         )
 
 

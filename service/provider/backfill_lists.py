@@ -9,14 +9,10 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from domain.fold import Fold
-from domain.legible import UNREADABLE, readable
-from domain.payload import Name, decode
-from projections.credits import CREDITS
 from service.provider.backfill_run import Run
+from service.provider.balances import Balance, balance_of, unknown_balances
 from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import (
     CREDIT,
@@ -36,8 +32,7 @@ from service.provider.kinds import (
 )
 from service.provider.lists import PAGE_SIZE, Page, rows
 from service.provider.page import Row
-from service.provider.recording import Reading
-from service.queries.known import known_resources
+from service.provider.readings import Reading
 
 ORDER = (
     SUBSCRIPTION, REFUND, DISPUTE, LICENSE_KEY, ENTITLEMENT_GRANT, PAYMENT, CUSTOMER, PAYOUT,
@@ -45,17 +40,6 @@ ORDER = (
 )  # fmt: skip
 """The kinds in the order in which a question about access needs their lists; credits, of which
 each balance has a ledger of its own, come last."""
-
-
-class Balance(Struct, frozen=True):
-    """A row of the list of balances: whose ledger there is, and what it should lead to."""
-
-    customer_id: Name
-    balance: str | int | float | None = None
-    overage: str | int | float | None = None
-
-
-_BALANCE = msgspec.json.Decoder(Balance)
 
 
 class _Lists:
@@ -145,7 +129,7 @@ class _Lists:
                     await self._tried(name, self._read_ledger(parent, customer))
                     # a page may be read again, and is a hundred ledgers
                     done = run.kinds[CREDIT.category].ledgers
-                    done.append(_key(balance, parent))
+                    done.append(balance.key(parent))
                     del done[: -2 * PAGE_SIZE]
                     await run.save(CREDIT.category)
 
@@ -155,14 +139,12 @@ class _Lists:
             await self._take(CREDIT, page)
 
     def _balance(self, row: Row) -> Balance | None:
-        try:
-            balance, _ = decode(Balance, _BALANCE, readable(row.body)[0])
-        except UNREADABLE:
-            balance = Balance("")
-        if balance.customer_id and "\0" not in balance.customer_id:
-            return balance
-        self._run.miss(f"a row of {self._kind.category}s", f"balance {row.id} names no customer")
-        return None
+        balance = balance_of(row.body)
+        if balance is None:
+            self._run.miss(
+                f"a row of {self._kind.category}s", f"balance {row.id} names no customer"
+            )
+        return balance
 
 
 class Listed(Struct, frozen=True):
@@ -203,31 +185,8 @@ async def _pages(
 
 async def _unknown_balances(run: Run, parent: str, listed: Sequence[Balance]) -> list[Balance]:
     done = {*run.kinds[CREDIT.category].ledgers}
-    balances = [balance for balance in listed if _key(balance, parent) not in done]
+    balances = [balance for balance in listed if balance.key(parent) not in done]
     if not run.kinds[CREDIT.category].listed_once:
         # a balance that is known may have a past that is not
         return balances
-    ids = [_key(balance, parent) for balance in balances]
-    _, known = await known_resources(run.conn, run.book, CREDITS, ids)
-    folds = {name: one.folded for name, one in known.items()}
-    return [b for b, name in zip(balances, ids, strict=True) if not _leads_to(folds.get(name), b)]
-
-
-def _key(balance: Balance, parent: str) -> str:
-    return f"{balance.customer_id}:{parent}"
-
-
-def _leads_to(folded: Fold[Any] | None, balance: Balance) -> bool:
-    """Whether the rows that are known lead to a balance, without a gap."""
-    if folded is None or folded.state.gaps:
-        return False
-    return _same(folded.state.balance, balance.balance) and _same(
-        folded.state.overage, balance.overage
-    )
-
-
-def _same(ours: str | None, theirs: str | float | None) -> bool:
-    try:
-        return float(ours or 0) == float(theirs or 0)
-    except (ValueError, OverflowError):
-        return False
+    return await unknown_balances(run.conn, run.book, parent, balances)

@@ -19,13 +19,15 @@ from domain.legible import UNREADABLE
 from projections.catalog import MEMOS
 from service.database import statements
 from service.provider.backfill_run import Counts, KindProgress, Run
+from service.provider.by_id import ReaderById
 from service.provider.client import BACKGROUND
 from service.provider.errors import NotFoundError, UnexpectedAnswerError, WrongKeyError
 from service.provider.kinds import DISPUTE, KINDS, PAYMENT, REFUND, SUBSCRIPTION, Kind
 from service.provider.lists import rows
-from service.provider.recording import Reading
+from service.provider.readings import Reading
 from service.queries.known import known_resources
 from service.store.events import latest_observations
+from service.telemetry.wording import number_of
 
 _BATCH = 20
 _AT_ONCE = 8
@@ -148,7 +150,7 @@ async def read_later(run: Run, settle: timedelta) -> None:
             return
         seconds = run.later_since + settle.total_seconds() - time.monotonic()
         if seconds > 0:
-            changed = f"{count:,} resources changed within the last minute."
+            changed = f"Within the last minute {number_of(count, 'resource')} changed."
             run.watch.say(f"{changed} They are read again in {seconds:.0f} s.")
             await asyncio.sleep(seconds)
         for category, progress in run.kinds.items():
@@ -249,18 +251,18 @@ def _supplied(folded: Fold[Any] | None, position: int) -> bool:
 async def _read(run: Run, kind: Kind, ids: Iterable[str]) -> None:
     """Read resources by id, some at once, and record what is news."""
     turns = asyncio.Semaphore(_AT_ONCE)
+    by_id = ReaderById(run.provider, BACKGROUND)
 
     async def read(identity: str) -> Reading | None:
         async with turns:
             try:
-                reply = await run.provider.get(kind.path_of(identity), patience=BACKGROUND)
+                return await by_id.read(kind, identity)
             except (NotFoundError, UnexpectedAnswerError, WrongKeyError) as error:
                 if isinstance(error, WrongKeyError) and error.everywhere:
                     raise
                 run.kinds[kind.category].missed = True
                 run.miss(f"{kind.category} {identity}", str(error))
                 return None
-            return Reading(kind, identity, reply.body, reply)
 
     # all of them end before the first failure is raised, so that none goes on in the background
     results = await asyncio.gather(*map(read, ids), return_exceptions=True)

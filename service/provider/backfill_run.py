@@ -15,7 +15,8 @@ from service.provider.client import Provider
 from service.provider.errors import ProviderError
 from service.provider.kinds import Kind
 from service.provider.lists import Remaining
-from service.provider.recording import Compared, Reading, compare, record
+from service.provider.readings import Reading
+from service.provider.recording import Compared, compare, record
 
 Stage = Literal["idle", "listing", "listed", "read"]
 """``idle`` is between two runs; ``listed`` once the list, ``read`` once all ids have been read."""

@@ -13,6 +13,7 @@ from service.provider.endpoints import Endpoint
 from service.provider.errors import ProviderError, WrongKeyError
 from service.provider.findings import Finding
 from service.settings import Book
+from service.telemetry.wording import span_of
 
 _PATIENCE = Patience(6.0)
 
@@ -80,14 +81,18 @@ class Examination:
             return self._finding("clock", "unknown", found)
         middle = reply.requested_at + (reply.answered_at - reply.requested_at) / 2
         apart = middle - reply.date
-        seconds = f"{abs(apart).total_seconds():.0f} seconds"
-        word = "ahead of" if apart > timedelta(0) else "behind"
+        seconds = round(abs(apart).total_seconds())
+        # a Date has no fractions of a second
+        found = "This host's clock agrees with the provider's."
+        if seconds > 1:
+            word = "ahead of" if apart > timedelta(0) else "behind"
+            found = f"This host's clock is {span_of(seconds)} {word} the provider's."
         if abs(apart) <= max(_CLOCK, self._book.webhook_max_age or _CLOCK):
-            return self._finding("clock", "ok", f"This host's clock is {seconds} {word} theirs.")
+            return self._finding("clock", "ok", found)
         return self._finding(
             "clock",
             "problem",
-            f"This host's clock is {seconds} {word} the provider's.",
+            found,
             "Check the time synchronisation: from five minutes on, webhooks are refused.",
         )
 

@@ -41,11 +41,13 @@ class Patience(Struct, frozen=True):
     """How long a caller waits for one reply, with pauses and retries.
 
     Without ``retry`` the first failure is the result, and the caller may use the requests that
-    others leave to it; see ``Pace``.
+    others leave to it; see ``Pace``. ``failing`` is how long failures are retried, where that is
+    shorter than one waits for one's turn.
     """
 
     seconds: float
     retry: bool = True
+    failing: float = math.inf
 
 
 LOGIN = Patience(2.0, retry=False)
@@ -53,6 +55,9 @@ LOGIN = Patience(2.0, retry=False)
 
 COMMAND = Patience(30.0)
 """Somebody waits at a terminal."""
+
+MANY = Patience(900.0, failing=30.0)
+"""Somebody waits at a terminal for many requests: the rate takes its time, an outage ends it."""
 
 BACKGROUND = Patience(900.0)
 """Nobody waits: survives an outage of a quarter of an hour."""
@@ -116,6 +121,11 @@ class Provider:
         )
 
     @property
+    def rate_limit_remaining(self) -> int | None:
+        """How many requests are left to the API key for now, by the last answer that said so."""
+        return self._pace.remaining
+
+    @property
     def now(self) -> datetime:
         """The provider's clock, to a second, by its last reply; ours before the first."""
         return datetime.now(UTC) + self._ahead
@@ -166,6 +176,7 @@ class Provider:
     ) -> Reply:
         deadline = time.monotonic() + patience.seconds
         backoff = Backoff()
+        until = math.inf
         while True:
             await self._await_turn(deadline, urgent=not patience.retry)
             try:
@@ -176,8 +187,9 @@ class Provider:
                 if content is not None:
                     raise
                 failure = error
+                until = min(until, time.monotonic() + patience.failing)
             pause = backoff.pause()
-            if not patience.retry or time.monotonic() + pause >= deadline:
+            if not patience.retry or time.monotonic() + pause >= min(deadline, until):
                 raise failure
             await asyncio.sleep(pause)
 

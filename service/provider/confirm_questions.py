@@ -20,6 +20,7 @@ from domain.fold import Fold, extend, fold
 from domain.legible import UNREADABLE, readable
 from domain.policy import Policy
 from domain.steps import Reading as Alternative
+from service.provider.by_id import whole
 from service.provider.client import Patience, Provider
 from service.provider.errors import (
     NotFoundError,
@@ -29,7 +30,8 @@ from service.provider.errors import (
 )
 from service.provider.kinds import ENTITLEMENT_GRANT, LICENSE_KEY, PAYMENT, SUBSCRIPTION, Kind
 from service.provider.lists import PAGE_SIZE, Page, rows
-from service.provider.recording import Compared, Reading
+from service.provider.readings import Reading
+from service.provider.recording import Compared
 from service.queries.access import Held
 
 _MOST_BY_ID = 5
@@ -124,7 +126,7 @@ class Questions:
             reply = await self._provider.get(kind.path_of(resource_id), patience=self._patience())
         except NotFoundError:
             return []
-        return [Reading(kind, resource_id, reply.body, reply)]
+        return [whole(kind, resource_id, reply)]
 
     def _patience(self) -> Patience:
         return Patience(max(0.0, self._deadline - time.monotonic()), retry=False)
@@ -171,10 +173,12 @@ def _with_reading(known: Fold[Any], entry: Entry) -> Fold[Any]:
         return extended[0]
     if entry.event.sent_at + _RESOLUTION <= known.last[0] or entry.aggregate is None:
         return known
-    if entry.status in {None, known.status}:
-        return known
     at, state = entry.occurred_at, evolved(entry.aggregate, known.state, entry)
-    return replace(known, other=Alternative(entry.status or "", at, at, state))
+    status = entry.status or known.status
+    if (status, state) == (known.status, known.state):
+        return known
+    # also of the same status: a date may be newer
+    return replace(known, other=Alternative(status, at, at, state))
 
 
 class _Row(msgspec.Struct):

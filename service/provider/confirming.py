@@ -22,7 +22,8 @@ from service.provider.client import LOGIN, Provider
 from service.provider.confirm_kept import UNANSWERED, JustAsked, Key, Learned
 from service.provider.confirm_questions import Questions, open_ends, with_readings
 from service.provider.errors import ProviderError
-from service.provider.recording import Compared, Reading, compare, record
+from service.provider.readings import Reading
+from service.provider.recording import Compared, compare, record
 from service.queries.access import Held, access_of, decided, held_of
 from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness

@@ -22,7 +22,8 @@ class Pace:
     """The rate of one API key in this process, on a monotonic clock.
 
     In no minute are more requests sent than ``per_minute``, and in no second more than a sixth of
-    that. Callers that can wait leave a tenth to those that cannot.
+    that. Callers that can wait leave a tenth to those that cannot. ``remaining`` is how many
+    requests the provider said last to be left; None if it said nothing.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -31,6 +32,7 @@ class Pace:
         self._burst = max(1, per_minute // _SECONDS_A_WINDOW)
         self._blocked_until = 0.0
         self._spare_until = 0.0
+        self.remaining: int | None = None
 
     def delay(self, now: float, *, urgent: bool) -> float:
         """Seconds until a request may be sent; 0 means now."""
@@ -52,6 +54,8 @@ class Pace:
         """
         reset = _seconds(headers, "x-ratelimit-reset")
         remaining, limit = (_number(headers, f"x-ratelimit-{n}") for n in ("remaining", "limit"))
+        if remaining is not None:
+            self.remaining = int(remaining)
         if remaining is not None and reset is not None:
             if remaining < 1:
                 self._blocked_until = max(self._blocked_until, now + reset)

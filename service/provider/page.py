@@ -212,6 +212,15 @@ def _nest(opened: list[bytes], lexeme: bytes) -> None:
         raise ValueError("a bracket closes nothing")
 
 
+def id_of(body: bytes, id_field: str) -> str:
+    """The id of a resource.
+
+    Raises:
+        ValueError: what is wrong with it, if it has none.
+    """
+    return _row(body, id_field).id
+
+
 def _row(body: bytes, id_field: str) -> Row:
     """The row.
 

@@ -15,50 +15,20 @@ from domain.carried import evolved
 from domain.events import Entry, Event
 from domain.fold import Fold, extend, fold
 from domain.legible import UNREADABLE
-from domain.observation import Asked
 from domain.reading import read, snapshot
 from projections.catalog import BY_CATEGORY
 from projections.customers import CUSTOMERS
 from service.database.connections import WRITER, Connection, response_deadline
 from service.database.notifications import APPENDED, notify
-from service.provider.client import Reply
+from service.provider.balances import known_rows
 from service.provider.kinds import CREDIT, CUSTOMER, Kind
+from service.provider.readings import Reading
 from service.queries.known import Known, is_empty, known_resources
 from service.store.chain import Observation
 from service.store.events import Receipt, Recorded, append, events_naming, latest_observations
 
 SETTLING = timedelta(seconds=60)
 """So soon after an event of the same resource a reading may be older than the event."""
-
-
-class Reading(Struct, frozen=True):
-    """One resource in a reply, as the exact bytes; ``listed`` if it is a row of a list."""
-
-    kind: Kind
-    id: str
-    body: bytes
-    reply: Reply
-    listed: bool = False
-
-    @property
-    def name(self) -> str:
-        """What was read, as the store names it."""
-        path = self.reply.path.partition("?")[0]
-        return f"GET {path} {self.id}" if self.listed else f"GET {path}"
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether it leaves fields out: a row of a list, but for kinds whose rows are whole."""
-        return self.listed and bool(self.kind.lacks)
-
-    @property
-    def asked(self) -> Asked:
-        """What is stored of the request."""
-        reply = self.reply
-        return Asked(
-            self.kind.category, reply.path, reply.requested_at, reply.answered_at,
-            self.is_partial, reply.date,
-        )  # fmt: skip
 
 
 class Compared(Struct, frozen=True):
@@ -68,7 +38,7 @@ class Compared(Struct, frozen=True):
         entry: the reading as the fold understands it.
         known: what the book knew of the resource; None if nothing.
         differing: the fields in which the two differ.
-        repeated: whether the last reading said the same, and nothing has happened since.
+        repeated: whether a reading said the same and nothing happened since; or the row is known.
         overtaken: whether the reading differs from what the read models will say, which lag behind
             events of the resource.
         in_flight: whether an event of the last minute may be newer than the reading.
@@ -113,10 +83,12 @@ async def compare(
         position, known = await known_resources(conn, book, projection, [*set(ids.values())])
         earlier = await latest_observations(conn, book, [*by_name])
         recent = {i for n, i in ids.items() if i in known or n in earlier}
-        since = await _since(conn, book, kind, position.number, recent, business_id)
+        since, unseen = await _since(conn, book, kind, position.number, recent, business_id)
+        ledger = await known_rows(conn, book, business_id, known) if kind is CREDIT else set()
         for name, reading in by_name.items():
             one = _compare(reading, entries[name], known.get(ids[name]), position.number)
-            compared[name] = _in_time(one, earlier.get(name), since.get(ids[name], []))
+            timely = _in_time(one, earlier.get(name), since.get(ids[name], []), unseen)
+            compared[name] = replace(timely, repeated=timely.repeated or reading.id in ledger)
     return [compared[reading.name] for reading in readings]
 
 
@@ -127,17 +99,20 @@ async def _since(  # noqa: PLR0913, PLR0917 - what it asks for, and of what
     after: int,
     ids: Collection[str],
     business_id: str | None,
-) -> dict[str, list[Entry]]:
-    """The events of some resources that the read models do not reflect yet, by id."""
+) -> tuple[dict[str, list[Entry]], int]:
+    """The events of some resources that the read models do not reflect yet, by id.
+
+    Of read models that are far behind, not all: those up to a position are not looked at.
+    """
     if kind in {CREDIT, CUSTOMER} or not ids:
         # each row of a ledger is news once, and a customer has no stream
-        return {}
-    events = await events_naming(conn, book, after, ids)
+        return {}, 0
+    events, unseen = await events_naming(conn, book, after, ids)
     found: dict[str, list[Entry]] = defaultdict(list)
     for entry in (read(event, business_id) for event in events):
         if entry.aggregate is not None and entry.aggregate.category == kind.category:
             found[entry.id].append(entry)
-    return found
+    return found, unseen
 
 
 async def record(
@@ -238,8 +213,15 @@ def _is_soon_after(entry: Entry, at: datetime) -> bool:
     return not immutable and at > entry.occurred_at - SETTLING
 
 
-def _in_time(one: Compared, earlier: Recorded | None, since: Sequence[Entry]) -> Compared:
-    """A comparison with regard to what was recorded and is in no read model yet."""
+def _in_time(
+    one: Compared, earlier: Recorded | None, since: Sequence[Entry], unseen: int
+) -> Compared:
+    """A comparison with regard to what was recorded and is in no read model yet.
+
+    What was not looked at may have changed the resource: then the reading is news.
+    """
+    if unseen and (earlier is None or earlier.position < unseen):
+        return replace(one, overtaken=True)
     events = [entry for entry in since if entry.observed is None]
     in_flight = any(_is_soon_after(one.entry, entry.occurred_at) for entry in events)
     overtaken = bool(since) and _is_overtaken(one, since)

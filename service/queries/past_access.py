@@ -90,7 +90,7 @@ async def _heard(
     known_at = past.known_at if past.until is None else None
     params = {
         "book": book, "customer_ids": list(customer_ids), "categories": list(DECIDING),
-        "as_of": past.as_of, "known_at": known_at, "until": past.until,
+        "as_of": past.until_moment, "known_at": known_at, "until": past.until,
     }  # fmt: skip
     rows = await (await conn.execute(statement, params)).fetchall()
     return by_customer(customer_ids, rows)

@@ -1,6 +1,6 @@
 """What access a customer would have if some readings of the provider were recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ async def prospect(  # noqa: PLR0913, PLR0917 - what is asked, and of what
     readings: Sequence[Entry],
     now: datetime,
     policy: Policy,
+    others: Collection[str] = (),
 ) -> Prospect:
     """A customer's access at ``now``, without and with some readings.
 
@@ -51,6 +52,7 @@ async def prospect(  # noqa: PLR0913, PLR0917 - what is asked, and of what
         readings: the entries that would be recorded, whomever they concern.
         now: the moment.
         policy: the book's.
+        others: subscriptions that others have, once the readings are recorded.
 
     Raises:
         Problem: ``not-ready`` while the read models are built for the first time.
@@ -65,12 +67,15 @@ async def prospect(  # noqa: PLR0913, PLR0917 - what is asked, and of what
         if row["memo"] is not None
     }
     elsewhere = {row["id"] for row in rows if row["category"] == "elsewhere"}
-    after = await _with(conn, target, before, readings, checkpoint.number)
-    after = _own(after, customer_id)
+    whole = await _with(conn, target, before, readings, checkpoint.number)
+    after = _own(whole, customer_id)
+    told = _of(whole, "subscription").values()
+    taken = {f.state.id for f in told if f.state.customer_id not in {None, customer_id}}
+    elsewhere_after = (elsewhere | {*others} | taken) - _of(after, "subscription").keys()
     return Prospect(
         customer_id,
         _access(before, elsewhere, now, policy),
-        _access(after, elsewhere, now, policy),
+        _access(after, elsewhere_after, now, policy),
         _of(before, "subscription"),
         _of(after, "subscription"),
     )

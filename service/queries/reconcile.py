@@ -42,7 +42,9 @@ class Run(Struct, frozen=True, kw_only=True):
     counts the differences that were recorded in the book. ``gaining`` and ``losing`` count the
     customers who gain or lose access by applying; ``gains`` and ``losses`` name the first of them.
     ``calls`` counts requests to the provider. ``unsubscribed_types`` are event types that the
-    webhook endpoint does not receive.
+    webhook endpoint does not receive. ``kinds`` are what was compared, everything if empty.
+    ``rate_limit_remaining`` is what the provider said last of how many requests are left to the
+    API key for now, null if it said nothing.
     """
 
     run_id: str
@@ -65,6 +67,8 @@ class Run(Struct, frozen=True, kw_only=True):
     calls: int
     skipped: tuple[Skipped, ...]
     unsubscribed_types: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    rate_limit_remaining: int | None = None
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -156,7 +160,10 @@ async def differences(  # noqa: PLR0913, PLR0917 - the parameters of a page
 async def last_runs(
     conn: Queryable, books: Collection[str]
 ) -> list[tuple[str, Run, datetime | None]]:
-    """Of each book the last run that compared something, and when one last compared everything."""
+    """Of each book the last run of all kinds, and when one last compared everything.
+
+    A run of some kinds alone says nothing of the others, so it does not count.
+    """
     cursor = await conn.execute(text("queries/reconcile/last"), {"books": list(books)})
     return [(row["book"], _run(row), row["succeeded_at"]) for row in await cursor.fetchall()]
 

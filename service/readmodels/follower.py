@@ -32,6 +32,13 @@ def lease_name(book: str) -> str:
     return f"projector of {book}"
 
 
+async def is_followed(conn: Connection, book: str) -> bool:
+    """Whether a projector, on any host, follows a book now."""
+    cursor = await conn.execute(statements.text("readmodels/followed"), {"name": lease_name(book)})
+    row = await cursor.fetchone()
+    return bool(row and row["held"])
+
+
 class Projector:
     """Projects the events of one book while it holds the book's lease.
 

@@ -38,6 +38,7 @@ from service.readmodels.tables import (
 )
 from service.store.audit import SERVICE_ACT, Act, record_act
 from service.store.events import books
+from service.telemetry.wording import number_of
 
 T = TypeVar("T")
 
@@ -225,7 +226,7 @@ async def _under_locks(conn: Connection, build: Build, change: Callable[[], Awai
 async def _switch(conn: Connection, build: Build, live: dict[str, int]) -> None:
     if not build.whole and (failed := await _parked(conn, build.lease.owner)):
         raise UnfoldableStreamsError(
-            f"Nothing was switched: {len(failed)} streams could not be folded,"
+            f"Nothing was switched: {number_of(len(failed), 'stream')} could not be folded,"
             f" the first is {failed[0]}."
         )
     await _retire(conn, build.generations, live)

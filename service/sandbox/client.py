@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
+from service.sandbox.endpoint_bodies import Secret
 from service.sandbox.happenings import Happening
 from service.sandbox.messages import (
     Action,
@@ -96,6 +97,10 @@ class SandboxClient:
         """Let something happen to a resource, such as ``fail-next-renewal``."""
         action = Action(identity, dict(options or {}))
         return self._ask("POST", f"actions/{name}", list[Happening], action)
+
+    def rotate(self, endpoint_id: str) -> Secret:
+        """Rotate the secret of a webhook endpoint; the old one signs for a day more."""
+        return self._ask("POST", f"endpoints/{endpoint_id}/rotate", Secret)
 
     def add_webhook_fault(self, fault: WebhookFaultRequest) -> list[FaultStatus]:
         """Let webhooks suffer a fault; returns all that are in force."""

@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from service.sandbox.actions import action
+from service.sandbox.endpoint_bodies import Secret
 from service.sandbox.errors import ApiError, not_found
 from service.sandbox.happenings import Happening, ImpossibleError
 from service.sandbox.messages import (
@@ -83,6 +84,13 @@ async def act(
         raise ApiError(409, str(error)) from None
 
 
+@post("/endpoints/{identity:str}/rotate", status_code=200)
+async def rotate_secret(request: SandboxRequest, identity: FromPath[str]) -> Secret:
+    """Rotate the secret of an endpoint, as the provider's dashboard does."""
+    parts = parts_of(request)
+    return parts.endpoints.rotate(identity, parts.timeline.now)
+
+
 @post("/faults/webhooks", status_code=200)
 async def add_webhook_fault(
     request: SandboxRequest, data: JSONBody[WebhookFaultRequest]
@@ -127,6 +135,7 @@ ROUTER = Router(
         read_resources,
         advance,
         act,
+        rotate_secret,
         add_webhook_fault,
         add_answer_fault,
         clear_faults,

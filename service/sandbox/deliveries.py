@@ -7,7 +7,7 @@ import asyncio
 import math
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any, Protocol
@@ -117,11 +117,11 @@ class Deliveries:
             self._note(message, now, "endpoint disabled")
             return
         body = render(world, message.happening)
-        secret = self._endpoints.secret(endpoint.id).secret
+        signing = self._endpoints.signing_secrets(endpoint.id, now)
         stamp = datetime.now(UTC) if self._real_stamps else now
         headers = {
             **self._endpoints.headers(endpoint.id),
-            **sign(secret, message.webhook_id, stamp, body),
+            **sign(signing, message.webhook_id, stamp, body),
         }
         outcome = await _post(client, endpoint.url, body, headers)
         self._note(message, now, outcome)
@@ -174,8 +174,8 @@ def render(world: Renders, happening: Happening) -> bytes:
     )
 
 
-def sign(secret: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of a webhook.
+def sign(signing: Sequence[str], webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """The headers of a webhook, with a signature by each secret.
 
     The time is rounded up to seconds, so that it is never before the event itself.
     """
@@ -185,7 +185,9 @@ def sign(secret: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, s
         "user-agent": "Svix-Webhooks/daybook-sandbox",
         "webhook-id": webhook_id,
         "webhook-timestamp": str(int(stamp.timestamp())),
-        "webhook-signature": Webhook(secret).sign(webhook_id, stamp, body.decode()),
+        "webhook-signature": " ".join(
+            Webhook(secret).sign(webhook_id, stamp, body.decode()) for secret in signing
+        ),
     }
 
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,9 @@ from service.sandbox.errors import ApiError, not_found
 
 MAX_ENDPOINTS = 50
 
+_STILL_SIGNS = timedelta(days=1)
+"""So long a replaced secret signs next to the new one."""
+
 _MAX_HEADERS = 50
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[ -~]{0,2000}")
@@ -32,6 +35,7 @@ class Endpoints:
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._secrets: dict[str, str] = {}
+        self._replaced: dict[str, list[tuple[str, datetime]]] = {}
         self._headers: dict[str, Mapping[str, str]] = {}
         self._by_key: dict[str, str] = {}
 
@@ -104,6 +108,7 @@ class Endpoints:
         """
         self.get(identity)
         del self._endpoints[identity], self._secrets[identity], self._headers[identity]
+        self._replaced.pop(identity, None)
         self._by_key = {key: made for key, made in self._by_key.items() if made != identity}
 
     def all(self) -> list[Endpoint]:
@@ -126,6 +131,29 @@ class Endpoints:
             ApiError: 404.
         """
         return Secret(self._secrets[self.get(identity).id])
+
+    def rotate(self, identity: str, now: datetime) -> Secret:
+        """Give an endpoint a new secret; the old one signs too for a day, by the sandbox's clock.
+
+        Raises:
+            ApiError: 404.
+        """
+        old = self.secret(identity).secret
+        kept = [
+            (secret, until) for secret, until in self._replaced.get(identity, []) if until > now
+        ]
+        self._replaced[identity] = [(old, now + _STILL_SIGNS), *kept]
+        self._secrets[identity] = _new_secret()
+        return self.secret(identity)
+
+    def signing_secrets(self, identity: str, now: datetime) -> list[str]:
+        """The secrets that sign what an endpoint is sent now, the current one first.
+
+        Raises:
+            ApiError: 404.
+        """
+        replaced = self._replaced.get(identity, [])
+        return [self.secret(identity).secret, *(s for s, until in replaced if until > now)]
 
     def headers(self, identity: str) -> Mapping[str, str]:
         """The merchant's own headers of an endpoint."""

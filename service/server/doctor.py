@@ -20,6 +20,7 @@ from service.server import proof_checks, restore_checks
 from service.settings import Book, Settings
 from service.store import roles
 from service.store.migrations import SchemaError, missing_migrations
+from service.telemetry.wording import number_of, span_of
 
 Explain = Callable[[Exception], str]
 
@@ -174,7 +175,7 @@ async def _events(book: str, conn: Connection) -> list[Finding]:
             f" for what was before: daybook backfill --book {book}."
         )
         return [Finding(book, "events", "problem", found, remedy)]
-    found = f"The last event was recorded {_span(age)} ago."
+    found = f"The last event was recorded {span_of(age)} ago."
     if age < _SILENCE.total_seconds():
         return [Finding(book, "events", "ok", found)]
     remedy = "Silence is how a disabled endpoint looks: compare with the provider's dashboard."
@@ -189,7 +190,8 @@ async def _lag(book: str, conn: Connection) -> list[Finding]:
         found = "The store was restored; the read models show events that it does not have."
         return [Finding(book, "read models", "problem", found, "Run: daybook rebuild.")]
     seconds = float(row["lag_seconds"])
-    lag = f"The read models lack {row['lag_events']} events, the oldest {_span(seconds)}"
+    events = number_of(row["lag_events"], "event")
+    lag = f"The read models lack {events}, the oldest {span_of(seconds)}"
     if seconds > _LAG.total_seconds():
         remedy = "See 'Lag grows' in service/README.md; the service's log says what fails."
         return [Finding(book, "read models", "problem", f"{lag} old.", remedy)]
@@ -203,7 +205,7 @@ async def _projector(book: str, conn: Connection) -> list[Finding]:
     if row is not None and row["vacant_seconds"] <= _VACANT_SECONDS:
         return [Finding(book, "projector", "ok", "A projector follows the book.")]
     found = "No projector has followed the book" + (
-        f" for {_span(row['vacant_seconds'])}." if row else " yet."
+        f" for {span_of(row['vacant_seconds'])}." if row else " yet."
     )
     remedy = "Is daybook serve running, with this book? If it is, its log says what fails."
     return [Finding(book, "projector", "problem", found, remedy)]
@@ -230,8 +232,8 @@ async def _refused(book: str, conn: Connection) -> list[Finding]:
             book,
             "refusals",
             "problem",
-            f"{c.last_day} webhooks were refused in the last day, {c.last_hour} of them in the last"
-            f" hour: {c.reason}.",
+            f"Refused in the last day: {number_of(c.last_day, 'webhook')}, of them {c.last_hour} in"
+            f" the last hour: {c.reason}.",
             _REMEDIES.get(c.reason, _OTHER_REMEDY),
         )
         for c in serious
@@ -252,11 +254,3 @@ _CHECKS: Mapping[str, Callable[[str, Connection], Awaitable[list[Finding]]]] = {
 async def _gauges(book: str, conn: Connection) -> dict[str, Any] | None:
     cursor = await conn.execute(statements.text("server/gauges"), {"version": VERSION})
     return next((row for row in await cursor.fetchall() if row["book"] == book), None)
-
-
-def _span(seconds: float) -> str:
-    """A duration in words, in its largest unit."""
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

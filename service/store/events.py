@@ -211,18 +211,28 @@ async def latest_observations(
     return {name: events[-1] for name, events in found.items() if events}
 
 
+MOST_DELIVERIES = 2_000
+"""So many of the latest deliveries are searched for a resource."""
+
+
 async def events_naming(
     conn: Queryable, book: str, after: int, ids: Collection[str]
-) -> list[Event]:
+) -> tuple[list[Event], int]:
     """The events after a position that may be of some resources, in order.
 
-    These are the observations of a resource of such an id, and the deliveries that contain one;
-    the latest 2,000 deliveries are looked at.
+    These are the observations of a resource of such an id, and the deliveries that contain one.
+
+    Returns:
+        The events, and the position up to which deliveries were not looked at: 0 where all were,
+        which are the latest ``MOST_DELIVERIES``.
     """
-    params = {"book": book, "after": after, "ids": list(ids)}
+    params = {"book": book, "after": after, "ids": list(ids), "most": MOST_DELIVERIES}
     # not prepared either, for the same reason
+    cursor = await conn.execute(text("store/unseen"), params, prepare=False)
+    unseen = await cursor.fetchone()
     cursor = await conn.execute(text("store/naming"), params, prepare=False)
-    return [event_of(row) for row in await cursor.fetchall()]
+    events = [event_of(row) for row in await cursor.fetchall()]
+    return events, int(unseen["position"]) if unseen else 0
 
 
 async def events_after(conn: Connection, book: str, after: int, limit: int) -> list[Event]:

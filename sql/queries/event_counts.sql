@@ -6,6 +6,8 @@ left join (
     select verdict, type, count(*) as count, max(position) as latest
     from {view}
     where book = %(book)s and verdict not in ('applied', 'confirmed')
+        -- a reading at the provider tells what no event told: nothing is left to do
+        and not (verdict = 'inferred' and type = '')
     group by verdict, type
 ) r on true
 where c.book = %(book)s and c.version = %(version)s

@@ -4,7 +4,7 @@ with deliveries as (
     select * from store.event
     where book = %(book)s and position > %(after)s and source <> 'api'
     order by position desc
-    limit 2000
+    limit %(most)s
 ), named as (
     select * from deliveries
     where exists (

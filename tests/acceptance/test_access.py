@@ -194,6 +194,15 @@ def test_a_wrong_body_is_told_what_is_wrong(
     assert detail in told["detail"]
 
 
+def test_a_member_that_there_is_not_is_told_which_there_are(doors: Doors) -> None:
+    told = ask(doors, {"customer_ids": ONE, "colour": "red"}).json()
+    assert told["allowed"] == [
+        "customer_ids", "as_of", "known_at", "fields", "min_position", "stale",
+    ]  # fmt: skip
+    told = ask(doors, {"customer_ids": ONE, "min_position": 8}).json()
+    assert told["allowed"] == ["a text, as in a query"]
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"customer_ids": ["\\ud800"]}'])
 def test_a_body_that_is_not_json_is_told_how_it_looks(doors: Doors, content: bytes) -> None:
     told = ask(doors, content).json()

@@ -108,7 +108,7 @@ async def test_ctrl_c_says_how_to_go_on(
 
 
 async def test_the_command_says_what_it_did(database_url: str, merchant: Sandbox) -> None:
-    process = command(database_url, merchant, "--only=subscription", "--since=3000d")
+    process = command(database_url, merchant, "--kind=subscription", "--since=3000d")
     said, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     count = str(len(held(merchant, "subscription")))
@@ -123,7 +123,7 @@ async def test_the_command_says_what_it_did(database_url: str, merchant: Sandbox
 @pytest.mark.parametrize(
     ("args", "why"),
     [
-        (["--only=invoice"], "unknown kind invoice"),
+        (["--kind=invoice"], "unknown kind invoice"),
         (["--since=yesterday"], "'yesterday' is neither a date"),
     ],
 )

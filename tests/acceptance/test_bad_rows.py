@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.policy import Policy
 from service.database.connections import Connection
+from service.provider import by_id
 from service.provider.backfill import Options, Outcome, backfill
 from service.provider.errors import WrongKeyError
 from service.queries.access import access_of
@@ -193,6 +194,21 @@ async def test_a_resource_that_may_not_be_read_costs_no_other(
     assert await entitled(conn)
     assert outcome.unread_count == len(GOOD)
     assert outcome.counts["customer"].rows == 1
+
+
+async def test_a_resource_that_always_fails_costs_no_other(
+    database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: Request) -> Answer:
+        return Answer(500)
+
+    monkeypatch.setattr(by_id, "_FAILING_SECONDS", 0.3)
+    outcome = await fill(database_url, Options(), subscriptions__sub_0=answer)
+    assert await entitled(conn)
+    (line,) = [line for line in outcome.unread if line.startswith("subscription sub_0:")]
+    assert "answers other requests" in line
+    # the provider does not have the others
+    assert outcome.unread_count == len(GOOD)
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -144,6 +144,15 @@ def test_a_key_in_the_environment_stays_there(tmp_path: Path, provider: Business
     assert KEY not in path.read_text()
 
 
+def test_the_url_of_the_provider_is_written_where_the_file_lacks_it(
+    tmp_path: Path, provider: Business
+) -> None:
+    path = write(tmp_path, COMMENTED)
+    assert connect(tmp_path, provider).returncode == 0
+    found = tomllib.loads(path.read_text())["books"]["live"]["provider"]
+    assert found == {"api_key": KEY, "url": provider.url}
+
+
 @pytest.mark.parametrize(
     ("args", "text"),
     [

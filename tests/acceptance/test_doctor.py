@@ -266,7 +266,7 @@ def test_refused_webhooks_and_parked_streams_are_told(well: Installation) -> Non
             conn.execute("delete from read.parked")
     assert (found.status, {*found.of("problem")}) == (1, {"refusals", "parked streams"})
     refused = found.of("problem")["refusals"]
-    assert "3 webhooks were refused in the last day, 0 of them in the last hour" in refused
+    assert "Refused in the last day: 3 webhooks, of them 0 in the last hour" in refused
     assert "subscription-sub_1" in found.of("problem")["parked streams"]
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -233,6 +233,17 @@ def test_both_clocks(doors: Doors) -> None:
     live = doors.get("subscriptions/sub_c").json()
     past = doors.get(f"subscriptions/sub_c?as_of={now}").json()
     assert past == {k: v for k, v in live.items() if k not in {"related", "paid_until"}}
+
+
+def test_they_give_it_again_where_the_providers_clock_is_ahead(doors: Doors) -> None:
+    moment = datetime.now(UTC) + timedelta(minutes=3)
+    told = body("subscription.active", "active", moment, "sub_ahead", customer="cus_ahead")
+    last = deliver(doors, told).json()["position"]
+    doors.service.await_position(doors.live, number(last))
+    access = doors.get("customers/cus_ahead/access").json()
+    assert access["entitled"]
+    both = f"as_of={access['at']}&known_at={access['position']}"
+    assert doors.get(f"customers/cus_ahead/access?{both}").json() == access
 
 
 def test_an_answers_moment_and_position_give_it_again(doors: Doors) -> None:

@@ -262,6 +262,20 @@ def test_webhooks_are_signed_and_tell_what_happens(telling: Sandbox, told: Recei
     assert len({one.webhook_id for one in told.received}) == len(told.received)
 
 
+def test_a_secret_that_is_rotated_signs_for_a_day_more(telling: Sandbox, told: Receiver) -> None:
+    [endpoint] = telling.control.status().endpoints
+    new = telling.control.rotate(endpoint.id).secret
+    assert telling.sdk().webhooks.retrieve_secret(endpoint.id).secret == new != told.secret
+    for days, signs in ((0.5, True), (1, False)):
+        told.received.clear()
+        telling.control.act("buy", f"cus_rotates_{days}", {"product_id": "pdt_pro"})
+        telling.control.settle()
+        [active] = told.of("subscription.active")
+        assert (active.is_signed(new), active.is_signed(told.secret)) == (True, signs)
+        telling.control.move(timedelta(days=1))
+    told.secret = new
+
+
 def test_the_sdk_verifies_webhooks_that_are_stamped_by_the_real_clock(told: Receiver) -> None:
     with sandbox("--real-stamps", customers=1, webhooks_to=told.url, secret=SECRET) as made:
         made.control.act("buy", "cus_ada", {"product_id": "pdt_team"})

@@ -26,6 +26,7 @@ from service.readmodels.process import build_missing
 from service.server.database import database
 from service.settings import Settings, SettingsError, load
 from service.store.prepare import prepare_once
+from service.telemetry.wording import number_of
 
 _PARTLY = 1
 _FAILED = 2
@@ -36,13 +37,14 @@ _INTERRUPTED = 130
 def backfill(  # noqa: PLR0913 - one parameter a flag
     *,
     book: BookName,
-    only: Annotated[
+    kind: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND",
             help=f"Only this kind; repeat it for several. Any of {', '.join(CATEGORIES)}.",
         ),
     ] = None,
+    only: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -78,10 +80,9 @@ def backfill(  # noqa: PLR0913 - one parameter a flag
     if book not in settings.books:
         names = ", ".join(settings.books) or "none"
         raise SettingsError(f"--book: {book!r} is not configured. Configured books: {names}.")
-    _check_kinds(only)
-    options = Options(
-        only or (), _moment(since), since or "", lists_only=lists_only, dry_run=dry_run
-    )
+    kinds = [*(kind or ()), *(only or ())]
+    _check_kinds(kinds)
+    options = Options(kinds, _moment(since), since or "", lists_only=lists_only, dry_run=dry_run)
     if settings.database_url is None:
         check_data_dir(settings.data_dir)
     try:
@@ -135,16 +136,16 @@ def _bars(rate: int) -> Iterator[Watch]:
             duration = f"{hours} h {minutes} min" if hours else f"{minutes} min"
             say(
                 "All lists are read, so access is known. What lists leave out is read by id: up to"
-                f" {count:,} resources, which takes about {duration}."
+                f" {number_of(count, 'resource')}, which takes about {duration}."
             )
 
         yield Watch(show, say, expect)
 
 
-def _check_kinds(only: list[str] | None) -> None:
-    if unknown := [kind for kind in only or () if kind not in CATEGORIES]:
+def _check_kinds(kinds: list[str]) -> None:
+    if unknown := [kind for kind in kinds if kind not in CATEGORIES]:
         raise SettingsError(
-            f"--only: unknown kind {', '.join(unknown)}. Use any of {', '.join(CATEGORIES)}."
+            f"--kind: unknown kind {', '.join(unknown)}. Use any of {', '.join(CATEGORIES)}."
         )
 
 
@@ -187,22 +188,27 @@ def _report(book: str, outcome: Outcome, options: Options) -> None:
     elif outcome.unread_count:
         OUT.print(
             f"Book {book} is not complete: what could not be read is named below. Run the same"
-            f" command to read it again. It took {outcome.requests:,} requests.",
+            f" command to read it again. It took {number_of(outcome.requests, 'request')}.",
             soft_wrap=True,
         )
     else:
-        OUT.print(f"Book {book} is filled, with {outcome.requests:,} requests.")
+        OUT.print(f"Book {book} is filled, with {number_of(outcome.requests, 'request')}.")
     in_flight = sum(counts.in_flight for counts in outcome.counts.values())
     if in_flight:
-        again = "would be" if options.dry_run else "were"
-        OUT.print(f"{in_flight:,} rows had changed within the last minute, and {again} read again.")
+        again = "would be read" if options.dry_run else "read"
+        rows_changed = number_of(in_flight, "row")
+        OUT.print(f"Changed within the last minute, and {again} again: {rows_changed}.")
     for line in outcome.unread:
         ERR.print(f"Not read: {line}", style="red", soft_wrap=True)
     if (more := outcome.unread_count - len(outcome.unread)) > 0:
         ERR.print(f"Not read: {more:,} more.", style="red")
     if outcome.projected < outcome.head:
         OUT.print(
-            f"The read models show {outcome.projected:,} of {outcome.head:,} events. `daybook"
-            " serve` brings them up to date.",
+            f"The read models show {outcome.projected:,} of {outcome.head:,} events."
+            + (
+                " The running service brings them up to date."
+                if outcome.served
+                else " `daybook serve` brings them up to date."
+            ),
             soft_wrap=True,
         )

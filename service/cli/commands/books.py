@@ -14,6 +14,7 @@ from service.proof.checkpoints import Origin, RefusedError, continue_book
 from service.proof.keys import load_signer
 from service.proof.published import OriginRow
 from service.settings import load
+from service.telemetry.wording import number_of
 
 books = typer.Typer(help="Books: the names under which they are signed.", no_args_is_help=True)
 app.add_typer(books, name="books")
@@ -54,7 +55,7 @@ def continue_(book: BookName, config: Config = None, data_dir: DataDir = None) -
         raise typer.Exit(1) from None
     OUT.print(
         f"{name}: {new.name} continues {old.name}, which has the same history up to"
-        f" {new.parted_at} events.",
+        f" {number_of(new.parted_at or 0, 'event')}.",
         soft_wrap=True,
     )
     OUT.print(f"Its public key, to be kept elsewhere: {new.key}", soft_wrap=True)

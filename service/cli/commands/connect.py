@@ -22,6 +22,7 @@ from service.provider.endpoints import EVENT_TYPES
 from service.provider.errors import UnexpectedAnswerError
 from service.setting_checks import https_url_fault
 from service.settings import Book, SettingsError, load
+from service.telemetry.wording import number_of
 
 Mode = Literal["live", "test"]
 
@@ -79,7 +80,7 @@ def connect(  # noqa: PLR0913 - one parameter a flag
     path = settings_file.path_for(config, data_dir)
     variables = settings_file.variables_of(book, path)
     kept_key = None if settings_file.has_key_variable(book) else key
-    secrets = BookSecrets(book, configured.mode, _ANY_SECRET, kept_key)
+    secrets = BookSecrets(book, configured.mode, _ANY_SECRET, kept_key, configured.provider.url)
     if not variables and not dry_run:
         settings_file.check_writable(path, secrets)
     found = asyncio.run(_connect(book, configured, url, dry_run=dry_run))
@@ -175,7 +176,10 @@ def _report(found: Connection, url: str, *, dry_run: bool) -> None:
     endpoint = found.endpoint
     if endpoint is None:
         verb = "Would create" if dry_run else "Created"
-        OUT.print(f"{verb} an endpoint for {url}, with {len(EVENT_TYPES)} types.", soft_wrap=True)
+        OUT.print(
+            f"{verb} an endpoint for {url}, with {number_of(len(EVENT_TYPES), 'type')}.",
+            soft_wrap=True,
+        )
     elif found.complete:
         OUT.print(f"Endpoint {endpoint.id} has this URL and all types.", soft_wrap=True)
     else:

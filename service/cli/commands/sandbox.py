@@ -11,6 +11,7 @@ from service.cli.app import app
 from service.cli.options import ERR, OUT, Config, DataDir
 from service.cli.spans import parse_span
 from service.sandbox.client import DEFAULT_PORT
+from service.telemetry.wording import number_of
 
 sandbox = typer.Typer(invoke_without_command=True)
 app.add_typer(sandbox, name="sandbox")
@@ -99,11 +100,14 @@ def start(  # noqa: PLR0913, PLR0917 - one parameter a flag
     )
     with run.listen(_HOST, port) as sock:
         if customers > _MANY:
-            ERR.print(f"Making {customers} customers and their history …")
+            ERR.print(f"Making {number_of(customers, 'customer')} and their history …")
         made = build(options)
         url = screens.origin(_HOST, sock.getsockname()[1])
         now = made.timeline.now
-        OUT.print(f"Sandbox of {customers} customers; its clock shows {now:%d %b %Y %H:%M} UTC.")
+        OUT.print(
+            f"Sandbox of {number_of(customers, 'customer')}; its clock shows"
+            f" {now:%d %b %Y %H:%M} UTC."
+        )
         OUT.print(f"  URL={url}", soft_wrap=True)
         OUT.print(f"  API_KEY={options.api_key}", soft_wrap=True)
         if webhooks_to is not None:

@@ -1,8 +1,6 @@
 """``daybook sandbox advance`` and so on: commands to the sandbox that runs."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,37 +10,21 @@ from service.cli import screens
 from service.cli.commands.sandbox import sandbox
 from service.cli.options import OUT
 from service.cli.spans import parse_span
-from service.sandbox.client import DEFAULT_URL, SandboxClient
+from service.sandbox.client import DEFAULT_URL, SandboxClient, SandboxError
 from service.sandbox.happenings import Happening
-from service.sandbox.messages import AnswerFaultRequest, FaultStatus, WebhookFaultRequest
+from service.telemetry.wording import number_of
 
 SandboxUrl = Annotated[
     str, typer.Option(envvar="DAYBOOK_SANDBOX_URL", help="Where the sandbox runs.")
 ]
 Subscription = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Such as sub_000001.")]
 Payment = Annotated[str, typer.Argument(metavar="PAYMENT", help="Such as pay_000001_1.")]
-Share = Annotated[
-    float, typer.Option(min=0.0001, max=1, help="The share of webhooks that it hits.")
-]
-Next = Annotated[int | None, typer.Option("--next", metavar="N", min=1, help="End after N hits.")]
-For = Annotated[
-    timedelta | None,
-    typer.Option(
-        "--for", metavar="SPAN", parser=parse_span, help="End after this time of the sandbox."
-    ),
-]
 Span = Annotated[timedelta, typer.Argument(metavar="SPAN", parser=parse_span, help="Such as 40d.")]
-
-
-@contextmanager
-def _sandbox(url: str) -> Iterator[SandboxClient]:
-    with SandboxClient(url) as client:
-        yield client
 
 
 def _act(url: str, name: str, identity: str, **options: str | int | bool | None) -> None:
     given = {key: value for key, value in options.items() if value is not None}
-    with _sandbox(url) as client:
+    with SandboxClient(url) as client:
         _show(client.act(name, identity, given))
 
 
@@ -56,24 +38,26 @@ def _show(happenings: list[Happening]) -> None:
 @sandbox.command()
 def status(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
     """Show its clock, endpoints, webhooks and faults."""
-    with _sandbox(sandbox_url) as client:
+    with SandboxClient(sandbox_url) as client:
         screens.sandbox_status(OUT, client.status())
 
 
 @sandbox.command()
 def advance(span: Span, sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
     """Move its clock forward, and wait until what falls due has happened and was sent."""
-    with _sandbox(sandbox_url) as client:
+    with SandboxClient(sandbox_url) as client:
         before = client.status().webhooks
         after = client.move(span)
     sent = after.webhooks.get("delivered", 0) - before.get("delivered", 0)
-    OUT.print(f"The clock shows {after.now:%d %b %Y %H:%M} UTC; {sent} webhooks were delivered.")
+    OUT.print(
+        f"The clock shows {after.now:%d %b %Y %H:%M} UTC; {number_of(sent, 'webhook')} delivered."
+    )
 
 
 @sandbox.command()
 def clock(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
     """Print the time of its clock alone, as `as_of` takes it."""
-    with _sandbox(sandbox_url) as client:
+    with SandboxClient(sandbox_url) as client:
         sys.stdout.write(f"{client.status().now:%Y-%m-%dT%H:%M:%SZ}\n")
 
 
@@ -192,91 +176,20 @@ def happen(
 
 
 @sandbox.command()
-def lose(
-    share: Share = 1, next_: Next = None, for_: For = None, sandbox_url: SandboxUrl = DEFAULT_URL
-) -> None:
-    """Lose webhooks: they are never sent."""
-    _webhooks(sandbox_url, WebhookFaultRequest(kind="lose", share=share, next=next_, lasts=for_))
-
-
-@sandbox.command()
-def delay(
-    span: Span,
-    share: Share = 1,
-    next_: Next = None,
-    for_: For = None,
+def rotate_secret(
+    endpoint: Annotated[
+        str | None, typer.Argument(metavar="ENDPOINT", show_default="the only one")
+    ] = None,
     sandbox_url: SandboxUrl = DEFAULT_URL,
 ) -> None:
-    """Send webhooks later; what they show is rendered then."""
-    fault = WebhookFaultRequest(kind="delay", by=span, share=share, next=next_, lasts=for_)
-    _webhooks(sandbox_url, fault)
+    """Rotate the secret of a webhook endpoint, as in the provider's dashboard.
 
-
-@sandbox.command()
-def duplicate(
-    share: Share = 1, next_: Next = None, for_: For = None, sandbox_url: SandboxUrl = DEFAULT_URL
-) -> None:
-    """Send webhooks twice, under one webhook-id."""
-    fault = WebhookFaultRequest(kind="duplicate", share=share, next=next_, lasts=for_)
-    _webhooks(sandbox_url, fault)
-
-
-@sandbox.command()
-def reorder(
-    within: Annotated[
-        timedelta, typer.Option(metavar="SPAN", parser=parse_span, help="The span of the disorder.")
-    ] = "1m",  # type: ignore[assignment]  # parsed
-    share: Share = 1,
-    next_: Next = None,
-    for_: For = None,
-    sandbox_url: SandboxUrl = DEFAULT_URL,
-) -> None:
-    """Send webhooks out of order."""
-    fault = WebhookFaultRequest(kind="reorder", by=within, share=share, next=next_, lasts=for_)
-    _webhooks(sandbox_url, fault)
-
-
-@sandbox.command()
-def answer(  # noqa: PLR0913, PLR0917 - one parameter a flag
-    how: Annotated[str, typer.Argument(metavar="STATUS|slowly", help="429, 500, 404, slowly …")],
-    by: Annotated[
-        timedelta, typer.Option(metavar="SPAN", parser=parse_span, help="How slowly.")
-    ] = "5s",  # type: ignore[assignment]  # parsed
-    path: Annotated[str, typer.Option(help="Only for paths that start so.")] = "/",
-    share: Share = 1,
-    next_: Next = None,
-    for_: For = None,
-    sandbox_url: SandboxUrl = DEFAULT_URL,
-) -> None:
-    """Let the REST API answer with an error, or slowly."""
-    slowly = how == "slowly"
-    if not slowly and not (how.isascii() and how.isdecimal() and 400 <= int(how) <= 599):  # noqa: PLR2004
-        raise typer.BadParameter(f"{how!r} is neither slowly nor a status from 400 to 599.")
-    fault = AnswerFaultRequest(
-        status=None if slowly else int(how),
-        by=by if slowly else timedelta(0),
-        path=path,
-        share=share,
-        next=next_,
-        lasts=for_,
-    )
-    with _sandbox(sandbox_url) as client:
-        _show_faults(client.add_answer_fault(fault))
-
-
-@sandbox.command()
-def clear_faults(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
-    """End all faults."""
-    with _sandbox(sandbox_url) as client:
-        client.clear_faults()
-    OUT.print("All faults have ended.")
-
-
-def _webhooks(url: str, fault: WebhookFaultRequest) -> None:
-    with _sandbox(url) as client:
-        _show_faults(client.add_webhook_fault(fault))
-
-
-def _show_faults(faults: list[FaultStatus]) -> None:
-    for fault in faults:
-        OUT.print(screens.fault_line(fault))
+    For a day, by its clock, webhooks are signed with the old secret too.
+    """
+    with SandboxClient(sandbox_url) as client:
+        names = [endpoint] if endpoint else [one.id for one in client.status().endpoints]
+        if len(names) != 1:
+            listed = ", ".join(names) or "none"
+            raise SandboxError(f"Name the endpoint. The sandbox has: {listed}.")
+        client.rotate(names[0])
+    OUT.print(f"Endpoint {names[0]} has a new secret. `daybook connect` fetches it.")

@@ -9,6 +9,7 @@ import typer
 from service.cli.app import app
 from service.cli.options import ERR, OUT, Config, DataDir
 from service.cli.sending import new_webhook_id, send, signing_secret
+from service.telemetry.wording import number_of
 
 
 @app.command("send")
@@ -45,5 +46,5 @@ def send_files(  # noqa: PLR0913, PLR0917 - one parameter a flag
             refused += not reply.accepted
             OUT.print(f"{reply.status} {file.name} {reply.text}", soft_wrap=True)
     if refused:
-        ERR.print(f"{refused} of {len(files)} webhooks were refused.")
+        ERR.print(f"Refused: {refused} of {number_of(len(files), 'webhook')}.")
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from service.cli.sending import RefusedError, send
 from service.errors import SettingsError
 from service.sandbox.simulation import line
 from service.sandbox.simulation import simulate as generate
+from service.telemetry.wording import number_of
 
 
 @app.command()
@@ -59,4 +60,4 @@ def simulate(  # noqa: PLR0913 - an option each
                 raise RefusedError(reply.text)
             count += 1
             bars.update(task, completed=count)
-    OUT.print(f"Sent {count} webhooks; all were recorded.")
+    OUT.print(f"Sent {number_of(count, 'webhook')}; all recorded.")

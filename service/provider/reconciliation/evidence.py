@@ -69,7 +69,7 @@ def _unknown(stream: str, types: Collection[str]) -> tuple[str, ...]:
 
 
 def evidence_of(
-    found: Compared, records: Records, unknown: Mapping[str, tuple[str, ...]]
+    found: Compared, records: Records, unknown: Mapping[str, tuple[str, ...]], now: datetime
 ) -> Evidence:
     """What is known of a difference."""
     entry, known, kind = found.entry, found.known, found.reading.kind
@@ -85,7 +85,7 @@ def evidence_of(
         theirs=entry.status,
         fields=found.differing,
         known=known is not None,
-        in_flight=is_in_flight(found),
+        in_flight=is_in_flight(found, now),
         parked=records.parked(entry.stream),
         unknown_types=unknown.get(entry.stream or "", ()),
         refused=records.refused_since(_changed_after(found)),
@@ -93,10 +93,27 @@ def evidence_of(
     )
 
 
-def is_in_flight(found: Compared) -> bool:
-    """Whether it changed so shortly before the reading that its webhook may be under way."""
-    latest = _latest_moment(found)
-    return found.in_flight or (latest is not None and latest > found.entry.event.sent_at - SETTLING)
+def is_difference(found: Compared, records: Records) -> bool:
+    """Whether a reading shows that the book differs from the provider.
+
+    What is parked differs also where the reading was recorded before: it had no effect.
+    """
+    if found.is_news:
+        return True
+    return bool(found.differing) and records.parked(found.entry.stream) is not None
+
+
+def is_in_flight(found: Compared, now: datetime) -> bool:
+    """Whether it changed so shortly before the reading that its webhook may be under way.
+
+    A row of a ledger never changes, so no webhook outdates it: of such ones only ``now`` counts.
+    """
+    event, latest = found.entry.event, _latest_moment(found)
+    if found.entry.aggregate is not None and found.entry.aggregate.immutable:
+        at = event.sent_at + (now - event.recorded_at)
+    else:
+        at = event.sent_at
+    return found.in_flight or (latest is not None and latest > at - SETTLING)
 
 
 def _changed_after(found: Compared) -> datetime:

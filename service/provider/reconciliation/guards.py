@@ -11,11 +11,18 @@ from projections.events import EVENTS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
+from service.provider.by_id import ReaderById
 from service.provider.client import Patience, Provider
-from service.provider.errors import NotFoundError, WrongKeyError
+from service.provider.errors import (
+    NotFoundError,
+    ProviderError,
+    UnexpectedAnswerError,
+    WrongKeyError,
+)
 from service.provider.kinds import KINDS, PAYMENT, SUBSCRIPTION
 from service.provider.lists import rows
-from service.provider.recording import Compared, Reading, compare
+from service.provider.readings import Reading
+from service.provider.recording import Compared, compare
 from service.queries.resources import of
 
 _BATCH = 50
@@ -74,18 +81,22 @@ async def check_canary(
     """
     streams = await _canaries(conn, book)
     refused: WrongKeyError | None = None
+    broken: ProviderError | None = None
+    by_id = ReaderById(provider, patience)
     for stream in streams:
         category, _, identity = stream.partition("-")
-        kind = KINDS[category]
         try:
-            reply = await provider.get(kind.path_of(identity), patience=patience)
+            reading = await by_id.read(KINDS[category], identity)
         except NotFoundError:
             continue
         except WrongKeyError as error:
             # it may be one kind that the key may not read
             refused = error
             continue
-        reading = Reading(kind, identity, reply.body, reply)
+        except UnexpectedAnswerError as error:
+            # it may be this resource alone
+            broken = error
+            continue
         (found,) = await compare(conn, book, business_id, [reading])
         check_business(found)
         return True
@@ -93,6 +104,8 @@ async def check_canary(
         return False
     if refused is not None:
         raise StoppedError(str(refused))
+    if broken is not None:
+        raise broken
     if not await _lists_show_ours(conn, provider, book, business_id, patience):
         raise StoppedError(
             f"The provider does not have {' nor '.join(streams)}, and its lists show nothing that"

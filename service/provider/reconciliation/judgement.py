@@ -9,6 +9,7 @@ from msgspec import Struct
 from domain.drift import HELD, Effect, Evidence, effect_on, explain, needs_review
 from domain.policy import Policy
 from service.database.connections import Connection
+from service.provider.reconciliation.concerns import Concern
 from service.provider.reconciliation.evidence import Records, evidence_of, unknown_types
 from service.provider.recording import Compared
 from service.queries.prospects import prospect
@@ -24,46 +25,51 @@ class Judgement(Struct, frozen=True):
     losses: list[str]
 
 
-async def judge(
-    conn: Connection, target: Target, policy: Policy, records: Records, found: Sequence[Compared]
+async def judge(  # noqa: PLR0913, PLR0917 - what it judges, and by what
+    conn: Connection,
+    target: Target,
+    policy: Policy,
+    records: Records,
+    found: Sequence[Compared],
+    concerns: Sequence[Concern],
 ) -> Judgement:
     """Explain the differences of some customers; all that differ of each customer are among them.
+
+    ``concerns`` has whom each of them concerns.
 
     Raises:
         Problem: ``not-ready`` while the read models are built for the first time.
     """
     streams = {one.entry.stream for one in found if one.entry.stream}
     unknown = await unknown_types(conn, target.book, streams)
-    evidence = [evidence_of(one, records, unknown) for one in found]
+    now = datetime.now(UTC)
+    evidence = [evidence_of(one, records, unknown, now) for one in found]
     of_customer: dict[str, list[Compared]] = defaultdict(list)
-    for one, seen in zip(found, evidence, strict=True):
+    elsewhere: dict[str, set[str]] = defaultdict(set)
+    for one, seen, concern in zip(found, evidence, concerns, strict=True):
         if explain(seen).cause in HELD:
             continue
-        for customer_id in customers_of(one):
+        for customer_id in concern.customers:
             of_customer[customer_id].append(one)
+            elsewhere[customer_id].update(concern.elsewhere)
     effects: dict[str, Effect] = {}
     reviewed: set[str] = set()
     for customer_id, news in of_customer.items():
         entries = [one.entry for one in news]
-        changed = await prospect(conn, target, customer_id, entries, datetime.now(UTC), policy)
+        changed = await prospect(
+            conn, target, customer_id, entries, now, policy, elsewhere[customer_id]
+        )
         effects[customer_id] = effect_on(changed.before, changed.after)
         reviewed |= needs_review(changed.subscriptions_before, changed.subscriptions_after)
     differences = [
-        _difference(one, seen, effects, reviewed) for one, seen in zip(found, evidence, strict=True)
+        _difference(one, seen, concern.customers, effects, reviewed)
+        for one, seen, concern in zip(found, evidence, concerns, strict=True)
     ]
     return Judgement(
         differences,
         [name for name, effect in effects.items() if effect == "gains"],
         [name for name, effect in effects.items() if effect == "loses"],
     )
-
-
-def customers_of(found: Compared) -> tuple[str, ...]:
-    """Whom a difference concerns: the customer it names, and the one that the book knows."""
-    named = found.entry.customer.customer_id if found.entry.customer else None
-    folded = found.known.folded if found.known else None
-    known = getattr(folded.state, "customer_id", None) if folded else None
-    return tuple(dict.fromkeys(name for name in (named, known) if name))
 
 
 def gone(kind: str, resource_id: str, ours: str | None, customer_id: str | None) -> Difference:
@@ -78,10 +84,13 @@ def gone(kind: str, resource_id: str, ours: str | None, customer_id: str | None)
 
 
 def _difference(
-    found: Compared, evidence: Evidence, effects: dict[str, Effect], reviewed: set[str]
+    found: Compared,
+    evidence: Evidence,
+    customers: Sequence[str],
+    effects: dict[str, Effect],
+    reviewed: set[str],
 ) -> Difference:
     explained = explain(evidence)
-    customers = customers_of(found)
     felt = {effects.get(name, "none") for name in customers}
     effect: Effect = "none"
     if explained.cause not in HELD:

@@ -25,10 +25,22 @@ Absent = tuple[str, str]
 async def begin(conn: Connection, book: str, run: Run) -> None:
     """Store a run that begins, and delete the oldest."""
     params = {"book": book, "run_id": run.run_id, "began_at": run.began_at, "head": _head(run)}
-    await conn.execute(text("provider/reconcile/interrupt"), {"book": book})
+    await interrupt(conn, book)
     await conn.execute(text("provider/reconcile/begin"), params)
     await conn.execute(text("provider/reconcile/forget_runs"), {"book": book, "kept": _RUNS})
     await conn.execute(text("provider/reconcile/forget_differences"), {"book": book})
+
+
+async def last_began(conn: Connection, book: str) -> tuple[datetime, bool] | None:
+    """When the last run of all kinds began, and whether it compared them; None before the first."""
+    cursor = await conn.execute(text("provider/reconcile/latest"), {"book": book})
+    row = await cursor.fetchone()
+    return (row["began_at"], row["state"] in {"in_sync", "drift"}) if row else None
+
+
+async def interrupt(conn: Connection, book: str) -> None:
+    """Store that the run of a book has ended before its time."""
+    await conn.execute(text("provider/reconcile/interrupt"), {"book": book})
 
 
 async def finish(conn: Connection, book: str, run: Run) -> None:

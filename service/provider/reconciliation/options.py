@@ -1,10 +1,10 @@
-"""What a comparison with the provider does, and for whom."""
+"""What a comparison does, as a command or a schedule says."""
 
 from datetime import timedelta
 
 from msgspec import Struct
 
-from service.provider.client import COMMAND, Patience
+from service.provider.client import MANY, Patience
 from service.provider.recording import SETTLING
 from service.store.audit import SERVICE_ACT, Act
 
@@ -28,4 +28,4 @@ class Options(Struct, frozen=True, kw_only=True):
     accept_losses: bool = False
     act: Act = SERVICE_ACT
     settle: timedelta = SETTLING
-    patience: Patience = COMMAND
+    patience: Patience = MANY

@@ -18,10 +18,9 @@ from service.problems import Problem
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor, exit_if_given_up
 from service.provider.client import BACKGROUND
+from service.provider.reconciliation import keeping
 from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
-from service.queries import reconcile as kept
-from service.queries.paging import Order
 from service.queries.reconcile import Run
 from service.settings import Book, Settings
 from service.store.prepare import prepare
@@ -108,12 +107,11 @@ async def compare_if_due(url: str, name: str, book: Book) -> timedelta:
 async def _due(url: str, name: str, interval: timedelta) -> datetime:
     """When the next comparison is due."""
     async with await connect(url) as conn:
-        page = await kept.runs(conn, name, 1, Order(b"", "-began_at", None))
-    if not page.data:
+        last = await keeping.last_began(conn, name)
+    if last is None:
         return datetime.now(UTC)
-    (last,) = page.data
-    made = last.state in {"in_sync", "drift"}
-    return last.began_at + (interval if made else max(_LEAST, interval / _SOONER))
+    began_at, made = last
+    return began_at + (interval if made else max(_LEAST, interval / _SOONER))
 
 
 def _report(name: str, found: Run) -> None:

@@ -9,8 +9,8 @@ from service.database.connections import Connection
 from service.provider.client import COMMAND
 from service.provider.errors import UnexpectedAnswerError
 from service.provider.kinds import CREDIT, LICENSE_KEY, Kind
+from service.provider.readings import Reading
 from service.provider.reconciliation.candidates import theirs
-from service.provider.recording import Reading
 from service.queries.resources import VIEWS
 from service.readmodels.streams import Target
 from tests.service.provider.stand_in import Answer, Request, answering, client_of

@@ -202,3 +202,16 @@ def test_a_book_without_a_key_is_told_how_to_get_one() -> None:
     book = Book.model_validate({"mode": "live", "secrets": [SECRET]})
     with pytest.raises(SettingsError, match="daybook connect --book live"):
         client.Provider("live", book)
+
+
+async def test_the_rate_is_waited_for_longer_than_a_failure() -> None:
+    limited = Answer(429, headers={"retry-after": "0.4"})
+    patience = Patience(30.0, failing=0.1)
+    with in_turn(limited, limited, Answer(200, BYTES)) as (url, _):
+        async with client_of(url) as provider:
+            assert (await provider.get("/things", patience=patience)).body == BYTES
+    with in_turn(Answer(500)) as (url, asked):
+        async with client_of(url) as provider:
+            with pytest.raises(UnreachableError):
+                await provider.get("/things", patience=patience)
+    assert len(asked) < 10

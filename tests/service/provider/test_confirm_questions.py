@@ -21,7 +21,8 @@ from service.provider.confirm_kept import (
 from service.provider.confirm_questions import Questions, open_ends, with_readings
 from service.provider.errors import ProviderError
 from service.provider.kinds import SUBSCRIPTION
-from service.provider.recording import Compared, Reading, _entry
+from service.provider.readings import Reading
+from service.provider.recording import Compared, _entry
 from service.queries.access import Held, decided
 from service.store.positions import Position
 from tests.builders import at, entry
@@ -88,8 +89,16 @@ def test_what_the_book_has_folded_changes_nothing() -> None:
     known = held(("active", "active", -900), ("on_hold", "on_hold", 10))
     once = with_readings(known, [read(70)])
     assert only(with_readings(once, [read(70)])) == only(once)
-    same = read(10.2, status="on_hold")
+    same = read(10.2, status="on_hold", next_billing_date=None)
     assert only(with_readings(known, [same])) == only(known)
+
+
+def test_a_newer_date_of_the_same_status_counts() -> None:
+    known = held(("active", "active", 10.6))
+    paid = read(10.2, next_billing_date=at(99_999))
+    found = only(with_readings(known, [paid]))
+    assert found.other is not None
+    assert (found.other.status, found.other.state.next_billing_date) == ("active", at(99_999))
 
 
 def test_a_subscription_that_is_not_known_is_new() -> None:

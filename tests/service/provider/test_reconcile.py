@@ -13,8 +13,9 @@ from service.problems import Problem
 from service.provider.client import Patience, Provider
 from service.provider.kinds import DISPUTE
 from service.provider.lists import rows
+from service.provider.readings import Reading
 from service.provider.reconciliation import keeping
-from service.provider.recording import Reading, compare, record
+from service.provider.recording import compare, record
 from service.queries import reconcile as kept
 from service.queries.audit import AuditFilter, audit
 from service.queries.paging import Order, order

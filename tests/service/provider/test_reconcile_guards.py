@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.database.connections import Connection
+from service.provider.reconciliation import run as run_module
 from service.provider.reconciliation.guards import Breaker, StoppedError, check_losses
 from service.queries.reconcile import Run
 from service.sandbox.messages import AnswerFaultRequest
@@ -118,7 +119,7 @@ async def test_a_404_counts_the_second_time_and_changes_nothing(
     events = await event_count(conn)
     first = await shop.reconcile(database_url, apply=True)
     assert await found(conn, first) == []
-    assert "404" in next(s.why for s in first.skipped if s.what == "1 resources")
+    assert "404" in next(s.why for s in first.skipped if s.what == "subscription sub_lost")
     statement = "update store.reconcile_absence set first_at = first_at - interval '3 hours'"
     await conn.execute(statement)
     second = await shop.reconcile(database_url, apply=True)
@@ -170,6 +171,17 @@ async def test_a_person_decides_on_a_customer_with_another_subscription(
     assert "person" in difference.remedy
     agreed = await shop.reconcile(database_url, apply=True, accept_losses=True)
     assert agreed.state == "in_sync"
+
+
+async def test_read_models_that_are_far_behind_stop_it(
+    conn: Connection, database_url: str, shop: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "MOST_DELIVERIES", 2)
+    monkeypatch.setattr(run_module, "_CATCH_UP_SECONDS", 0.2)
+    told = [body("subscription.active", "active", NOW - DAY, f"sub_{n}") for n in range(3)]
+    await append(conn, "test", [delivery(one) for one in told])
+    run = await shop.reconcile(database_url, apply=True)
+    assert "lack the latest 3 events" in await assert_stopped(conn, run, 3)
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,17 @@ async def test_a_book_whose_read_models_are_not_built_waits(
     await conn.execute("delete from read.checkpoint where book = 'test'")
     assert await compare_if_due(database_url, "test", shop.book()) < HOUR
     assert await runs(conn) == []
+
+
+async def test_a_comparison_of_one_kind_neither_delays_nor_replaces_one_of_all(
+    conn: Connection, database_url: str, shop: Merchant
+) -> None:
+    book = shop.book(provider={"reconcile_every": "6h"})
+    await compare_if_due(database_url, "test", book)
+    await age(conn, "7 hours")
+    (whole,) = await runs(conn)
+    await shop.reconcile(database_url, kinds=("payout",))
+    ((_, last, _),) = await kept.last_runs(conn, ["test"])
+    assert last.run_id == whole.run_id
+    await compare_if_due(database_url, "test", book)
+    assert [run.kinds for run in await runs(conn)] == [(), ("payout",), ()]

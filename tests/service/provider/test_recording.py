@@ -10,8 +10,11 @@ import pytest
 from service.database.connections import Connection
 from service.provider.client import Reply
 from service.provider.kinds import CREDIT, CUSTOMER, KINDS, SUBSCRIPTION, Kind
-from service.provider.recording import Compared, Reading, compare, record
+from service.provider.readings import Reading
+from service.provider.recording import Compared, compare, record
+from service.queries.events import counts
 from service.readmodels.projector import advance
+from service.store import events
 from service.store.events import append
 from tests.builders import NOON, at, body
 from tests.deliveries import delivery
@@ -60,6 +63,13 @@ async def test_what_is_not_known_is_news_once(conn: Connection) -> None:
     (first,), (again,) = await take(conn, whole(FULL)), await take(conn, whole(FULL, DAY + 60))
     assert (first.known, first.is_news) == (None, True)
     assert (again.differing, again.is_news) == ((), False)
+
+
+async def test_a_first_reading_needs_nobodys_attention(conn: Connection) -> None:
+    await take(conn, whole(FULL))
+    await tell(conn, body("subscription.frozen", "active", at(0), "sub_2"))
+    found = await counts(conn, "test")
+    assert [(one.verdict, one.type) for one in found.data] == [("unknown", "subscription.frozen")]
 
 
 async def test_two_readings_before_the_projector_are_recorded_once(conn: Connection) -> None:
@@ -245,3 +255,21 @@ async def test_a_row_before_the_projector_is_not_recorded_again_after_the_resour
     shown = {name: FULL[name] for name in FULL.keys() - {"addons"}}
     readings = [row(shown), whole(FULL, DAY + 60), row(shown, DAY + 120), whole(FULL, DAY + 180)]
     assert [await _record_only(conn, one) for one in readings] == [1, 1, 0, 0]
+
+
+async def test_where_not_all_that_came_is_looked_at_a_reading_is_news(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_DELIVERIES", 2)
+    await take(conn, whole(FULL))
+    held = body("subscription.on_hold", "on_hold", at(DAY + 60), "sub_1")
+    others = [body("subscription.active", "active", at(DAY), f"sub_{n}") for n in range(5, 8)]
+    await append(conn, "test", [delivery(content) for content in (held, *others)])
+    for expected in (True, False):
+        (one,) = await compare(conn, "test", None, [whole(FULL, 2 * DAY)])
+        assert one.is_news is expected
+        await record(conn, "test", [one], "0123456789abcdef")
+    while await advance(conn, "test"):
+        pass
+    (again,) = await compare(conn, "test", None, [whole(FULL, 3 * DAY)])
+    assert (again.differing, again.is_news) == ((), False)

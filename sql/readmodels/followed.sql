@@ -1,0 +1,2 @@
+-- Get whether a lease is held.
+select expires_at > now() as held from read.lease where name = %(name)s
