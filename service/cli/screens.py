@@ -58,6 +58,8 @@ def serving(out: Screen, url: str, settings: Settings, trial: Trial | None) -> N
         line = f"book {name}, {book.mode} mode: webhooks to {url}/webhooks/{name}"
         out.print(line, soft_wrap=True)
     out.print(f"API at {url}/v1 , its documentation at {url}/schema", soft_wrap=True)
+    if settings.console:
+        out.print(f"console at {url}/console , for people", soft_wrap=True)
     if trial is not None:
         out.print("To try it, in another terminal:")
         out.print(f"  URL={url}", soft_wrap=True)

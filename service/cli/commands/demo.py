@@ -1,5 +1,6 @@
 """``daybook demo``: one customer's story in signed webhooks."""
 
+import asyncio
 import shutil
 import signal
 import tempfile
@@ -21,6 +22,8 @@ from service.cli import screens
 from service.cli.app import app
 from service.cli.options import OUT
 from service.cli.sending import new_webhook_id, send
+from service.console.sessions import make_link
+from service.database.connections import connect
 from service.queries.answers import AccessAnswer, History
 from service.sandbox.simulation import body
 from service.sandbox.world import Happening, World
@@ -28,6 +31,7 @@ from service.server import run as serve
 from service.server.database import database
 from service.server.trial import TRIAL_BOOK, Trial, make_trial_book, trial_now
 from service.settings import Book, Settings
+from service.store.api_keys import digest, find_caller
 from service.store.positions import parse
 
 CUSTOMER, PRODUCT = "cus_demo_ada", "pdt_pro"
@@ -106,7 +110,7 @@ def demo(
             try:
                 _tell(OUT, origin, trial)
                 if not once:
-                    _serve_on(OUT, origin, settings, trial)
+                    _serve_on(OUT, origin, url, settings, trial)
             except KeyboardInterrupt:
                 OUT.print("Stopping, and deleting the scratch database.")
 
@@ -169,9 +173,14 @@ def _await_position(client: httpx.Client, position: int) -> None:
         time.sleep(0.02)
 
 
-def _serve_on(out: screens.Screen, origin: str, settings: Settings, trial: Trial | None) -> None:
+def _serve_on(
+    out: screens.Screen, origin: str, url: str, settings: Settings, trial: Trial | None
+) -> None:
     screens.serving(out, origin, settings, trial)
-    out.print("Serving until Ctrl-C. Try:")
+    if trial and (token := asyncio.run(_sign_in_token(url, trial))):
+        out.print("Open the console in a browser. This link signs in once, within the hour:")
+        out.print(f"  {origin}/console/-/link/{token}", soft_wrap=True)
+    out.print("Serving until Ctrl-C. Or ask the API:")
     auth = f"-H 'Authorization: Bearer {trial.api_key}'" if trial else ""
     for path in (
         f"customers/{CUSTOMER}/access",
@@ -183,6 +192,13 @@ def _serve_on(out: screens.Screen, origin: str, settings: Settings, trial: Trial
         out.print(f"  curl {auth} '{origin}/v1/{path}'", soft_wrap=True)
     while True:
         signal.pause()
+
+
+async def _sign_in_token(url: str, trial: Trial) -> str | None:
+    """A token that opens the console once, by the trial key; None if that was revoked."""
+    async with await connect(url) as conn:
+        caller = await find_caller(conn, digest(trial.api_key))
+        return await make_link(conn, caller) if caller else None
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Who may enter the console, for how long, and from where."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,11 +12,12 @@ import psycopg
 import pytest
 
 from service.console import door
-from service.console.sessions import digest
+from service.console.sessions import digest, make_link
 from service.database.connections import connect
 from service.store import api_keys
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, new_key
+from tests.acceptance.service import Service, environment, new_key
+from tests.conftest import as_owner
 
 OURS = {"sec-fetch-site": "same-origin"}
 COOKIE = "daybook-console"
@@ -186,6 +190,59 @@ def test_a_link_in_a_mail_finds_the_session(browser: httpx.Client) -> None:
     answer = browser.get("/console/live", headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 200
     assert 'http-equiv="refresh" content="0"' in answer.text
+
+
+def test_a_link_signs_in_once_and_not_before_it_is_used(
+    doors: Doors, browser: httpx.Client
+) -> None:
+    token = link_of(doors, doors.test)
+    for _ in range(2):
+        # a browser may look at it ahead of its person
+        assert "This link signs you in once." in browser.get(f"/console/-/link/{token}").text
+    answer = browser.post(f"/console/-/link/{token}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/test")
+    assert browser.get("/console/test").status_code == 200
+    assert browser.post(f"/console/-/link/{token}").status_code == 401
+
+
+def test_a_link_ends_with_its_key_and_its_hour(doors: Doors, browser: httpx.Client) -> None:
+    revoked = new_key(doors.database_url, "live")
+    ended = link_of(doors, revoked)
+    revoke(doors.database_url, revoked)
+    late = link_of(doors, doors.test)
+    with psycopg.connect(doors.database_url) as conn:
+        past = "update store.console_link set expires_at = now() where sha256 = %s"
+        with psycopg.connect(as_owner(doors.database_url)) as owner:
+            owner.execute(past, (digest(late),))
+        assert conn.execute("select count(*) from store.console_link").fetchone() == (2,)
+    for token in (ended, late, "none"):
+        assert browser.post(f"/console/-/link/{token}").status_code == 401
+
+
+def link_of(doors: Doors, key: str) -> str:
+    async def made() -> str:
+        async with await connect(doors.database_url) as conn:
+            caller = await api_keys.find_caller(conn, api_keys.digest(key))
+            assert caller
+            return await make_link(conn, caller)
+
+    return asyncio.run(made())
+
+
+@pytest.mark.slow
+def test_the_demo_opens_with_a_link() -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "service", "demo", "--port", "0"],
+        env=environment(None), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert demo.stdout
+    with demo, demo.stdout:
+        link = next(line.strip() for line in demo.stdout if "/console/-/link/" in line)
+        with httpx.Client(headers=OURS, timeout=30) as client:
+            answer = client.post(link)
+            assert answer.headers["location"] == "/console/test"
+            assert client.get(answer.url.join("/console/test/customers/cus_demo_ada")).is_success
+        demo.send_signal(signal.SIGINT)
 
 
 def test_paths_that_lead_nowhere_are_pages(doors: Doors, browser: httpx.Client) -> None:

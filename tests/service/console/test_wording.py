@@ -1,0 +1,92 @@
+"""How values are written, and that every rule, verdict and mark has its sentence."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
+
+import pytest
+
+from domain.access_state import STATES
+from domain.events import Verdict
+from projections.catalog import STREAMS
+from projections.customers import CUSTOMERS
+from service.console import facts, rules, wording
+from tests.builders import at
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        (1900, "EUR", "19.00 EUR"),
+        (-5, "usd", "-0.05 USD"),
+        (123456789, "EUR", "1\u202f234\u202f567.89 EUR"),
+        (1900, "JPY", "1\u202f900 JPY"),
+        (1900, "KWD", "1.900 KWD"),
+        (2**60, "EUR", "11\u202f529\u202f215\u202f046\u202f068\u202f469.76 EUR"),
+        (1900, None, "1\u202f900 minor units"),
+        (None, "EUR", "—"),
+    ],
+)
+def test_money(amount: int | None, currency: str | None, written: str) -> None:
+    assert wording.money(amount, currency) == written
+
+
+def test_a_moment_is_written_in_utc_and_read_by_machines() -> None:
+    paris = timezone(timedelta(hours=2))
+    written = wording.moment(datetime(2026, 3, 1, 1, 5, 9, tzinfo=paris))
+    assert written == (
+        '<time datetime="2026-02-28T23:05:09Z">28\u00a0Feb\u00a02026\u00a023:05&nbsp;'
+        '<span class="zone">UTC</span></time>'
+    )
+    assert wording.moment("2026-02-28T23:05:09Z") == written
+    assert wording.moment(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (200_000, "2 d")],
+)
+def test_a_duration_in_its_largest_unit(seconds: float, written: str) -> None:
+    assert wording.ago(seconds).replace("\u202f", " ") == written
+    assert wording.ago(timedelta(seconds=seconds)) == wording.ago(seconds)
+
+
+def test_every_rule_verdict_and_state_has_its_sentence() -> None:
+    named = {rule for row in STATES for rule in row.rules}
+    assert named - rules.RULES.keys() == set()
+    assert set(get_args(Verdict)) == wording.VERDICTS.keys()
+    sentences = (*rules.RULES.values(), *wording.VERDICTS.values(), *wording.MARKS.values())
+    assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def test_every_kind_of_resource_has_facts_and_columns() -> None:
+    names = {projection.name for projection in (*STREAMS, CUSTOMERS)}
+    assert facts.SHOWN.keys() == facts.LISTED.keys() == names
+
+
+def test_a_fact_is_written_by_what_it_is() -> None:
+    document = facts.plain({
+        "total_amount": 5, "currency": "EUR", "created_at": at(0), "payment_id": "pay_1",
+        "on_demand": False, "quantity": 2, "tax": "none", "expires_at": "soon",
+    })  # fmt: skip
+    shown = {one.name: (one.kind, one.about) for one in facts.facts(document, document)}
+    assert shown == {
+        "total_amount": ("money", "EUR"), "currency": ("text", None),
+        "created_at": ("moment", None), "payment_id": ("id", "payment"),
+        "on_demand": ("flag", None), "quantity": ("text", None), "tax": ("text", None),
+        "expires_at": ("text", None),
+    }  # fmt: skip
+    assert at(0) == datetime(2026, 5, 3, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("document", "customer"),
+    [
+        ({"customer": {"customer_id": "c", "name": "Ada", "email": "a@b"}}, ("c", "Ada")),
+        ({"customer": {"customer_id": "c", "name": ""}}, ("c", "c")),
+        ({"customer_id": "c"}, ("c", "c")),
+        ({"customer": "Ada"}, (None, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_whose_a_document_is(document: dict[str, object], customer: tuple[str, str]) -> None:
+    assert facts.customer_of(document) == customer

@@ -1,0 +1,82 @@
+"""What changed from one snapshot to the next, and what came in each hour."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.database.connections import Connection
+from service.queries import resources
+from service.queries.arrivals import arrivals
+from service.queries.snapshots import FieldChange, changes_between, snapshot_changes, tellings
+from service.readmodels.checkpoints import checkpoint_rows
+from service.readmodels.projector import advance
+from service.store.chain import Delivery
+from service.store.events import append
+from tests.builders import at, body
+from tests.deliveries import delivery, observation
+
+STREAM = "subscription-x_1"
+
+
+async def record(conn: Connection, *deliveries: Delivery) -> None:
+    await append(conn, "test", list(deliveries))
+    while await advance(conn, "test"):
+        pass
+
+
+async def changes_of(conn: Connection) -> dict[str, list[FieldChange]]:
+    return await snapshot_changes(conn, await resources.target_of(conn, "test"), STREAM)
+
+
+async def test_a_change_names_the_field_within_an_object_too(conn: Connection) -> None:
+    before = {"customer_id": "cus_1", "email": "old@example.com"}
+    after = {**before, "email": "new@example.com"}
+    first = body("subscription.active", "active", at(0), customer=before, quantity=1)
+    second = body("subscription.on_hold", "on_hold", at(9), customer=after, add=[1])
+    # recorded in another order than they happened
+    await record(conn, delivery(second), delivery(first))
+    assert await changes_of(conn) == {
+        "1": [
+            FieldChange("status", "active", "on_hold"),
+            FieldChange("customer.email", "old@example.com", "new@example.com"),
+            FieldChange("quantity", "1", None),
+            FieldChange("add", None, "[1]"),
+        ]
+    }
+
+
+async def test_what_the_provider_leaves_out_is_not_gone(conn: Connection) -> None:
+    await record(conn, delivery(body("subscription.active", "active", at(0), quantity=3)))
+    read = b'{"subscription_id":"x_1","status":"on_hold","customer":{"customer_id":"cus_1"}}'
+    await append(conn, "test", [observation("subscription", read, at(600))])
+    while await advance(conn, "test"):
+        pass
+    assert await changes_of(conn) == {"2": [FieldChange("status", "active", "on_hold")]}
+
+
+async def test_deliveries_under_one_id_show_what_the_second_body_changed(conn: Connection) -> None:
+    first, second = (body("subscription.active", "active", quantity=n) for n in (1, 2))
+    await record(conn, delivery(first, "msg_a"), delivery(first, "msg_b"))
+    await record(conn, delivery(second, "msg_a"))
+    told = await tellings(conn, "test", 3)
+    assert [one.event_position for one in told] == ["1", "3"]
+    assert [one.changes for one in told] == [[], [FieldChange("quantity", "1", "2")]]
+    assert [one.event_position for one in await tellings(conn, "test", 2)] == ["2"]
+
+
+@pytest.mark.parametrize("other", [b"no json", b"[]", b"\xff"])
+def test_what_is_no_object_has_no_changes(other: bytes) -> None:
+    assert changes_between(body("subscription.active", "active"), other) == []
+
+
+async def test_each_hour_counts_what_was_recorded_in_it(conn: Connection) -> None:
+    await record(
+        conn, delivery(body("subscription.active", "active")), delivery(b"no json"),
+        delivery(body("subscription.gifted", "active", identity="x_2")),
+    )  # fmt: skip
+    now = (await checkpoint_rows(conn, "test"))[0]["recorded_at"]
+    hours = await arrivals(conn, "test", now, hours=3)
+    assert [(hour.events, hour.attention) for hour in hours] == [(0, 0), (0, 0), (3, 2)]
+    later = await arrivals(conn, "test", now + timedelta(hours=1), hours=2)
+    assert [hour.events for hour in later] == [3, 0]
+    assert [h.events for h in await arrivals(conn, "test", now + timedelta(hours=9), 3)] == [0] * 3
