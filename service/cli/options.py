@@ -3,11 +3,13 @@
 import asyncio
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from service import spans
 from service.cli.screens import Screen
 from service.errors import SettingsError
 
@@ -39,6 +41,19 @@ Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="The book's public key, as kept elsewhere; repeat for several."),
 ]
+
+
+def parse_span(text: str) -> timedelta:
+    """The span of time of an option.
+
+    Raises:
+        typer.BadParameter: if the text names none.
+    """
+    try:
+        return spans.parse_span(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}.") from None
+
 
 # output to a file or a pager need not fit a terminal
 OUT = Screen(width=None if sys.stdout.isatty() else 180)
