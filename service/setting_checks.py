@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from standardwebhooks import Webhook
 
+from service.spans import parse_span
+
 _KEY_BYTES = 24
 """The minimum length of a signing key, by the Standard Webhooks specification."""
 
@@ -29,8 +31,6 @@ _LAST_PORT = 65_535
 _API_KEY = re.compile(r"[!-~]{1,512}")
 
 NEVER = "never"
-_DURATION = re.compile(r"([0-9]{1,6})(m|h|d)")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _SHORTEST = timedelta(minutes=5)
 _LONGEST = timedelta(days=3650)
 
@@ -145,24 +145,18 @@ def _check_signing_key(key: SecretStr) -> SecretStr:
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """The duration that a text such as `90m`, `6h` or `30d` names; None for `never`.
+    """The span that a text such as `90m`, `6h` or `1d12h` names; None for `never`.
 
     Raises:
-        ValueError: if it names none, or one of more than ten years.
+        ValueError: if it names none.
     """
-    if text == NEVER:
-        return None
-    match = _DURATION.fullmatch(text)
-    duration = match and timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if not duration or duration > _LONGEST:
-        raise ValueError("not a duration; write a number and m, h or d, such as 6h")
-    return duration
+    return None if text == NEVER else parse_span(text)
 
 
 def _check_duration(text: str) -> str:
     duration = parse_duration(text)
-    if duration and duration < _SHORTEST:
-        raise ValueError("must be at least 5m, or never")
+    if duration is not None and not _SHORTEST <= duration <= _LONGEST:
+        raise ValueError(f"must be at least 5m and at most {_LONGEST.days}d, or never")
     return text
 
 

@@ -71,7 +71,7 @@ def postgres() -> Iterator[str]:
         with servers.running(Path(other)) as url:
             yield url
         return
-    path = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
+    path = Path(tempfile.mkdtemp(prefix="daybook-tests-", dir=servers.place()))
     try:
         with embedded(path) as server:
             _spare_the_disk(server.url)
@@ -102,15 +102,19 @@ def template(postgres: str) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: str, template: str) -> str:
+def database_url(postgres: str, template: str) -> Iterator[str]:
     """A prepared database of this test's own, as the role that the service has."""
-    return fresh_database(postgres, template)
+    url = fresh_database(postgres, template)
+    yield url
+    _drop(postgres, url)
 
 
 @pytest.fixture
-def empty_database_url(postgres: str) -> str:
+def empty_database_url(postgres: str) -> Iterator[str]:
     """A database with nothing in it, as its owner."""
-    return as_owner(fresh_database(postgres, "template1"))
+    url = as_owner(fresh_database(postgres, "template1"))
+    yield url
+    _drop(postgres, url)
 
 
 @pytest.fixture
@@ -129,11 +133,18 @@ async def lane(database_url: str) -> AsyncIterator[Lane]:
         made.reader.close()
 
 
+_SPARED = {
+    "fsync": "off", "full_page_writes": "off",
+    # of hundreds of databases, each used for a moment
+    "autovacuum": "off", "bgwriter_lru_maxpages": "0", "checkpoint_timeout": "1h",
+}  # fmt: skip
+"""What the server need not do: a test that crashes a server starts one of its own."""
+
+
 def _spare_the_disk(url: str) -> None:
-    """Write without waiting for the disk: a test that crashes a server starts one of its own."""
     with psycopg.connect(url, autocommit=True) as admin:
-        for name in ("fsync", "full_page_writes"):
-            admin.execute(SQL("alter system set {} = off").format(Identifier(name)))
+        for name, value in _SPARED.items():
+            admin.execute(SQL("alter system set {} = {}").format(Identifier(name), value))
         admin.execute("select pg_reload_conf()")
 
 
@@ -148,6 +159,13 @@ def fresh_database(postgres: str, template: str) -> str:
         statement = SQL("create database {} template {}")
         admin.execute(statement.format(Identifier(name), Identifier(template)))
     return as_service(_database(postgres, name))
+
+
+def _drop(postgres: str, url: str) -> None:
+    """Drop a database, so that hundreds of them do not pile up in memory."""
+    name = url.partition("@/")[2].partition("?")[0]
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(SQL("drop database if exists {} with (force)").format(Identifier(name)))
 
 
 def as_service(url: str) -> str:

@@ -7,11 +7,13 @@ import socket
 import sys
 import tempfile
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from service import spans
 from service.cli.screens import Screen
 from service.errors import SettingsError
 
@@ -48,6 +50,19 @@ Keys = Annotated[
 Reason = Annotated[
     str | None, typer.Option(help="Why you do it. It is kept with your account: GET /v1/audit.")
 ]
+
+
+def parse_span(text: str) -> timedelta:
+    """The span of time of an option.
+
+    Raises:
+        typer.BadParameter: if the text names none.
+    """
+    try:
+        return spans.parse_span(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}.") from None
+
 
 # output to a file or a pager need not fit a terminal
 OUT = Screen(width=None if sys.stdout.isatty() else 180)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
 
-from service.sandbox.spans import words
+from service.spans import words
 from service.telemetry.sanitize import escape
 from service.telemetry.wording import number_of
 

@@ -12,8 +12,8 @@ import httpx
 
 from service.sandbox.deliveries import Deliveries
 from service.sandbox.happenings import Happening, ImpossibleError
-from service.sandbox.spans import words
 from service.sandbox.world import World
+from service.spans import words
 
 _TICK_SECONDS = 0.2
 _MOVING = timedelta(seconds=2)

@@ -166,8 +166,8 @@ def test_idle_and_deaf_clients_hold_nobody_up(doors: Doors) -> None:
         assert {told(heard, 1)[0][1]["id"] for heard in idle} == {"ref_1"}
 
 
-def test_a_stream_ends_whole_when_the_service_stops(scratch: Path) -> None:
-    service = Service(scratch, "--data-dir", str(scratch / "data")).start()
+def test_a_stream_ends_whole_when_the_service_stops(scratch: Path, data: Path) -> None:
+    service = Service(scratch, "--data-dir", str(data)).start()
     with listening(service, service.find(r"KEY=(\S+)")) as heard:
         next(heard)
         assert service.stop() == 0

@@ -20,13 +20,13 @@ _ENDS_SECONDS = 30
 """The grace of a supervisor; what is being answered is given 20 seconds."""
 
 
-def test_what_was_accepted_is_answered(scratch: Path) -> None:
-    service = Service(scratch, "--data-dir", str(scratch / "data"), "--workers", "2").start()
+def test_what_was_accepted_is_answered(scratch: Path, data: Path) -> None:
+    service = Service(scratch, "--data-dir", str(data), "--workers", "2").start()
     secret = service.find(r"SECRET=(\S+)")
     idle = raw.connection(service)
     idle.sendall(raw.signed(secret, "msg_before", b"{}"))
     assert raw.status(raw.answer(idle)) == 200
-    with embedded(scratch / "data") as server, psycopg.connect(server.url) as holding:
+    with embedded(data) as server, psycopg.connect(server.url) as holding:
         # nothing is committed before this lock is released
         holding.execute("select from store.head for update")
         waiting = [raw.connection(service) for _ in range(40)]
@@ -48,8 +48,7 @@ def test_what_was_accepted_is_answered(scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path) -> None:
-    data = scratch / "data"
+def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path, data: Path) -> None:
     service = Service(scratch, "--data-dir", str(data), "--workers", "2").start()
     with provider(service, service.find(r"SECRET=(\S+)")) as made:
         for _ in range(rounds):

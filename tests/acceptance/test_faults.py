@@ -65,9 +65,9 @@ FAULTS: tuple[tuple[Callable[[Service, Path], None], set[str]], ...] = (
 
 
 @pytest.fixture
-def service(scratch: Path) -> Iterator[Service]:
+def service(scratch: Path, data: Path) -> Iterator[Service]:
     """Two workers, each with a writer of its own, and a private PostgreSQL."""
-    started = Service(scratch, "--data-dir", str(scratch / "data"), "--workers", "2").start()
+    started = Service(scratch, "--data-dir", str(data), "--workers", "2").start()
     yield started
     assert started.stop() == 0
 

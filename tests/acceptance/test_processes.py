@@ -25,12 +25,10 @@ def temporary(scratch: Path) -> Path:
 
 
 @pytest.fixture
-def service(scratch: Path, temporary: Path) -> Iterator[Service]:
+def service(scratch: Path, data: Path, temporary: Path) -> Iterator[Service]:
     """Two workers, and a private PostgreSQL."""
     env = {"TMPDIR": str(temporary)}
-    started = Service(
-        scratch, "--data-dir", str(scratch / "data"), "--workers", "2", env=env
-    ).start()
+    started = Service(scratch, "--data-dir", str(data), "--workers", "2", env=env).start()
     yield started
     assert started.stop() == 0
 

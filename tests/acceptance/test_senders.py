@@ -52,9 +52,9 @@ class Cutter(threading.Thread):
 @pytest.mark.parametrize(
     "seconds", [BODY_SECONDS, pytest.param(_BODY_SECONDS, marks=pytest.mark.slow)]
 )
-def test_who_breaks_off_or_never_ends_hurts_nobody(seconds: int, scratch: Path) -> None:
+def test_who_breaks_off_or_never_ends_hurts_nobody(seconds: int, scratch: Path, data: Path) -> None:
     hasty = seconds == BODY_SECONDS
-    service = Service(scratch, "--data-dir", str(scratch / "data"), hasty=hasty).start()
+    service = Service(scratch, "--data-dir", str(data), hasty=hasty).start()
     secret = service.find(r"SECRET=(\S+)")
     content = b"x" * 1000
     whole = raw.signed(secret, "msg_slow", content)

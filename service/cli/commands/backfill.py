@@ -10,9 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.app import app
-from service.cli.options import ERR, OUT, BookName, Config, DataDir, check_data_dir, progress
+from service.cli.options import (
+    ERR,
+    OUT,
+    BookName,
+    Config,
+    DataDir,
+    check_data_dir,
+    parse_span,
+    progress,
+)
 from service.cli.screens import table
-from service.cli.spans import parse_span
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.provider.backfill import CATEGORIES, Options, Outcome

@@ -14,8 +14,17 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from service.cli import reconcile_screen
 from service.cli.app import FAILED, REFUSED, app
-from service.cli.options import ERR, OUT, Config, DataDir, Reason, SomeBook, act_of, the_book
-from service.cli.spans import parse_span
+from service.cli.options import (
+    ERR,
+    OUT,
+    Config,
+    DataDir,
+    Reason,
+    SomeBook,
+    act_of,
+    parse_span,
+    the_book,
+)
 from service.database.connections import Connection, connect
 from service.problems import Problem
 from service.provider.kinds import KINDS

@@ -8,8 +8,7 @@ import typer
 
 from service.cli import screens
 from service.cli.app import app
-from service.cli.options import ERR, OUT, Config, DataDir
-from service.cli.spans import parse_span
+from service.cli.options import ERR, OUT, Config, DataDir, parse_span
 from service.sandbox.client import DEFAULT_PORT
 from service.telemetry.wording import number_of
 

@@ -8,8 +8,7 @@ import typer
 
 from service.cli import screens
 from service.cli.commands.sandbox import sandbox
-from service.cli.options import OUT
-from service.cli.spans import parse_span
+from service.cli.options import OUT, parse_span
 from service.sandbox.client import DEFAULT_URL, SandboxClient, SandboxError
 from service.sandbox.happenings import Happening
 from service.telemetry.wording import number_of
