@@ -14,6 +14,7 @@ from service.api.events import EVENT_ROUTES
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.reconcile import RECONCILE_ROUTES
+from service.api.renewals import list_overdue_renewals
 from service.api.resources import RESOURCE_ROUTES
 from service.api.search import search
 from service.http.segments import RestoreSlashes
@@ -28,6 +29,7 @@ ROUTER = Router(
         *CHECKPOINT_ROUTES,
         search,
         list_due_disputes,
+        list_overdue_renewals,
         *METRIC_ROUTES,
         *OPERATION_ROUTES,
         *ATTENTION_ROUTES,
