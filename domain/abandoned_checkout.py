@@ -16,13 +16,16 @@ Status = Literal["abandoned", "recovering", "recovered", "exhausted", "opted_out
 # fmt: off
 LIFECYCLE = Lifecycle("abandoned_checkout", get_args(Status), initial=START, rows=[
     # event                          from                                                                to            in words
-    ("abandoned_checkout.detected",  (START, "abandoned"),                                               "abandoned",  "the checkout was left unfinished"),
-    ("abandoned_checkout.recovered", ("abandoned", "recovering", "exhausted", "opted_out", "recovered"), "recovered",  "a later payment completed it"),
+    ("abandoned_checkout.detected",  (START, "abandoned"),                                               "abandoned",  "{it} was left unfinished"),
+    ("abandoned_checkout.recovered", ("abandoned", "recovering", "exhausted", "opted_out", "recovered"), "recovered",  "a later payment completed {it}"),
     (SILENT,                         "abandoned",                                                        "recovering", ""),
     (SILENT,                         ("abandoned", "recovering"),                                        "exhausted",  ""),
     (SILENT,                         ("abandoned", "recovering"),                                        "opted_out",  ""),
 ])
 # fmt: on
+
+NOUN = "checkout"
+"""What a sentence calls it."""
 
 
 class Payload(Struct, frozen=True, gc=False, omit_defaults=True):

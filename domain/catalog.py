@@ -36,7 +36,9 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     payload, each with the provider's name for it; ``only_status`` is set where the lifecycle has
     but one. ``webhook_only`` names the fields that the provider's API does not show, each
     with the status in which a webhook does (``*``: any).
-    ``began`` reads when the status in a payload began, where the payload tells it.
+    ``began`` reads when the status in a payload began, where the payload tells it. ``noun`` is what
+    a sentence calls the resource, and ``amount`` the field of the state by which a person knows it;
+    None where there is none.
     """
 
     lifecycle: Lifecycle
@@ -55,6 +57,12 @@ class Aggregate(msgspec.Struct, frozen=True, eq=False):
     only_status: str | None
     webhook_only: Mapping[str, str]
     began: Callable[[str, Any], datetime | None]
+    noun: str
+    amount: str | None
+
+    def money(self, state: Any) -> tuple[int | None, str | None]:  # noqa: ANN401 - of this aggregate
+        """The amount of a state and its currency, in minor units."""
+        return (getattr(state, self.amount), state.currency) if self.amount else (None, None)
 
 
 def _aggregate(module: ModuleType) -> Aggregate:
@@ -79,6 +87,8 @@ def _aggregate(module: ModuleType) -> Aggregate:
         only_status=statuses[0] if len(statuses) == 1 else None,
         webhook_only=getattr(module, "WEBHOOK_ONLY", {}),
         began=_began(getattr(module, "BEGAN", {})),
+        noun=getattr(module, "NOUN", module.LIFECYCLE.category),
+        amount=getattr(module, "AMOUNT", None),
     )
 
 

@@ -25,17 +25,20 @@ IMMUTABLE = True
 # fmt: off
 LIFECYCLE = Lifecycle("credit", get_args(Status), initial=START, rows=[
     # event                       from             to      in words
-    ("credit.added",              (START, "open"), "open", "credits were added"),
-    ("credit.rolled_over",        (START, "open"), "open", "credits were carried into the next period"),
-    ("credit.rollover_forfeited", (START, "open"), "open", "credits were forfeited at the end of the period"),
-    ("credit.manual_adjustment",  (START, "open"), "open", "the balance was adjusted by hand"),
-    ("credit.overage_reset",      (START, "open"), "open", "the overage was reset"),
-    ("credit.deducted",           (START, "open"), "open", "credits were used"),
-    ("credit.overage_charged",    (START, "open"), "open", "overage was charged"),
-    ("credit.expired",            (START, "open"), "open", "credits expired"),
-    ("credit.balance_low",        (START, "open"), "open", "the balance fell below its threshold"),
+    ("credit.added",              (START, "open"), "open", "credits were added to {it}"),
+    ("credit.rolled_over",        (START, "open"), "open", "credits of {it} were carried into the next period"),
+    ("credit.rollover_forfeited", (START, "open"), "open", "credits of {it} were forfeited at the end of the period"),
+    ("credit.manual_adjustment",  (START, "open"), "open", "{it} was adjusted by hand"),
+    ("credit.overage_reset",      (START, "open"), "open", "the overage of {it} was reset"),
+    ("credit.deducted",           (START, "open"), "open", "credits of {it} were used"),
+    ("credit.overage_charged",    (START, "open"), "open", "overage of {it} was charged"),
+    ("credit.expired",            (START, "open"), "open", "credits of {it} expired"),
+    ("credit.balance_low",        (START, "open"), "open", "{it} fell below its threshold"),
 ])
 # fmt: on
+
+NOUN = "credit balance"
+"""What a sentence calls it."""
 
 # a number was seen where the string is documented
 Amount = Name | int | float

@@ -19,6 +19,16 @@ def exponent(currency: str) -> int:
     return 0 if code in _WITHOUT_MINOR_UNIT else 3 if code in _OF_THOUSANDTHS else 2
 
 
+def money(amount: int, currency: str | None) -> str:
+    """An amount of minor units as a person reads it: ``5.00 EUR``, ``500 JPY``, ``1.250 KWD``.
+
+    Where the currency is not known, nor is its minor unit: ``500 minor units``.
+    """
+    if currency is None:
+        return f"{amount} minor units"
+    return f"{Decimal(amount).scaleb(-exponent(currency)):f} {currency.upper()}"
+
+
 def minor(amount: object, currency: str | None) -> int | None:
     """An amount in minor units from its JSON; None if it is not a whole number of them.
 

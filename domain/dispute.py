@@ -19,18 +19,21 @@ _DECIDED = ("won", "lost", "cancelled", "accepted", "expired")
 LIFECYCLE = Lifecycle("dispute", get_args(Status), initial=START, rows=[
     # event                from                                                            to            in words
     # from a decision: the next stage under the same id; undocumented, taken as possible
-    ("dispute.opened",     (START, "opened", *_DECIDED),                                   "opened",     "the customer disputed the payment"),
-    ("dispute.challenged", ("opened", "challenged"),                                       "challenged", "evidence was submitted"),
+    ("dispute.opened",     (START, "opened", *_DECIDED),                                   "opened",     "the customer opened {it}"),
+    ("dispute.challenged", ("opened", "challenged"),                                       "challenged", "evidence was submitted for {it}"),
     # from challenged to accepted, cancelled or expired: undocumented, taken as possible
-    ("dispute.accepted",   ("opened", "challenged", "accepted"),                           "accepted",   "the merchant accepted the dispute"),
-    ("dispute.cancelled",  ("opened", "challenged", "cancelled"),                          "cancelled",  "the dispute was withdrawn"),
-    ("dispute.expired",    ("opened", "challenged", "expired"),                            "expired",    "the dispute expired without a decision"),
-    ("dispute.won",        ("challenged", "won"),                                          "won",        "the dispute was decided for the merchant"),
+    ("dispute.accepted",   ("opened", "challenged", "accepted"),                           "accepted",   "the merchant accepted {it}"),
+    ("dispute.cancelled",  ("opened", "challenged", "cancelled"),                          "cancelled",  "{it} was withdrawn"),
+    ("dispute.expired",    ("opened", "challenged", "expired"),                            "expired",    "{it} expired without a decision"),
+    ("dispute.won",        ("challenged", "won"),                                          "won",        "{it} was decided for the merchant"),
     # from the start and from opened: rapid dispute resolution decides at once. From accepted and
     # expired: both are said to end in a loss
-    ("dispute.lost",       (START, "opened", "challenged", "accepted", "expired", "lost"), "lost",       "the dispute was decided against the merchant"),
+    ("dispute.lost",       (START, "opened", "challenged", "accepted", "expired", "lost"), "lost",       "{it} was decided against the merchant"),
 ])
 # fmt: on
+
+AMOUNT = "amount"
+"""The amount by which a person knows it, in minor units of ``currency``."""
 
 BEGAN = {"opened": "created_at"}
 """Which field says when a status began, where the resource is read at the provider."""

@@ -16,8 +16,8 @@ Status = Literal["recovering", "recovered", "exhausted"]
 # fmt: off
 LIFECYCLE = Lifecycle("dunning", get_args(Status), initial=START, rows=[
     # event               from                                      to            in words
-    ("dunning.started",   (START, "recovering"),                    "recovering", "reminders began"),
-    ("dunning.recovered", ("recovering", "exhausted", "recovered"), "recovered",  "the customer paid after a reminder"),
+    ("dunning.started",   (START, "recovering"),                    "recovering", "reminders of {it} began"),
+    ("dunning.recovered", ("recovering", "exhausted", "recovered"), "recovered",  "the customer paid after a reminder of {it}"),
     (SILENT,              "recovering",                             "exhausted",  ""),
 ])
 # fmt: on

@@ -17,15 +17,18 @@ Status = Literal["pending", "delivered", "failed", "revoked"]
 # fmt: off
 LIFECYCLE = Lifecycle("entitlement_grant", get_args(Status), initial=START, rows=[
     # event                         from                                                  to           in words
-    ("entitlement_grant.created",   (START, "pending"),                                   "pending",   "the grant was made"),
-    ("entitlement_grant.failed",    ("pending", "delivered", "revoked", "failed"),        "failed",    "its delivery failed"),
+    ("entitlement_grant.created",   (START, "pending"),                                   "pending",   "{it} was made"),
+    ("entitlement_grant.failed",    ("pending", "delivered", "revoked", "failed"),        "failed",    "the delivery of {it} failed"),
     # from revoked: given again when the subscription recovers
-    ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered", "it was delivered"),
-    ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),        "revoked",   "it was taken back"),
+    ("entitlement_grant.delivered", (START, "pending", "failed", "revoked", "delivered"), "delivered", "{it} was delivered"),
+    ("entitlement_grant.revoked",   ("pending", "delivered", "failed", "revoked"),        "revoked",   "{it} was taken back"),
     # keys and feature flags are delivered as they are created
     (SILENT,                        "pending",                                            "delivered", ""),
 ])
 # fmt: on
+
+NOUN = "grant"
+"""What a sentence calls it."""
 
 
 TIMES = ("delivered_at", "revoked_at")

@@ -16,12 +16,15 @@ Status = Literal["active", "expired", "disabled"]
 # fmt: off
 LIFECYCLE = Lifecycle("license_key", get_args(Status), initial=START, rows=[
     # event                 from                    to          in words
-    ("license_key.created", (START, "active"),      "active",   "the key was made"),
+    ("license_key.created", (START, "active"),      "active",   "{it} was made"),
     (SILENT,                "active",               "disabled", ""),
     (SILENT,                "disabled",             "active",   ""),
     (SILENT,                ("active", "disabled"), "expired",  ""),
 ])
 # fmt: on
+
+NOUN = "licence key"
+"""What a sentence calls it."""
 
 BEGAN = {"active": "created_at"}
 """Which field says when a status began, where the resource is read at the provider."""

@@ -1,7 +1,7 @@
 """A lifecycle table, compiled and checked.
 
 An aggregate writes its table as rows of (event, from, to, in words), in the provider's own event
-names; the words are a clause that a sentence can end with.
+names; the words are a clause in which ``{it}`` stands for the resource.
 ``transitions`` expands the rows when the module is imported; a table that names an unknown
 status, gives one event two outcomes from one status, leaves a status unreachable, or does not
 allow an event to be told twice, is refused there and then.
@@ -44,7 +44,7 @@ class Lifecycle:
         initial: the status before the first entry; it may be ``START``.
         edges: the expanded table in the order of its rows, silent rows included.
         ranks: each event's place in the table, which orders entries of the same instant.
-        words: what each event means, by event.
+        words: what each event means, by event; ``{it}`` stands for the resource.
         steps: where each event leads from each status, by (event, status).
     """
 

@@ -26,10 +26,10 @@ LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, group=("open",
     # event                from                                    to                                   in words
     # from failed: a customer may try again on the hosted page; whether that keeps the
     # payment_id is undocumented
-    ("payment.processing", (START, *_OPEN, "failed"),              "processing",                        "the payment is being processed"),
-    ("payment.failed",     (START, *_OPEN, "failed"),              "failed",                            "the payment was declined or failed"),
-    ("payment.cancelled",  (START, *_OPEN, "cancelled"),           "cancelled",                         "the payment was cancelled"),
-    ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded",                         "the payment succeeded"),
+    ("payment.processing", (START, *_OPEN, "failed"),              "processing",                        "{it} is being processed"),
+    ("payment.failed",     (START, *_OPEN, "failed"),              "failed",                            "{it} was declined or failed"),
+    ("payment.cancelled",  (START, *_OPEN, "cancelled"),           "cancelled",                         "{it} was cancelled"),
+    ("payment.succeeded",  (START, *_OPEN, "failed", "succeeded"), "succeeded",                         "{it} succeeded"),
     (SILENT,               _OPEN,                                  "processing",                        ""),
     (SILENT,               _OPEN,                                  "requires_customer_action",          ""),
     (SILENT,               _OPEN,                                  "requires_merchant_action",          ""),
@@ -41,6 +41,9 @@ LIFECYCLE = Lifecycle("payment", get_args(Status), initial=START, group=("open",
 ])
 # fmt: on
 
+AMOUNT = "total_amount"
+"""The amount by which a person knows it, in minor units of ``currency``."""
+
 
 class Period(Struct, frozen=True, array_like=False, gc=False):
     """A period of a subscription that a payment paid for; told only when it succeeded."""
@@ -48,6 +51,12 @@ class Period(Struct, frozen=True, array_like=False, gc=False):
     subscription_id: Name
     ends_at: Moment
     starts_at: Moment | None = None
+
+
+class Purchase(Struct, frozen=True, gc=False):
+    """A product that a payment paid for."""
+
+    product_id: Name
 
 
 class Listed(Struct, frozen=True, gc=False):
@@ -75,9 +84,12 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     subscription_id: Name | None = None
     created_at: Moment | None = None
     total_amount: Minor | None = None
+    tax: Minor | None = None
     currency: Name | None = None
     settlement_amount: Minor | None = None
+    settlement_tax: Minor | None = None
     settlement_currency: Name | None = None
+    product_cart: tuple[Purchase, ...] | None = None
     refund_status: Name | None = None
     invoice_id: Name | None = None
     is_update_payment_method: bool | None = None
@@ -104,7 +116,8 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     """The state of a payment so far, without its status.
 
     ``subscription_ids`` are all that it pays for: the provider's ``subscription_id`` is null where
-    there are several. ``periods`` are the authority on how long each is paid for.
+    there are several. ``periods`` are the authority on how long each is paid for. ``product_ids``
+    are those of its cart; of a renewal, the provider may show none.
     """
 
     id: str
@@ -121,6 +134,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     is_update_payment_method: bool
     refunds: int
     disputes: int
+    product_ids: tuple[str, ...]
 
 
 def progress(state: State) -> tuple[int, ...]:
@@ -149,7 +163,14 @@ def evolve(state: State | None, seen: Payload) -> State:
         known.is_update_payment_method if updates is None else updates,
         known.refunds if seen.refunds is None else len(seen.refunds),
         known.disputes if seen.disputes is None else len(seen.disputes),
+        _products(known, seen),
     )
+
+
+def _products(known: State, seen: Payload) -> tuple[str, ...]:
+    if seen.product_cart is None:
+        return known.product_ids
+    return tuple(dict.fromkeys(one.product_id for one in seen.product_cart))
 
 
 def _subscriptions(known: State, seen: Payload) -> tuple[str, ...]:
@@ -160,4 +181,4 @@ def _subscriptions(known: State, seen: Payload) -> tuple[str, ...]:
     )
 
 
-_UNKNOWN = State("", None, (), (), *(None,) * 7, False, 0, 0)
+_UNKNOWN = State("", None, (), (), *(None,) * 7, False, 0, 0, ())

@@ -16,13 +16,16 @@ Status = Literal["not_initiated", "in_progress", "on_hold", "failed", "success"]
 # fmt: off
 LIFECYCLE = Lifecycle("payout", get_args(Status), initial=START, rows=[
     # event                from                      to               in words
-    ("payout.created",     (START, "not_initiated"), "not_initiated", "the payout was queued"),
-    ("payout.in_progress", "*",                      "in_progress",   "the payout is on its way"),
-    ("payout.on_hold",     "*",                      "on_hold",       "the payout was held"),
-    ("payout.success",     "*",                      "success",       "the payout arrived"),
-    ("payout.failed",      "*",                      "failed",        "the payout failed"),
+    ("payout.created",     (START, "not_initiated"), "not_initiated", "{it} was queued"),
+    ("payout.in_progress", "*",                      "in_progress",   "{it} is on its way"),
+    ("payout.on_hold",     "*",                      "on_hold",       "{it} was held"),
+    ("payout.success",     "*",                      "success",       "{it} arrived"),
+    ("payout.failed",      "*",                      "failed",        "{it} failed"),
 ])
 # fmt: on
+
+AMOUNT = "amount"
+"""The amount by which a person knows it, in minor units of ``currency``."""
 
 BEGAN = {"*": "updated_at"}
 """Which field says when a status began, where the resource is read at the provider."""

@@ -37,20 +37,28 @@ _A_DAY = timedelta(days=1)
 
 
 class Movement(Struct, frozen=True):
-    """What moved at a moment; ``amount`` a month, signed, in minor units of ``currency``."""
+    """What moved at a moment; ``amount`` a month, signed, in minor units of ``currency``.
+
+    A subscription that changes its product has ``was_product`` and ``was_amount``, those that it
+    had; for either product alone it entered, or left.
+    """
 
     at: datetime
     kind: Kind
     currency: str | None
     amount: int
+    product: str | None = None
+    was_product: str | None = None
+    was_amount: int | None = None
 
 
 class _Worth(Struct, frozen=True):
-    """What a subscription counts for: as what, in which currency, and how much a month."""
+    """What a subscription counts for: as what, in which currency, how much, of which product."""
 
     counts: Literal["recurring", "trial", "on_demand"]
     currency: str | None
     amount: int
+    product: str | None
 
 
 def movements(step: Step) -> tuple[Movement, ...]:
@@ -137,6 +145,7 @@ def _is_as_before(step: Step) -> bool:
         and not (prior.trial_period_days or state.trial_period_days)
         and prior.recurring_pre_tax_amount == state.recurring_pre_tax_amount
         and prior.currency == state.currency
+        and prior.product_id == state.product_id
         and prior.payment_frequency_interval == state.payment_frequency_interval
         and prior.payment_frequency_count == state.payment_frequency_count
         and prior.on_demand == state.on_demand
@@ -162,11 +171,14 @@ def _moved(  # noqa: PLR0913 - both sides of a step
         return _lost(at, old) + _gained(at, new, "new")
     if old.currency != new.currency:
         return (
-            Movement(at, "switched_from", old.currency, -old.amount),
-            Movement(at, "switched_to", new.currency, new.amount),
+            Movement(at, "switched_from", old.currency, -old.amount, old.product),
+            Movement(at, "switched_to", new.currency, new.amount, new.product),
         )
     kind: Kind = "expansion" if new.amount > old.amount else "contraction"
-    return (Movement(at, kind, new.currency, new.amount - old.amount),)
+    grown = new.amount - old.amount
+    if old.product == new.product:
+        return (Movement(at, kind, new.currency, grown, new.product),)
+    return (Movement(at, kind, new.currency, grown, new.product, old.product, old.amount),)
 
 
 def _worth(status: str, state: Any) -> _Worth | None:  # noqa: ANN401 - of the aggregate's type
@@ -174,18 +186,21 @@ def _worth(status: str, state: Any) -> _Worth | None:  # noqa: ANN401 - of the a
         return None
     amount = monthly(state)
     if state.on_demand:
-        return _Worth("on_demand", state.currency, amount)
-    return _Worth("trial" if is_on_trial(state) else "recurring", state.currency, amount)
+        return _Worth("on_demand", state.currency, amount, state.product_id)
+    counts: Literal["recurring", "trial"] = "trial" if is_on_trial(state) else "recurring"
+    return _Worth(counts, state.currency, amount, state.product_id)
 
 
 def _lost(at: datetime, old: _Worth) -> tuple[Movement, ...]:
     kinds: dict[str, Kind] = {"trial": "trial_ended", "on_demand": "on_demand_ended"}
-    return (Movement(at, kinds.get(old.counts, "churned"), old.currency, -old.amount),)
+    kind = kinds.get(old.counts, "churned")
+    return (Movement(at, kind, old.currency, -old.amount, old.product),)
 
 
 def _gained(at: datetime, new: _Worth, entering: Kind) -> tuple[Movement, ...]:
     kinds: dict[str, Kind] = {"trial": "trial_began", "on_demand": "on_demand_began"}
-    return (Movement(at, kinds.get(new.counts, entering), new.currency, new.amount),)
+    kind = kinds.get(new.counts, entering)
+    return (Movement(at, kind, new.currency, new.amount, new.product),)
 
 
 def _entering(before: str, prior: Any, *, known: bool) -> Kind:  # noqa: ANN401

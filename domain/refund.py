@@ -16,12 +16,15 @@ Status = Literal["succeeded", "failed", "pending", "review"]
 # fmt: off
 LIFECYCLE = Lifecycle("refund", get_args(Status), initial="pending", rows=[
     # event              from                                to           in words
-    ("refund.failed",    ("pending", "review", "failed"),    "failed",    "the refund failed"),
-    ("refund.succeeded", ("pending", "review", "succeeded"), "succeeded", "the money was returned"),
+    ("refund.failed",    ("pending", "review", "failed"),    "failed",    "{it} failed"),
+    ("refund.succeeded", ("pending", "review", "succeeded"), "succeeded", "{it} succeeded"),
     (SILENT,             "pending",                          "review",    ""),
     (SILENT,             "review",                           "pending",   ""),
 ])
 # fmt: on
+
+AMOUNT = "amount"
+"""The amount by which a person knows it, in minor units of ``currency``."""
 
 BEGAN = {"*": "created_at"}
 """Which field says when a status began, where the resource is read at the provider."""

@@ -2,45 +2,106 @@
 
 from datetime import datetime, timedelta
 
-from domain.catalog import AGGREGATES
+from msgspec import Struct
+
+from domain.catalog import AGGREGATES, BY_CATEGORY
+from domain.currency import money
 from domain.machine import START
 from domain.steps import Step
 
 _WORDS = {event: words for a in AGGREGATES for event, words in a.lifecycle.words.items()}
 
 
-def sentence(step: Step) -> str:
-    """What an entry did to its stream, why, and what is unusual about it."""
-    summary = headline(step.entry.type, step.before, step.after, step.at)
-    if step.entry.observed is None:
-        summary = f"{summary}; {reported_after(step.entry.event.recorded_at - step.at)}"
-    return " ".join((f"{summary}.", *_oddities(step)))
+class Told(Struct, frozen=True, kw_only=True, gc=False):
+    """An event of a stream, as much of it as a headline needs.
 
-
-def headline(
-    kind: str, before: str, after: str, at: datetime, shown_at: datetime | None = None
-) -> str:
-    """The status and its reason, such as "On hold since 3 May 2026 10:02: a payment failed".
-
-    Args:
+    Attributes:
+        stream: the name of the stream.
         kind: the event's type; empty for an observation, which has none.
         before: the status before it.
         after: the status after it.
         at: when the event happened.
         shown_at: the moment from which its payload counts, if that was rendered later.
+        amount: the resource's amount in minor units of ``currency``, if it has one.
+        currency: as the provider writes it.
     """
-    if not kind:
-        still = "still " if after == before else ""
-        return f"Read at the provider on {_minute(at)}: {still}{_named(after)}"
-    why = _WORDS.get(kind, f"{kind} is not an event that this version knows")
-    if after == START:
-        return f"Not yet begun: {why}"
-    name = after.replace("_", " ").capitalize()
-    if after == before:
-        return f"Still {name.lower()}: {why}"
-    if shown_at is not None:
-        return f"{name} since {_minute(shown_at)}, as a later payload shows: {why}"
-    return f"{name} since {_minute(at)}: {why}"
+
+    stream: str
+    kind: str
+    before: str
+    after: str
+    at: datetime
+    shown_at: datetime | None = None
+    amount: int | None = None
+    currency: str | None = None
+
+
+def sentence(step: Step) -> str:
+    """What an entry did to its stream, why, and what is unusual about it."""
+    entry = step.entry
+    summary = headline(told_by(step))
+    if entry.observed is None:
+        summary = f"{summary}; {reported_after(entry.event.recorded_at - step.at)}"
+    return " ".join((f"{summary}.", *_oddities(step)))
+
+
+def told_by(step: Step, *, leads_to: bool = False) -> Told:
+    """What a step tells; with ``leads_to``, also what it leads to by a later payload."""
+    amount, currency = money_of(step)
+    return Told(
+        stream=step.entry.stream or "", kind=step.entry.type,
+        before=step.before, after=step.leads_to if leads_to else step.after, at=step.at,
+        shown_at=step.shown.at if leads_to and step.shown else None,
+        amount=amount, currency=currency,
+    )  # fmt: skip
+
+
+def money_of(step: Step) -> tuple[int | None, str | None]:
+    """The amount of the resource after a step, in minor units, and its currency."""
+    state = step.state if step.shown is None else step.shown.state
+    if step.entry.aggregate is None or state is None:
+        return None, None
+    return step.entry.aggregate.money(state)
+
+
+def headline(told: Told) -> str:
+    """What happened, such as "21 Mar 2026 09:00: refund ref_1 of 5.00 EUR succeeded"."""
+    it = _it(told)
+    if not told.kind:
+        still = "still" if told.after == told.before else "now"
+        return f"{_minute(told.at)}: {it} was read at the provider, {still} {_named(told.after)}"
+    words = _WORDS.get(told.kind)
+    clause = (
+        words.format(it=it)
+        if words
+        else f"{told.kind} of {it} is not an event that this version knows"
+    )
+    return f"{_minute(told.at)}: {clause}{_status(told)}"
+
+
+def _it(told: Told) -> str:
+    """The resource with its id, and its amount if it has one."""
+    category, _, name = told.stream.partition("-")
+    aggregate = BY_CATEGORY[category]
+    if told.amount is None:
+        return f"{aggregate.noun} {name}"
+    recurs = "at" if aggregate.amount == "recurring_pre_tax_amount" else "of"
+    return f"{aggregate.noun} {name} {recurs} {money(told.amount, told.currency)}"
+
+
+def _status(told: Told) -> str:
+    """The status after an event, unless the event's own words say it."""
+    category, _, ending = told.kind.partition(".")
+    if told.after == told.before:
+        return "" if _only(category) else f", still {_named(told.after)}"
+    if told.shown_at is not None:
+        return f", {_named(told.after)} from {_minute(told.shown_at)} on, as a later payload shows"
+    return "" if ending == told.after or _only(category) else f", now {_named(told.after)}"
+
+
+def _only(category: str) -> bool:
+    """Whether resources of a kind have one status, of which there is nothing to say."""
+    return category in BY_CATEGORY and BY_CATEGORY[category].only_status is not None
 
 
 def _minute(at: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 from domain.machine import Lifecycle
-from domain.payload import Count, Customer, Metadata, Minor, Moment, Name
+from domain.payload import Count, Customer, Metadata, Minor, Moment, Name, Words
 
 Status = Literal[
     "pending", "active", "past_due", "on_hold", "paused", "cancelled", "expired", "failed"
@@ -18,23 +18,26 @@ Status = Literal[
 # fmt: off
 LIFECYCLE = Lifecycle("subscription", get_args(Status), initial="pending", rows=[
     # event                                from                                                      to           in words
-    ("subscription.active",                ("pending", "active", "on_hold", "past_due"),             "active",    "the subscription was activated"),
+    ("subscription.active",                ("pending", "active", "on_hold", "past_due"),             "active",    "{it} was activated"),
     # fires for the first period too, and may carry the earlier instant of the two
-    ("subscription.renewed",               ("pending", "active", "on_hold", "past_due"),             "active",    "a period was paid"),
-    ("subscription.plan_changed",          ("active", "past_due", "on_hold", "paused"),              "=",         "the plan was changed"),
-    ("subscription.past_due",              ("active", "past_due"),                                   "past_due",  "the renewal payment failed, within its grace period"),
-    ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),              "on_hold",   "a payment failed"),
+    ("subscription.renewed",               ("pending", "active", "on_hold", "past_due"),             "active",    "a period of {it} was paid"),
+    ("subscription.plan_changed",          ("active", "past_due", "on_hold", "paused"),              "=",         "the plan of {it} was changed"),
+    ("subscription.past_due",              ("active", "past_due"),                                   "past_due",  "a renewal of {it} failed, within its grace period"),
+    ("subscription.on_hold",               ("active", "past_due", "paused", "on_hold"),              "on_hold",   "{it} was put on hold: a payment failed"),
     # from on_hold: the hold of an unpaid pause settlement; its event is undocumented
-    ("subscription.paused",                ("active", "on_hold", "paused"),                          "paused",    "the subscription was paused"),
-    ("subscription.unpaused",              ("paused", "on_hold", "active"),                          "active",    "the subscription was resumed"),
-    ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"), "cancelled", "the subscription was cancelled"),
+    ("subscription.paused",                ("active", "on_hold", "paused"),                          "paused",    "{it} was paused"),
+    ("subscription.unpaused",              ("paused", "on_hold", "active"),                          "active",    "{it} was resumed"),
+    ("subscription.cancelled",             ("active", "past_due", "on_hold", "paused", "cancelled"), "cancelled", "{it} was cancelled"),
     # from cancelled: one guide ends a scheduled cancellation so, another calls cancelled the end
-    ("subscription.expired",               ("active", "cancelled", "expired"),                       "expired",   "its term ended"),
-    ("subscription.failed",                ("pending", "failed"),                                    "failed",    "the mandate could not be made"),
-    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),   "=",         "the payment method was replaced"),
-    ("subscription.updated",               "*",                                                      "=",         "something about the subscription changed"),
+    ("subscription.expired",               ("active", "cancelled", "expired"),                       "expired",   "the term of {it} ended"),
+    ("subscription.failed",                ("pending", "failed"),                                    "failed",    "the mandate for {it} could not be made"),
+    ("subscription.update_payment_method", ("pending", "active", "past_due", "on_hold", "paused"),   "=",         "the payment method of {it} was replaced"),
+    ("subscription.updated",               "*",                                                      "=",         "something about {it} changed"),
 ])
 # fmt: on
+
+AMOUNT = "recurring_pre_tax_amount"
+"""The amount by which a person knows it, in minor units of ``currency``."""
 
 
 TIMES = ("previous_billing_date", "cancelled_at", "paused_at")
@@ -61,6 +64,7 @@ class Payload(Struct, frozen=True, gc=False, omit_defaults=True):
     status: str | None = None
     customer: Customer | None = None
     product_id: Name | None = None
+    product_name: Words | None = None
     created_at: Moment | None = None
     previous_billing_date: Moment | None = None
     next_billing_date: Moment | None = None

@@ -1,16 +1,21 @@
 """The index of events: the stream, customer, verdict and movements of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from domain import subscription
 from domain.events import Entry
 from domain.fold import Fold
-from domain.recurring import movements
+from domain.recurring import Movement, movements
 from domain.steps import Step
+from domain.story import money_of
 from projections.projection import Projection
+
+_NAME = 200
+"""How much of a product's name is kept, in characters."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -21,6 +26,10 @@ class Row(Struct, frozen=True, gc=False):
     hold the time, the currency and the monthly amount of each movement, in minor units. All are
     None if nothing moved. They are columns of the event, not rows of their own, so that writing a
     row again leaves nothing stale behind.
+    ``movement_products`` are of the subscription's product; where it changed, the next two columns
+    hold the product and the amount before, else null and 0. ``named_product`` is a product whose
+    name the event tells.
+    ``amount`` is that of the resource after the event, in minor units of ``currency``.
     ``shown_at`` is the moment from which a snapshot counts that was rendered later than its event;
     ``undecided`` marks a snapshot that can be read in two ways. ``unread`` names the fields that
     could not be read; None if there are none.
@@ -43,7 +52,14 @@ class Row(Struct, frozen=True, gc=False):
     movement_times: list[datetime] | None = None
     movement_currencies: list[str | None] | None = None
     movement_amounts: list[int] | None = None
+    movement_products: list[str | None] | None = None
+    movement_was_products: list[str | None] | None = None
+    movement_was_amounts: list[int] | None = None
     unread: list[str] | None = None
+    amount: int | None = None
+    currency: str | None = None
+    named_product: str | None = None
+    product_name: str | None = None
 
 
 class Placed(Struct, frozen=True, gc=False):
@@ -79,18 +95,34 @@ def _placed(event: Placed) -> Row:
     after, shown_at, undecided = step.after, None, False
     if shown is not None:
         after, shown_at, undecided = step.leads_to, shown.at, step.undecided
-    kinds: list[str] | None = None
-    times: list[datetime] | None = None
-    currencies: list[str | None] | None = None
-    amounts: list[int] | None = None
-    if moved:
-        kinds, times = [one.kind for one in moved], [one.at for one in moved]
-        currencies, amounts = [one.currency for one in moved], [one.amount for one in moved]
+    named: tuple[str | None, str | None] = None, None
+    if isinstance(entry.payload, subscription.Payload) and entry.payload.product_name:
+        named = entry.payload.product_id, entry.payload.product_name[:_NAME]
     return Row(
         entry.event.position, entry.stream, event.customer_id, entry.type, entry.occurred_at,
         step.verdict, step.before, after, step.newer, step.late, step.revision, undecided,
-        shown_at, kinds, times, currencies, amounts, list(entry.unread) if entry.unread else None,
+        shown_at, *_columns(moved), list(entry.unread) if entry.unread else None, *money_of(step),
+        *named,
     )  # fmt: skip
+
+
+_Columns = tuple[Any, Any, Any, Any, Any, Any, Any]
+
+_NONE_MOVED: _Columns = (None, None, None, None, None, None, None)
+
+
+def _columns(moved: Sequence[Movement]) -> _Columns:
+    if not moved:
+        return _NONE_MOVED
+    return (
+        [one.kind for one in moved],
+        [one.at for one in moved],
+        [one.currency for one in moved],
+        [one.amount for one in moved],
+        [one.product for one in moved],
+        [one.was_product for one in moved],
+        [one.was_amount or 0 for one in moved],
+    )
 
 
 def _unplaced(entry: Entry) -> Row:

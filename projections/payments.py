@@ -28,6 +28,7 @@ class Row(Struct, frozen=True, gc=False):
     refund_status: str | None
     invoice_id: str | None
     is_update_payment_method: bool
+    product_ids: list[str]
     position: int
     snapshot_position: int
     memo: bytes
@@ -44,4 +45,5 @@ PAYMENTS = stream_projection(
     filters=("status", "customer_id", "subscription_id", "currency"),
     subscription_ids=lambda fold: list(fold.state.subscription_ids),
     paid_until=_paid_until,
+    product_ids=lambda fold: list(fold.state.product_ids),
 )

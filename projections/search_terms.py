@@ -4,13 +4,15 @@ Every payload that names a customer adds terms, and none is ever removed: a cust
 a former address or name. So a row is a fact of a single event, and the order of events does not
 matter.
 
-Case is folded here, not by the database, whose locale may know ASCII letters only. This is
-Unicode's canonical caseless matching: full case folding, normalised to NFC, so that it does not
-matter how an accent is composed. Accents distinguish, and so do compatibility forms.
+Case is folded here, not by the database, whose locale may know ASCII letters only, and which may
+lack the extensions for it. This is Unicode's canonical caseless matching: full case folding,
+normalised to NFC, so that it does not matter how an accent is composed. Names lose their accents
+too, since who searches may not have the key for them: ``Zoë`` is found as ``zoe``. In an address
+accents distinguish: those are two mailboxes.
 """
 
 from collections.abc import Collection
-from unicodedata import category, normalize
+from unicodedata import category, combining, normalize
 
 from msgspec import Struct
 
@@ -26,6 +28,12 @@ _READ = 2_000
 
 _WORDS = 16
 """The number of words of a name by which it is found."""
+
+_WITHOUT_STROKE = str.maketrans({
+    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i",
+    "ħ": "h",
+})  # fmt: skip
+"""Letters that have a plain form, which Unicode does not compose of it."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -52,6 +60,24 @@ def _folded(text: str) -> str:
     return " ".join(without.split())
 
 
+def bare(text: str) -> str:
+    """A name in the form of terms: as ``folded``, without accents."""
+    return _bare(text)[:LONGEST]
+
+
+def _bare(text: str) -> str:
+    text = _folded(text)
+    if text.isascii():
+        return text
+    letters = normalize("NFD", text.translate(_WITHOUT_STROKE))
+    # vowel signs of other scripts are no accents, and do not combine
+    return normalize("NFC", "".join(one for one in letters if not _is_accent(one)))
+
+
+def _is_accent(letter: str) -> bool:
+    return "\u0300" <= letter <= "\u036f" and combining(letter) != 0
+
+
 def rows(known: Known) -> Collection[Row]:
     """The terms of a customer."""
     if len(known.descriptions) == 1:
@@ -66,7 +92,7 @@ def terms_of(customer: Customer) -> list[Row]:
     if customer.email and (address := folded(customer.email)):
         found.append(Row(customer.customer_id, address, "email"))
     if customer.name:
-        name = _folded(customer.name[:_READ])
+        name = _bare(customer.name[:_READ])
         terms = [name[at : at + LONGEST] for at in _words(name)]
         found += [Row(customer.customer_id, term, "name") for term in dict.fromkeys(terms)]
     return found

@@ -46,8 +46,10 @@ def columns_of(row: type[Struct]) -> list[str]:
     return columns
 
 
-def prefers_csv(request: ApiRequest) -> bool:
-    """Whether the caller prefers CSV to JSON."""
+def prefers_csv(request: ApiRequest, query: ListQuery) -> bool:
+    """Whether the caller prefers CSV to JSON; the parameter decides before the header."""
+    if query.format is not None:
+        return query.format == "csv"
     # most callers do not name text, and parsing the header takes time
     if "text/" not in request.headers.get("accept", ""):
         return False

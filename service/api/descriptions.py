@@ -96,11 +96,16 @@ FIELD_DESCRIPTIONS = {
     " attempt.",
     "customer_id": "The provider's id of the customer.",
     "product_id": "The provider's id of the product.",
-    "customer": "The customer as in the snapshot.",
+    "product_name": "The product's name, where the provider's lists have told it; webhooks carry"
+    " only the id.",
+    "customer": "The customer as in the snapshot; of a refund or dispute that names none, the"
+    " payer.",
     "email": "The customer's e-mail address.",
     "name": "The customer's name; of a read model, its name.",
     "amount": "In minor units of `currency`; the provider sends that of a dispute as text.",
     "total_amount": "In minor units of `currency`, including tax.",
+    "tax": "The tax in `total_amount`, in minor units of `currency`.",
+    "settlement_tax": "The tax in `settlement_amount`, in minor units of `settlement_currency`.",
     "recurring_pre_tax_amount": "The price of each period, in minor units of `currency`.",
     "fee": "In minor units of `currency`.",
     "currency": "An ISO 4217 code.",
@@ -155,6 +160,7 @@ FIELD_DESCRIPTIONS = {
     " does not await an answer. UTC.",
     "overdue": "Whether `respond_by` has passed.",
     "payment": "The disputed payment; null if no event of it is recorded.",
+    "overdue_days": "The number of whole days since `next_billing_date`.",
     "product_cart": "The purchased products, as the provider sent them; null if it named none.",
     "subscriptions": "The subscriptions that the payment covers.",
     # metrics, each of a period and a currency, amounts in minor units

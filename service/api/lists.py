@@ -63,7 +63,7 @@ def list_route(  # noqa: PLR0913 - as the framework's own
                     return await read(request, conn, wanted)
 
             wanted = await read_query(request, kind)
-            if prefers_csv(request):
+            if prefers_csv(request, wanted):
                 return await csv_response(request, wanted, read_page, header)
             page = await read_page(wanted)
             check_selection(request.route_handler, wanted.fields, page.data)  # type: ignore[attr-defined]

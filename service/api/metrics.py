@@ -1,17 +1,19 @@
-"""Money and metrics, by day, week or month and by currency."""
+"""Money and metrics, by day, week, month or quarter and by currency, now or as they were known."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar, get_args
 
 from litestar.handlers import HTTPRouteHandler
 
 from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import ReadPage, list_route
-from service.api.parameters import choice, since, until
+from service.api.parameters import KnownAt, choice, day_or_time, text, time_zone
 from service.api.query import ListQuery
 from service.database.connections import Connection
 from service.queries import metrics, resources
+from service.queries.clocks import known_by
+from service.queries.metric_rows import Booking, MetricQuestion
 from service.queries.metrics import (
     Churn,
     Disputes,
@@ -21,15 +23,16 @@ from service.queries.metrics import (
     Series,
     Subscriptions,
 )
-from service.queries.periods import Interval, Span, span
+from service.queries.periods import Interval, span
 
 R = TypeVar("R")
 
 _PERIODS = (
-    " Periods are whole, in UTC, and weeks begin on Monday. The first contains `created_at_gte` and"
-    " the last contains `created_at_lte`: `2026-03-31` includes the 31st, and with `interval=month`"
-    " all of March. By default they are the last thirty days, twelve weeks or twelve months; at"
-    " most 1,000. They are computed on request, so late events change past periods."
+    " Periods are whole, in UTC or in the time zone `tz`, and weeks begin on Monday. The first"
+    " contains `created_at_gte` and the last contains `created_at_lte`: `2026-03-31` includes the"
+    " 31st, and with `interval=month` all of March. By default they are the last thirty days,"
+    " twelve weeks, twelve months or four quarters; at most 1,000. They are computed on request, so"
+    " late events change past periods; with `known_at` they stay as they were known then."
 )
 _HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
 _EXCLUDED = (
@@ -69,13 +72,50 @@ class MetricQuery(ListQuery, frozen=True, kw_only=True):
     """The parameters of every metric."""
 
     interval: Annotated[Interval, choice("How long a period is.", get_args(Interval))] = "month"
-    created_at_gte: Annotated[datetime | None, since("happened")] = None
-    created_at_lte: Annotated[datetime | None, until("happened")] = None
+    created_at_gte: Annotated[
+        date | None, day_or_time("Only what happened then or later.")
+    ] = None  # fmt: skip
+    created_at_lte: Annotated[
+        date | None, day_or_time("Only what happened then or earlier.")
+    ] = None  # fmt: skip
+    tz: Annotated[
+        str,
+        time_zone(
+            "The time zone in which periods begin, such as `Europe/Berlin`: a name of the IANA"
+            " database."
+        ),
+    ] = "UTC"
+    known_at: KnownAt = None
+    product_id: Annotated[
+        str | None,
+        text(
+            "Only what is of this product: the subscriptions to it, the payments whose cart or"
+            " subscription has it (with their whole amount), and their refunds and disputes. A"
+            " change to or from another product is `switched`, an `expansion` or a `contraction`."
+        ),
+    ] = None
+
+
+class BookedQuery(MetricQuery, frozen=True, kw_only=True):
+    """The parameters of a metric of things that are made at one time and decided at another."""
+
+    booked_by: Annotated[
+        Booking,
+        choice(
+            "The date by which they count: `created_at`, when they were made; or `status_since`,"
+            " when they reached their status, such as when a refund succeeded or a dispute was"
+            " lost.",
+            get_args(Booking),
+        ),
+    ] = "created_at"
+
+
+Q = TypeVar("Q", bound=MetricQuery)
 
 
 def _metric(
     name: str, summary: str, means: str
-) -> Callable[[ReadPage[Connection, MetricQuery, Series[Any]]], HTTPRouteHandler]:
+) -> Callable[[ReadPage[Connection, Q, Series[Any]]], HTTPRouteHandler]:
     return list_route(
         f"/metrics/{name}",
         connection=pooled,
@@ -90,13 +130,21 @@ async def _series(
     request: ApiRequest,
     conn: Connection,
     query: MetricQuery,
-    read: Callable[[Connection, str, Span], Awaitable[list[R]]],
+    read: Callable[[Connection, MetricQuestion], Awaitable[list[R]]],
 ) -> tuple[list[R], str]:
     """The rows of a metric, and the position that they reflect."""
-    first, last = query.created_at_gte, query.created_at_lte
-    periods = span(query.interval, first, last, datetime.now(UTC))
-    position = await resources.position(conn, request.user.book)
-    return await read(conn, request.user.book, periods), str(position)
+    book, now = request.user.book, datetime.now(UTC)
+    position = await resources.position(conn, book)
+    known = await known_by(conn, book, query.known_at, now)
+    end = known.moment if known and known.position else now
+    question = MetricQuestion(
+        target=await resources.target_of(conn, book),
+        span=span(query.interval, query.created_at_gte, query.created_at_lte, end, query.tz),
+        known=known,
+        product_id=query.product_id,
+        booked_by=query.booked_by if isinstance(query, BookedQuery) else "created_at",
+    )
+    return await read(conn, question), str(position)
 
 
 @_metric(
@@ -147,10 +195,10 @@ async def get_churn(request: ApiRequest, conn: Connection, query: MetricQuery) -
     "revenue",
     "The succeeded payments",
     "`amount` is the sum of `total_amount`, including tax, of the payments that were made in the"
-    " period (`created_at`) and have succeeded. Payments that only replaced a payment method do not"
+    " period (`booked_by`) and have succeeded. Payments that only replaced a payment method do not"
     " count.",
 )  # fmt: skip
-async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery) -> RevenueSeries:
+async def get_revenue(request: ApiRequest, conn: Connection, query: BookedQuery) -> RevenueSeries:
     """Before refunds, disputes and the provider's fees."""
     return RevenueSeries(*await _series(request, conn, query, metrics.revenue))
 
@@ -158,10 +206,10 @@ async def get_revenue(request: ApiRequest, conn: Connection, query: MetricQuery)
 @_metric(
     "refunds",
     "The succeeded refunds",
-    "`amount` is the sum of the refunds that were made in the period (`created_at`) and have"
-    " succeeded, whenever the payment was made.",
+    "`amount` is the sum of the refunds that were made in the period, or that succeeded in it"
+    " (`booked_by`), and have succeeded, whenever the payment was made.",
 )  # fmt: skip
-async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery) -> RefundsSeries:
+async def get_refunds(request: ApiRequest, conn: Connection, query: BookedQuery) -> RefundsSeries:
     """In the currency of the refund."""
     return RefundsSeries(*await _series(request, conn, query, metrics.refunds))
 
@@ -169,11 +217,11 @@ async def get_refunds(request: ApiRequest, conn: Connection, query: MetricQuery)
 @_metric(
     "disputes",
     "The disputes, by outcome",
-    "`amount` is the sum of the disputes that were opened in the period (`created_at`). They are"
-    " counted by their current status: `open`, `won`, `lost` (including accepted and expired) or"
-    " `cancelled`.",
+    "`amount` is the sum of the disputes that were opened in the period, or that reached their"
+    " current status in it (`booked_by`). They are counted by that status: `open`, `won`, `lost`"
+    " (including accepted and expired) or `cancelled`.",
 )  # fmt: skip
-async def get_disputes(request: ApiRequest, conn: Connection, query: MetricQuery) -> DisputesSeries:
+async def get_disputes(request: ApiRequest, conn: Connection, query: BookedQuery) -> DisputesSeries:
     """A dispute that ends later changes the period in which it was opened."""
     return DisputesSeries(*await _series(request, conn, query, metrics.disputes))
 

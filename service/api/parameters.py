@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -30,6 +31,7 @@ MAX_PAGE = 100
 _MAX_AMOUNT = 2**53
 _FIELD = "[a-z][a-z0-9_]{0,99}"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ZONE = "[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}"
 _TIMES = "RFC 3339 (2026-03-14T10:00:00Z) or a date (2026-03-14)"
 _TIMES_OR_POSITION = "RFC 3339 (2026-03-14T10:00:00Z), a date (2026-03-14) or a position"
 _POSITION = {"type": "string", "pattern": f"^{PATTERN}$"}
@@ -132,6 +134,30 @@ def since(event: str) -> Parameter:
 def until(event: str) -> Parameter:
     """The end of a range of times; a date is its last microsecond in UTC."""
     return _bound(f"Only what {event} then or earlier.", time.max)
+
+
+def day_or_time(description: str) -> Parameter:
+    """A time, or a day of the time zone that the parameter ``tz`` names."""
+    return Parameter(
+        f"{description} A time, such as 2026-03-14T10:00:00Z, or a day of `tz`, such as"
+        " 2026-03-14.",
+        {"anyOf": _TIME},
+        _time_or_day,
+    )
+
+
+def time_zone(description: str) -> Parameter:
+    """The name of a time zone in the IANA database."""
+
+    def parse(name: str, given: str) -> str:
+        try:
+            if re.fullmatch(_ZONE, given):
+                return ZoneInfo(given).key
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            pass
+        raise _invalid(name, given, "a known time zone", "a name such as Europe/Berlin or UTC")
+
+    return Parameter(description, {"type": "string", "pattern": f"^{_ZONE}$"}, parse)
 
 
 def parse_position(name: str, given: str) -> Position:

@@ -59,6 +59,11 @@ class DocumentQuery(Query, frozen=True, kw_only=True):
 class ListQuery(DocumentQuery, frozen=True, kw_only=True):
     """The parameters of every list."""
 
+    format: Annotated[
+        Literal["json", "csv"] | None,
+        choice("`csv` is the same as `Accept: text/csv`, for a link.", ("json", "csv")),
+    ] = None
+
     bom: Annotated[
         bool | None,
         flag(

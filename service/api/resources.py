@@ -51,6 +51,9 @@ def _filters(projection: Projection[Any]) -> dict[str, Parameter]:
     """The parameters that choose among resources, by name."""
     filters = {name: _filter(projection, name) for name in projection.filters}
     between = {"created_at_gte": since("was created"), "created_at_lte": until("was created")}
+    if projection.aggregate:
+        reached = "reached its status"
+        between |= {"status_since_gte": since(reached), "status_since_lte": until(reached)}
     return filters | between
 
 

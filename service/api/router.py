@@ -15,6 +15,7 @@ from service.api.evidence import make_evidence
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.reconcile import RECONCILE_ROUTES
+from service.api.renewals import list_overdue_renewals
 from service.api.resources import RESOURCE_ROUTES
 from service.api.search import search
 from service.http.segments import RestoreSlashes
@@ -30,6 +31,7 @@ ROUTER = Router(
         make_evidence,
         search,
         list_due_disputes,
+        list_overdue_renewals,
         *METRIC_ROUTES,
         *OPERATION_ROUTES,
         *ATTENTION_ROUTES,

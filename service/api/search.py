@@ -32,7 +32,8 @@ class SearchQuery(LimitedQuery, frozen=True, kw_only=True):
     description="`q` is a whole identifier: the id of a customer, subscription, payment, refund,"
     " dispute, licence key, entitlement grant, payout, checkout or invoice, a licence key itself,"
     " or a webhook-id. Or it is the beginning of an e-mail address or of any word of a name, in"
-    " upper or lower case. A customer's earlier addresses and names match too.",
+    " upper or lower case, names with or without accents. A customer's earlier addresses and names"
+    " match too.",
     tags=["search"],
 )
 async def search(request: ApiRequest, conn: Connection, query: SearchQuery) -> SearchAnswer:

@@ -14,7 +14,7 @@ from service.telemetry.wording import number_of
 
 if TYPE_CHECKING:
     # each command loads what it shows; the screens of all of them would load everything
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rich.text import Text
@@ -109,15 +109,22 @@ def history(out: Screen, answer: History) -> None:
             out.print(Padding(line, (0, 0, 0, 4), expand=False))
 
 
-def status(out: Screen, books: Sequence[dict[str, Any]], streams: Sequence[dict[str, Any]]) -> None:
-    """Print the events, checkpoint and lag of each book, and the parked streams."""
-    rows = table("book", "events", "read models at", "lag in events")
+def status(
+    out: Screen,
+    books: Sequence[dict[str, Any]],
+    last_webhooks: Mapping[str, datetime],
+    streams: Sequence[dict[str, Any]],
+) -> None:
+    """Print the events, checkpoint and lag of each book, its last webhook, and parked streams."""
+    rows = table("book", "events", "last webhook", "read models at", "lag in events")
     for row in books:
+        last = last_webhooks.get(row["book"])
+        came = f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else "none"
         checkpoint = row["position"]
         lag = "" if checkpoint is None else str(row["head"] - checkpoint)
         if row["lost"]:
             lag = "restored: daybook rebuild"
-        rows.add_row(row["book"], str(row["head"]), str(checkpoint or 0), lag)
+        rows.add_row(row["book"], str(row["head"]), came, str(checkpoint or 0), lag)
     out.print(rows)
     if streams:
         parked(out, streams)

@@ -1,11 +1,10 @@
 """The sections of the page that say who bought what, when, and what became of it. Pure."""
 
-import re
 from datetime import datetime, timedelta
 from operator import itemgetter
 
 from domain.steps import Step
-from domain.story import headline
+from domain.story import headline, told_by
 from projections.disputes import opened_at
 from service.evidence.case import Case, Resource
 from service.evidence.markup import Html, Part, joined, section, table, tag, terms, text
@@ -154,7 +153,7 @@ def story(case: Case) -> Html:
     rows: list[tuple[tuple[datetime, int], tuple[Part, ...]]] = []
     for one in case.told:
         name = joined(text(noun(one.category)), tag("br"), tag("code", one.id))
-        steps = [(step.at, step.entry.event.position, _sentence(one, step)) for step in one.steps]
+        steps = [(step.at, step.entry.event.position, _sentence(step)) for step in one.steps]
         if not steps:
             steps = [
                 (record.entry.occurred_at, record.position, _UNFOLDED) for record in one.records
@@ -177,18 +176,10 @@ def story(case: Case) -> Html:
 _UNFOLDED = "Recorded, and not understood by this version."
 
 
-def _sentence(one: Resource, step: Step) -> str:
-    shown_at = step.shown.at if step.shown else None
-    sentence = headline(step.entry.type, step.before, step.leads_to, step.at, shown_at)
-    if shown_at is None:
-        # the time stands in the row, to the second
-        sentence = _TIME.sub("", sentence)
-    amount = money(*one.amount(_AMOUNTS.get(one.category, "")))
-    return f"{sentence}. {amount}." if amount and step.before != step.leads_to else f"{sentence}."
-
-
-_TIME = re.compile(r" (?:since|on) \d+ [A-Z][a-z]{2} \d+ \d\d:\d\d(?=:)")
-_AMOUNTS = {"payment": "total_amount", "refund": "amount", "dispute": "amount"}
+def _sentence(step: Step) -> str:
+    # the time stands in the row, to the second
+    _, _, sentence = headline(told_by(step, leads_to=True)).partition(": ")
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def others(case: Case) -> Html | None:

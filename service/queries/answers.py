@@ -11,7 +11,7 @@ from domain.access_state import AccessState
 from domain.machine import START
 from domain.payment import Period
 from domain.steps import Step
-from domain.story import headline, reported_after, sentence
+from domain.story import Told, headline, money_of, reported_after, sentence
 from service.store.chain import Source
 
 
@@ -105,6 +105,8 @@ class HistoryEntry(Struct, frozen=True):
     missing: tuple[str, ...]
     unread: tuple[str, ...]
     changed: tuple[str, ...]
+    amount: int | None
+    currency: str | None
     what: str
     body: str
 
@@ -144,6 +146,8 @@ class IndexedEvent(Struct, frozen=True):
     undecided: bool
     shown_at: datetime | None
     unread: list[str]
+    amount: int | None
+    currency: str | None
     what: str
     body: str
 
@@ -214,6 +218,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
     """A step as an entry of a history; ``changed`` is what it changed by being late."""
     entry = step.entry
     event = entry.event
+    amount, currency = money_of(step)
     return HistoryEntry(
         event_position=str(event.position),
         source="webhook" if entry.observed is None else "api",
@@ -232,6 +237,8 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
         missing=step.missing,
         unread=entry.unread,
         changed=changed,
+        amount=amount,
+        currency=currency,
         what=sentence(step),
         body=f"/v1/events/{event.position}/body",
     )
@@ -240,9 +247,7 @@ def history_entry(step: Step, changed: tuple[str, ...]) -> HistoryEntry:
 def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
     """A row of the event index as an answer."""
     before, after = row["status_from"] or START, row["status_to"] or START
-    summary = headline(row["type"], before, after, row["occurred_at"], row["shown_at"])
-    if row["stream"] is None:
-        summary = f"Belongs to no resource: {row['verdict']}"
+    summary = _headline(row, before, after)
     delivered = row["source"] == "webhook"
     if delivered:
         summary = f"{summary}; {reported_after(row['recorded_at'] - row['occurred_at'])}"
@@ -265,6 +270,25 @@ def indexed_event(row: Mapping[str, Any]) -> IndexedEvent:
         undecided=row["undecided"],
         shown_at=row["shown_at"],
         unread=row["unread"] or [],
+        amount=row["amount"],
+        currency=row["currency"],
         what=f"{summary}.",
         body=f"/v1/events/{row['position']}/body",
+    )
+
+
+def _headline(row: Mapping[str, Any], before: str, after: str) -> str:
+    if row["stream"] is None:
+        return f"An event that belongs to no resource: {row['verdict']}"
+    return headline(
+        Told(
+            stream=row["stream"],
+            kind=row["type"],
+            before=before,
+            after=after,
+            at=row["occurred_at"],
+            shown_at=row["shown_at"],
+            amount=row["amount"],
+            currency=row["currency"],
+        )
     )

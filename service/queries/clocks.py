@@ -8,8 +8,10 @@ from domain.past import Past
 from service.database import statements
 from service.database.reader import Queryable
 from service.problems import Problem, invalid
+from service.queries.metric_rows import Known
 from service.queries.resources import of
 from service.readmodels.checkpoints import checkpoint_rows
+from service.store.events import last_recorded_position
 from service.store.positions import Position
 
 
@@ -37,6 +39,23 @@ async def past(conn: Queryable, book: str, params: Mapping[str, Any], now: datet
         reason = "as_of must not be after known_at: what came later was not known then."
         raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
     return Past(as_of, known)
+
+
+async def known_by(
+    conn: Queryable, book: str, known_at: date | Position | None, now: datetime
+) -> Known | None:
+    """The last position that the book had recorded at ``known_at``, and the moment; None for now.
+
+    Raises:
+        Problem: as ``past``.
+    """
+    if known_at is None:
+        return None
+    selected = await past(conn, book, {"known_at": known_at}, now)
+    known = selected.known_at or datetime.min.replace(tzinfo=UTC)
+    if isinstance(known_at, Position):
+        return Known(known_at.number, known)
+    return Known(await last_recorded_position(conn, book, known, inclusive=True), known)
 
 
 def moment(

@@ -16,6 +16,7 @@ from service.database.connections import Connection
 from service.queries.changes import link
 from service.queries.documents import refund_status, refund_statuses
 from service.queries.paging import Order
+from service.queries.products import product_names
 from service.queries.resources import checkpoint_of, of
 
 
@@ -32,6 +33,7 @@ class Subscribed(Struct, frozen=True):
 
     subscription_id: str
     product_id: str | None
+    product_name: str | None
     status: str | None
 
 
@@ -140,7 +142,12 @@ async def _subscribed(
         "queries/products_of", subscriptions=statements.relation(SUBSCRIPTIONS.view)
     )
     cursor = await conn.execute(statement, {"book": book, "ids": ids})
-    return {row["subscription_id"]: Subscribed(**row) for row in await cursor.fetchall()}
+    subscribed = await cursor.fetchall()
+    names = await product_names(conn, book, [row["product_id"] for row in subscribed])
+    return {
+        row["subscription_id"]: Subscribed(**row, product_name=names.get(row["product_id"]))
+        for row in subscribed
+    }
 
 
 def _dispute(
@@ -176,5 +183,5 @@ def _payment(row: Mapping[str, Any], subscribed: Mapping[str, Subscribed]) -> Di
         created_at=row["paid_at"],
         refund_status=row["refund_status"],
         product_cart=snapshot(row["body"]).get("product_cart"),
-        subscriptions=[subscribed.get(key, Subscribed(key, None, None)) for key in ids],
+        subscriptions=[subscribed.get(key, Subscribed(key, None, None, None)) for key in ids],
     )

@@ -217,6 +217,32 @@ async def streams_of_payer(conn: Queryable, book: str, customer_id: str) -> list
     return [row["stream"] for row in await cursor.fetchall()]
 
 
+async def add_payers(conn: Queryable, book: str, documents: Sequence[dict[str, Any]]) -> None:
+    """Give refunds and disputes whose provider names no customer the customer of their payment."""
+    lacking = [one for one in documents if _is_null_field(one.get("customer"))]
+    ids = [payment for one in lacking if (payment := text_of(one.get("payment_id")))]
+    if not ids:
+        return
+    statement = statements.bind_views(
+        "queries/customers_of_payments", payments=PAYMENTS.view, customers=CUSTOMERS.view
+    )
+    cursor = await conn.execute(statement, {"book": book, "ids": ids})
+    payers = {row.pop("payment_id"): row for row in await cursor.fetchall()}
+    for one in lacking:
+        if payer := payers.get(text_of(one.get("payment_id")) or ""):
+            one["customer"] = payer
+
+
+def _is_null_field(value: object) -> bool:
+    return value is None or (isinstance(value, Raw) and _is_null(value))
+
+
+def text_of(value: object) -> str | None:
+    """A field of a document as text; None where it is none."""
+    found = msgspec.json.decode(value) if isinstance(value, Raw) else value
+    return found if isinstance(found, str) else None
+
+
 async def with_payers(
     conn: Queryable, book: str, rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:

@@ -1,21 +1,23 @@
 """The metrics: money and subscriptions in each period and currency, none left out.
 
-Amounts are in minor units of ``currency``, which is null where the provider gives nentry. A period
-is named by its beginning, in UTC.
+Amounts are in minor units of ``currency``, which is null where the provider gives none. A period
+is named by its beginning.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
-from psycopg.rows import DictRow
+from msgspec import Struct, structs
 
 from domain.recurring import Kind
-from projections.catalog import BY_NAME
-from service.database import statements
+from projections.disputes import DISPUTES
+from projections.payments import PAYMENTS
+from projections.projection import Projection
+from projections.refunds import REFUNDS
 from service.database.connections import Connection
+from service.queries.metric_rows import MetricQuestion, movement_rows, sum_rows
 from service.queries.periods import Span
 
 Row = TypeVar("Row")
@@ -150,7 +152,7 @@ class _Period(Struct, frozen=True):
         return _sum(self.moved, kinds).count
 
 
-async def mrr(conn: Connection, book: str, span: Span) -> list[Mrr]:
+async def mrr(conn: Connection, question: MetricQuestion) -> list[Mrr]:
     """Monthly recurring revenue at the end of each period, and its movements."""
     return [
         Mrr(
@@ -166,11 +168,11 @@ async def mrr(conn: Connection, book: str, span: Span) -> list[Mrr]:
             trial=entry.end.trial.amount,
             on_demand=entry.end.on_demand.amount,
         )
-        for entry in await _periods(conn, book, span)
+        for entry in await _periods(conn, question)
     ]
 
 
-async def subscriptions(conn: Connection, book: str, span: Span) -> list[Subscriptions]:
+async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subscriptions]:
     """Subscriptions at the end of each period, and how many came and went."""
     return [
         Subscriptions(
@@ -185,11 +187,11 @@ async def subscriptions(conn: Connection, book: str, span: Span) -> list[Subscri
             trial=entry.end.trial.count,
             on_demand=entry.end.on_demand.count,
         )
-        for entry in await _periods(conn, book, span)
+        for entry in await _periods(conn, question)
     ]
 
 
-async def churn(conn: Connection, book: str, span: Span) -> list[Churn]:
+async def churn(conn: Connection, question: MetricQuestion) -> list[Churn]:
     """Subscriptions and revenue lost, of those at the start of each period."""
     return [
         Churn(
@@ -202,27 +204,27 @@ async def churn(conn: Connection, book: str, span: Span) -> list[Churn]:
             churned_mrr=-entry.amount("churned"),
             mrr_churn_rate=_rate(-entry.amount("churned"), entry.begin.recurring.amount),
         )
-        for entry in await _periods(conn, book, span)
+        for entry in await _periods(conn, question)
     ]
 
 
-async def revenue(conn: Connection, book: str, span: Span) -> list[Revenue]:
+async def revenue(conn: Connection, question: MetricQuestion) -> list[Revenue]:
     """Payments that succeeded."""
-    return await _sums(conn, "queries/metrics/revenue", "payments", book, span, Revenue)
+    return await _sums(conn, "queries/metrics/revenue", PAYMENTS, question, Revenue)
 
 
-async def refunds(conn: Connection, book: str, span: Span) -> list[Refunds]:
+async def refunds(conn: Connection, question: MetricQuestion) -> list[Refunds]:
     """Refunds that succeeded."""
-    return await _sums(conn, "queries/metrics/refunds", "refunds", book, span, Refunds)
+    return await _sums(conn, "queries/metrics/refunds", REFUNDS, question, Refunds)
 
 
-async def disputes(conn: Connection, book: str, span: Span) -> list[Disputes]:
+async def disputes(conn: Connection, question: MetricQuestion) -> list[Disputes]:
     """Disputes that were opened, and how they ended."""
-    return await _sums(conn, "queries/metrics/disputes", "disputes", book, span, Disputes)
+    return await _sums(conn, "queries/metrics/disputes", DISPUTES, question, Disputes)
 
 
-async def _periods(conn: Connection, book: str, span: Span) -> list[_Period]:
-    rows = await _rows(conn, "queries/metrics/movements", "events", book, span)
+async def _periods(conn: Connection, question: MetricQuestion) -> list[_Period]:
+    span, rows = question.span, await movement_rows(conn, question)
     moved: dict[str | None, dict[datetime | None, dict[Kind, _Total]]] = {}
     for row in rows:
         of_currency = moved.setdefault(row["currency"], defaultdict(dict))
@@ -264,22 +266,22 @@ def _sum(moved: _Moved, kinds: Iterable[Kind]) -> _Total:
     return _Total(sum(total.count for total in totals), sum(total.amount for total in totals))
 
 
-async def _rows(conn: Connection, name: str, model: str, book: str, span: Span) -> list[DictRow]:
-    view, since = statements.relation(BY_NAME[model].view), span.periods[0]
-    params = {"book": book, "interval": span.interval, "since": since, "until": span.until}
-    cursor = await conn.execute(statements.fill(name, **{model: view}), params)
-    return await cursor.fetchall()
-
-
-async def _sums(  # noqa: PLR0913, PLR0917 - the query, and its row
-    conn: Connection, name: str, model: str, book: str, span: Span, kind: type[R]
+async def _sums(
+    conn: Connection,
+    name: str,
+    projection: Projection[Any],
+    question: MetricQuestion,
+    kind: type[R],
 ) -> list[R]:
-    rows = await _rows(conn, name, model, book, span)
+    rows = await sum_rows(conn, name, projection, question)
     known = {(row["period"], row["currency"]): kind(**row) for row in rows}
     empty = dict.fromkeys(kind.__struct_fields__, 0)
     filled = [
-        known.get((period, currency)) or kind(**{**empty, "period": period, "currency": currency})
-        for period in span.periods
+        # the period as the question writes it, with the offset of its time zone
+        structs.replace(known[period, currency], period=period)
+        if (period, currency) in known
+        else kind(**{**empty, "period": period, "currency": currency})
+        for period in question.span.periods
         for currency in {currency for _, currency in known}
     ]
     return sorted(filled, key=lambda row: (row.period, row.currency or ""))

@@ -19,7 +19,9 @@ from service.problems import invalid, wrong
 from service.queries.restores import verify
 from service.store.positions import LINK_BYTES, Position
 
-_NOT_FILTERS = {"cursor", "sort", "after", "limit", "fields", "bom", "min_position", "stale"}
+_NOT_FILTERS = {
+    "cursor", "sort", "after", "limit", "fields", "bom", "format", "min_position", "stale",
+}  # fmt: skip
 """Parameters outside the digest: they select no rows, or the cursor itself contains them."""
 
 K = TypeVar("K", str, int)

@@ -1,40 +1,61 @@
-"""The periods of a metric: whole days, weeks or months in UTC."""
+"""The periods of a metric: whole days, weeks, months or quarters of a time zone."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from service.problems import Problem
 
-Interval = Literal["day", "week", "month"]
+Interval = Literal["day", "week", "month", "quarter"]
 
 _MOST = 1_000
 _DEFAULT_LENGTH: dict[Interval, timedelta] = {
     "day": timedelta(days=29),
     "week": timedelta(weeks=11),
     "month": timedelta(days=334),
+    "quarter": timedelta(days=250),
 }
-"""From the first period to the last: 30 days, 12 weeks or 12 months in all."""
+"""From the first period to the last: 30 days, 12 weeks, 12 months or 4 quarters in all."""
+
+_A_MONTH, _A_QUARTER = timedelta(days=31), timedelta(days=92)
+"""Longer than each, and so short that the next one is not passed over."""
 
 
 class Span(Struct, frozen=True):
-    """Consecutive periods by their beginnings; ``until`` is the end of the last one."""
+    """Consecutive periods by their beginnings; ``until`` is the end of the last one.
+
+    Each is written with the offset that its time zone then has.
+    """
 
     interval: Interval
     periods: list[datetime]
     until: datetime
 
 
-def span(interval: Interval, first: datetime | None, last: datetime | None, now: datetime) -> Span:
+def span(
+    interval: Interval, first: date | None, last: date | None, now: datetime, zone: str = "UTC"
+) -> Span:
     """The periods from the one that contains ``first`` to the one that contains ``last``.
+
+    Args:
+        interval: how long they are; weeks begin on Monday.
+        first: a moment, or a day of the time zone.
+        last: a moment, or a day of the time zone, which means its end; ``now`` by default.
+        now: the present.
+        zone: the name of a time zone that ``ZoneInfo`` knows.
 
     Raises:
         Problem: ``invalid-parameter`` if ``first`` is after ``last``, or there are too many.
     """
-    end = last or now
+    place = _Place(zone)
     try:
-        begin = beginning(first or beginning(end, interval) - _DEFAULT_LENGTH[interval], interval)
+        end = place.local(last, time.max) if last else place.local(now, time.min)
+        if first is None:
+            begin = beginning(beginning(end, interval) - _DEFAULT_LENGTH[interval], interval)
+        else:
+            begin = beginning(place.local(first, time.min), interval)
         if begin > end:
             raise Problem("invalid-parameter", "created_at_gte must not be after created_at_lte.")
         periods = [begin]
@@ -43,19 +64,45 @@ def span(interval: Interval, first: datetime | None, last: datetime | None, now:
             if len(periods) > _MOST:
                 text = f"created_at_gte gives more than {_MOST} periods. Use a longer interval."
                 raise Problem("invalid-parameter", text)
+        return Span(interval, [place.moment(one) for one in periods], place.moment(following))
     except OverflowError:
-        raise Problem("invalid-parameter", "created_at_lte is out of range.") from None
-    return Span(interval, periods, following)
+        text = "created_at_gte or created_at_lte is out of range."
+        raise Problem("invalid-parameter", text) from None
+
+
+class _Place:
+    """Clocks on a wall: times of day without an offset, and the moments that they show."""
+
+    def __init__(self, zone: str) -> None:
+        # UTC reaches to both ends of the calendar
+        self._zone = UTC if zone == "UTC" else ZoneInfo(zone)
+
+    def local(self, moment: date, time_of_day: time) -> datetime:
+        """What the clock shows at a moment, or on a day at this time."""
+        if isinstance(moment, datetime):
+            return moment.astimezone(self._zone).replace(tzinfo=None)
+        return datetime.combine(moment, time_of_day)
+
+    def moment(self, shown: datetime) -> datetime:
+        """The moment at which the clock first shows a time, or passes over it."""
+        if self._zone is UTC:
+            return shown.replace(tzinfo=UTC)
+        at = shown.replace(tzinfo=self._zone).astimezone(UTC)
+        offset = at.astimezone(self._zone).utcoffset() or timedelta(0)
+        # RFC 3339 has no seconds in an offset, as clocks had before there were zones
+        return at if offset % timedelta(minutes=1) else at.astimezone(timezone(offset))
 
 
 def beginning(moment: datetime, interval: Interval) -> datetime:
     """The beginning of the period that contains a moment; weeks begin on Monday."""
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     match interval:
         case "week":
             return day - timedelta(days=day.weekday())
         case "month":
             return day.replace(day=1)
+        case "quarter":
+            return day.replace(day=1, month=day.month - (day.month - 1) % 3)
     return day
 
 
@@ -65,5 +112,7 @@ def after(period: datetime, interval: Interval) -> datetime:
         case "week":
             return period + timedelta(weeks=1)
         case "month":
-            return (period + timedelta(days=31)).replace(day=1)
+            return (period + _A_MONTH).replace(day=1)
+        case "quarter":
+            return (period + _A_QUARTER).replace(day=1)
     return period + timedelta(days=1)

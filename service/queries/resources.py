@@ -1,6 +1,7 @@
 """Queries about resources: one, or a page of them, now or in the past."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -11,21 +12,27 @@ from psycopg.sql import SQL, Composed, Identifier, Placeholder
 from domain.past import Past
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS
+from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.projection import VERSION, Projection
+from projections.refunds import REFUNDS
 from projections.search_terms import SEARCH_TERMS
+from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries.answers import Page
 from service.queries.documents import (
+    add_payers,
     document,
     refund_status,
     refund_statuses,
     related,
+    text_of,
 )
 from service.queries.documents import resource as folded_document
 from service.queries.paging import Order
+from service.queries.products import product_names
 from service.readmodels.checkpoints import checkpoint_rows
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import LIVE, Target, parked_rows, question_entries
@@ -67,7 +74,7 @@ async def resource(
     if rows[0]["memo"] is None:
         raise Problem("not-found", f"This book has no event about {identity!r}.")
     answer = document(projection, rows[0], response_days)
-    await _add_refund_status(conn, book, projection, [answer])
+    await _add_from_others(conn, book, projection, [answer])
     answer |= await related(conn, book, projection, identity)
     return {**answer, "position": str(checkpoint)}
 
@@ -135,7 +142,7 @@ async def page(  # noqa: PLR0913 - the parameters of a page
     more = len(rows) < rows[0]["found"] or len(listed) > limit
     listed = listed[:limit]
     data = [document(projection, row, response_days) for row in listed]
-    await _add_refund_status(conn, book, projection, data)
+    await _add_from_others(conn, book, projection, data)
     last = listed[-1] if more else None
     return Page(
         data=data,
@@ -144,10 +151,17 @@ async def page(  # noqa: PLR0913 - the parameters of a page
     )
 
 
-async def _add_refund_status(
+async def _add_from_others(
     conn: Queryable, book: str, projection: Projection[Any], documents: Sequence[dict[str, Any]]
 ) -> None:
-    """Set the refund status of payments from the refunds in the book."""
+    """Add what other resources tell: who paid what was refunded or disputed, and what was refunded.
+
+    The refund status of payments is that of the refunds in the book.
+    """
+    if projection in {REFUNDS, DISPUTES}:
+        await add_payers(conn, book, documents)
+    if projection is SUBSCRIPTIONS:
+        await _add_product_names(conn, book, documents)
     if projection is not PAYMENTS:
         return
     statuses = await refund_statuses(conn, book, [doc[projection.key] for doc in documents])
@@ -158,6 +172,18 @@ async def _add_refund_status(
             doc["refund_status"] = refunded
 
 
+async def _add_product_names(
+    conn: Queryable, book: str, documents: Sequence[dict[str, Any]]
+) -> None:
+    """Name the product of subscriptions whose own snapshot does not."""
+    products = {id(one): text_of(one.get("product_id")) for one in documents}
+    names = await product_names(conn, book, products.values())
+    for one in documents:
+        name = names.get(products[id(one)] or "")
+        if name is not None and text_of(one.get("product_name")) is None:
+            one["product_name"] = name
+
+
 def _category(projection: Projection[Any]) -> str:
     return projection.aggregate.category if projection.aggregate else ""
 
@@ -166,6 +192,12 @@ async def checkpoints(conn: Queryable) -> list[dict[str, Any]]:
     """The checkpoint and the last position of each book."""
     cursor = await conn.execute(statements.text("queries/checkpoints"), {"version": VERSION})
     return await cursor.fetchall()
+
+
+async def last_webhooks(conn: Queryable) -> dict[str, datetime]:
+    """When the last webhook of each book was recorded; a book without any is absent."""
+    cursor = await conn.execute(statements.text("queries/last_webhooks"))
+    return {row["book"]: row["recorded_at"] for row in await cursor.fetchall()}
 
 
 async def parked(conn: Queryable, book: str | None = None) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from projections.catalog import PROJECTIONS
-from projections.search_terms import folded
+from projections.search_terms import bare, folded
 from service.database import statements
 from service.database.connections import Connection
 from service.queries.changes import link
@@ -37,7 +37,7 @@ async def find(conn: Connection, book: str, q: str, limit: int) -> SearchAnswer:
     """Resources with the identifier ``q``, and customers with an address or name that begins so."""
     views = {projection.name: statements.relation(projection.view) for projection in PROJECTIONS}
     statement = statements.fill("queries/search", **views)
-    params = of(book, q=q, term=folded(q), limit=limit + 1)
+    params = of(book, q=q, term=folded(q), bare=bare(q) or folded(q), limit=limit + 1)
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint = checkpoint_of(rows)
     hits = [

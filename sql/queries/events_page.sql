@@ -7,7 +7,7 @@ left join lateral (
     from (
         select i.position, i.stream, i.customer_id, i.type, i.occurred_at, i.verdict,
             i.status_from, i.status_to, i.newer, i.late, i.revision, i.undecided, i.shown_at,
-            i.unread
+            i.unread, i.amount, i.currency
         from {view} i
         where i.book = %(book)s and {conditions}
         order by i.{sort} {direction}, i.position {direction}

@@ -68,18 +68,40 @@ left join lateral (
     union all
     -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
     (
-        select 'customer', t.customer_id, t.customer_id,
-            case when t.field = 'name' then 'name' when t.term = %(term)s then 'email'
-                else 'email_prefix' end,
+        select 'customer', t.customer_id, t.customer_id, 'name',
             concat_ws(' ', k.name, '<' || k.email || '>')
         from {search_terms} t
         join {customers} k on k.book = t.book and k.customer_id = t.customer_id
-        where t.book = %(book)s and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
-            -- once, even if the address and several words match
+        where t.book = %(book)s and t.field = 'name'
+            and t.term >= %(bare)s and t.term < %(bare)s || chr(1114111)
+            -- once, even if several words match
             and not exists (
                 select from {search_terms} s
-                where s.book = t.book and s.customer_id = t.customer_id and s.term >= %(term)s
-                    and (s.term, s.field) < (t.term, t.field)
+                where s.book = t.book and s.customer_id = t.customer_id and s.field = 'name'
+                    and s.term >= %(bare)s and s.term < t.term
+            )
+        order by t.term, t.customer_id
+        limit %(limit)s
+    )
+    union all
+    (
+        select 'customer', t.customer_id, t.customer_id,
+            case when t.term = %(term)s then 'email' else 'email_prefix' end,
+            concat_ws(' ', k.name, '<' || k.email || '>')
+        from {search_terms} t
+        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
+        where t.book = %(book)s and t.field = 'email'
+            and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
+            -- once, even if the name and several addresses match
+            and not exists (
+                select from {search_terms} s
+                where s.book = t.book and s.customer_id = t.customer_id and (
+                    (s.field = 'email' and s.term >= %(term)s and s.term < t.term)
+                    or (
+                        s.field = 'name' and s.term >= %(bare)s
+                        and s.term < %(bare)s || chr(1114111)
+                    )
+                )
             )
         order by t.term, t.customer_id
         limit %(limit)s

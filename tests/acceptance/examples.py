@@ -28,8 +28,9 @@ def asked(
 ) -> dict[str, Any]:
     """The answer to each question, by its operation id; of a page the first entry."""
     found: dict[str, Any] = {}
-    answers = {name: ask(path) for name, path in questions(document, ask).items()}
-    answers |= {name: post(path, content) for name, (path, content) in POSTED.items()}
+    # first, since what is acknowledged shows in other answers
+    answers = {name: post(path, content) for name, (path, content) in POSTED.items()}
+    answers |= {name: ask(path) for name, path in questions(document, ask).items()}
     for operation_id, answer in answers.items():
         if isinstance(answer, list):
             answer = answer[:1]  # noqa: PLW2901 - cut short

@@ -72,7 +72,7 @@ def test_an_unknown_customer_is_asked_about(running: Shop) -> None:
     # what was learned is in the book, and gives the answer again
     [entry] = running.get(f"subscriptions/{subscription}/history").json()["data"]
     assert entry["source"] == "api"
-    assert "Read at the provider" in entry["what"]
+    assert "was read at the provider" in entry["what"]
     moment, position = answer["at"], answer["position"]
     assert running.access("cus_lost", f"as_of={moment}&known_at={position}") == answer
     # who is let in costs no question

@@ -159,3 +159,71 @@ def test_a_list_is_json_unless_csv_is_preferred(doors: Doors) -> None:
         headers = {"authorization": f"Bearer {doors.live}", "accept": accept}
         answer = doors.service.client.get("/v1/payments", headers=headers)
         assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_link_asks_for_a_table_too(many: Doors) -> None:
+    table = ask(many, "payments?limit=3")
+    assert many.get("payments?limit=3&format=csv").text == table.text
+    json = ask(many, "payments?limit=3&format=json")
+    assert json.headers["content-type"] == "application/json"
+    assert many.get("payments?format=xml").status_code == 400
+    # it selects no rows: the cursor of a page of JSON goes on as a table
+    cursor = json.json()["next_cursor"]
+    rest = rows(many.get(f"payments?limit=3&format=csv&cursor={cursor}"))
+    assert [row["payment_id"] for row in rest] == ["pay_226", "pay_225", "pay_224"]
+
+
+def test_everything_that_is_a_list_is_a_table(told: Doors) -> None:
+    document = told.service.client.get("/schema/openapi.json").json()
+    schemas = document["components"]["schemas"]
+
+    def ask_json(path: str) -> Any:  # noqa: ANN401 - as JSON is
+        headers = {"authorization": f"Bearer {told.live}"}
+        return told.service.client.get(path, headers=headers).json()
+
+    paths = questions(document, ask_json)
+    lists = []
+    for item in document["paths"].values():
+        for operation in item.values():
+            ref = operation["responses"]["200"]["content"].get("application/json", {})
+            name = ref.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            listed = "data" in schemas.get(name, {}).get("properties", {})
+            if listed and "requestBody" not in operation:
+                lists.append(operation["operationId"])
+    assert len(lists) > 30
+    for operation_id in lists:
+        path = paths[operation_id]
+        join = "&" if "?" in path else "?"
+        answer = told.get(f"{path.removeprefix('/v1/')}{join}format=csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8", (path, answer.text)
+
+
+def test_finance_gets_the_tax_of_a_payment_and_the_payer_of_a_dispute(doors: Doors) -> None:
+    payer = {"customer_id": "cus_tax", "email": "tax@example.com", "name": "T. Ax"}
+    contents = [
+        body(
+            "payment.succeeded", "succeeded", at(0), "pay_tax", payer, total_amount=1190, tax=190,
+            currency="EUR", settlement_amount=1300, settlement_tax="207", settlement_currency="USD",
+        ),
+        body("dispute.opened", "opened", at(5), "dp_tax", None, payment_id="pay_tax", amount="9"),
+        body("dispute.lost", "lost", at(40 * 86_400), "dp_tax", None, payment_id="pay_tax",
+             amount="9"),
+        body("refund.succeeded", "succeeded", at(7), "ref_tax", None, refund_id="ref_tax",
+             payment_id="pay_tax", amount=5),
+        body("dispute.opened", "opened", at(5), "dp_alone", None, amount="7"),
+    ]  # fmt: skip
+    told = [deliver(doors, content).json()["position"] for content in contents]
+    doors.service.await_position(doors.live, number(told[-1]))
+    (payment,) = rows(ask(doors, "payments?customer_id=cus_tax"))
+    money = ("total_amount", "tax", "settlement_amount", "settlement_tax")
+    assert [payment[name] for name in money] == ["1190", "190", "1300", "207"]
+    disputes = {row["dispute_id"]: row for row in rows(ask(doors, "disputes"))}
+    assert disputes["dp_alone"]["customer.email"] == ""
+    for found in (disputes["dp_tax"], rows(ask(doors, "refunds?payment_id=pay_tax"))[0]):
+        names = ("customer.customer_id", "customer.email", "customer.name")
+        assert [found[name] for name in names] == [*payer.values()]
+    # lost in June, though opened in May
+    lost = "disputes?status=lost&fields=dispute_id"
+    june = doors.get(f"{lost}&status_since_gte=2026-06-01&status_since_lte=2026-06-30").json()
+    assert june["data"] == [{"dispute_id": "dp_tax"}]
+    assert doors.get(f"{lost}&status_since_lte=2026-05-31").json()["data"] == []

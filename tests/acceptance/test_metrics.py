@@ -222,6 +222,13 @@ def test_a_metric_comes_as_csv_too(story: Doors) -> None:
     ("query", "said"),
     [
         ("interval=year", "interval"),
+        ("tz=Europe/Bonn", "tz: 'Europe/Bonn' is not a known time zone. Use a name such as Europe"),
+        ("tz=../../etc/passwd", "is not a known time zone"),
+        ("tz=%2B02:00", "is not a known time zone"),
+        ("known_at=2099-01-01", "known_at must not be in the future"),
+        ("known_at=999999", "beyond the end of this book"),
+        ("booked_by=status_since", "booked_by: unknown parameter"),
+        ("tz=Asia/Tokyo&created_at_gte=0001-01-01&created_at_lte=0001-01-01", "out of range"),
         ("limit=3", "limit: unknown parameter"),
         ("created_at_gte=soon", "created_at_gte: 'soon' is not a valid timestamp"),
         ("created_at_gte=2026-03-01T00:00:00Z&created_at_lte=2026-01-01T00:00:00Z", "not be after"),
@@ -238,3 +245,130 @@ def test_a_range_that_is_wrong_is_named(story: Doors, query: str, said: str) -> 
         assert said in answer.json()["detail"]
     else:
         assert answer.status_code == 200
+
+
+def test_periods_begin_at_midnight_of_a_time_zone(story: Doors) -> None:
+    # pay_b was made at midnight in UTC on 31 January: still the 30th in New York
+    query = "interval=day&created_at_gte=2026-01-30&created_at_lte=2026-01-31"
+    assert metric(story, "revenue", query) == [["2026-01-30", 0, 0], ["2026-01-31", 1, 900]]
+    there = f"{query}&tz=America/New_York"
+    assert metric(story, "revenue", there) == [["2026-01-30", 1, 900], ["2026-01-31", 0, 0]]
+    answer = story.get(f"metrics/revenue?{there}").json()
+    assert answer["data"][0]["period"] == "2026-01-30T00:00:00-05:00"
+    # a month with a change of clocks in it
+    march = "created_at_gte=2026-03-01&created_at_lte=2026-04-01&tz=Europe/Berlin"
+    periods = [row["period"] for row in story.get(f"metrics/mrr?{march}").json()["data"]]
+    assert sorted({*periods}) == ["2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00"]
+
+
+def test_quarters(story: Doors) -> None:
+    year = "interval=quarter&created_at_gte=2025-12-31&created_at_lte=2026-04-01"
+    assert [row[:2] for row in metric(story, "mrr", year)] == [
+        ["2025-10-01", 0], ["2026-01-01", 2000], ["2026-04-01", 2000],
+    ]  # fmt: skip
+    assert len(metric(story, "mrr", "interval=quarter")) == 4
+
+
+METRICS = ("mrr", "subscriptions", "churn", "revenue", "refunds", "disputes")
+
+
+def test_a_closed_month_stays_as_it_was_known(story: Doors) -> None:
+    """The figures at each position of a book, asked again when everything is recorded."""
+    position = story.get("metrics/mrr").json()["position"]
+    before = {name: metric(story, name, MONTHS) for name in METRICS}
+    between = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    late = [
+        # told after the month was closed, of what had happened in it
+        subscription("cancelled", "cancelled", 41, "sub_c", 200),
+        subscription("active", "active", 15, "sub_new", 700),
+        subscription("plan_changed", "active", 30, "sub_a", 1200),
+        money("payment", "succeeded", 30, "pay_c", 9000),
+        money("payment", "succeeded", 4, "pay_late", 50),
+        money("refund", "succeeded", 44, "ref_late", 20, refund_id="ref_late"),
+        money("dispute", "won", 34, "dp_a", 900),
+        # and of what happened later
+        subscription("cancelled", "cancelled", 64, "sub_b", 300),
+    ]
+    last = 0
+    for content in late:
+        last = number(deliver(story, content).json()["position"])
+        story.service.await_position(story.live, last)
+    after = {name: metric(story, name, MONTHS) for name in METRICS}
+    assert [name for name in METRICS if after[name] == before[name]] == []
+    for known_at in (position, between):
+        known = {name: metric(story, name, f"{MONTHS}&known_at={known_at}") for name in METRICS}
+        assert known == before
+    assert {name: metric(story, name, f"{MONTHS}&known_at={last}") for name in METRICS} == after
+    assert metric(story, "mrr", f"{MONTHS}&known_at=0") == []
+
+
+def test_a_refund_and_a_dispute_count_when_they_are_booked(doors: Doors) -> None:
+    def told(kind: str, on: int, name: str) -> bytes:
+        aggregate, _, status = kind.partition(".")
+        more = {"refund_id": name} if aggregate == "refund" else {}
+        return body(
+            kind, status, day(on), name, created_at=day(0), currency="CHF", amount=70, **more
+        )
+
+    contents = [told("refund.succeeded", 40, "ref_booked"), told("dispute.opened", 0, "dp_booked")]
+    position = 0
+    for content in [*contents, told("dispute.lost", 50, "dp_booked")]:
+        position = number(deliver(doors, content).json()["position"])
+    doors.service.await_position(doors.live, position)
+    made = metric(doors, "refunds", MONTHS, "CHF")
+    assert made == [["2026-01-01", 1, 0, 70], ["2026-02-01", 0, 0, 0], ["2026-03-01", 0, 0, 0]]
+    booked = metric(doors, "refunds", f"{MONTHS}&booked_by=status_since", "CHF")
+    assert booked == [["2026-01-01", 0, 0, 0], ["2026-02-01", 1, 0, 70], ["2026-03-01", 0, 0, 0]]
+    # disputes, amount, open, won, lost, cancelled, lost amount
+    lost = metric(doors, "disputes", f"{MONTHS}&booked_by=status_since", "CHF")
+    assert lost[1] == ["2026-02-01", 1, 70, 0, 0, 1, 0, 70]
+    # before the loss it counted where it was opened
+    then = f"{MONTHS}&booked_by=status_since&known_at={position - 1}"
+    assert metric(doors, "disputes", then, "CHF")[0] == ["2026-01-01", 1, 70, 1, 0, 0, 0, 0]
+
+
+PRODUCTS = [
+    subscription("active", "active", 0, "sub_p", 1000, "AUD", product_id="pdt_a"),
+    subscription("active", "active", 5, "sub_q", 100, "AUD", product_id="pdt_a"),
+    subscription("plan_changed", "active", 40, "sub_p", 1500, "AUD", product_id="pdt_b"),
+    subscription("plan_changed", "active", 41, "sub_q", 100, "AUD", product_id="pdt_b"),
+    subscription("cancelled", "cancelled", 62, "sub_q", 100, "AUD", product_id="pdt_b"),
+    money("payment", "succeeded", 1, "pay_p", 1100, subscription_ids=["sub_p"]),
+    money("payment", "succeeded", 2, "pay_cart", 50, product_cart=[
+        {"product_id": "pdt_a", "quantity": 2}, {"product_id": "pdt_b", "quantity": 1},
+    ]),
+    money("refund", "succeeded", 3, "ref_p", 7, refund_id="ref_p", payment_id="pay_cart"),
+    money("dispute", "opened", 4, "dp_p", 8, payment_id="pay_p"),
+]  # fmt: skip
+
+
+def test_a_metric_of_one_product(doors: Doors) -> None:
+    position = 0
+    for content in PRODUCTS:
+        position = number(deliver(doors, content).json()["position"])
+    doors.service.await_position(doors.live, position)
+
+    def of(product: str, name: str, currency: str) -> list[list[Any]]:
+        query = f"{MONTHS}&product_id={product}"
+        now = metric(doors, name, query, currency)
+        assert metric(doors, name, f"{query}&known_at={position}", currency) == now
+        return now
+
+    # mrr, new, expansion, contraction, churned, …
+    assert [row[1:6] for row in of("pdt_a", "mrr", "AUD")] == [
+        [1100, 1100, 0, 0, 0], [0, 0, 0, -1100, 0], [0, 0, 0, 0, 0],
+    ]  # fmt: skip
+    assert [row[1:6] for row in of("pdt_b", "mrr", "AUD")] == [
+        [0, 0, 0, 0, 0], [1600, 0, 1600, 0, 0], [1500, 0, 0, 0, -100],
+    ]  # fmt: skip
+    assert [row[1:6] for row in metric(doors, "mrr", MONTHS, "AUD")] == [
+        [1100, 1100, 0, 0, 0], [1600, 0, 500, 0, 0], [1500, 0, 0, 0, -100],
+    ]  # fmt: skip
+    assert [row[1] for row in of("pdt_b", "subscriptions", "AUD")] == [0, 2, 1]
+    # sub_p has changed to pdt_b since
+    assert of("pdt_a", "revenue", "USD")[0][1:] == [1, 50]
+    assert of("pdt_b", "revenue", "USD")[0][1:] == [2, 1150]
+    assert of("pdt_a", "refunds", "USD")[0][1:] == of("pdt_b", "refunds", "USD")[0][1:]
+    assert of("pdt_b", "disputes", "USD")[0][1:3] == [1, 8]
+    for name in ("disputes", "revenue"):
+        assert of("pdt_none", name, "USD") == []

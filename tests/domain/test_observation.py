@@ -34,7 +34,8 @@ def test_the_first_reading_begins_a_stream_and_says_so() -> None:
     assert (folded.status, step.verdict, step.missing) == ("active", "inferred", ())
     assert folded.since == at(-0.2)
     assert sentence(step) == (
-        "Read at the provider on 3 May 2026 11:59: active. Nothing about it was recorded before."
+        "3 May 2026 11:59: subscription x_1 was read at the provider, now active."
+        " Nothing about it was recorded before."
     )
 
 
@@ -42,7 +43,9 @@ def test_a_reading_that_agrees_is_confirmed() -> None:
     told = entry("subscription.active", "active", 0, position=1)
     _, steps = fold([told, observed("subscription", "active", 60, position=2)])
     assert [step.verdict for step in steps] == ["applied", "confirmed"]
-    assert sentence(steps[1]) == "Read at the provider on 3 May 2026 12:00: still active."
+    assert sentence(steps[1]) == (
+        "3 May 2026 12:00: subscription x_1 was read at the provider, still active."
+    )
 
 
 def test_a_reading_that_differs_is_followed_and_names_what_is_missing() -> None:

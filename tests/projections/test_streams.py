@@ -18,7 +18,7 @@ from tests.entries import events
 
 EVERY = pytest.mark.parametrize("projection", STREAMS, ids=lambda p: p.name)
 
-DERIVED = {"created_at", "memo", "subscription_ids", "paid_until", "opened_at"}
+DERIVED = {"created_at", "memo", "subscription_ids", "paid_until", "opened_at", "product_ids"}
 OF_FOLD = {"status", "status_since", "position", "snapshot_position"}
 
 

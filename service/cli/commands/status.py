@@ -11,10 +11,11 @@ from service.store import roles
 
 @app.command()
 def status(config: Config = None, data_dir: DataDir = None) -> None:
-    """Show each book's events and lag, parked streams, refused webhooks and database access."""
+    """Show each book's events, last webhook and lag, parked streams, refusals, database access."""
 
     async def show(conn: Connection) -> None:
-        screens.status(OUT, await resources.checkpoints(conn), await resources.parked(conn))
+        checkpoints, last = await resources.checkpoints(conn), await resources.last_webhooks(conn)
+        screens.status(OUT, checkpoints, last, await resources.parked(conn))
         screens.refusals(OUT, await refusals.counts(conn, book=None))
         screens.database_access(OUT, await roles.access(conn))
 

@@ -1,4 +1,4 @@
--- The index of events: one row for each position of the store; movement_amounts in minor units a month.
+-- The index of events: one row for each position of the store; amounts in minor units, movements a month.
 create table {table} (
     book                text not null,
     position            bigint not null,
@@ -18,5 +18,12 @@ create table {table} (
     movement_times      timestamptz[],
     movement_currencies text[],
     movement_amounts    bigint[],
-    unread              text[]
+    movement_products   text[],
+    movement_was_products text[],
+    movement_was_amounts bigint[],
+    unread              text[],
+    amount              bigint,
+    currency            text,
+    named_product       text,
+    product_name        text
 )

@@ -13,6 +13,7 @@ create table {table} (
     refund_status            text,
     invoice_id               text,
     is_update_payment_method boolean not null,
+    product_ids              text[] not null,
     position                 bigint not null,
     snapshot_position        bigint not null,
     memo                     bytea not null

@@ -44,7 +44,7 @@ def shown_everywhere(text: str) -> dict[str, Any]:
     return {
         "access": lambda out: screens.access(out, answer),
         "history": lambda out: screens.history(out, events),
-        "status": lambda out: screens.status(out, [checkpoint], [parked]),
+        "status": lambda out: screens.status(out, [checkpoint], {text: AT}, [parked]),
         "refusals": lambda out: screens.refusals(out, [(text, count)]),
         "keys": lambda out: screens.keys(out, [key]),
         "print": lambda out: out.print(text, style="red", soft_wrap=True),

@@ -97,6 +97,7 @@ def _speaks_of(name: str) -> set[str]:
     if not _of_any(name):
         return set()
     columns = {
+        "created_at",
         "customer_id",
         "stream",
         "memo",
@@ -123,6 +124,7 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "live": statements.relation(projection.view),
         "fresh": statements.relation(projection.view),
         "sort": Identifier(projection.key),
+        "date": Identifier("created_at"),
         "direction": SQL("desc"),
     }
     return statements.fill(name, **parts)

@@ -69,6 +69,7 @@ async def record(conn: Connection) -> None:
         ("e\u0301milie@", "customer", "cus_3", "email_prefix"),
         (LONG, "customer", "cus_3", "name"),
         ("zoë", "customer", "cus_3", "name"),
+        ("ZOE", "customer", "cus_3", "name"),
         ("msg_7", "event", "7", "webhook_id"),
     ],
 )
@@ -123,6 +124,11 @@ async def test_there_may_be_more_than_was_asked_for(conn: Connection) -> None:
     assert found.more
 
 
+async def test_an_accent_alone_finds_nobody(conn: Connection) -> None:
+    await record(conn)
+    assert (await find(conn, "test", "\u0301", 20)).data == []
+
+
 @pytest.mark.parametrize("q", ["", "  ", "x" * 8_001])
 def test_what_nothing_carries_is_refused(q: str) -> None:
     with pytest.raises(Problem, match="1 to 8000"):
@@ -136,8 +142,8 @@ async def test_every_look_goes_through_an_index(conn: Connection) -> None:
     )
     text = re.sub(r"%\((\w+)\)s", _numbered, statement.as_string(conn))
     await conn.execute("set plan_cache_mode = force_generic_plan")
-    await conn.execute(SQL("prepare s (text, text, text, int, int) as ") + SQL(text))
-    found = await conn.execute("explain execute s ('test', 'cus_77', 'cus_77', 20, 1)")
+    await conn.execute(SQL("prepare s (text, text, text, int, int, text) as ") + SQL(text))
+    found = await conn.execute("explain execute s ('test', 'cus_77', 'cus_77', 20, 1, 'cus_77')")
     plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
     scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
     assert scanned & {*(tables[name] for name in FILLED), "event"} == set(), plan
@@ -177,5 +183,5 @@ async def fill(conn: Connection) -> dict[str, str]:
 
 
 def _numbered(found: re.Match[str]) -> str:
-    numbers = {"book": 1, "q": 2, "term": 3, "limit": 4, "version": 5}
+    numbers = {"book": 1, "q": 2, "term": 3, "limit": 4, "version": 5, "bare": 6}
     return f"${numbers[found[1]]}"
