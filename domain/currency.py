@@ -20,13 +20,13 @@ def exponent(currency: str) -> int:
 
 
 def money(amount: int, currency: str | None) -> str:
-    """An amount of minor units as a person reads it: ``5.00 EUR``, ``500 JPY``, ``1.250 KWD``.
+    """An amount of minor units as a person reads it: ``5.00 EUR``, ``1,500 JPY``, ``1.250 KWD``.
 
     Where the currency is not known, nor is its minor unit: ``500 minor units``.
     """
     if currency is None:
-        return f"{amount} minor units"
-    return f"{Decimal(amount).scaleb(-exponent(currency)):f} {currency.upper()}"
+        return f"{amount:,} minor units"
+    return f"{Decimal(amount).scaleb(-exponent(currency)):,f} {currency.upper()}"
 
 
 def minor(amount: object, currency: str | None) -> int | None:

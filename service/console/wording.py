@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 from markupsafe import Markup, escape
 
-from domain.currency import exponent
+from domain import currency as currencies
 
 ABSENT = "—"
 
@@ -17,11 +16,7 @@ def money(amount: int | None, currency: str | None) -> str:
     """An amount of minor units: ``19.00 EUR``."""
     if amount is None:
         return ABSENT
-    if not currency:
-        return f"{amount:,} minor units".replace(",", "\u202f")
-    places = exponent(currency)
-    value = Decimal(amount).scaleb(-places)
-    return f"{value:,.{places}f} {currency.upper()}".replace(",", "\u202f")
+    return currencies.money(amount, currency or None).replace(",", "\u202f")
 
 
 def number(value: float | None) -> str:

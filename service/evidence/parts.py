@@ -152,20 +152,19 @@ def story(case: Case) -> Html:
     """The whole history, in the order in which things happened."""
     rows: list[tuple[tuple[datetime, int], tuple[Part, ...]]] = []
     for one in case.told:
-        name = joined(text(noun(one.category)), tag("br"), tag("code", one.id))
         steps = [(step.at, step.entry.event.position, _sentence(step)) for step in one.steps]
         if not steps:
             steps = [
                 (record.entry.occurred_at, record.position, _UNFOLDED) for record in one.records
             ]
         for at, position, sentence in steps:
-            rows.append(((at, position), (moment(at), name, sentence, str(position))))
+            rows.append(((at, position), (moment(at), sentence, str(position))))
     for record in case.loose:
         at, position = record.entry.occurred_at, record.position
         kind = record.entry.type or "an event that cannot be read"
-        rows.append(((at, position), (moment(at), "", f"{kind}.", str(position))))
+        rows.append(((at, position), (moment(at), f"{kind}.", str(position))))
     rows.sort(key=itemgetter(0))
-    heads = ("When, UTC", "Of what", "What happened", "Position")
+    heads = ("When, UTC", "What happened", "Position")
     return section(
         "What happened",
         tag("p", "In the order in which it happened, as the provider told it."),

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from domain.currency import exponent
+from domain import currency as currencies
 
 UNKNOWN = "not known"
 
@@ -22,13 +21,12 @@ def noun(category: str) -> str:
 
 
 def money(amount: object, currency: object) -> str | None:
-    """An amount in minor units with its currency, such as "EUR 1,234.50"; None if not known."""
+    """An amount in minor units with its currency, such as "1,234.50 EUR"; None if not known."""
     if not isinstance(amount, int) or isinstance(amount, bool):
         return None
     if not isinstance(currency, str) or not currency:
         return f"{amount:,} in minor units of an unknown currency"
-    places = exponent(currency)
-    return f"{currency} {Decimal(amount).scaleb(-places):,.{places}f}"
+    return currencies.money(amount, currency)
 
 
 def moment(at: datetime | None) -> str | None:

@@ -25,7 +25,7 @@ def told(kind: str, status: str, **fields: Any) -> str:  # noqa: ANN401 - as JSO
          "refund ref_1 of 5.00 EUR succeeded"),
         ("payment.succeeded", "succeeded",
          {"identity": "pay_1", "total_amount": 1900, "currency": "JPY"},
-         "payment pay_1 of 1900 JPY succeeded"),
+         "payment pay_1 of 1,900 JPY succeeded"),
         ("payment.failed", "failed",
          {"identity": "pay_2", "total_amount": 1250, "currency": "KWD"},
          "payment pay_2 of 1.250 KWD was declined or failed"),
@@ -74,5 +74,5 @@ def test_money_is_written_as_it_is_read() -> None:
     for currency in ("EUR", "JPY", "KWD"):
         for amount in (0, 5, -5, 1999, 10**15 - 1):
             text = money(amount, currency).removesuffix(f" {currency}")
-            assert minor(text, currency) == amount
+            assert minor(text.replace(",", ""), currency) == amount
             assert len(text.partition(".")[2]) == exponent(currency)
