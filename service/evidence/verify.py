@@ -394,6 +394,8 @@ def run(arguments: argparse.Namespace, here: Path) -> int:
     given = arguments.key or [one for one in inside if one and not one.startswith("#")]
     proved, uncovered = check_events(files, [parse_key(one) for one in given])
     say(f"{proved} events: bodies, links and places in the tree were computed again.")
+    if fetched := sum(name.startswith("provider/") for name in files):
+        say(f"{fetched} files of provider/ are no events: only SHA256SUMS covers them.")
     for name in extra:
         say(f"Not part of the bundle, and not checked: {name}")
     if uncovered:

@@ -102,6 +102,7 @@ TAMPERING: tuple[LiteralString, ...] = (
     "delete from store.tree_node",
     "update store.origin set public_key = ''",
     "truncate store.anchored",
+    "delete from store.document",
 )
 
 
