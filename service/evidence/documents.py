@@ -5,7 +5,7 @@ It is in no chain: it was fetched, and kept as it was answered.
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -73,13 +73,12 @@ def said_section(documents: Sequence[Document]) -> Html:
     bodies = {one.file: one for one in whole if "/emails/" in one.file}
     rows = [
         (
-            plain(mail.get("created_at")),
+            _moment(mail.get("created_at")),
             joined(
                 text(plain(mail.get("subject")) or words(mail.get("email_type")) or "no subject"),
-                tag("br"),
+                tag("div", f"to {to}") if (to := plain(mail.get("recipient"))) else None,
                 _excerpt(bodies, one, plain(mail.get("email_log_id"))),
             ),
-            plain(mail.get("recipient")),
             words(mail.get("status")),
         )
         for one in whole
@@ -92,7 +91,7 @@ def said_section(documents: Sequence[Document]) -> Html:
     )
     return section(
         "What was said",
-        table(("Sent, says the provider", "Mail to the customer", "To", "Status"), rows, "story")
+        table(("Sent, UTC", "Mail to the customer", "Status"), rows, "said")
         if rows
         else tag("p", "No mails to the customer are in this bundle."),
         *(_invoice(one) for one in invoices),
@@ -107,6 +106,13 @@ def _invoice(one: Document) -> Html:
     if one.problem is not None:
         return tag("p", f"The invoice could not be read: {one.problem}")
     return tag("p", "The invoice, as the provider gave it: ", tag("a", one.file, href=one.file))
+
+
+def _moment(value: object) -> str | None:
+    try:
+        return moment(msgspec.convert(value, datetime).astimezone(UTC))
+    except (msgspec.ValidationError, OverflowError):
+        return plain(value)
 
 
 def _mails(one: Document) -> list[dict[str, Any]]:
@@ -130,4 +136,4 @@ def _excerpt(bodies: dict[str, Document], listed: Document, mail_id: str | None)
         return None
     content = plain(_decoded(found).get("text"))
     shown = text(content, _MOST_TEXT) if content else None
-    return joined(shown, Html(" "), tag("a", "whole mail", href=found.file))
+    return tag("div", shown, Html(" "), tag("a", "whole mail", href=found.file))

@@ -70,7 +70,8 @@ async def test_what_was_said_is_in_the_bundle_with_an_honest_label(conn: Connect
     assert json.loads(files["provider/dp_1/emails/eml_1.json"]) == BODY
     assert b"in no chain" in files["provider/README.txt"]
     page = Reader(files["index.html"].decode())
-    assert "Your receipt <b> Thank you, Ada. <script> whole mail ada@example.com" in page.text
+    said = "Your receipt <b> to ada@example.com Thank you, Ada. <script> whole mail delivered"
+    assert f"1 Aug 2026, 12:00:09 {said}" in page.text
     assert "script" not in page.tags
     assert "in no chain" in page.text
     assert KEY.encode() not in (await about(conn)).archive
