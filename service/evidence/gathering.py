@@ -8,7 +8,8 @@ from domain.reading import read
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
-from service.evidence.case import CATEGORIES, Question, Record, choose, resources_of
+from service.evidence.case import CATEGORIES, Case, Question, Record, choose, resources_of
+from service.evidence.documents import Document
 from service.problems import Problem
 from service.queries.documents import streams_of_payer
 from service.readmodels.streams import Target
@@ -51,6 +52,14 @@ async def gather(conn: Connection, target: Target, question: Question, until: in
     records = await _records(conn, target, [one.position for one in found])
     kept = {record.position for record in choose(question, records).records}
     return [record for record in records if record.position in kept]
+
+
+async def fetched_documents(conn: Connection, book: str, case: Case) -> list[Document]:
+    """What the provider had about the disputes of a case besides events."""
+    ids = [one.id for one in case.disputes]
+    params = {"book": book, "dispute_ids": ids}
+    cursor = await conn.execute(statements.text("evidence/documents"), params)
+    return [Document(**row) for row in await cursor.fetchall()]
 
 
 async def _around(

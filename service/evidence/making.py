@@ -16,7 +16,8 @@ from service.evidence.bundle import (
     sums,
 )
 from service.evidence.case import Question, choose
-from service.evidence.gathering import gather
+from service.evidence.documents import Document, document_files
+from service.evidence.gathering import fetched_documents, gather
 from service.evidence.page import page
 from service.evidence.proving import Proved, prove
 from service.evidence.record import read_text
@@ -71,9 +72,10 @@ async def make_evidence(
         reflected = await position(conn, book)
         records = await gather(conn, target, question, reflected.number)
         proved = await prove(conn, book, records)
+        documents = await fetched_documents(conn, book, choose(question, records))
 
     def assemble() -> Evidence:
-        files = _files(book, str(reflected), question, proved, response_days)
+        files = _files(book, str(reflected), question, proved, documents, response_days)
         files[SUMS] = sums(files)
         uncovered = [one.record.position for one in proved if one.signed is None]
         digest = sha256(files[SUMS]).hexdigest()
@@ -82,8 +84,13 @@ async def make_evidence(
     return await fold_aside(len(records), assemble)
 
 
-def _files(
-    book: str, at: str, question: Question, proved: Sequence[Proved], response_days: int
+def _files(  # noqa: PLR0913, PLR0917 - all that it is made from
+    book: str,
+    at: str,
+    question: Question,
+    proved: Sequence[Proved],
+    documents: Sequence[Document],
+    response_days: int,
 ) -> dict[str, bytes]:
     signed = list({one.signed.file: one.signed for one in proved if one.signed}.values())
     case = choose(question, [one.record for one in proved])
@@ -95,8 +102,9 @@ def _files(
     return {
         **event_files(book, proved),
         **checkpoint_files(signed),
+        **document_files(documents),
         **index_file(book, at, question, proved, signed),
-        "index.html": page(case, book, at, proved, signed, response_days),
+        "index.html": page(case, book, at, proved, signed, documents, response_days),
         "README.txt": _text("README.txt", **names, statement=_indented("statement.txt")),
         "certification.txt": _text("certification.txt", **names),
         "verify.py": read_text("verify.py").encode(),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from service.evidence import parts
 from service.evidence.case import Case
+from service.evidence.documents import Document, said_section
 from service.evidence.markup import Html, tag
 from service.evidence.proving import Proved, Signed
 from service.evidence.record import (
@@ -27,6 +28,7 @@ def page(  # noqa: PLR0913, PLR0917 - all that is on it
     position: str,
     proved: Sequence[Proved],
     signed: Sequence[Signed],
+    documents: Sequence[Document],
     response_days: int,
 ) -> bytes:
     """The whole page.
@@ -37,6 +39,7 @@ def page(  # noqa: PLR0913, PLR0917 - all that is on it
         position: what it reflects.
         proved: all events, with their proofs.
         signed: the checkpoints of these.
+        documents: what the provider has about the disputes besides events.
         response_days: after so many days an answer to a dispute is due.
     """
     title = f"{noun(case.question.kind)} {case.question.id}"
@@ -55,6 +58,7 @@ def page(  # noqa: PLR0913, PLR0917 - all that is on it
         parts.bought(case),
         parts.buyer(case),
         parts.delivered(case),
+        said_section(documents),
         parts.story(case),
         parts.others(case),
         record_section(proved),

@@ -109,11 +109,16 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """The files of a ZIP or of a directory, by their names."""
-    if path.is_dir():
-        found = (one for one in sorted(path.rglob("*")) if one.is_file() or one.is_symlink())
-        return {one.relative_to(path).as_posix(): one.read_bytes() for one in found}
-    return unpack(path.read_bytes())
+    """The files of a ZIP or of a directory, by their names; what is not listed counts as empty."""
+    if not path.is_dir():
+        return unpack(path.read_bytes())
+    sums = path / SUMS
+    listed = sums.read_text("ascii", "replace").split() if sums.is_file() else []
+    found = (one for one in sorted(path.rglob("*")) if one.is_file() or one.is_symlink())
+    named = ((one.relative_to(path).as_posix(), one) for one in found)
+    return {
+        name: one.read_bytes() if name == SUMS or name in listed else b"" for name, one in named
+    }
 
 
 def check_sums(files: Mapping[str, bytes], digest: str | None) -> list[str]:
@@ -391,9 +396,11 @@ def run(arguments: argparse.Namespace, here: Path) -> int:
     extra = check_sums(files, arguments.digest)
     files = {name: content for name, content in files.items() if name not in extra}
     inside = files["public-keys.txt"].decode().split("\n")
-    given = arguments.key or [one for one in inside if one and not one.startswith("#")]
-    proved, uncovered = check_events(files, [parse_key(one) for one in given])
+    given = arguments.key or [parse_key(one) for one in inside if one and one[0] != "#"]
+    proved, uncovered = check_events(files, given)
     say(f"{proved} events: bodies, links and places in the tree were computed again.")
+    if fetched := sum(name.startswith("provider/") for name in files):
+        say(f"Files of provider/, which are in no chain and covered by SHA256SUMS only: {fetched}")
     for name in extra:
         say(f"Not part of the bundle, and not checked: {name}")
     if uncovered:
@@ -418,11 +425,21 @@ def last_word(own: Path) -> None:
     os._exit(STATUS[0])
 
 
+def given_key(text: str) -> Key:
+    """A public key that was typed."""
+    try:
+        return parse_key(text)
+    except (BrokenError, ValueError):
+        raise argparse.ArgumentTypeError("this is not a public key: name+hash+base64") from None
+
+
 def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("bundle", nargs="?", type=Path, help="a ZIP or a directory")
-    parser.add_argument("--key", action="append", help="a public key from elsewhere")
+    parser.add_argument(
+        "--key", action="append", type=given_key, help="a public key from elsewhere"
+    )
     parser.add_argument("--digest", help="of SHA256SUMS, as the maker gave it")
     arguments, own = parser.parse_args(), Path(__file__).resolve()
     atexit.register(last_word, own)

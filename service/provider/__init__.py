@@ -10,5 +10,6 @@ one.
 ``backfill`` fills a book: ``backfill_lists`` reads lists, ``backfill_reads`` what they leave out,
 and ``backfill_run`` records both and keeps the progress.
 ``confirming`` asks before a customer is denied: ``confirm_questions`` has what, ``confirm_kept``
-remembers it. ``reconciliation`` compares the whole book with the provider.
+remembers it. ``reconciliation`` compares the whole book with the provider. ``documents`` keeps the
+invoice and the mails of each dispute, for its evidence.
 """

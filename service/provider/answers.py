@@ -54,6 +54,41 @@ class Answers:
         Raises:
             ProviderError: for any other, by its kind.
         """
+        self.check_status(status, target, body)
+        path, setting = target.partition("?")[0], f"`provider.url` of book {self._name!r}"
+        encoded = _is_encoded(headers)
+        if status == _NO_CONTENT and not encoded:
+            return
+        if encoded or not _begins_as_json(body):
+            text = (
+                f"{self._url} answers {path} with something else than JSON. Check the {setting},"
+                " and proxies in between."
+            )
+            raise UnexpectedAnswerError(text, status)
+        if not _is_whole(body):
+            text = f"{self._url} answers {path} with JSON that has no end, or is broken otherwise."
+            raise BrokenAnswerError(text, status)
+
+    def check_file(
+        self, status: int, headers: Mapping[str, str], target: str, body: bytes, media_type: str
+    ) -> None:
+        """Accept an answer of status 2xx that is a file of this media type, not compressed.
+
+        Raises:
+            ProviderError: for any other, by its kind.
+        """
+        self.check_status(status, target, body)
+        given = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if given != media_type or _is_encoded(headers):
+            text = f"The provider answers {target} with {given or 'nothing'}, not {media_type}."
+            raise UnexpectedAnswerError(text, status)
+
+    def check_status(self, status: int, target: str, body: bytes) -> None:
+        """Accept an answer of status 2xx.
+
+        Raises:
+            ProviderError: for any other, by its kind.
+        """
         said, path = self._said(body), target.partition("?")[0]
         setting = f"`provider.url` of book {self._name!r}"
         if status in _REFUSED:
@@ -79,18 +114,6 @@ class Answers:
         if status not in _OK:
             text = f"The provider refuses {path} ({status}){said}."
             raise UnexpectedAnswerError(text, status)
-        encoded = headers.get("content-encoding", "identity") != "identity"
-        if status == _NO_CONTENT and not encoded:
-            return
-        if encoded or not _begins_as_json(body):
-            text = (
-                f"{self._url} answers {path} with something else than JSON. Check the {setting},"
-                " and proxies in between."
-            )
-            raise UnexpectedAnswerError(text, status)
-        if not _is_whole(body):
-            text = f"{self._url} answers {path} with JSON that has no end, or is broken otherwise."
-            raise BrokenAnswerError(text, status)
 
     def _said(self, body: bytes) -> str:
         """What the provider says about an error, to be put into a sentence."""
@@ -101,6 +124,10 @@ class Answers:
         if self._api_key is not None:
             message = message.replace(self._api_key.get_secret_value(), MASK)
         return f': "{message[:_EXCERPT]}"' if message else ""
+
+
+def _is_encoded(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "identity") != "identity"
 
 
 def _begins_as_json(body: bytes) -> bool:

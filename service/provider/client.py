@@ -161,6 +161,14 @@ class Provider:
         target = f"{path}?{urlencode(params)}" if params else path
         return await self._patiently("GET", target, None, patience)
 
+    async def get_file(self, path: str, media_type: str, *, patience: Patience = COMMAND) -> Reply:
+        """Read a file of a media type, such as an invoice.
+
+        Raises:
+            ProviderError: as ``get``.
+        """
+        return await self._patiently("GET", path, None, patience, media_type)
+
     async def send(
         self, method: str, path: str, document: object, *, patience: Patience = COMMAND
     ) -> Reply:
@@ -172,7 +180,12 @@ class Provider:
         return await self._patiently(method, path, msgspec.json.encode(document), patience)
 
     async def _patiently(
-        self, method: str, target: str, content: bytes | None, patience: Patience
+        self,
+        method: str,
+        target: str,
+        content: bytes | None,
+        patience: Patience,
+        media_type: str | None = None,
     ) -> Reply:
         deadline = time.monotonic() + patience.seconds
         backoff = Backoff()
@@ -180,7 +193,7 @@ class Provider:
         while True:
             await self._await_turn(deadline, urgent=not patience.retry)
             try:
-                return await self._once(method, target, content, deadline)
+                return await self._once(method, target, content, deadline, media_type)
             except LimitedError as error:
                 failure: ProviderError = error
             except UnreachableError as error:
@@ -204,14 +217,19 @@ class Provider:
         self._pace.take(time.monotonic())
 
     async def _once(
-        self, method: str, target: str, content: bytes | None, deadline: float
+        self,
+        method: str,
+        target: str,
+        content: bytes | None,
+        deadline: float,
+        media_type: str | None,
     ) -> Reply:
         self.calls += 1
         requested_at, started = datetime.now(UTC), time.monotonic()
         limit = min(self._timeout, deadline - started)
         try:
             async with asyncio.timeout(limit):
-                response, body = await self._exchange(method, target, content)
+                response, body = await self._exchange(method, target, content, media_type)
         except TimeoutError:
             raise UnreachableError(
                 f"{self.url} did not answer within {limit:.0f} seconds. Try again later."
@@ -224,7 +242,11 @@ class Provider:
             ) from error
         ended = time.monotonic()
         self._pace.heed(response.headers, response.status_code, ended)
-        self._answers.check(response.status_code, response.headers, target, body)
+        answered = response.status_code, response.headers, target, body
+        if media_type is None:
+            self._answers.check(*answered)
+        else:
+            self._answers.check_file(*answered, media_type)
         date = answered_date(response.headers)
         answered_at = requested_at + timedelta(seconds=ended - started)
         if date is not None:
@@ -232,9 +254,11 @@ class Provider:
         return Reply(target, response.status_code, body, date, requested_at, answered_at)
 
     async def _exchange(
-        self, method: str, target: str, content: bytes | None
+        self, method: str, target: str, content: bytes | None, media_type: str | None
     ) -> tuple[httpx.Response, bytes]:
-        headers = {"content-type": "application/json"} if content is not None else None
+        headers = {"content-type": "application/json"} if content is not None else {}
+        if media_type is not None:
+            headers["accept"] = media_type
         stream = self._client.stream(method, self.url + target, content=content, headers=headers)
         body = bytearray()
         async with stream as response:

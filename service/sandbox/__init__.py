@@ -3,7 +3,8 @@
 ``app`` puts the parts together, and ``process`` runs them.
 
 - ``timeline`` moves the world's clock, ``deliveries`` sends its webhooks to the ``endpoints``.
-- ``rest`` answers as the provider does, with the rows of ``lists``, behind the ``gate``.
+- ``rest`` answers as the provider does, with the rows of ``lists``, behind the ``gate``;
+  ``documents`` has invoices and mails.
 - ``control`` takes commands, for which ``client`` is the client, and ``faults`` what goes wrong.
 
 ``world`` has the clock, the resources and the commands that let things happen; it speaks to no

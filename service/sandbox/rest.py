@@ -8,6 +8,7 @@ from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
+from service.sandbox.documents import DOCUMENT_ROUTES
 from service.sandbox.endpoint_bodies import (
     Endpoint,
     EndpointChange,
@@ -283,4 +284,5 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     get_secret,
     get_headers,
     change_headers,
+    *DOCUMENT_ROUTES,
 )

@@ -138,7 +138,7 @@ def _jobs(settings: Settings, url: str, sock: socket.socket) -> dict[str, Job]:
         for number in range(1, settings.workers + 1)
     }
     jobs = {**workers, "projector": Job(_project, (url,))}
-    if any(book.provider.is_scheduled for book in settings.books.values()):
+    if any(book.provider.api_key for book in settings.books.values()):
         jobs["reconciler"] = Job(_reconcile, (url,), reloads=True)
     return jobs
 

@@ -112,6 +112,20 @@ def test_the_sdk_accepts_every_list_and_every_resource(provider: Sandbox, kind: 
     assert stamps == sorted(stamps, reverse=True)
 
 
+def test_the_sdk_accepts_invoices_and_mails(provider: Sandbox) -> None:
+    sdk = provider.sdk()
+    latest = sdk.payments.list(page_size=100).items
+    payment = next(one for one in latest if one.status == "succeeded")
+    assert sdk.invoices.payments.retrieve(payment.payment_id).read().startswith(b"%PDF")
+    customer_id = payment.customer.customer_id
+    mails = sdk.customers.emails.list(customer_id, page_size=100).items
+    assert mails
+    assert {mail.recipient for mail in mails} == {payment.customer.email}
+    content = sdk.customers.emails.retrieve_body(mails[0].email_log_id, customer_id=customer_id)
+    assert content.text
+    assert content.text in (content.html or "")
+
+
 def test_the_sdk_accepts_what_has_no_page_by_id(provider: Sandbox) -> None:
     sdk = provider.sdk()
     assert len(pages(sdk.payouts.list)) == len(provider.control.resources("payout"))

@@ -17,7 +17,10 @@ from service.evidence.making import Evidence
 from service.evidence.signing import Signing, make_signed_evidence
 from service.proof.anchors import open_anchors
 from service.proof.keys import load_signer, write_durably
-from service.settings import load
+from service.provider.client import COMMAND
+from service.provider.documents import fetch_documents
+from service.provider.errors import ProviderError
+from service.settings import Book, load
 
 evidence = typer.Typer(
     help="Evidence: one ZIP about a dispute, a payment, a subscription or a customer. A person"
@@ -102,6 +105,8 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
     signing = Signing(partial(load_signer, settings), open_anchors(settings.anchors), stamp=True)
 
     async def made(conn: Connection) -> tuple[Evidence, str | None]:
+        if kind == "dispute" and settings.books[name].provider.api_key is not None:
+            await _fetch(conn, name, settings.books[name], identity)
         return await make_signed_evidence(conn, name, Question(kind, identity), days, signing)
 
     bundle, reason = ask(settings, made)
@@ -124,6 +129,14 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
             soft_wrap=True,
         )
         raise typer.Exit(FAILED)
+
+
+async def _fetch(conn: Connection, name: str, book: Book, dispute_id: str) -> None:
+    """Fetch the invoice and the mails of a dispute, if they were not when it was opened."""
+    try:
+        await fetch_documents(conn, name, book, dispute_id, COMMAND)
+    except ProviderError as error:
+        ERR.print(f"Without the invoice and the mails: {error}", style="yellow", soft_wrap=True)
 
 
 @evidence.command()

@@ -1,5 +1,7 @@
 """The reconciler process: it compares every book that has an API key, as often as configured.
 
+It also fetches the invoice and the mails of each dispute that is opened.
+
 Several processes may do this on one database: a lease lets one compare a book at a time, and when
 the next comparison is due is read from those that are kept.
 """
@@ -18,6 +20,7 @@ from service.problems import Problem
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor, exit_if_given_up
 from service.provider.client import BACKGROUND
+from service.provider.documents import fetch_if_due
 from service.provider.reconciliation import keeping
 from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
@@ -63,6 +66,9 @@ async def _follow(settings: Settings, books: dict[str, Book], url: str) -> None:
             supervisor.start(
                 f"reconciler of {name}", partial(_repeat, url, name, books), needed=False
             )
+            supervisor.start(
+                f"documents of {name}", partial(_repeat_fetch, url, name, books), needed=False
+            )
         await asyncio.Event().wait()
     finally:
         await supervisor.stop()
@@ -78,6 +84,14 @@ async def _repeat(url: str, name: str, books: dict[str, Book]) -> None:
     while True:
         pause = await compare_if_due(url, name, books[name])
         await asyncio.sleep(min(pause, _POLL).total_seconds())
+
+
+async def _repeat_fetch(url: str, name: str, books: dict[str, Book]) -> None:
+    """Fetch what the provider has about disputes, soon after they are opened."""
+    await asyncio.sleep(_FIRST_SECONDS)
+    while True:
+        pause = await fetch_if_due(url, name, books[name])
+        await asyncio.sleep(pause.total_seconds())
 
 
 async def compare_if_due(url: str, name: str, book: Book) -> timedelta:

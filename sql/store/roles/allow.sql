@@ -17,7 +17,8 @@ grant select, insert, update on store.backfill to {role};
 grant select, insert, update, delete
     on store.reconcile_run, store.reconcile_difference, store.reconcile_absence to {role};
 grant select, insert
-    on store.tree_node, store.origin, store.checkpoint, store.anchored to {role};
+    on store.tree_node, store.origin, store.checkpoint, store.anchored, store.document
+    to {role};
 grant select, insert, update, delete on store.proof_problem to {role};
 grant select, insert, update, delete on store.console_session to {role};
 grant select, insert, delete on store.console_link to {role};

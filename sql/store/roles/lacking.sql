@@ -20,6 +20,7 @@ needed (relation, column_names, privileges) as (
     ('store.origin', null, array['select', 'insert']),
     ('store.checkpoint', null, array['select', 'insert']),
     ('store.anchored', null, array['select', 'insert']),
+    ('store.document', null, array['select', 'insert']),
     ('store.proof_problem', null, array['select', 'insert', 'update', 'delete']),
     ('store.console_session', null, array['select', 'insert', 'update', 'delete']),
     ('store.console_link', null, array['select', 'insert', 'delete']),

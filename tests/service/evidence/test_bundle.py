@@ -15,6 +15,7 @@ from service.evidence.bundle import SUMS, pack, sums
 from service.evidence.making import Evidence
 from service.proof.anchors import TimestampAuthority
 from service.proof.checkpoints import current_origin, make_checkpoint
+from service.proof.covering import _first as first
 from service.proof.keys import load_signer
 from service.proof.notes import Key, parse_key
 from service.proof.process import carry_book
@@ -155,6 +156,8 @@ def test_another_key_than_that_of_the_book_is_refused(made: Made, here: Path) ->
     other = Key(parse_key(made.key).name, bytes(range(32)))
     status, said = verify(here, "--key", str(other))
     assert (status, "none of the keys has signed it" in said) == (1, True), said
+    status, said = verify(here, "--key", made.key[:-4])
+    assert (status, "this is not a public key" in said) == (2, True), said
 
 
 def test_a_missing_file_and_one_too_many_are_seen(here: Path) -> None:
@@ -221,3 +224,14 @@ async def test_what_is_not_covered_is_named_and_not_green(conn: Connection, tmp_
     assert (
         b"Not covered by a checkpoint yet: positions 9, 10, 11." in files_of(evidence)["index.html"]
     )
+
+
+def test_the_origins_of_a_book_follow_one_another() -> None:
+    places = [(1, 5), (1, 9), (2, 12), (3, 30)]
+    assert [first(places, n) for n in (1, 6, 10, 13, 31)] == [
+        (1, 5),
+        (1, 9),
+        (2, 12),
+        (3, 30),
+        None,
+    ]

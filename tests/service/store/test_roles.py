@@ -105,6 +105,7 @@ TAMPERING: tuple[LiteralString, ...] = (
     "update store.audit set who = ''",
     "delete from store.audit",
     "truncate store.audit",
+    "delete from store.document",
 )
 
 
