@@ -25,7 +25,8 @@ def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
     out.print(f"{words} (run {run.run_id})", style="bold")
     if run.reason:
         out.print(run.reason, style="red", soft_wrap=True)
-    counts = f"{run.looked_at} looked at, {run.in_sync} in sync, {run.differing} differ"
+    verb = "differs" if run.differing == 1 else "differ"
+    counts = f"{run.looked_at} looked at, {run.in_sync} in sync, {run.differing} {verb}"
     left = run.rate_limit_remaining
     rate = "" if left is None else f", {left:,} left for now by the provider's limit"
     out.print(f"{counts}; {number_of(run.calls, 'request')}{rate}", soft_wrap=True)

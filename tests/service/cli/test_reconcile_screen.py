@@ -14,7 +14,7 @@ def test_the_head_names_who_would_lose_access() -> None:
         show=lambda out: reconcile_screen.head(out, run, {"cus_1": "Ada, ada@example.com"})
     )
     for part in (
-        "drift", RUN.run_id, "120 looked at, 119 in sync, 1 differ; 14 requests",
+        "drift", RUN.run_id, "120 looked at, 119 in sync, 1 differs; 14 requests",
         "1 never_arrived", "1 would lose access: cus_1 (Ada, ada@example.com)",
         "3 would gain access: cus_2 and 2 more", "2 for a person", "--apply",
         "not looked at: payout: The provider refuses", "not subscribed to: subscription.on_hold",
@@ -31,6 +31,16 @@ def test_what_was_applied_is_told_as_done() -> None:
     refused = replace(run, applied=0, reason="6 customers would lose access")
     text = printed(show=lambda out: reconcile_screen.head(out, refused, {}))
     assert "1 would lose access: cus_1" in text
+
+
+def test_after_applying_all_the_head_says_that_it_was_applied() -> None:
+    run = replace(RUN, state="in_sync", apply=True, applied=1, rate_limit_remaining=1_000)
+    text = printed(show=lambda out: reconcile_screen.head(out, run, {}))
+    assert "1 difference applied: the book says what the provider says" in text
+    assert "14 requests, 1,000 left for now by the provider's limit" in text
+    unchanged = replace(run, differing=0, applied=0)
+    text = printed(show=lambda out: reconcile_screen.head(out, unchanged, {}))
+    assert text.startswith("in sync")
 
 
 def test_who_loses_access_comes_first() -> None:

@@ -25,7 +25,7 @@ from tests.service.provider.account import DAY, NOW, Account, account, said
 from tests.service.provider.merchant import event_count, found, project
 from tests.service.provider.stand_in import Answer, Request, answering
 
-BRIEF = Patience(0.2)
+BRIEF = Patience(30.0, failing=0.2)
 
 
 @pytest.fixture
