@@ -1,6 +1,6 @@
 """What may be wrong with a book now, one check each; home shows them, the worst first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -26,7 +26,8 @@ _WORST_FIRST = {"bad": 0, "wait": 1, "good": 2, "plain": 3}
 class Check(Struct, frozen=True):
     """One thing that may be wrong: ``tone`` is ``good``, ``wait``, ``bad`` or ``plain``.
 
-    ``path`` leads to the page that says more, below the book; empty where there is none.
+    ``path`` leads to the page that says more, below the book, asked with ``query``; empty where
+    there is none.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Check(Struct, frozen=True):
     value: str
     detail: str
     path: str = ""
+    query: Mapping[str, str] = {}
 
 
 async def checks(
@@ -114,7 +116,7 @@ def _attention(counts: Counts) -> Check:
     verdicts = {count.verdict for count in counts.data}
     return Check(
         "For a person to look at", "wait", number(total),
-        f"Events that are {', '.join(sorted(verdicts))}.", "attention",
+        f"Events that are {', '.join(sorted(verdicts))}.", "events", {"verdict": "attention"},
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ MOST_STEPS = 60
 
 _LANE = 26
 _LABEL = 170
-_STEP, _LEAST_WIDTH, _FEW = 34, 1120, 3
+_STEP, _LEAST_WIDTH, _FEW = 34, 1050, 3
 _MOST_LANES = 9
 _WAIT = frozenset({"inferred", "unknown", "undecided"})
 

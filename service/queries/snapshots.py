@@ -101,15 +101,18 @@ def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Fi
 
 
 def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a snapshot with those of nested objects, each as JSON in one line."""
-    flat: dict[str, str] = {}
+    """The fields of a snapshot with those of nested objects, each as JSON in one line.
+
+    A null is the same as none: the provider leaves some of them out.
+    """
+    flat: dict[str, Any] = {}
     for name, raw in fields.items():
         value = msgspec.json.decode(raw)
         if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": _shown(deep) for inner, deep in value.items()}
+            flat |= {f"{name}.{inner}": deep for inner, deep in value.items()}
         else:
-            flat[name] = _shown(value)
-    return flat
+            flat[name] = value
+    return {name: _shown(value) for name, value in flat.items() if value is not None}
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -31,7 +31,7 @@ async def changes_of(conn: Connection) -> dict[str, list[FieldChange]]:
 async def test_a_change_names_the_field_within_an_object_too(conn: Connection) -> None:
     before = {"customer_id": "cus_1", "email": "old@example.com"}
     after = {**before, "email": "new@example.com"}
-    first = body("subscription.active", "active", at(0), customer=before, quantity=1)
+    first = body("subscription.active", "active", at(0), customer=before, quantity=1, none=None)
     second = body("subscription.on_hold", "on_hold", at(9), customer=after, add=[1])
     # recorded in another order than they happened
     await record(conn, delivery(second), delivery(first))
