@@ -5,10 +5,10 @@ from hypothesis import HealthCheck, settings
 EVERY_DAY, MANY = "every day", "many"
 """The profiles."""
 
-FEW = 50
+FEW = 30
 """Of a property that names no number of its own."""
 
-TIMES = 20
+TIMES = 30
 """As often with ``-m long``, so that what is left out every day is still tried."""
 
 settings.register_profile(

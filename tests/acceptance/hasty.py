@@ -5,13 +5,10 @@ starts import this module too, and wait as little.
 """
 
 from datetime import timedelta
-from types import ModuleType
+from importlib import import_module
+from multiprocessing import current_process
 
 from service.__main__ import main
-from service.api import endpoint
-from service.ingest import webhooks
-from service.proof import checkpoints
-from service.provider.reconciliation import schedule
 
 BODY_SECONDS = 4
 """For a webhook's body, where ``daybook`` gives half a minute."""
@@ -26,16 +23,31 @@ CHECKPOINT_SECONDS = 1
 """Between two checkpoints, where ``daybook`` leaves an hour."""
 
 
-def _shorten(module: ModuleType, name: str, seconds: int) -> None:
-    assert getattr(module, name) > seconds
-    setattr(module, name, seconds)
+_WAITS: dict[str, dict[tuple[str, str], int | timedelta]] = {
+    "worker": {
+        ("service.ingest.webhooks", "_BODY_SECONDS"): BODY_SECONDS,
+        ("service.api.endpoint", "_WAIT_SECONDS"): POSITION_SECONDS,
+    },
+    "projector": {
+        ("service.proof.checkpoints", "EVERY"): timedelta(seconds=CHECKPOINT_SECONDS),
+    },
+    "reconciler": {
+        ("service.provider.reconciliation.schedule", "_FIRST_SECONDS"): RECONCILE_SECONDS,
+    },
+}
+"""What waits in which process; the others need not load it."""
 
 
-if __name__ in {"__main__", "__mp_main__"}:
-    _shorten(webhooks, "_BODY_SECONDS", BODY_SECONDS)
-    _shorten(endpoint, "_WAIT_SECONDS", POSITION_SECONDS)
-    _shorten(schedule, "_FIRST_SECONDS", RECONCILE_SECONDS)
-    checkpoints.EVERY = timedelta(seconds=CHECKPOINT_SECONDS)
+def _shorten() -> None:
+    _, _, title = current_process().name.partition("daybook ")
+    for (module, name), wait in _WAITS.get(title.partition(" ")[0], {}).items():
+        found = import_module(module)
+        assert getattr(found, name) > wait
+        setattr(found, name, wait)
+
+
+if __name__ == "__mp_main__":
+    _shorten()
 
 if __name__ == "__main__":
     main()

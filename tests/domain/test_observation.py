@@ -240,7 +240,7 @@ def test_a_snapshot_is_the_body_of_an_observation() -> None:
 
 
 @EVERY
-@examples(60)
+@examples(30)
 @given(data=st.data())
 def test_no_order_of_arrival_and_no_batch_changes_the_fold(
     aggregate: Aggregate, data: st.DataObject

@@ -100,7 +100,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b" "])) + content
 
 
-@examples(150)
+@examples(60)
 @given(content=bodies(), business=st.sampled_from([None, "b", "other"]))
 def test_the_quick_way_of_reading_is_the_careful_one(content: bytes, business: str | None) -> None:
     recorded = event(content, sent_at=NOON)
@@ -109,7 +109,7 @@ def test_the_quick_way_of_reading_is_the_careful_one(content: bytes, business: s
     assert quick is None or entry_of(recorded, *quick, ()) == careful
 
 
-@examples(150)
+@examples(60)
 @given(content=bodies())
 def test_what_is_shown_of_a_body_is_json_to_every_reader(content: bytes) -> None:
     entry = read(event(content, sent_at=NOON))

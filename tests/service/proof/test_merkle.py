@@ -62,7 +62,7 @@ def subproof(m: int, links: Sequence[bytes], *, whole: bool) -> list[bytes]:
 SIZES = st.sampled_from([1, 2, 3, 7, 8, 9, 255, 256, 257, 511, 512, 513, 700])
 
 
-@examples(60)
+@examples(30)
 @given(SIZES, st.data())
 def test_an_inclusion_proof_is_the_path_of_the_definition(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -76,7 +76,7 @@ def test_an_inclusion_proof_is_the_path_of_the_definition(size: int, data: st.Da
         assert merkle.root_from_inclusion(LINKS[0], index, size, found) != root
 
 
-@examples(60)
+@examples(30)
 @given(SIZES, st.data())
 def test_a_consistency_proof_is_that_of_the_definition(size: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))

@@ -48,7 +48,7 @@ async def store(conn: Connection, events: Sequence[Event]) -> None:
         await append(conn, "test", [delivery(event.body, event.webhook_id, event.sent_at)])
 
 
-@examples(6)
+@examples(3)
 @given(one=histories(lossless=False), other=histories("sub_2", lossless=False), data=st.data())
 def test_live_in_any_batches_equals_rebuilt(
     one: Told, other: Told, data: st.DataObject, postgres: str, template: str
@@ -76,7 +76,7 @@ def test_live_in_any_batches_equals_rebuilt(
     asyncio.run(check())
 
 
-@examples(6)
+@examples(3)
 @given(
     one=histories(lossless=False), other=histories("sub_2", lossless=False),
     size=st.integers(1, 4), data=st.data(),
