@@ -1,6 +1,8 @@
 """What all requests of a worker share: connections, configured books, freshness, open streams."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from litestar import Litestar, Request
@@ -37,6 +39,7 @@ class Services(Struct, kw_only=True):
         lists: the lane of other short questions.
         confirming: asks the provider before a customer is denied.
         supervisor: of the worker's tasks.
+        directories: the directories that this host writes to, by name.
         prepared: set once the store's schema is there.
         built: set once the read models are built.
     """
@@ -49,6 +52,7 @@ class Services(Struct, kw_only=True):
     lists: Lane
     confirming: Confirming
     supervisor: TaskSupervisor
+    directories: Mapping[str, Path]
     prepared: asyncio.Event
     built: asyncio.Event
 

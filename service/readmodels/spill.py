@@ -48,7 +48,7 @@ def new_directory() -> Iterator[Path]:
     Raises:
         SpillError: if it cannot be created.
     """
-    home = _home()
+    home = temporary_home()
     sweep()
     try:
         made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
@@ -65,7 +65,7 @@ def new_directory() -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove the directories that killed rebuilds of this account left behind."""
-    for left in _home().glob(f"{_PREFIX}*"):
+    for left in temporary_home().glob(f"{_PREFIX}*"):
         with suppress(OSError):
             found = left.lstat()
             # a symbolic link is not ours
@@ -85,7 +85,8 @@ def _is_left(directory: Path) -> bool:
     return True
 
 
-def _home() -> Path:
+def temporary_home() -> Path:
+    """The directory that a rebuild makes its own in."""
     return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - mkdtemp makes what is used
 
 

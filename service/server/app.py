@@ -39,10 +39,12 @@ from service.ingest.refusals import Refusals
 from service.ingest.signature import Verifier
 from service.ingest.webhooks import BookEndpoint, Webhooks
 from service.ingest.writer import Writer
+from service.problems import REFUSALS
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
 from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
+from service.readmodels import spill
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
 from service.settings import Book, Settings
@@ -102,10 +104,13 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 lists=Lane(url, LISTS, 3, connections),
                 confirming=confirmer,
                 supervisor=TaskSupervisor(is_unavailable),
+                directories={"data": settings.data_dir, "temporary": spill.temporary_home()},
                 prepared=asyncio.Event(),
                 built=asyncio.Event(),
             )
             provide(app, services)
+            for book in books:
+                metrics.count_from_zero(book, REFUSALS)
             readers = (services.access.reader, services.lists.reader)
             # folding in a thread blocks the event loop for one switch interval at a time
             sys.setswitchinterval(_SWITCH_SECONDS)
