@@ -16,7 +16,7 @@ from tests.documents import OPERATING, SERVICE
 
 RUNBOOK = OPERATING.read_text().partition("\n## Runbook\n")[2].partition("\n## ")[0]
 SESSIONS = {"access", "projector"}
-"""What a connection is called in ``pg_stat_activity``, which is no command."""
+"""What a connection is called in ``pg_stat_activity``; not a command."""
 
 NAMED = re.findall(r"`daybook\s([a-z][^`…]*)`", OPERATING.read_text())
 COMMANDS = sorted({" ".join(words.split()) for words in NAMED} - SESSIONS)

@@ -36,7 +36,7 @@ def test_systemd_understands_every_line(unit: Path) -> None:
 
 
 def test_it_is_exposed_no_more_than_it_must_be(unit: Path) -> None:
-    """Ten is no protection; the threshold is in tenths."""
+    """Ten means no protection; the threshold is in tenths."""
     done = analyzed("security", "--offline=true", "--threshold=15", unit)
     assert done.returncode == 0, done.stdout
     open_unit = unit.read_text().replace("SystemCallFilter=@system-service", "")
