@@ -26,8 +26,15 @@ from service.telemetry.throttle import Throttle
 APPENDED = "daybook_appended"
 """The channel for appended events."""
 
-PROJECTED = "daybook_projected"
-"""The channel for updated read models."""
+
+def projected(version: int) -> str:
+    """The channel for updated read models of a version.
+
+    In a rolling upgrade another version announces how far its own tables have come. A reader who
+    took that for ours would be answered before our tables have the event that it waited for.
+    """
+    return f"daybook_projected_{version}"
+
 
 _PAUSE_SECONDS = 0.01
 _PAYLOAD = re.compile(r"([0-9]{1,18}) (.+)")

@@ -1,6 +1,8 @@
 """What all requests of a worker share: connections, configured books, freshness, open streams."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from litestar import Litestar, Request
@@ -39,6 +41,7 @@ class Services(Struct, kw_only=True):
         confirming: asks the provider before a customer is denied.
         signing: signs a book at once, for what is to be proved now.
         supervisor: of the worker's tasks.
+        directories: the directories that this host writes to, by name.
         prepared: set once the store's schema is there.
         built: set once the read models are built.
     """
@@ -52,6 +55,7 @@ class Services(Struct, kw_only=True):
     confirming: Confirming
     signing: Signing
     supervisor: TaskSupervisor
+    directories: Mapping[str, Path]
     prepared: asyncio.Event
     built: asyncio.Event
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Container
 from contextlib import suppress
 
+from projections.projection import VERSION
 from service.database import notifications
 from service.database.connections import ACCESS, Pool, pool_connection
 from service.queries import resources
@@ -62,7 +63,7 @@ class Freshness:
 
     async def listen(self, url: str, books: Container[str]) -> None:
         """Follow the projector's notifications about these books, until cancelled."""
-        async for book, position in notifications.listen(url, notifications.PROJECTED):
+        async for book, position in notifications.listen(url, notifications.projected(VERSION)):
             # a notification arrives after its commit: no need to poll
             if book in books and position > self._positions.get(book, 0):
                 self._positions[book] = position

@@ -9,6 +9,7 @@ from functools import partial
 import psycopg
 import structlog
 
+from projections.projection import VERSION
 from service.database import statements
 from service.database.connections import PROJECTOR, Connection, connect, response_deadline
 from service.database.lease import Lease, LeaseTakenError
@@ -28,8 +29,12 @@ _log = structlog.get_logger(__name__)
 
 
 def lease_name(book: str) -> str:
-    """The name of the lease that the projector of a book holds."""
-    return f"projector of {book}"
+    """The name of the lease that the projector of a book holds.
+
+    Each version of the read models has tables of its own, and a lease of its own: in a rolling
+    upgrade the old projector and the new one follow the book at the same time.
+    """
+    return f"projector of {book}, version {VERSION}"
 
 
 async def is_followed(conn: Connection, book: str) -> bool:

@@ -19,7 +19,7 @@ from projections.projection import VERSION
 from projections.rows import Folded
 from service.database import statements
 from service.database.connections import Connection, is_unavailable
-from service.database.notifications import PROJECTED, notify
+from service.database.notifications import notify, projected
 from service.problems import Problem
 from service.readmodels import batch
 from service.readmodels.checkpoints import live_tables, tables_of
@@ -160,7 +160,7 @@ async def _advance(conn: Connection, book: str, projecting: _Projecting) -> bool
             found = await conn.execute(
                 statements.text("readmodels/move_checkpoint"), moved, prepare=False
             )
-            await notify(conn, PROJECTED, book, position)
+            await notify(conn, projected(VERSION), book, position)
             if await found.fetchone() is None:
                 raise RuntimeError(f"the checkpoint of {book} moved under its lock")
     return True

@@ -49,7 +49,7 @@ def new_directory() -> Iterator[Path]:
     Raises:
         SpillError: if it cannot be created.
     """
-    home = _home()
+    home = temporary_home()
     sweep()
     try:
         fresh = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
@@ -70,7 +70,7 @@ def new_directory() -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove the directories that killed rebuilds of this account left behind."""
-    for left in (*_home().glob(f"{_PREFIX}*"), *_home().glob(f"{_NEW}*")):
+    for left in (*temporary_home().glob(f"{_PREFIX}*"), *temporary_home().glob(f"{_NEW}*")):
         with suppress(OSError):
             found = left.lstat()
             # a symbolic link is not ours
@@ -94,7 +94,8 @@ def _is_old(directory: Path) -> bool:
     return time.time() - directory.stat().st_mtime > _UNLOCKED_SECONDS
 
 
-def _home() -> Path:
+def temporary_home() -> Path:
+    """The directory that a rebuild makes its own in."""
     return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - mkdtemp makes what is used
 
 

@@ -45,12 +45,14 @@ from service.ingest.refusals import Refusals
 from service.ingest.signature import Verifier
 from service.ingest.webhooks import BookEndpoint, Webhooks
 from service.ingest.writer import Writer
+from service.problems import REFUSALS
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
 from service.proof.anchors import open_anchors
 from service.proof.keys import load_signer
 from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
+from service.readmodels import spill
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
 from service.settings import Book, Settings
@@ -115,10 +117,13 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                     partial(load_signer, settings), open_anchors(settings.anchors), stamp=False
                 ),
                 supervisor=TaskSupervisor(is_unavailable),
+                directories={"data": settings.data_dir, "temporary": spill.temporary_home()},
                 prepared=asyncio.Event(),
                 built=asyncio.Event(),
             )
             provide(app, services)
+            for book in books:
+                metrics.count_from_zero(book, REFUSALS)
             readers = (services.access.reader, services.lists.reader)
             # folding in a thread blocks the event loop for one switch interval at a time
             sys.setswitchinterval(_SWITCH_SECONDS)

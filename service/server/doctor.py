@@ -42,7 +42,7 @@ _REMEDIES = {
     "stale-timestamp": "Check this host's time synchronisation and the proxy's queue.",
     "body-too-large": "Raise max_body_bytes.",
 }
-_OTHER_REMEDY = "See 'Webhooks answer 401' in service/README.md, and /v1/refusals."
+_OTHER_REMEDY = "See 'Webhooks answer 401' in service/operating/README.md, and /v1/refusals."
 
 
 class Database(Struct, frozen=True):
@@ -193,7 +193,7 @@ async def _lag(book: str, conn: Connection) -> list[Finding]:
     events = number_of(row["lag_events"], "event")
     lag = f"The read models lack {events}, the oldest {span_of(seconds)}"
     if seconds > _LAG.total_seconds():
-        remedy = "See 'Lag grows' in service/README.md; the service's log says what fails."
+        remedy = "See 'Lag grows' in service/operating/README.md; the log says what fails."
         return [Finding(book, "read models", "problem", f"{lag} old.", remedy)]
     return [Finding(book, "read models", "ok", "The read models are up to date.")]
 

@@ -4,6 +4,7 @@ It exposes numbers and the names of books, and nothing that a book contains. Dat
 queried at each scrape, so every worker answers the same.
 """
 
+import asyncio
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,8 +19,10 @@ from prometheus_client.registry import Collector
 from psycopg.errors import UndefinedTable
 
 from domain.catalog import AGGREGATES
+from domain.dispute import AWAITING
 from domain.events import ATTENTION
 from projections import projection
+from projections.disputes import DISPUTES
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Pool, pool_connection
@@ -27,10 +30,14 @@ from service.database.lease import REBUILD
 from service.http.services import services
 from service.processes import scoreboard
 from service.queries import reconcile
+from service.server.disks import disks
 from service.server.health import VERSION, without_projector
+from service.settings import Book
 from service.telemetry import metrics as meters
 
 _WAIT_SECONDS = 2.0
+
+_DUE = ("overdue", "two_days", "later")
 
 _TYPES = frozenset(kind for aggregate in AGGREGATES for kind in aggregate.lifecycle.events)
 
@@ -60,7 +67,9 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All metrics in the text format; without a database, those that do not need one."""
     own = services(request)
     registry = CollectorRegistry()
-    registry.register(_Scraped([_BUILD, *_processes(), *await _scrape(own.pool, own.books)]))
+    space = await asyncio.to_thread(disks, own.directories)
+    scraped = await _scrape(own.pool, own.books)
+    registry.register(_Scraped([_BUILD, *_processes(), *space, *scraped]))
     content = meters.exposition() + generate_latest(registry)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
@@ -76,7 +85,7 @@ class _Scraped(Collector):
         return self._metrics
 
 
-async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
+async def _scrape(pool: Pool, served: Mapping[str, Book]) -> list[Metric]:
     try:
         async with pool_connection(pool, QUESTIONS, _WAIT_SECONDS) as conn:
             cursor = await conn.execute(
@@ -90,6 +99,9 @@ async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
             books = [row["book"] for row in rows if row["checkpoint_position"]]
             counts = await _counts(conn, "server/verdict_counts", books)
             unread = await _counts(conn, "server/unread_counts", books)
+            awaiting = await _awaiting(
+                conn, {name: served[name] for name in books if name in served}
+            )
             vacant = await without_projector(conn, served)
             compared = await reconcile.last_runs(conn, served)
             cursor = await conn.execute(statements.text("server/signed"))
@@ -107,6 +119,7 @@ async def _scrape(pool: Pool, served: Collection[str]) -> list[Metric]:
         *events,
         *_rebuild(rebuild),
         *_compared(compared),
+        awaiting,
         _projectors(served, vacant),
     ]
 
@@ -118,6 +131,27 @@ async def _counts(conn: Connection, statement: str, books: list[str]) -> list[di
     counting = statements.fill(statement, view=statements.relation(EVENTS.view))
     cursor = await conn.execute(counting, {"books": books})
     return await cursor.fetchall()
+
+
+async def _awaiting(conn: Connection, books: Mapping[str, Book]) -> Metric:
+    text = "Disputes that await a response, by how soon it is due."
+    gauge = GaugeMetricFamily("daybook_disputes_awaiting_response", text, labels=["book", "due"])
+    numbers: dict[tuple[str, str], int] = {}
+    if books:
+        params = {
+            "books": list(books),
+            "days": [book.dispute_response_days for book in books.values()],
+            "status": AWAITING,
+        }
+        counting = statements.fill(
+            "server/disputes_awaiting", disputes=statements.relation(DISPUTES.view)
+        )
+        rows = await (await conn.execute(counting, params)).fetchall()
+        numbers = {(row["book"], row["due"]): row["count"] for row in rows}
+    for book in books:
+        for due in _DUE:
+            gauge.add_metric([book, due], numbers.get((book, due), 0))
+    return gauge
 
 
 def _processes() -> Iterable[Metric]:

@@ -64,20 +64,26 @@ async def missing_migrations(conn: Connection) -> set[str]:
         return set(known)
     applied = {row["name"]: row["sha256"] for row in await cursor.fetchall()}
     if edited := [name for name in known if applied.get(name, known[name]) != known[name]]:
-        raise _unusable(f"migration {edited[0]} has a different checksum")
+        raise _edited(edited[0], applied[edited[0]], known[edited[0]])
     return known.keys() - applied
 
 
 async def _refuse_unversioned(conn: Connection) -> None:
     row = await (await conn.execute(text("store/unversioned"))).fetchone()
     if row and row["unversioned"]:
-        raise _unusable("it has events, but no record of migrations")
+        raise SchemaError(
+            "An unreleased version of Daybook created the schema of this database: it has events,"
+            " but no record of migrations. Use an empty database, another data directory, or the"
+            " version that created the schema."
+        )
 
 
-def _unusable(reason: str) -> SchemaError:
+def _edited(name: str, applied: bytes, ours: bytes) -> SchemaError:
     return SchemaError(
-        f"An unreleased version of Daybook created the schema of this database: {reason}."
-        " Use an empty database, another data directory, or the version that created the schema."
+        f"Migration {name} was edited: this database was migrated with another text of it (checksum"
+        f" {applied.hex()[:12] or 'none'}, here {ours.hex()[:12]}). Nothing was changed. Use a"
+        f" version that has the old text, or put it back into sql/store/migrations/{name}.sql; what"
+        " is to change in the schema belongs into a new migration."
     )
 
 

@@ -9,7 +9,7 @@ instruments. A count that fails is dropped, which is logged every ten seconds.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache, partial, wraps
 from multiprocessing import current_process
@@ -110,6 +110,17 @@ def count_appended(
 
 
 @_guarded
+def count_from_zero(meters: Instruments, book: str, reasons: Iterable[str]) -> None:
+    """Show a book's counts as 0 before the first: a rate does not see how a series begins."""
+    for result in ("recorded", "duplicate"):
+        meters.webhooks.labels(book, result, "")
+    for reason in reasons:
+        meters.webhooks.labels(book, "refused", reason)
+    for result in ("yes", "no", "unconfirmed"):
+        meters.confirmations.labels(book, result)
+
+
+@_guarded
 def count_refused(meters: Instruments, book: str, reason: str) -> None:
     """Count a refused webhook; the reason is one of ``problems.REFUSALS``."""
     meters.webhooks.labels(book, "refused", reason).inc()
@@ -154,8 +165,9 @@ def observe_request(
 
 @_guarded
 def count_ignored_notifications(meters: Instruments, channel: str, number: int) -> None:
-    """Count malformed notifications."""
-    meters.notices.labels(channel.removeprefix("daybook_")).inc(number)
+    """Count malformed notifications by channel, whatever the version in its name."""
+    name = channel.removeprefix("daybook_").rstrip("_0123456789")
+    meters.notices.labels(name).inc(number)
 
 
 @_guarded

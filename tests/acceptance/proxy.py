@@ -35,9 +35,14 @@ http {{
 
 
 class Proxy:
-    """The shipped files, changed only where their user must, and as ``changed`` says."""
+    """The shipped files, changed only where their user must, and as ``changed`` says.
 
-    def __init__(self, here: Path, service: Service, **changed: str) -> None:
+    ``upstream`` is another text of ``upstream.conf``, in which the service is called ``daybook``.
+    """
+
+    def __init__(
+        self, here: Path, service: Service, upstream: str | None = None, **changed: str
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._config = here / "nginx.conf"
@@ -46,6 +51,8 @@ class Proxy:
         self._config.write_text(_MAIN.format(here=here, user=user))
         _certify(here)
         text = {path.name: path.read_text() for path in _SHIPPED.glob("*.conf")}
+        if upstream is not None:
+            text["upstream.conf"] = upstream.replace("daybook:8000", "127.0.0.1:8000")
         for old, new in {
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "daybook.example.com": "localhost",

@@ -17,7 +17,7 @@ from service.database.connections import connect
 from service.provider_settings import ProviderApi
 from service.settings import Book, Settings, load
 from service.store.events import append
-from tests import servers
+from tests import documents, servers
 from tests.acceptance.service import Service, environment
 from tests.acceptance.walks import Step, shows, steps
 from tests.builders import SECRET, body
@@ -95,7 +95,7 @@ def test_the_readme_of_the_project_stays_short() -> None:
 
 def test_every_block_of_commands_is_run() -> None:
     assert [path for path in ALL if shell_blocks(path.read_text())] == [
-        README, SERVICE, API, PROVIDER
+        README, SERVICE, API, PROVIDER, documents.OPERATING
     ]  # fmt: skip
 
 

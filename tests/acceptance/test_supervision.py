@@ -7,6 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from projections.projection import VERSION
+from service.database.notifications import projected
+from service.readmodels.follower import lease_name
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, new_key
 from tests.acceptance.test_scrape import scraped, value
@@ -31,7 +34,7 @@ def test_a_malformed_notice_ends_nothing(serving: tuple[Service, str, Path]) -> 
 
     def ignored() -> bool:
         with psycopg.connect(as_owner(url), autocommit=True) as conn:
-            for channel in ("daybook_appended", "daybook_projected"):
+            for channel in ("daybook_appended", projected(VERSION)):
                 for payload in ("x", "", "-1 live", "9 no-such-book", f"{10**30} live"):
                     conn.execute("select pg_notify(%s, %s)", (channel, payload))
         samples = scraped(service)
@@ -55,8 +58,9 @@ def test_a_malformed_notice_ends_nothing(serving: tuple[Service, str, Path]) -> 
 def test_readiness_names_a_missing_projector(serving: tuple[Service, str, Path]) -> None:
     service, url, _ = serving
     with psycopg.connect(as_owner(url), autocommit=True) as conn:
-        followed = "select from read.lease where name = 'projector of live' and expires_at > now()"
-        await_true(lambda: conn.execute(followed).fetchone() is not None)
+        followed = "select from read.lease where name = %s and expires_at > now()"
+        name = lease_name("live")
+        await_true(lambda: conn.execute(followed, [name]).fetchone() is not None)
         assert value(scraped(service), "projector_up", book="live") == 1
         # no projector gets a lease any more, and the last one ended half a minute ago
         conn.execute(
@@ -65,13 +69,13 @@ def test_readiness_names_a_missing_projector(serving: tuple[Service, str, Path])
         )
         conn.execute(
             "create trigger refuse before insert or update on read.lease for each row"
-            " when (new.name = 'projector of live' and new.owner <> 'gone')"
+            f" when (new.name = '{name}' and new.owner <> 'gone')"
             " execute function read.refuse()"
         )
         conn.execute(
             "update read.lease set owner = 'gone', expires_at = now() - interval '30 seconds'"
-            " where name = 'projector of live'"
-        )
+            " where name = %s", [name],
+        )  # fmt: skip
         answer = service.client.get("/readyz")
         assert answer.status_code == 200
         assert answer.json() == {"status": "ready", "degraded": "No projector follows: live."}
