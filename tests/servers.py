@@ -43,6 +43,50 @@ def unprivileged() -> pwd.struct_passwd | None:
     return next(known[name] for name in ACCOUNTS if name in known)
 
 
+class Standby:
+    """A streaming replica of a server, which can be stopped and started again."""
+
+    def __init__(self, bin_dir: Path, path: Path, account: pwd.struct_passwd | None) -> None:
+        self._bin_dir, self._path, self._account = bin_dir, path, account
+        self.url = f"postgresql://postgres@/postgres?host={path}"
+
+    def run(self, name: str, *args: str) -> None:
+        """Run one of the server's programs, as the account that may."""
+        account = self._account
+        subprocess.run(
+            [self._bin_dir / name, "-D", self._path / "data", *args],
+            user=account and account.pw_uid, group=account and account.pw_gid,
+            extra_groups=[] if account else None, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, check=True, cwd="/",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        options = f"-k {self._path} -c listen_addresses='' -c fsync=off"
+        self.run("pg_ctl", "-l", str(self._path / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+
+@contextmanager
+def standby(bin_dir: Path, primary: str) -> Iterator[Standby]:
+    """A streaming replica of a server, made by ``pg_basebackup``."""
+    account = unprivileged()
+    path = Path(tempfile.mkdtemp(prefix="daybook-standby-"))
+    if account:
+        os.chown(path, account.pw_uid, account.pw_gid)
+    made = Standby(bin_dir, path, account)
+    try:
+        made.run("pg_basebackup", "-d", primary, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def running(bin_dir: Path, pgdata: Path | None = None) -> Iterator[str]:
     """The superuser's URL of a server in ``pgdata``, or in a directory of its own."""

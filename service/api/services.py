@@ -12,6 +12,7 @@ from service.database.reader import Lane
 from service.processes.tasks import TaskSupervisor
 from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness
+from service.queries.replica import Replica
 from service.settings import Book
 
 
@@ -36,6 +37,7 @@ class Services(Struct, kw_only=True):
         access: the lane of questions that a login waits for, and of short checks.
         lists: the lane of other short questions.
         confirming: asks the provider before a customer is denied.
+        replica: a standby that answers questions, if one is configured.
         supervisor: of the worker's tasks.
         prepared: set once the store's schema is there.
         built: set once the read models are built.
@@ -48,6 +50,7 @@ class Services(Struct, kw_only=True):
     access: Lane
     lists: Lane
     confirming: Confirming
+    replica: Replica | None
     supervisor: TaskSupervisor
     prepared: asyncio.Event
     built: asyncio.Event

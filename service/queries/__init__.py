@@ -8,5 +8,5 @@ missed, ``disputes`` and ``metrics`` (over ``periods``) work and money, ``search
 comparisons found.
 ``answers`` has the documents that several of them return. ``clocks``, ``paging``, ``restores`` and
 ``freshness`` are for queries about the past, for keyset cursors, for positions of a history that a
-restore ended, and for read-your-writes.
+restore ended, and for read-your-writes; ``replica`` asks a standby in place of the primary.
 """

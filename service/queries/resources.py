@@ -155,6 +155,12 @@ async def checkpoints(conn: Queryable) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
+async def is_standby(conn: Queryable) -> bool:
+    """Whether the server is a standby, which follows another one."""
+    row = await (await conn.execute(statements.text("queries/standby"))).fetchone()
+    return bool(row and row["standby"])
+
+
 async def parked(conn: Queryable, book: str | None = None) -> list[dict[str, Any]]:
     """The parked streams of one book, or of all books, each with its error."""
     return await parked_rows(conn, LIVE, book)

@@ -43,6 +43,7 @@ from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor
 from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
+from service.queries.replica import replica_of
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
 from service.settings import Book, Settings
@@ -75,6 +76,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         for name, book in settings.books.items()
     }
     refusals, keyring = Refusals(), CallerCache()
+    replica_url = settings.replica_url.get_secret_value() if settings.replica_url else None
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     routes.append(get_public_checkpoint)
     if settings.metrics:
@@ -89,6 +91,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             pool(url, QUESTIONS) as connections,
             pool(url, ACCESS, 2, least=0) as probes,
             pool(url, WRITER, 2, least=0) as readings,
+            replica_of(replica_url) as replica,
         ):
             books = dict(settings.books)
             access = Lane(url, ACCESS, 2, probes)
@@ -101,6 +104,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 access=access,
                 lists=Lane(url, LISTS, 3, connections),
                 confirming=confirmer,
+                replica=replica,
                 supervisor=TaskSupervisor(is_unavailable),
                 prepared=asyncio.Event(),
                 built=asyncio.Event(),
@@ -172,6 +176,8 @@ def _start(
     supervisor.start("notifier", notifier.run, needed=False)
     supervisor.start("listener", partial(freshness.listen, url, services.books), needed=False)
     supervisor.start("checkpoints", partial(freshness.poll, services.access.pool))
+    if services.replica is not None:
+        supervisor.start("replica", services.replica.poll, needed=False)
     for name, endpoint in endpoints.items():
         supervisor.start(f"writer of {name}", endpoint.writer.run)
 

@@ -27,6 +27,7 @@ from service.database.connections import QUESTIONS, UNAVAILABLE, Connection, Poo
 from service.database.lease import REBUILD
 from service.processes import scoreboard
 from service.queries import reconcile
+from service.queries.replica import Replica
 from service.server.health import VERSION, without_projector
 from service.telemetry import metrics as meters
 
@@ -45,6 +46,8 @@ _GAUGES = {
     "last_event_age_seconds": "Seconds since the latest event was recorded; absent without events.",
 }
 
+_REPLICA = {"replica_position": "Position that the replica's read models reflect."}
+
 _SIGNED = {
     "signed_position": "Position up to which a checkpoint is signed.",
     "signing_failing": "Whether no checkpoint can be signed.",
@@ -60,7 +63,8 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All metrics in the text format; without a database, those that do not need one."""
     own = services(request)
     registry = CollectorRegistry()
-    registry.register(_Scraped([_BUILD, *_processes(), *await _scrape(own.pool, own.books)]))
+    scraped = await _scrape(own.pool, own.books)
+    registry.register(_Scraped([_BUILD, *_processes(), *_replica(own.replica), *scraped]))
     content = meters.exposition() + generate_latest(registry)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
@@ -118,6 +122,15 @@ async def _counts(conn: Connection, statement: str, books: list[str]) -> list[di
     counting = statements.fill(statement, view=statements.relation(EVENTS.view))
     cursor = await conn.execute(counting, {"books": books})
     return await cursor.fetchall()
+
+
+def _replica(replica: Replica | None) -> Iterable[Metric]:
+    """Whether the replica answers, as this worker last found; nothing without a replica."""
+    if replica is None:
+        return ()
+    up = GaugeMetricFamily("daybook_replica_up", "Whether the replica answers.", value=replica.up)
+    rows = [{"book": name, "replica_position": at} for name, at in replica.positions.items()]
+    return up, *_labelled(_REPLICA, rows, ["book"])
 
 
 def _processes() -> Iterable[Metric]:
