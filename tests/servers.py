@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 
 ACCOUNTS = ("postgres", "daybook", "nobody")
 """PostgreSQL refuses to run as root: there, the first of these that exists runs it."""
@@ -25,6 +30,31 @@ def installed() -> dict[int, Path]:
     if spec and spec.origin:
         found.append(Path(spec.origin).parent / "pginstall" / "bin")
     return {major(bin_dir): bin_dir for bin_dir in found if (bin_dir / "initdb").exists()}
+
+
+def given() -> str | None:
+    """The superuser's URL of the server in ``DAYBOOK_TEST_DATABASE_URL``, as the tests write it.
+
+    It must trust connections from here: the tests connect as its superuser ``postgres``, and as
+    roles that they make without a password.
+    """
+    url = os.environ.get("DAYBOOK_TEST_DATABASE_URL")
+    if not url:
+        return None
+    parts = conninfo_to_dict(url)
+    assert parts.get("user") == "postgres", "DAYBOOK_TEST_DATABASE_URL must name user postgres"
+    host = quote(str(parts.get("host") or "localhost"), safe="/")
+    return f"postgresql://postgres@/postgres?host={host}&port={parts.get('port') or 5432}"
+
+
+def clear(url: str, prefix: str) -> None:
+    """Drop the databases of a server whose names begin so."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        rows = admin.execute("select datname from pg_database").fetchall()
+        for (name,) in rows:
+            if name.startswith(prefix):
+                statement = SQL("drop database if exists {} with (force)")
+                admin.execute(statement.format(Identifier(name)))
 
 
 def major(bin_dir: Path) -> int:
