@@ -132,6 +132,10 @@ class Settings(BaseSettings):
         DatabaseUrl | None,
         Field(description="Your PostgreSQL, 15 or later; by default a private one is started."),
     ] = None
+    replica_url: Annotated[
+        DatabaseUrl | None,
+        Field(description="A standby of it that answers questions; writes go to the primary."),
+    ] = None
     data_dir: Annotated[
         PlainPath,
         Field(description="Holds the private PostgreSQL and the generated configuration."),

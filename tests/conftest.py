@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test that touches SQL: one server a session, one database a test.
 
 With ``TEST_POSTGRES_BIN`` it is run by the binaries in that directory, of any supported version.
+``DAYBOOK_TEST_DATABASE_URL`` names a server that runs already; databases of our own come and go.
 Each worker of pytest-xdist has a server of its own.
 """
 
@@ -27,6 +28,7 @@ from service.store.roles import SERVICE, set_up_role
 from tests import examples, servers
 
 _numbers = itertools.count()
+_PREFIX = f"daybook_{os.getpid()}_" if servers.given() else "daybook_"
 
 ALLOWED_SKIPS = ("the official samples are not part of the project",)
 """What may be skipped under ``--no-skips``: it cannot be had by installing anything."""
@@ -67,6 +69,10 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a server of our own, with nothing in it."""
+    if given := servers.given():
+        yield given
+        servers.clear(given, _PREFIX)
+        return
     if other := os.environ.get("TEST_POSTGRES_BIN"):
         with servers.running(Path(other)) as url:
             yield url
@@ -86,7 +92,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
     """The name of a database with the schema, the book ``test`` and empty read models."""
-    name = "daybook_template"
+    name = f"{_PREFIX}template"
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute(SQL("create database {}").format(Identifier(name)))
 
@@ -154,7 +160,7 @@ def _long(config: pytest.Config) -> bool:
 
 
 def fresh_database(postgres: str, template: str) -> str:
-    name = f"daybook_{next(_numbers)}"
+    name = f"{_PREFIX}{next(_numbers)}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         statement = SQL("create database {} template {}")
         admin.execute(statement.format(Identifier(name), Identifier(template)))

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 
 ACCOUNTS = ("postgres", "daybook", "nobody")
 """PostgreSQL refuses to run as root: there, the first of these that exists runs it."""
@@ -44,6 +49,31 @@ def installed() -> dict[int, Path]:
     return {major(bin_dir): bin_dir for bin_dir in found if (bin_dir / "initdb").exists()}
 
 
+def given() -> str | None:
+    """The superuser's URL of the server in ``DAYBOOK_TEST_DATABASE_URL``, as the tests write it.
+
+    It must trust connections from here: the tests connect as its superuser ``postgres``, and as
+    roles that they make without a password.
+    """
+    url = os.environ.get("DAYBOOK_TEST_DATABASE_URL")
+    if not url:
+        return None
+    parts = conninfo_to_dict(url)
+    assert parts.get("user") == "postgres", "DAYBOOK_TEST_DATABASE_URL must name user postgres"
+    host = quote(str(parts.get("host") or "localhost"), safe="/")
+    return f"postgresql://postgres@/postgres?host={host}&port={parts.get('port') or 5432}"
+
+
+def clear(url: str, prefix: str) -> None:
+    """Drop the databases of a server whose names begin so."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        rows = admin.execute("select datname from pg_database").fetchall()
+        for (name,) in rows:
+            if name.startswith(prefix):
+                statement = SQL("drop database if exists {} with (force)")
+                admin.execute(statement.format(Identifier(name)))
+
+
 def major(bin_dir: Path) -> int:
     """Which major version the binaries are of."""
     done = subprocess.run(
@@ -58,6 +88,50 @@ def unprivileged() -> pwd.struct_passwd | None:
         return None
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     return next(known[name] for name in ACCOUNTS if name in known)
+
+
+class Standby:
+    """A streaming replica of a server, which can be stopped and started again."""
+
+    def __init__(self, bin_dir: Path, path: Path, account: pwd.struct_passwd | None) -> None:
+        self._bin_dir, self._path, self._account = bin_dir, path, account
+        self.url = f"postgresql://postgres@/postgres?host={path}"
+
+    def run(self, name: str, *args: str) -> None:
+        """Run one of the server's programs, as the account that may."""
+        account = self._account
+        subprocess.run(
+            [self._bin_dir / name, "-D", self._path / "data", *args],
+            user=account and account.pw_uid, group=account and account.pw_gid,
+            extra_groups=[] if account else None, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, check=True, cwd="/",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        options = f"-k {self._path} -c listen_addresses='' -c fsync=off"
+        self.run("pg_ctl", "-l", str(self._path / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+
+@contextmanager
+def standby(bin_dir: Path, primary: str) -> Iterator[Standby]:
+    """A streaming replica of a server, made by ``pg_basebackup``."""
+    account = unprivileged()
+    path = Path(tempfile.mkdtemp(prefix="daybook-standby-"))
+    if account:
+        os.chown(path, account.pw_uid, account.pw_gid)
+    made = Standby(bin_dir, path, account)
+    try:
+        made.run("pg_basebackup", "-d", primary, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

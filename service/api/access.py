@@ -15,6 +15,7 @@ from service.api.endpoint import (
     ApiRequest,
     ApiResponse,
     accepts,
+    leave_replica,
     pipelined,
     pooled,
     read_query,
@@ -73,6 +74,10 @@ async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[Acces
             answer = await past_access_of(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
+    if not answer.entitled and not is_past and leave_replica(request):
+        # what a standby does not have yet denies nobody
+        async with pipelined(request, login=True) as conn:
+            answer = await access_of(conn, book, customer_id, now, policy)
     # after the connection was given back: the provider may take two seconds
     if confirms and not answer.entitled:
         answer = await services(request).confirming.confirm(book, answer)
@@ -111,6 +116,9 @@ async def get_access_of_customers(request: ApiRequest) -> AccessAnswers:
             answers = await past_access_of_customers(
                 conn, target, customer_ids, moments, now=now, policy=policy
             )
+    if not _is_past(query) and not all(a.entitled for a in answers.data) and leave_replica(request):
+        async with pooled(request) as conn:
+            answers = await access_of_customers(conn, book, customer_ids, now, policy)
     data = [select_fields(answer, query.fields) for answer in answers.data]
     return structs.replace(answers, data=data)
 

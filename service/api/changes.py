@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from domain.catalog import BY_CATEGORY
 from service.api.endpoint import (
+    PRIMARY,
     ApiRequest,
     Reauthenticate,
     accepts,
@@ -93,7 +94,8 @@ async def list_changes(request: ApiRequest, conn: Connection, query: ChangesQuer
     " reads nothing for half a minute. A key may have 8 streams open per worker.",
     tags=["changes"],
     media_type="text/event-stream",
-    opt=accepts(StreamQuery, entry=Change),
+    # what notifies a stream is the primary's progress
+    opt=accepts(StreamQuery, entry=Change) | PRIMARY,
 )
 async def stream_changes(
     request: ApiRequest,

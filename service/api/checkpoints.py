@@ -5,7 +5,7 @@ from typing import Annotated, Any, cast
 import msgspec
 from litestar import MediaType, Request, Response, get
 
-from service.api.endpoint import ApiRequest, ApiResponse, accepts, pooled, read_query
+from service.api.endpoint import PRIMARY, ApiRequest, ApiResponse, accepts, pooled, read_query
 from service.api.lists import list_route
 from service.api.parameters import whole
 from service.api.query import PageQuery, Query
@@ -54,7 +54,7 @@ async def list_checkpoints(
     description="The signed note, as https://c2sp.org/tlog-checkpoint has it.",
     tags=["proof"],
     media_type=MediaType.TEXT,
-    opt=accepts(Query),
+    opt=accepts(Query) | PRIMARY,
 )
 async def get_checkpoint(size: str, request: ApiRequest) -> ApiResponse[Any]:
     """What was signed then."""
@@ -72,7 +72,7 @@ async def get_checkpoint(size: str, request: ApiRequest) -> ApiResponse[Any]:
     " checkpoint: one hash a line, in base64.",
     tags=["proof"],
     media_type=MediaType.TEXT,
-    opt=accepts(ConsistencyQuery),
+    opt=accepts(ConsistencyQuery) | PRIMARY,
 )
 async def get_consistency(size: str, request: ApiRequest) -> ApiResponse[Any]:
     """What shows that nothing before it was changed."""
@@ -93,7 +93,7 @@ async def get_consistency(size: str, request: ApiRequest) -> ApiResponse[Any]:
     " with the public key alone. It has the event's headers, so it needs the scope `audit`.",
     tags=["events"],
     media_type=MediaType.TEXT,
-    opt=accepts(Query, scope="audit"),
+    opt=accepts(Query, scope="audit") | PRIMARY,
 )
 async def get_event_proof(event_position: str, request: ApiRequest) -> ApiResponse[Any]:
     """What somebody checks without this service."""

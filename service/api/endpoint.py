@@ -6,7 +6,7 @@ document, its ``ETag``, and in ``Daybook-Position`` the position that it reflect
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from hashlib import blake2b
 from typing import Any, TypeVar, cast
 
@@ -23,10 +23,12 @@ from service.database.reader import Queryable
 from service.http.services import services
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
+from service.queries.paging import reflected_by
 from service.queries.reconcile import Run
+from service.queries.replica import Replica
 from service.queries.restores import locate, verify
 from service.store.api_keys import Caller
-from service.store.positions import Position
+from service.store.positions import Position, parse
 
 Reauthenticate = Callable[[], Awaitable[Caller | None]]
 """Looks up the key of a request again: its caller, or None once the key is revoked."""
@@ -35,6 +37,9 @@ ApiRequest = Request[Caller, Reauthenticate, State]
 
 POSITION = "daybook-position"
 """The header that says which position of the book an answer reflects."""
+
+PRIMARY = {"primary": True}
+"""What a route adds to its ``opt`` whose answer does not depend on positions alone."""
 
 _STAMP = ("position",)
 """The fields of a response that say when it was made; its ETag does not cover them."""
@@ -104,6 +109,7 @@ async def settled(request: ApiRequest, query: Q) -> Q:
     Raises:
         Problem: as ``read_query``, but for ``invalid-parameter``.
     """
+    request.state.replica = _replica(request, query)
     # short statements: they need not wait for the connections of long questions
     for position in query.positions:
         async with pipelined(request, login=True) as conn:
@@ -113,10 +119,33 @@ async def settled(request: ApiRequest, query: Q) -> Q:
     return query
 
 
+def _replica(request: ApiRequest, query: Query) -> Replica | None:
+    """The replica, if it has every position that a question names; else the primary is asked."""
+    replica = services(request).replica
+    if replica is None or request.route_handler.opt.get("primary"):
+        return None
+    given = [getattr(query, name) for name in query.__struct_fields__]
+    numbers = [value.number for value in given if isinstance(value, Position)]
+    numbers.append(reflected_by(getattr(query, "cursor", None) or ""))
+    with suppress(ValueError):
+        numbers.append(parse(request.path_params.get("event_position", "")).number)
+    return replica if replica.has(request.user.book, max(numbers)) else None
+
+
+def leave_replica(request: ApiRequest) -> bool:
+    """Ask the primary from now on; whether the replica was asked before."""
+    asked = request.state.get("replica") is not None
+    request.state.replica = None
+    return asked
+
+
 @asynccontextmanager
 async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
-    """A connection of the pool, for any question."""
-    async with pool_connection(services(request).pool, QUESTIONS) as conn:
+    """A connection of the pool, for any question; to the replica where that can answer it."""
+    primary = services(request).pool
+    replica: Replica | None = request.state.get("replica")
+    taken = replica.pooled(primary) if replica else pool_connection(primary, QUESTIONS)
+    async with taken as conn:
         yield conn
 
 
@@ -130,7 +159,8 @@ def pipelined(
     """
     provided = services(request)
     lane = provided.access if login else provided.lists
-    return lane.connection()
+    replica: Replica | None = request.state.get("replica")
+    return replica.connection(lane, login=login) if replica else lane.connection()
 
 
 async def _await_position(request: ApiRequest, position: Position, *, stale: bool) -> None:

@@ -15,6 +15,7 @@ from service.http.limits import OpenStreams
 from service.processes.tasks import TaskSupervisor
 from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness
+from service.queries.replica import Replica
 from service.settings import Book
 
 
@@ -40,6 +41,7 @@ class Services(Struct, kw_only=True):
         lists: the lane of other short questions.
         confirming: asks the provider before a customer is denied.
         signing: signs a book at once, for what is to be proved now.
+        replica: a standby that answers questions, if one is configured.
         supervisor: of the worker's tasks.
         directories: the directories that this host writes to, by name.
         prepared: set once the store's schema is there.
@@ -54,6 +56,7 @@ class Services(Struct, kw_only=True):
     lists: Lane
     confirming: Confirming
     signing: Signing
+    replica: Replica | None
     supervisor: TaskSupervisor
     directories: Mapping[str, Path]
     prepared: asyncio.Event

@@ -6,6 +6,7 @@
   as notes (``notes``) with the key of the installation (``keys``), in the projector's ``process``.
 - ``anchors`` carry checkpoints elsewhere: to a directory, or to a timestamp authority
   (``timestamps``).
+- ``restored`` finds what others know of a book that was restored to an earlier moment.
 - ``tlog_proof``: one event's proof as one file.
 
 ``rows``, ``quick``, ``diagnosis``, ``merkle``, ``notes`` and ``tlog_proof`` are pure: they run

@@ -8,5 +8,6 @@ missed, ``disputes`` and ``metrics`` (over ``periods``) work and money, ``search
 comparisons found.
 ``answers`` has the documents that several of them return, ``csv_cells`` the cells of a table.
 ``clocks``, ``paging``, ``restores`` and ``freshness`` are for queries about the past, for keyset
-cursors, for positions of a history that a restore ended, and for read-your-writes.
+cursors, for positions of a history that a restore ended, and for read-your-writes; ``replica`` asks
+a standby in place of the primary.
 """

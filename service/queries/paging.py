@@ -96,6 +96,15 @@ class Order(Struct, Generic[K], frozen=True):
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
+def reflected_by(cursor: str) -> int:
+    """The position that a cursor's page reflected; 0 for what is not a cursor."""
+    try:
+        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return int(msgspec.msgpack.decode(packed, type=Cursor[Any]).number)
+    except (ValueError, msgspec.MsgspecError):
+        return 0
+
+
 async def checked_order(  # noqa: PLR0913, PLR0917 - as ``order``, and the book to check
     conn: Queryable,
     book: str,

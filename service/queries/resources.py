@@ -200,6 +200,12 @@ async def last_webhooks(conn: Queryable) -> dict[str, datetime]:
     return {row["book"]: row["recorded_at"] for row in await cursor.fetchall()}
 
 
+async def is_standby(conn: Queryable) -> bool:
+    """Whether the server is a standby, which follows another one."""
+    row = await (await conn.execute(statements.text("queries/standby"))).fetchone()
+    return bool(row and row["standby"])
+
+
 async def parked(conn: Queryable, book: str | None = None) -> list[dict[str, Any]]:
     """The parked streams of one book, or of all books, each with its error."""
     return await parked_rows(conn, LIVE, book)

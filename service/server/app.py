@@ -52,6 +52,7 @@ from service.proof.anchors import open_anchors
 from service.proof.keys import load_signer
 from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
+from service.queries.replica import replica_of
 from service.readmodels import spill
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
@@ -85,6 +86,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         for name, book in settings.books.items()
     }
     refusals, keyring = Refusals(), CallerCache()
+    replica_url = settings.replica_url.get_secret_value() if settings.replica_url else None
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     routes.append(get_public_checkpoint)
     if settings.console:
@@ -101,6 +103,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             pool(url, QUESTIONS) as connections,
             pool(url, ACCESS, 2, least=0) as probes,
             pool(url, WRITER, 2, least=0) as readings,
+            replica_of(replica_url) as replica,
         ):
             books = dict(settings.books)
             access = Lane(url, ACCESS, 2, probes)
@@ -116,6 +119,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 signing=Signing(
                     partial(load_signer, settings), open_anchors(settings.anchors), stamp=False
                 ),
+                replica=replica,
                 supervisor=TaskSupervisor(is_unavailable),
                 directories={"data": settings.data_dir, "temporary": spill.temporary_home()},
                 prepared=asyncio.Event(),
@@ -202,6 +206,8 @@ def _start(
     supervisor.start("notifier", notifier.run, needed=False)
     supervisor.start("listener", partial(freshness.listen, url, services.books), needed=False)
     supervisor.start("checkpoints", partial(freshness.poll, services.access.pool))
+    if services.replica is not None:
+        supervisor.start("replica", services.replica.poll, needed=False)
     for name, endpoint in endpoints.items():
         supervisor.start(f"writer of {name}", endpoint.writer.run)
 

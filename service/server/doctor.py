@@ -16,7 +16,7 @@ from service.provider.checks import Examination
 from service.provider.findings import Finding, look
 from service.queries import refusals, resources
 from service.readmodels.follower import lease_name
-from service.server import proof_checks, restore_checks
+from service.server import proof_checks, replica_checks, restore_checks
 from service.settings import Book, Settings
 from service.store import roles
 from service.store.migrations import SchemaError, missing_migrations
@@ -75,6 +75,7 @@ async def examine(
     own = [
         _database(settings, database, books, explain),
         look(None, "disk", _disk(settings), explain),
+        look(None, "replica", replica_checks.replica(settings, database.url), explain),
     ]
     results = await asyncio.gather(*own, *provider)
     found = [finding for findings in results for finding in findings]

@@ -30,6 +30,7 @@ from service.database.lease import REBUILD
 from service.http.services import services
 from service.processes import scoreboard
 from service.queries import reconcile
+from service.queries.replica import Replica
 from service.server.disks import disks
 from service.server.health import VERSION, without_projector
 from service.settings import Book
@@ -52,6 +53,8 @@ _GAUGES = {
     "last_event_age_seconds": "Seconds since the latest event was recorded; absent without events.",
 }
 
+_REPLICA = {"replica_position": "Position that the replica's read models reflect."}
+
 _SIGNED = {
     "signed_position": "Position up to which a checkpoint is signed.",
     "signing_failing": "Whether no checkpoint can be signed.",
@@ -69,7 +72,7 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     registry = CollectorRegistry()
     space = await asyncio.to_thread(disks, own.directories)
     scraped = await _scrape(own.pool, own.books)
-    registry.register(_Scraped([_BUILD, *_processes(), *space, *scraped]))
+    registry.register(_Scraped([_BUILD, *_processes(), *space, *_replica(own.replica), *scraped]))
     content = meters.exposition() + generate_latest(registry)
     headers = {"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"}
     return Response(content, headers=headers)
@@ -152,6 +155,15 @@ async def _awaiting(conn: Connection, books: Mapping[str, Book]) -> Metric:
         for due in _DUE:
             gauge.add_metric([book, due], numbers.get((book, due), 0))
     return gauge
+
+
+def _replica(replica: Replica | None) -> Iterable[Metric]:
+    """Whether the replica answers, as this worker last found; nothing without a replica."""
+    if replica is None:
+        return ()
+    up = GaugeMetricFamily("daybook_replica_up", "Whether the replica answers.", value=replica.up)
+    rows = [{"book": name, "replica_position": at} for name, at in replica.positions.items()]
+    return up, *_labelled(_REPLICA, rows, ["book"])
 
 
 def _processes() -> Iterable[Metric]:

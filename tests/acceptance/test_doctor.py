@@ -123,7 +123,7 @@ def test_all_is_well(well: Installation) -> None:
         "parked streams", "checkpoints", "chain", "restore",
         "api key", "clock", "business", "endpoint", "event types", "secret",
     }  # fmt: skip
-    assert found.of("skipped").keys() == {"disk", "anchors"}
+    assert found.of("skipped").keys() == {"disk", "anchors", "replica"}
     assert "All is well." in well.doctor("--book", "live").out
 
 

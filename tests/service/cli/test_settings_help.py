@@ -15,6 +15,7 @@ SIGNING_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 ENVIRONMENT = {
     "database_url": ("postgresql://me@there/book", SecretStr("postgresql://me@there/book")),
+    "replica_url": ("postgresql://me@near/book", SecretStr("postgresql://me@near/book")),
     "data_dir": ("/data", Path("/data")),
     "host": ("::1", "::1"),
     "port": ("9", 9),
