@@ -66,7 +66,10 @@ def test_it_says_who_paid_and_what_was_bought(disputed: Doors) -> None:
         "payment_id": "pay_7", "status": "succeeded", "total_amount": 900, "currency": "EUR",
         "created_at": "2026-05-03T12:00:01Z", "refund_status": None,
         "product_cart": [{"product_id": "pdt_7", "quantity": 2}],
-        "subscriptions": [{"subscription_id": "sub_7", "product_id": "pdt_1", "product_name": None, "status": "active"}],
+        "subscriptions": [{
+            "subscription_id": "sub_7", "product_id": "pdt_1", "product_name": None,
+            "status": "active",
+        }],
     }  # fmt: skip
     assert second["payment"] == first["payment"]
     assert third["payment"] is None
