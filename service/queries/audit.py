@@ -33,7 +33,8 @@ class AuditEntry(Struct, frozen=True):
 
     audit_id: str
     at: datetime
-    action: Action
+    # a later version, at work on the same database, may know others
+    action: str
     actor: Actor
     who: str
     label: str | None

@@ -1,7 +1,11 @@
 """Search by identifier, e-mail address or name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec import Struct
 
+from domain.currency import money
 from projections.catalog import PROJECTIONS
 from projections.search_terms import bare, folded
 from service.database import statements
@@ -13,8 +17,7 @@ from service.queries.resources import checkpoint_of, of
 class Hit(Struct, frozen=True):
     """A resource, customer or event that matches.
 
-    ``matched`` names the field that matches; ``label`` describes it for a person, amounts in minor
-    units.
+    ``matched`` names the field that matches; ``label`` describes it for a person.
     """
 
     kind: str
@@ -46,10 +49,15 @@ async def find(conn: Connection, book: str, q: str, limit: int) -> SearchAnswer:
             id=row["id"],
             customer_id=row["customer_id"],
             matched=row["matched"],
-            label=row["label"],
+            label=_label(row),
             link=link(row["kind"], row["id"]),
         )
         for row in rows
         if row["kind"] is not None
     ]
     return SearchAnswer(hits[:limit], len(hits) > limit, str(checkpoint))
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    label: str = row["label"]
+    return label if row["amount"] is None else f"{label}, {money(row['amount'], row['currency'])}"

@@ -14,8 +14,13 @@ left join (
     where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
     group by i.verdict, i.type
 ) g on true
-left join {view} f on f.book = c.book and f.position = g.first
-left join {view} l on l.book = c.book and l.position = g.latest
+-- limited, so that a join never reads all events for a few groups
+left join lateral (
+    select i.occurred_at from {view} i where i.book = c.book and i.position = g.first limit 1
+) f on true
+left join lateral (
+    select i.occurred_at from {view} i where i.book = c.book and i.position = g.latest limit 1
+) l on true
 left join store.acknowledgement a on a.book = c.book and a.verdict = g.verdict and a.type = g.type
 left join store.api_key k on a.actor = 'key' and k.book = a.book and k.id = a.who
 where c.book = %(book)s and c.version = %(version)s

@@ -4,63 +4,81 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
 from read.checkpoint c
 left join lateral (
     select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,
-        concat_ws(', ', status, product_id) as label
-    from {subscriptions}
+        concat_ws(', ', s.status, coalesce((
+            select e.product_name from {events} e
+            where e.book = s.book and e.named_product = s.product_id
+            order by e.position desc
+            limit 1
+        ), s.product_id)) as label,
+        null::bigint as amount, null as currency
+    from {subscriptions} s
     where book = %(book)s and subscription_id = %(q)s
     union all
     select 'payment', payment_id, customer_id, 'payment_id',
-        concat_ws(', ', status, total_amount || ' ' || currency)
+        status, total_amount, currency
     from {payments}
     where book = %(book)s and payment_id = %(q)s
     union all
     select 'payment', payment_id, customer_id, 'invoice_id',
-        concat_ws(', ', status, total_amount || ' ' || currency)
+        status, total_amount, currency
     from {payments}
     where book = %(book)s and invoice_id = %(q)s
     union all
     select 'refund', refund_id, customer_id, 'refund_id',
-        concat_ws(', ', status, amount || ' ' || currency)
+        status, amount, currency
     from {refunds}
     where book = %(book)s and refund_id = %(q)s
     union all
     select 'dispute', dispute_id, customer_id, 'dispute_id',
-        concat_ws(', ', status, amount || ' ' || currency)
+        status, amount, currency
     from {disputes}
     where book = %(book)s and dispute_id = %(q)s
     union all
     select 'license_key', license_key_id, customer_id, 'license_key_id',
-        concat_ws(', ', status, product_id)
-    from {license_keys}
+        concat_ws(', ', l.status, coalesce((
+            select e.product_name from {events} e
+            where e.book = l.book and e.named_product = l.product_id
+            order by e.position desc
+            limit 1
+        ), l.product_id)), null, null
+    from {license_keys} l
     where book = %(book)s and license_key_id = %(q)s
     union all
-    select 'license_key', license_key_id, customer_id, 'key', concat_ws(', ', status, product_id)
-    from {license_keys}
+    select 'license_key', license_key_id, customer_id, 'key',
+        concat_ws(', ', l.status, coalesce((
+            select e.product_name from {events} e
+            where e.book = l.book and e.named_product = l.product_id
+            order by e.position desc
+            limit 1
+        ), l.product_id)), null, null
+    from {license_keys} l
     where book = %(book)s and key = %(q)s
     union all
     select 'entitlement_grant', entitlement_grant_id, customer_id, 'entitlement_grant_id',
-        concat_ws(', ', status, integration_type)
+        concat_ws(', ', status, integration_type), null, null
     from {entitlement_grants}
     where book = %(book)s and entitlement_grant_id = %(q)s
     union all
     select 'entitlement_grant', entitlement_grant_id, customer_id, 'license_key',
-        concat_ws(', ', status, integration_type)
+        concat_ws(', ', status, integration_type), null, null
     from {entitlement_grants}
     where book = %(book)s and license_key = %(q)s
     union all
-    select 'payout', payout_id, null, 'payout_id', concat_ws(', ', status, amount || ' ' || currency)
+    select 'payout', payout_id, null, 'payout_id', status, amount, currency
     from {payouts}
     where book = %(book)s and payout_id = %(q)s
     union all
-    select 'abandoned_checkout', payment_id, customer_id, 'payment_id', status
+    select 'abandoned_checkout', payment_id, customer_id, 'payment_id', status, null, null
     from {checkouts}
     where book = %(book)s and payment_id = %(q)s
     union all
     select 'customer', customer_id, customer_id, 'customer_id',
-        concat_ws(' ', name, '<' || email || '>')
+        concat_ws(' ', name, '<' || email || '>'), null, null
     from {customers}
     where book = %(book)s and customer_id = %(q)s
     union all
-    select 'event', e.position::text, i.customer_id, 'webhook_id', coalesce(i.type, 'not projected')
+    select 'event', e.position::text, i.customer_id, 'webhook_id', coalesce(i.type, 'not projected'),
+        null, null
     from store.event e
     left join {events} i on i.book = e.book and i.position = e.position
     where e.book = %(book)s and left(e.webhook_id, 100) = left(%(q)s, 100)
@@ -69,7 +87,7 @@ left join lateral (
     -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
     (
         select 'customer', t.customer_id, t.customer_id, 'name',
-            concat_ws(' ', k.name, '<' || k.email || '>')
+            concat_ws(' ', k.name, '<' || k.email || '>'), null, null
         from {search_terms} t
         join {customers} k on k.book = t.book and k.customer_id = t.customer_id
         where t.book = %(book)s and t.field = 'name'
@@ -87,7 +105,7 @@ left join lateral (
     (
         select 'customer', t.customer_id, t.customer_id,
             case when t.term = %(term)s then 'email' else 'email_prefix' end,
-            concat_ws(' ', k.name, '<' || k.email || '>')
+            concat_ws(' ', k.name, '<' || k.email || '>'), null, null
         from {search_terms} t
         join {customers} k on k.book = t.book and k.customer_id = t.customer_id
         where t.book = %(book)s and t.field = 'email'

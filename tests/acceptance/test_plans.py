@@ -33,7 +33,7 @@ SUMS = re.compile(r"get_\w+_metric")
 """What adds up all that it is asked about has to read it."""
 
 READ_MODELS = tuple(projection.view for projection in PROJECTIONS)
-ELSEWHERE = {"min_position", "stale", "fields", "cursor", "limit"}
+ELSEWHERE = {"min_position", "stale", "fields", "cursor", "limit", "format"}
 VALUES = {
     "date-time": [at(-1).isoformat(), at(1_000).isoformat()],
     "boolean": ["true", "false"],

@@ -91,7 +91,8 @@ def test_the_commands_share_the_private_database_with_the_service(
     before = service.ask("subscriptions", key)
     assert "switched at position 1" in command("rebuild", *here, cwd=scratch)
     assert service.ask("subscriptions", key) == before
-    assert "Active since" in command("history", "subscription-sub_1", *here, cwd=scratch)
+    history = command("history", "subscription-sub_1", *here, cwd=scratch)
+    assert "subscription sub_1 was activated" in history
     assert "read models at" in command("status", *here, cwd=scratch)
 
     identity = key.split("_")[2]

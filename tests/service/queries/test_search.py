@@ -87,8 +87,16 @@ async def test_a_hit_says_what_it_is_and_where(conn: Connection) -> None:
     await record(conn)
     (payment,) = (await find(conn, "test", "inv_1", 20)).data
     assert (payment.label, payment.link, payment.customer_id) == (
-        "succeeded, 1200 USD", "/v1/payments/pay_1", "cus_1",
+        "succeeded, 12.00 USD", "/v1/payments/pay_1", "cus_1",
     )  # fmt: skip
+    (subscription,) = (await find(conn, "test", "sub_1", 20)).data
+    assert subscription.label == "active, pdt_1"
+    named = body("subscription.renewed", "active", at(5), "sub_2", product_id="pdt_1",
+                 product_name="Pro")  # fmt: skip
+    await append(conn, "test", [delivery(named)])
+    await advance(conn, "test")
+    (subscription,) = (await find(conn, "test", "sub_1", 20)).data
+    assert subscription.label == "active, Pro"
     (customer,) = (await find(conn, "test", "ada.l", 20)).data
     assert customer.label == "Ada Lovelace <Ada.L@Example.com>"
     assert customer.link == "/v1/customers/cus_2"
@@ -159,7 +167,7 @@ async def fill(conn: Connection) -> dict[str, str]:
         "customers": "'cus_'||n, 'C'||to_char(n, 'FM00000')||'@example.com', 'C', now(), n, n, ''",
         "search_terms": "'cus_'||n, 'c'||to_char(n, 'FM00000')||'@example.com', 'email'",
         "payments": "'pay_'||n, 'cus_1', 'succeeded', now(), now(), '{}', null, 1, 'USD', null,"
-        " 'inv_'||n, false, n, n, ''",
+        " 'inv_'||n, false, '{}', n, n, ''",
         "license_keys": "'lic_'||n, 'cus_1', 'active', now(), now(), null, null, null, null,"
         " 'key_'||n, n, n, ''",
         "events": "n, 'payment-pay_'||n, 'cus_1', 'payment.succeeded', now(), 'applied', null,"
