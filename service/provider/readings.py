@@ -1,4 +1,4 @@
-"""One resource as the provider showed it, by itself or in a list."""
+"""One resource as the provider showed it, alone or in a list."""
 
 from msgspec import Struct
 

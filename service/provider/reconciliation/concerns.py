@@ -1,4 +1,4 @@
-"""Whose access a difference concerns: whoever has the resource, pays for it, or is paid for by it.
+"""Whose access a difference concerns: who has the resource, pays for it, or is paid for by it.
 
 A payment may be of another customer than the subscription that it is for. Then it decides the
 access of that one, and so do its refunds and its disputes.
