@@ -48,11 +48,12 @@ def backfill(  # noqa: PLR0913 - one parameter a flag
     kind: Annotated[
         list[str] | None,
         typer.Option(
+            "--kind",
             metavar="KIND",
             help=f"Only this kind; repeat it for several. Any of {', '.join(CATEGORIES)}.",
         ),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", hidden=True)] = None,
     since: Annotated[
         str | None,
         typer.Option(
