@@ -17,11 +17,13 @@ from service.database.reader import Queryable
 from service.queries import events, paging, resources
 from service.queries.access import access_of
 from service.queries.answers import AccessAnswer, EventPage
+from service.queries.documents import streams_of_payer
 from service.queries.past_access import past_access_of
 
 _LAST_THINGS = 10
 _LISTED = 20
 _TIMELINE = "-occurred_at"
+_MONEY = ("payments", "refunds")
 
 
 class Reason(Struct, frozen=True):
@@ -57,6 +59,14 @@ class Owned(Struct, frozen=True):
     more: bool
 
 
+class Total(Struct, frozen=True):
+    """What a customer paid and got back in one currency, in minor units."""
+
+    currency: str
+    paid: int
+    refunded: int
+
+
 class CustomerPage(Struct, frozen=True):
     """All that support asks first."""
 
@@ -68,6 +78,7 @@ class CustomerPage(Struct, frozen=True):
     reasons: list[Reason]
     timeline: EventPage
     owned: list[Owned]
+    totals: list[Total]
     box: DateBox
 
 
@@ -91,11 +102,12 @@ async def customer(view: View) -> CustomerPage:
             conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
             order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
         )  # fmt: skip
+        of_payer = await streams_of_payer(conn, view.book, identity)
         owned = [
             one
             for projection in STREAMS
             if "customer_id" in projection.filters
-            if (one := await _owned(conn, view, projection, identity)).rows
+            if (one := await _owned(conn, view, projection, identity, of_payer)).rows
         ]
     return CustomerPage(
         id=identity,
@@ -106,25 +118,56 @@ async def customer(view: View) -> CustomerPage:
         reasons=_reasons(answer),
         timeline=timeline,
         owned=owned,
+        totals=money(owned),
         box=box,
     )
 
 
 async def _owned(
-    conn: Queryable, view: View, projection: Projection[Any], customer_id: str
+    conn: Queryable, view: View, projection: Projection[Any], customer_id: str, of_payer: list[str]
 ) -> Owned:
+    """The customer's resources of one kind; those of the payer among them, which name nobody."""
     sort = f"-{projection.sorts[0]}"
     found = await resources.page(
         conn, view.book, projection, filters={"customer_id": customer_id},
         order=paging.order({}, (sort,), str, view.path), limit=_LISTED,
         response_days=view.response_days,
     )  # fmt: skip
-    columns = LISTED[projection.name]
     category = projection.aggregate.category if projection.aggregate else projection.name
+    listed = {document[projection.key] for document in found.data}
+    unnamed = [
+        identity
+        for kind, _, identity in (stream.partition("-") for stream in of_payer)
+        if kind == category and identity not in listed
+    ]
+    documents = [
+        *found.data,
+        *[
+            await resources.resource(conn, view.book, projection, identity, view.response_days)
+            for identity in unnamed[:_LISTED]
+        ],
+    ]
     return Owned(
-        projection.name, category, columns, [row(projection, one) for one in found.data],
-        found.next_cursor is not None,
+        projection.name, category, LISTED[projection.name],
+        [row(projection, one) for one in documents],
+        found.next_cursor is not None or len(unnamed) > _LISTED,
     )  # fmt: skip
+
+
+def money(owned: list[Owned]) -> list[Total]:
+    """What was paid and given back, by currency; nothing where not all of it is listed."""
+    sums: dict[str, dict[str, int]] = {}
+    for one in owned:
+        if one.name not in _MONEY:
+            continue
+        if one.more:
+            return []
+        amounts = [fact for row in one.rows for fact in row.facts if row.status == "succeeded"]
+        for amount in amounts:
+            if amount.kind == "money" and amount.about:
+                of_currency = sums.setdefault(amount.about, {"payments": 0, "refunds": 0})
+                of_currency[one.name] += amount.value
+    return [Total(currency, each["payments"], each["refunds"]) for currency, each in sums.items()]
 
 
 def row(projection: Projection[Any], document: dict[str, Any]) -> Row:

@@ -37,7 +37,8 @@ _AGAIN = (
 class Door(ASGIMiddleware):
     """Middleware of the console's routes; ``scope["user"]`` is the ``Session``, or None.
 
-    A route whose ``opt`` says ``is_open`` needs none; the others lead to the sign-in.
+    A route whose ``opt`` says ``is_open`` needs none, and of one that ``is_static`` none is looked
+    up; the others lead to the sign-in.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -53,10 +54,15 @@ class Door(ASGIMiddleware):
             raise Problem(
                 "cross-site", "Open the page in the console, and send its form from there."
             )
+        opt = scope["route_handler"].opt
+        if opt.get("is_static"):
+            # without a look-up: an error page needs them while the database is away
+            await next_app(scope, receive, send)
+            return
         identity = session_id(scope, self._public_url)
         session = await _find(scope["litestar_app"], identity) if identity else None
         scope["user"], scope["auth"] = session, identity
-        if session is None and not scope["route_handler"].opt.get("is_open"):
+        if session is None and not opt.get("is_open"):
             await _lead_to_sign_in(scope, method, headers)(scope, receive, send)
             return
         await next_app(scope, receive, send)
@@ -107,8 +113,8 @@ def cookie(headers: Mapping[str, str], public_url: str | None, identity: str) ->
 async def _find(app: Litestar, identity: str) -> Session | None:
     provided = services_of(app)
     async with provided.access.connection() as conn:
-        session, is_noted = await sessions.find(conn, identity)
-    if session is not None and is_noted:
+        session, is_due = await sessions.find(conn, identity)
+    if session is not None and is_due:
         async with pool_connection(provided.pool, QUESTIONS) as writing:
             await sessions.use(writing, session)
     return session

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from domain.currency import minor
+
 Kind = Literal["text", "money", "moment", "id", "status", "flag"]
 
 LISTED: Mapping[str, tuple[str, ...]] = {
@@ -86,8 +88,9 @@ def plain(document: Mapping[str, Any]) -> dict[str, Any]:
 def fact(document: Mapping[str, Any], name: str) -> Fact:
     """One fact of a plain document."""
     value = document.get(name)
-    if name in _MONEY and document.get(_MONEY[name]) and isinstance(value, int):
-        return Fact(name, "money", value, document[_MONEY[name]])
+    currency = document.get(_MONEY.get(name, ""))
+    if isinstance(currency, str) and currency and (amount := minor(value, currency)) is not None:
+        return Fact(name, "money", amount, currency)
     if name in _IDS and isinstance(value, str):
         return Fact(name, "id", value, _IDS[name])
     if isinstance(value, bool):

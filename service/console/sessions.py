@@ -54,7 +54,7 @@ def digest(identity: str) -> bytes:
 
 
 async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
-    """The session with this id, and whether its use should be stored; None if it opens no book."""
+    """The session with this id, if it opens a book, and whether its use is due to be stored."""
     key = digest(identity)
     params = {"sha256": key, "idle": IDLE, "noted": _NOTED}
     rows = await (await conn.execute(text("console/find"), params)).fetchall()
@@ -64,7 +64,7 @@ async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
     }
     if not holders:
         return None, False
-    return Session(key, holders), any(row["is_noted_again"] for row in rows)
+    return Session(key, holders), any(row["is_due"] for row in rows)
 
 
 async def use(conn: Connection, session: Session) -> None:

@@ -19,7 +19,7 @@ VERSION = blake2b(b"".join(_FILES.values()), digest_size=6).hexdigest()
 """Changes with any of the files, so that browsers may keep them for a year."""
 
 
-@get("/-/static/{version:str}/{name:str}", opt={"is_open": True})
+@get("/-/static/{version:str}/{name:str}", opt={"is_static": True})
 async def get_static(version: str, name: str) -> Response[bytes]:
     """One file; of an older version too, for a page that was open during an update."""
     if name not in _FILES:

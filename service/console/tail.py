@@ -84,8 +84,10 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
             after = Position(int(place), None)
         if found.next_cursor is not None:
             continue
+        # what did not match need not be looked at again
+        seen = max(after.number, parse(found.position).number)
+        after = Position(seen, None)
         with suppress(TimeoutError):
-            seen = max(after.number, parse(found.position).number)
             await asyncio.wait_for(freshness.wait_until_past(view.book, seen), _HEARTBEAT_SECONDS)
             continue
         yield _message(comment="nothing new")

@@ -90,7 +90,10 @@ function follow(tail) {
         add(JSON.parse(message.data));
       };
       source.onopen = () => { says.textContent = "Live: new events appear on top."; };
-      source.onerror = () => { says.textContent = "Connection lost; trying again."; };
+      source.onerror = () => {
+        const ended = source.readyState === EventSource.CLOSED;
+        says.textContent = ended ? "Not live. Reload the page." : "Connection lost; trying again.";
+      };
     } else if (!open && source) {
       source.close();
       source = null;

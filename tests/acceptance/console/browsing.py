@@ -1,5 +1,6 @@
 """A person at a browser: a real Chromium, and what it complains of."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -19,6 +21,9 @@ CHROMIUM = "/usr/bin/chromium"
 """As Debian installs it; ``.ci/run`` does so."""
 
 NARROW = 320
+
+# as patient as the rest of the tests are on a busy machine
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
@@ -51,6 +56,8 @@ class Person:
         self.page.goto("/console/-/sign-in")
         self.page.get_by_label("API key").fill(key)
         self.page.get_by_role("button", name="Sign in").click()
+        # a page of a book, with its script
+        self.page.wait_for_url(re.compile("/console/[a-z]"))
 
     def open(self, path: str) -> Response:
         response = self.page.goto(f"/console{path}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.acceptance.console.browsing import NARROW, Person, person
 from tests.acceptance.doors import Doors
@@ -81,3 +81,24 @@ def test_it_works_without_scripts(unscripted: Person, path: str) -> None:
     assert unscripted.heading
     # what needs a script is not offered
     assert unscripted.page.locator("button.copy:visible, .tail:visible").count() == 0
+
+
+def test_a_customer_has_the_dispute_that_names_nobody_and_what_was_paid(support: Person) -> None:
+    support.open("/live/customers/cus_1")
+    main = support.page.locator("main")
+    expect(main.get_by_role("link", name="dp_1", exact=True)).to_be_visible()
+    expect(main.get_by_role("row", name="dp_1")).to_contain_text("22.61 EUR")
+    money = main.locator("section", has=support.page.get_by_role("heading", name="Money")).last
+    assert money.locator("dd").all_inner_texts() == ["22.61 EUR", "5.00 EUR"]
+
+
+def test_a_past_day_asks_the_page_again(support: Person) -> None:
+    support.open("/live/subscriptions/sub_1")
+    support.page.get_by_text("Ask about the past").click()
+    support.page.get_by_label("As of the end of").fill("2026-05-03")
+    support.page.get_by_role("button", name="Ask again").click()
+    assert "as_of=2026-05-03" in support.page.url
+    assert "known_at" not in support.page.url or "known_at=&" in f"{support.page.url}&"
+    expect(support.page.get_by_role("heading", name="As it is then")).to_be_visible()
+    support.page.get_by_role("link", name="Back to now").click()
+    expect(support.page.get_by_role("heading", name="As it is", exact=True)).to_be_visible()

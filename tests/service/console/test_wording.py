@@ -65,12 +65,13 @@ def test_every_kind_of_resource_has_facts_and_columns() -> None:
 
 def test_a_fact_is_written_by_what_it_is() -> None:
     document = facts.plain({
-        "total_amount": 5, "currency": "EUR", "created_at": at(0), "payment_id": "pay_1",
-        "on_demand": False, "quantity": 2, "tax": "none", "expires_at": "soon",
+        "total_amount": 5, "currency": "EUR", "amount": "22.61",
+        "created_at": at(0), "payment_id": "pay_1", "on_demand": False,
+        "quantity": 2, "tax": "none", "expires_at": "soon",
     })  # fmt: skip
     shown = {one.name: (one.kind, one.about) for one in facts.facts(document, document)}
     assert shown == {
-        "total_amount": ("money", "EUR"), "currency": ("text", None),
+        "total_amount": ("money", "EUR"), "currency": ("text", None), "amount": ("money", "EUR"),
         "created_at": ("moment", None), "payment_id": ("id", "payment"),
         "on_demand": ("flag", None), "quantity": ("text", None), "tax": ("text", None),
         "expires_at": ("text", None),
