@@ -16,7 +16,7 @@ ALERTS = ROOT / "service/operating/alerts.yaml"
 NAMES = re.findall(r"- alert: (\w+)", ALERTS.read_text())
 
 _USED = set(re.findall(r"\bdaybook_\w+", ALERTS.read_text()))
-_BEFORE = 150
+_BEFORE = 30
 
 Samples = dict[str, float]
 """A value for each series, which is written as ``name{label="value"}``."""
@@ -43,26 +43,27 @@ def series(name: str, labels: Mapping[str, str]) -> str:
 UP = series("up", {"job": "daybook", "instance": "daybook:8000"})
 
 
-def firing(
-    here: Path, before: Samples, after: Samples, steps: int = 12, interval: int = 1
-) -> set[str]:
-    """The alerts that fire, so many scrapes after one scrape gave way to another.
+def firing(here: Path, before: Samples, after: Samples, steps: int = 2) -> set[str]:
+    """The alerts that fire, so many steps of five minutes after one scrape gave way to another.
 
-    For 150 scrapes, one each ``interval`` of minutes, all were as ``before``; then as ``after``.
+    For two hours and a half every scrape was as ``before``; then as ``after``.
     """
     history = {
         name: f"{_held(before.get(name), _BEFORE)} {_held(after.get(name), steps + 1)}"
         for name in before.keys() | after.keys()
     }
-    return evaluated(here, history, _BEFORE + steps, interval)
+    return evaluated(here, history, _BEFORE + steps)
 
 
 def _held(value: float | None, times: int) -> str:
     return f"_x{times - 1}" if value is None else f"{value!r}+0x{times - 1}"
 
 
-def evaluated(here: Path, history: Mapping[str, str], step: int, interval: int = 1) -> set[str]:
-    """The alerts that fire at a step of a history, which is in promtool's notation."""
+def evaluated(here: Path, history: Mapping[str, str], step: int, interval: int = 5) -> set[str]:
+    """The alerts that fire at a step of a history, which is in promtool's notation.
+
+    A step takes ``interval`` minutes; each alert is evaluated at each.
+    """
     expression = 'ALERTS{alertstate="firing"}'
     case = {
         "interval": f"{interval}m",

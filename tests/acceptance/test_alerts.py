@@ -46,10 +46,8 @@ class Watched(Doors):
         self.here = here
         self.admin = psycopg.connect(as_owner(url), autocommit=True)
 
-    def fires(
-        self, before: Samples, after: Samples, steps: int = 12, interval: int = 1
-    ) -> set[str]:
-        return firing(self.here, before, after, steps, interval)
+    def fires(self, before: Samples, after: Samples, steps: int = 2) -> set[str]:
+        return firing(self.here, before, after, steps)
 
     def settled(self) -> Samples:
         """A scrape in which all that is recorded is projected, signed and anchored."""
@@ -129,7 +127,7 @@ def healthy(watched: Watched) -> Samples:
 
 
 def test_a_healthy_service_raises_none(watched: Watched, healthy: Samples) -> None:
-    assert watched.fires(healthy, healthy, 300, 5) == set()
+    assert watched.fires(healthy, healthy, 300) == set()
 
 
 def test_webhooks_that_the_book_refuses(watched: Watched, healthy: Samples) -> None:
@@ -169,7 +167,7 @@ def test_a_book_that_is_silent(watched: Watched, healthy: Samples) -> None:
         after = scraped(watched.service)
     finally:
         forget(watched, "silent")
-    assert watched.fires(healthy, after, 20) == {"DaybookSilent"}
+    assert watched.fires(healthy, after, 4) == {"DaybookSilent"}
 
 
 def forget(watched: Watched, book: str) -> None:
@@ -224,12 +222,12 @@ def test_a_stream_that_is_parked(watched: Watched, healthy: Samples) -> None:
 def test_a_book_that_differs_from_the_provider(watched: Watched, healthy: Samples) -> None:
     keep_comparison(watched.database_url, "20260504T120000Z-00000002", compared.RUN.drift)
     after = scraped(watched.service)
-    assert watched.fires(healthy, after, 280, 5) == set()
-    assert watched.fires(healthy, after, 300, 5) == {"DaybookDrift"}
+    assert watched.fires(healthy, after, 280) == set()
+    assert watched.fires(healthy, after, 300) == {"DaybookDrift"}
     watched.admin.execute("update store.reconcile_run set ended_at = ended_at - interval '2 days'")
     late = scraped(watched.service)
     watched.admin.execute("delete from store.reconcile_run")
-    assert watched.fires(healthy, late, 90) == {"DaybookComparisonStale"}
+    assert watched.fires(healthy, late, 18) == {"DaybookComparisonStale"}
 
 
 def test_a_dispute_that_is_due(watched: Watched, healthy: Samples) -> None:
@@ -317,31 +315,31 @@ def test_signing_that_stops(watched: Watched, healthy: Samples) -> None:
 
 
 def over(watched: Watched, healthy: Samples, **changing: str) -> set[str]:
-    """What fires after two hours and a half in which some series ran as they are noted."""
-    held = {name: f"{value!r}+0x150" for name, value in healthy.items()}
-    return evaluated(watched.here, held | changing, 150)
+    """What fires after twenty minutes in which some series ran as they are noted."""
+    held = {name: f"{value!r}+0x20" for name, value in healthy.items()}
+    return evaluated(watched.here, held | changing, 20, interval=1)
 
 
 def test_answers_that_fail_or_are_slow(watched: Watched, healthy: Samples) -> None:
     answered = series(f"{REQUESTS}_count", ACCESS)
-    failing = {answered: "0+90x150", FAILED: "0+2x150"}
+    failing = {answered: "0+90x20", FAILED: "0+2x20"}
     assert over(watched, healthy, **failing) == {"DaybookAnswersFail"}
-    assert over(watched, healthy, **{answered: "0+900x150", FAILED: "0+2x150"}) == set()
+    assert over(watched, healthy, **{answered: "0+900x20", FAILED: "0+2x20"}) == set()
     slow = {
-        series(f"{REQUESTS}_bucket", {**ACCESS, "le": le}): f"0+{n}x150"
+        series(f"{REQUESTS}_bucket", {**ACCESS, "le": le}): f"0+{n}x20"
         for le, n in {"0.25": 90, "1": 97, "2.5": 100, "+Inf": 100}.items()
     }
     assert over(watched, healthy, **slow) == {"DaybookAccessSlow"}
 
 
 def test_a_busy_book_that_falls_silent(watched: Watched, healthy: Samples) -> None:
-    """A hundred events an hour for eight days, and then none for hours; a step is half an hour."""
-    held = {name: f"{value!r}+0x396" for name, value in healthy.items()}
+    """A hundred events an hour for eight days, and then none for hours; a step is an hour."""
+    held = {name: f"{value!r}+0x198" for name, value in healthy.items()}
     for name in (*map(named, REACHED), LIVE_ANCHOR):
-        held[name] = "0+50x384 19200+0x12"
-    held[named("last_event_age_seconds")] = "1+0x384 1800+1800x12"
-    assert evaluated(watched.here, held, 380, 30) == set()
-    assert evaluated(watched.here, held, 396, 30) == {"DaybookQuieterThanUsual"}
+        held[name] = "0+100x192 19200+0x5"
+    held[named("last_event_age_seconds")] = "1+0x192 3600+3600x5"
+    assert evaluated(watched.here, held, 190, interval=60) == set()
+    assert evaluated(watched.here, held, 198, interval=60) == {"DaybookQuieterThanUsual"}
 
 
 def test_an_anchor_that_lags(watched: Watched) -> None:

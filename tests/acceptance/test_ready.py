@@ -1,11 +1,15 @@
 """``/readyz`` says what it waits for."""
 
+import subprocess
 from pathlib import Path
 
+import httpx
 import psycopg
+import pytest
 
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, command
+from tests.builders import SECRET
 from tests.conftest import as_owner, as_service, fresh_database
 
 
@@ -24,7 +28,20 @@ def test_it_waits_for_its_migrations(scratch: Path, postgres: str) -> None:
         # as if a newer version had come, whose migration was forgotten
         conn.execute("update store.migration set name = '0000_other'")
     assert told(service) == "Migrations are missing: 0001_store."
+    with psycopg.connect(owner) as conn:
+        # as if the file had been edited after it was applied
+        conn.execute("update store.migration set name = '0001_store', sha256 = ''")
     assert service.stop() == 0
+    service.client = httpx.Client(timeout=30)
+    service.start(ready=False)
+    assert told(service).startswith("Migration 0001_store was edited: ")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        command("migrate", cwd=scratch, env={**env, "DAYBOOK_OWNER_URL": owner})
+    assert refused.value.returncode == 2
+    assert "Migration 0001_store was edited: " in refused.value.stderr
+    assert service.deliver("live", SECRET, b"1").status_code == 200
+    assert service.stop() == 0
+    assert "Migration 0001_store was edited: " in service.log()
 
 
 def told(service: Service) -> str:
