@@ -32,6 +32,8 @@ UTILITY = {
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
     "proof/stretch", "proof/some",
+    # in tests/acceptance/test_backup.py
+    "server/restore/create", "server/restore/drop", "server/restore/rename",
 }  # fmt: skip
 
 
