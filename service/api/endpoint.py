@@ -139,6 +139,12 @@ def leave_replica(request: ApiRequest) -> bool:
     return asked
 
 
+def replica_failed(request: ApiRequest) -> bool:
+    """Whether the replica has failed this question, which is asked at the primary from now on."""
+    replica: Replica | None = request.state.get("replica")
+    return replica is not None and not replica.up and leave_replica(request)
+
+
 @asynccontextmanager
 async def pooled(request: ApiRequest) -> AsyncIterator[Connection]:
     """A connection of the pool, for any question; to the replica where that can answer it."""

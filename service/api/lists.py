@@ -4,12 +4,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, get_type_hints
 
+import psycopg
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from service.api.csv_export import columns_of, csv_response, prefers_csv
-from service.api.endpoint import ApiRequest, accepts, read_query, select_page_fields
+from service.api.endpoint import (
+    ApiRequest,
+    accepts,
+    read_query,
+    replica_failed,
+    select_page_fields,
+)
 from service.api.fields import check_selection, row_type
 from service.api.query import ListQuery
 
@@ -59,8 +66,14 @@ def list_route(  # noqa: PLR0913 - as the framework's own
 
         async def handle(request: ApiRequest) -> Any:  # noqa: ANN401 - the page's type, as set below
             async def read_page(wanted: L) -> P:
-                async with connection(request) as conn:
-                    return await read(request, conn, wanted)
+                try:
+                    async with connection(request) as conn:
+                        return await read(request, conn, wanted)
+                except psycopg.Error:
+                    if not replica_failed(request):
+                        raise
+                    async with connection(request) as conn:
+                        return await read(request, conn, wanted)
 
             wanted = await read_query(request, kind)
             if prefers_csv(request, wanted):

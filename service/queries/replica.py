@@ -103,7 +103,7 @@ class Replica:
                 yield conn
             except psycopg.Error as error:
                 if _fails(error):
-                    # this question ends with 503; the next one is asked at the primary
+                    # a list is read again at the primary; another question ends with 503
                     self._lose(error)
                 raise
 
@@ -157,6 +157,9 @@ async def _checkpoints(conn: Connection) -> list[dict[str, Any]]:
 
 def _fails(error: psycopg.Error) -> bool:
     """Whether an error is the standby's own: it is away, or replay has cancelled the statement."""
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        # a slow statement would be as slow at the primary
+        return False
     return is_unavailable(error) or isinstance(error, psycopg.errors.SerializationFailure)
 
 

@@ -8,7 +8,7 @@ served, in one transaction: a running service is away for a moment, as in a shor
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from psycopg.errors import ObjectInUse, UndefinedTable
 from psycopg.sql import Identifier
 
 from service.database import older, statements
-from service.database.connections import bulk_connection, connect
+from service.database.connections import UNAVAILABLE, bulk_connection, connect
 from service.database.dumps import DumpError, dumping, programs, restoring
 from service.database.embedded import DATABASE, Embedded, embedded
 from service.proof.anchors import latest_everywhere, open_anchors
@@ -154,7 +154,9 @@ def into_private(
             origins = _fill(settings, target, source, progress, complete=complete)
             return Restored(source.ends, origins, _switch(server, maintenance))
         finally:
-            _drop(maintenance, _FRESH)
+            # what cannot be dropped now, the next restore drops
+            with suppress(DumpError, *UNAVAILABLE):
+                _drop(maintenance, _FRESH)
 
 
 def _fill(

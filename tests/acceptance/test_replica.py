@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.store.roles import SERVICE
 from tests import servers
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, command, environment, new_key, number
@@ -126,6 +128,28 @@ def test_a_position_of_another_history_is_refused_there_too(replicated: Replicat
     wrong = f"{number(position)}-00000000"
     answer = replicated.service.client.get(f"/v1/changes?after={wrong}", headers=headers)
     assert answer.json()["type"] == "/problems/book-was-restored"
+
+
+def test_connections_that_are_lost_in_the_middle_cost_no_answer(replicated: Replicated) -> None:
+    position = replicated.tell("sub_m")
+    eventually(lambda: replicated.shown() == position)
+    ended = threading.Event()
+
+    def disturb() -> None:
+        lost = "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s"
+        with psycopg.connect(replicated.standby.url, autocommit=True) as conn:
+            while not ended.wait(0.005):
+                conn.execute(lost, [SERVICE])
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        for _ in range(20):
+            for path in ("subscriptions", "customers/cus_sub_m/access", "subscriptions/sub_m"):
+                assert replicated.get(path)["position"] == position
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_replica_that_is_away_costs_no_answer(replicated: Replicated) -> None:

@@ -1,6 +1,6 @@
 """``daybook restore``: a database from a backup."""
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -85,37 +85,42 @@ def restore(  # noqa: PLR0913 - one parameter a flag
             OUT.print(f"{book}: up to position {end.position}.", soft_wrap=True)
         OUT.print(f"{source} is complete. PostgreSQL {manifest.postgresql}, {manifest.made_at}.")
         return
-    if settings.database_url is None:
-        check_data_dir(settings.data_dir)
-        restored = _into_private(settings, source, programs, complete=complete, replace=replace)
-    else:
-        target = _target(settings, owner)
-        with bars() as show:
-            given = _from_file(settings, source, show)
+    with ExitStack() as stack:
+        show = stack.enter_context(bars())
+        if older.is_data_directory(source):
+            given = stack.enter_context(_from_directory(settings, source, programs, show))
+            # a whole directory of a stopped server has all that was ever signed
+            complete = True
+        else:
+            given = restoring.from_file(source, show)
+            _write_secrets(settings, source)
+            settings = load(config, data_dir=data_dir)
+        if settings.database_url is None:
+            check_data_dir(settings.data_dir)
+            restored = restoring.into_private(
+                settings, given, show, complete=complete, replace=replace
+            )
+        else:
+            target = _target(settings, owner)
             restored = restoring.into_own(settings, target, given, show, complete=complete)
     _report(settings, restored)
 
 
-def _into_private(
-    settings: Settings, path: Path, programs: Path | None, *, complete: bool, replace: bool
-) -> Restored:
-    with ExitStack() as stack:
-        show = stack.enter_context(bars())
-        if older.is_data_directory(path):
-            if path.resolve() == (settings.data_dir / "postgres").resolve():
-                raise SettingsError(f"Move {path} away first, for example to {path}-old.")
-            major = int(binaries.major())
-            directory = restoring.from_directory(path, programs, major, show)
-            given = stack.enter_context(directory)
-            # a whole directory of a stopped server has all that was ever signed
-            complete = True
-        else:
-            given = _from_file(settings, path, show)
-        return restoring.into_private(settings, given, show, complete=complete, replace=replace)
+def _from_directory(
+    settings: Settings, path: Path, programs: Path | None, progress: Progress
+) -> AbstractContextManager[Source]:
+    if path.resolve() == (settings.data_dir / "postgres").resolve():
+        raise SettingsError(f"Move {path} away first, for example to {path}-old.")
+    if settings.database_url is not None:
+        raise SettingsError(
+            "A data directory is restored into the private PostgreSQL only. For a server of your"
+            " own, use pg_dumpall or pg_upgrade."
+        )
+    return restoring.from_directory(path, programs, int(binaries.major()), progress)
 
 
-def _from_file(settings: Settings, path: Path, progress: Progress) -> Source:
-    source = restoring.from_file(path, progress)
+def _write_secrets(settings: Settings, path: Path) -> None:
+    """Write the files with secrets that a backup has to the data directory, if they are absent."""
     for name, content in backups.read_secrets(path).items():
         target = settings.data_dir / name
         if name not in {SIGNING_KEY, CONFIG_NAME}:
@@ -127,7 +132,6 @@ def _from_file(settings: Settings, path: Path, progress: Progress) -> Source:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(target, content)
         OUT.print(f"{target} was written from the backup.", soft_wrap=True)
-    return source
 
 
 def _target(settings: Settings, owner: str | None) -> Target:

@@ -5,8 +5,10 @@ from typing import LiteralString
 import pytest
 
 from service.database.connections import Connection
+from service.ingest.signature import secret_of
 from service.proof import stretches
 from service.proof.merkle import BLOCK
+from service.proof.verify import verify_recent
 from service.store.events import append
 from tests.builders import OTHER_SECRET, SECRET
 from tests.deliveries import delivery
@@ -229,3 +231,24 @@ async def test_many_missing_events_are_counted_and_not_listed(
     assert (report.fault.position, report.broken) == (4, 999_997)
     assert SECRET not in str(report)
     assert stretches.SHOWN < 999_997
+
+
+async def test_the_last_events_can_be_verified_alone(conn: Connection, database_url: str) -> None:
+    await fill(conn, 2 * BLOCK + 3)
+    secrets = [secret_of(SECRET)]
+    tamper(database_url, "update store.event set body = body || ' ' where position = 3")
+    report = await verify_recent(conn, "test", secrets, BLOCK)
+    assert report is not None
+    assert (report.events, report.head, report.fault) == (BLOCK + 3, 2 * BLOCK + 3, None)
+    assert report.signatures.proved == BLOCK + 3
+    tamper(database_url, "update store.event set body = body || ' ' where position = 300")
+    report = await verify_recent(conn, "test", secrets, BLOCK)
+    assert report is not None
+    assert report.fault is not None
+    assert (report.fault.position, report.fault.kind) == (300, "body")
+    tamper(database_url, "delete from store.event where position > 512")
+    report = await verify_recent(conn, "test", secrets, BLOCK)
+    assert report is not None
+    assert report.fault is not None
+    assert report.broken == 4
+    assert await verify_recent(conn, "none", secrets, BLOCK) is None
