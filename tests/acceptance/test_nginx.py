@@ -85,6 +85,7 @@ def test_what_is_for_others_is_open_and_nothing_else(doors: Doors, proxy: Proxy)
             own = doors.service.client.get(path, headers=asking(doors))
             assert (answer.status_code, answer.content) == (own.status_code, own.content), path
         assert client.get("/v1/customers").status_code == 401
+        assert "<center>nginx" not in client.get("/console").text
         for path in ("/", "/metrics", "/metrics/", "/healthz", "/readyz", "/schema", "/schema/x"):
             assert doors.service.client.get(path).status_code != 404 or path == "/schema/x"
             answer = client.get(path)

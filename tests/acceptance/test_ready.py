@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 
+from service.database.statements import names
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, command
 from tests.builders import SECRET
@@ -21,16 +22,18 @@ def test_it_waits_for_its_migrations(scratch: Path, postgres: str) -> None:
         conn.execute("create role daybook_waiting login")
     env = {"DAYBOOK_DATABASE_URL": own}
     service = Service(scratch, env=env).start(ready=False)
-    assert told(service) == "Migrations are missing: 0001_store."
+    assert told(service) == f"Migrations are missing: {', '.join(names('store/migrations'))}."
     command("migrate", cwd=scratch, env={**env, "DAYBOOK_OWNER_URL": owner})
     service.await_ready()
     with psycopg.connect(owner) as conn:
         # as if a newer version had come, whose migration was forgotten
-        conn.execute("update store.migration set name = '0000_other'")
+        conn.execute("update store.migration set name = '0000' where name = '0001_store'")
     assert told(service) == "Migrations are missing: 0001_store."
     with psycopg.connect(owner) as conn:
         # as if the file had been edited after it was applied
-        conn.execute("update store.migration set name = '0001_store', sha256 = ''")
+        conn.execute(
+            "update store.migration set name = '0001_store', sha256 = '' where name = '0000'"
+        )
     assert service.stop() == 0
     service.client = httpx.Client(timeout=30)
     service.start(ready=False)

@@ -51,7 +51,8 @@ class Installation:
         assert number(position) == self.told
         for reader in readers:
             path = f"customers/cus_{self.told}/access?min_position={position}"
-            assert reader.ask(path, self.key)["entitled"]
+            known = reader.ask(path, self.key)
+            assert known["entitled"], (type(reader).__name__, position, known)
             again = reader.deliver("live", SECRET, content, f"msg_{self.told}")
             assert again.json() == {"position": position, "duplicate": True}
 
