@@ -81,7 +81,8 @@ class EvidenceOperation(Operation):
     " their proofs, and a script that checks all of it without this service."
     " `Daybook-Evidence-Digest` pins every byte of it: tell it to the reader on another way."
     " `Daybook-Evidence-Uncovered` is how many events no checkpoint covers yet; they are signed"
-    " first where this host can. The same book and the same question make the same bytes.",
+    " first where this host can. The same question makes the same bytes while no event is recorded"
+    " and no anchor takes a checkpoint.",
     tags=["proof"],
     status_code=200,
     request_max_body_size=_MAX_BODY_BYTES,

@@ -89,6 +89,15 @@ def compared(out: Screen, found: Sequence[Compared]) -> None:
             f" {max(sizes)}.",
             soft_wrap=True,
         )
+    parted = [one.kept.checkpoint for one in found if one.state == "parted"]
+    for origin in sorted({one.origin for one in parted}):
+        sizes = [one.size for one in parted if one.origin == origin]
+        out.print(
+            f"NOT COMPARED: {number_of(len(sizes), 'checkpoint')} of {origin}, from position"
+            f" {min(sizes)} on. Their history was lost; it was continued under another origin.",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def origins(out: Screen, book: str, rows: Sequence[OriginRow]) -> None:

@@ -34,7 +34,8 @@ class Evidence(Struct, frozen=True):
     """A bundle.
 
     Attributes:
-        archive: the ZIP; the same book and the same question make the same bytes.
+        archive: the ZIP; the same question makes the same bytes, until an event is recorded or an
+            anchor takes a checkpoint.
         digest: the SHA-256 of its ``SHA256SUMS``, which pins every byte of it.
         position: what it reflects.
         events: how many it has.

@@ -113,11 +113,12 @@ def read(path: Path) -> dict[str, bytes]:
     if not path.is_dir():
         return unpack(path.read_bytes())
     sums = path / SUMS
-    listed = sums.read_text("ascii", "replace").split() if sums.is_file() else []
+    listed = {SUMS, *(sums.read_text("ascii", "replace").split() if sums.is_file() else ())}
     found = (one for one in sorted(path.rglob("*")) if one.is_file() or one.is_symlink())
     named = ((one.relative_to(path).as_posix(), one) for one in found)
+    # a link may lead to a device without an end
     return {
-        name: one.read_bytes() if name == SUMS or name in listed else b"" for name, one in named
+        name: one.read_bytes() if name in listed and one.is_file() else b"" for name, one in named
     }
 
 
@@ -133,11 +134,12 @@ def check_sums(files: Mapping[str, bytes], digest: str | None) -> list[str]:
         demand(name in files, f"{name} is missing.")
         demand(hashlib.sha256(files[name]).hexdigest() == total, f"{name} was altered.")
     own = hashlib.sha256(files[SUMS]).hexdigest()
-    if digest:
-        demand(own == digest.lower(), f"the digest of SHA256SUMS is {own}, not the one given.")
+    if digest is not None:
+        same = own == digest.strip().lower()
+        demand(same, f"the digest of SHA256SUMS is {own}, not the one given.")
     say(f"{len(listed)} files are as SHA256SUMS says. Its digest is")
     say(f"  {own}")
-    say("  as given." if digest else "  Compare it with the one that the maker gave you.")
+    say("  Compare it with the one that the maker gave you." if digest is None else "  as given.")
     return sorted(set(files) - set(names) - {SUMS})
 
 
@@ -240,7 +242,8 @@ def check_note(note: str, keys: Sequence[Key]) -> tuple[int, bytes]:
 
 def micros(text: str) -> int:
     """A time in the encoding of a link: microseconds since 1970."""
-    demand(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text), "a time is not one.")
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+    demand(re.fullmatch(form, text, re.ASCII), "a time is not one.")
     seconds = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
     return seconds * 1000000 + int(text[20:26])
 
@@ -274,6 +277,15 @@ def root_of(leaf: bytes, index: int, size: int, hashes: list[bytes]) -> bytes:
         index, last = index >> 1, last >> 1
     demand(not hashes, "the proof is too long.")
     return leaf
+
+
+def parse_event(content: bytes) -> dict[str, Any]:
+    """The columns of an event, out of a file that has these and nothing else."""
+    event = json.loads(content)
+    columns = {name: event[name] for name in (*FIELDS, "previous_link", "link")}
+    written = json.dumps(columns, indent=1) + "\n"
+    demand(written.encode() == content, "its .json has something else than its columns.")
+    return columns
 
 
 def check_event(
@@ -359,6 +371,8 @@ def check_checkpoints(
                 at = check_token(files[token["file"]], note)
                 demand(at == token["at"], f"it states {at}, and bundle.json {token['at']}.")
             say(f"  It existed on {at}, says {token['anchor']}: {token['file']}")
+    if any(one["tokens"] for one in about["checkpoints"]):
+        say("  Whether an authority signed that is not checked here: see openssl in README.txt.")
     return notes, roots
 
 
@@ -366,34 +380,41 @@ def check_events(files: Mapping[str, bytes], keys: Sequence[Key]) -> tuple[int, 
     """Check what the files say; how many events were proved, and the positions of the others."""
     about = json.loads(files["bundle.json"])
     notes, roots = check_checkpoints(files, about, keys)
-    used: list[str] = []
+    used = [one["file"] for one in about["checkpoints"]]
+    used += [token["file"] for one in about["checkpoints"] for token in one["tokens"]]
     uncovered: list[int] = []
     for one in about["events"]:
         name = f"events/{one['position']:012}"
-        event, proof = json.loads(files[f"{name}.json"]), files.get(f"{name}.tlog-proof")
+        proof = files.get(f"{name}.tlog-proof")
         with naming(name):
+            event = parse_event(files[f"{name}.json"])
             place = event["position"], event["book"]
             demand(place == (one["position"], about["book"]), "it is another event.")
             text = None if proof is None else proof.decode()
             note = check_event(event, files[f"{name}.body"], text, roots)
             wanted = None if one["checkpoint"] is None else notes[one["checkpoint"]]
             demand(note == wanted, "it has another checkpoint than bundle.json says.")
-        used.append(name)
+        used += [f"{name}.json", f"{name}.body", *([f"{name}.tlog-proof"] if proof else [])]
         uncovered += [one["position"]] * (note is None)
-    found = {name.partition(".")[0] for name in files if name.startswith("events/")}
-    demand(found == set(used), "bundle.json does not list the events that there are.")
-    return len(used) - len(uncovered), uncovered
+    found = [name for name in files if name.startswith(("checkpoints/", "events/", "timestamps/"))]
+    demand(sorted(found) == sorted(used), "bundle.json does not list what there is, each once.")
+    return len(about["events"]) - len(uncovered), uncovered
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(text + "\n")
+    """Print a line; what a terminal would obey is shown instead."""
+    shown = (one if " " <= one <= "~" else ascii(one)[1:-1] for one in text)
+    sys.stdout.write("".join(shown) + "\n")
 
 
-def run(arguments: argparse.Namespace, here: Path) -> int:
+def run(arguments: argparse.Namespace, own: Path) -> int:
     """Check all of it; returns the exit status."""
-    files = read(arguments.bundle or here)
+    bundle = arguments.bundle or own.parent
+    files = read(bundle)
     extra = check_sums(files, arguments.digest)
+    demand(bundle.is_dir() or not extra, f"{', '.join(extra)}: not in SHA256SUMS, but in the ZIP.")
+    if files.get(ITSELF) != own.read_bytes():
+        say("Its verify.py is another one than this: of another version, or made to lie.")
     files = {name: content for name, content in files.items() if name not in extra}
     inside = files["public-keys.txt"].decode().split("\n")
     given = arguments.key or [parse_key(one) for one in inside if one and one[0] != "#"]
@@ -409,7 +430,10 @@ def run(arguments: argparse.Namespace, here: Path) -> int:
         say("NOTHING TO CHECK: the bundle has no events.")
     if uncovered or not proved:
         return 2
-    say("HOLDS, under the key that was given." if arguments.key else
+    rest = "" if arguments.digest is not None else (
+        " Without --digest that is said of the events and the checkpoints alone: any other file,"
+        " such as index.html, may have been altered together with SHA256SUMS.")  # fmt: skip
+    say(f"HOLDS, under the key that was given.{rest}" if arguments.key else
         "INTERNALLY CONSISTENT ONLY: give --key with a public key from elsewhere. Those who made up"
         " all of it could have made up the key inside, too.")  # fmt: skip
     return 0
@@ -444,13 +468,13 @@ def main() -> None:
     arguments, own = parser.parse_args(), Path(__file__).resolve()
     atexit.register(last_word, own)
     try:
-        STATUS[0] = run(arguments, own.parent)
+        STATUS[0] = run(arguments, own)
     except BrokenError as error:
         STATUS[0] = 1
         say(f"BROKEN: {error}")
     except (OSError, UnicodeError) as error:
         say(f"It could not be read: {error}")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         STATUS[0] = 1
         say(f"BROKEN: a file is not in its form: {type(error).__name__} {error}")
     sys.exit(STATUS[0])

@@ -11,14 +11,18 @@ from typing import Literal
 from msgspec import Struct
 
 from service.proof.notes import Checkpoint, Key, NoteError, open_checkpoint, parse_checkpoint
+from service.proof.published import OriginRow
 from service.proof.verify import Report
 
 _MOST_FILES = 1_000_000
 _MOST_BYTES = 1 << 20
 _ORIGIN = re.compile(r"daybook/[0-9a-f]{16}/(?P<book>[a-z][a-z0-9_-]*)(/(?P<number>[0-9]+))?")
 
-State = Literal["agrees", "ahead", "differs"]
-"""Whether a store has the events of a checkpoint: all, fewer, or others."""
+State = Literal["agrees", "ahead", "differs", "parted"]
+"""Whether a store has the events of a checkpoint: all, fewer, or others.
+
+``parted`` says that the checkpoint is of a history that was lost, and cannot be compared.
+"""
 
 
 class UnreadableError(Exception):
@@ -36,6 +40,12 @@ class Kept(Struct, frozen=True):
         """The book that its origin names."""
         match = _ORIGIN.fullmatch(self.checkpoint.origin)
         return match["book"] if match else ""
+
+    @property
+    def number(self) -> int:
+        """Which one of the origins of the book it is of: 1 is the first."""
+        match = _ORIGIN.fullmatch(self.checkpoint.origin)
+        return int(match["number"] or 1) if match else 1
 
 
 class Compared(Struct, frozen=True):
@@ -77,23 +87,26 @@ def sizes(kept: Iterable[Kept]) -> dict[str, list[int]]:
 
 
 def compare(
-    kept: Iterable[Kept], reports: Iterable[Report], parted: Mapping[str, int]
+    kept: Iterable[Kept], reports: Iterable[Report], origins: Mapping[str, Sequence[OriginRow]]
 ) -> list[Compared]:
     """Compare checkpoints with chains that were recomputed.
 
     Args:
         kept: the checkpoints.
         reports: the chains, with their roots at the sizes of the checkpoints.
-        parted: by origin, up to which size the book has its history, if it was continued under
-            another one. Later checkpoints of it are of a history that was lost: they do not count.
+        origins: by book, the origins that are believed. Where one continues the book after a
+            restore, larger checkpoints of every origin before it are parted, also of one that the
+            database has forgotten in the restore.
     """
     by_book = {report.book: report for report in reports}
     found = []
     for one in kept:
         report, checkpoint = by_book.get(one.book), one.checkpoint
-        if checkpoint.size > parted.get(checkpoint.origin, checkpoint.size):
-            continue
-        if report is None or checkpoint.size > report.events:
+        later = (row for row in origins.get(one.book, ()) if row.number > one.number)
+        ends = (row.parted_at for row in later if row.parted_at is not None)
+        if checkpoint.size > min(ends, default=checkpoint.size):
+            found.append(Compared(one, "parted"))
+        elif report is None or checkpoint.size > report.events:
             found.append(Compared(one, "ahead"))
         elif report.roots.get(checkpoint.size) == checkpoint.root:
             found.append(Compared(one, "agrees"))

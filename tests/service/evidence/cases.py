@@ -9,6 +9,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import msgspec
+from msgspec import Struct
 
 from service.database.connections import Connection
 from service.evidence.case import Kind, Question
@@ -18,6 +19,7 @@ from service.store.chain import NewEvent
 from service.store.events import append
 from tests.builders import NOON, at
 from tests.deliveries import observation
+from tests.service.proof.authority import Authority
 from tests.service.proof.books import signed
 
 MONTH = 30 * 86_400
@@ -103,6 +105,16 @@ async def record(conn: Connection, events: list[NewEvent]) -> None:
     await append(conn, "test", events)
     while await advance(conn, "test"):
         pass
+
+
+class Made(Struct):
+    """A bundle about a dispute, its key, and the authority that stamped its checkpoint."""
+
+    evidence: Evidence
+    files: dict[str, bytes]
+    key: str
+    tsa: Authority
+    url: str
 
 
 async def about(conn: Connection, kind: Kind = "dispute", identity: str = "dp_1") -> Evidence:

@@ -1,79 +1,23 @@
 """A bundle of evidence: a stranger checks it alone, and any byte that is changed is found."""
 
-import asyncio
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
 from service.database.connections import Connection, connect
 from service.evidence.bundle import SUMS, pack, sums
-from service.evidence.making import Evidence
-from service.proof.anchors import TimestampAuthority
-from service.proof.checkpoints import current_origin, make_checkpoint
+from service.proof.checkpoints import make_checkpoint
 from service.proof.covering import _first as first
 from service.proof.keys import load_signer
 from service.proof.notes import Key, parse_key
-from service.proof.process import carry_book
 from service.proof.tlog_proof import check_proof
 from service.settings import Settings
-from tests.conftest import fresh_database
-from tests.service.evidence.cases import about, files_of, record, story, unpack, verify
-from tests.service.proof.authority import Authority, authority
+from tests.service.evidence.cases import Made, about, files_of, record, story, unpack, verify
 from tests.service.proof.books import signed
 from tests.service.proof.test_checkpoints import nowhere
-
-
-class Made(Struct):
-    """A bundle about a dispute, its key, and the authority that stamped its checkpoint."""
-
-    evidence: Evidence
-    files: dict[str, bytes]
-    key: str
-    tsa: Authority
-    url: str
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with authority(tmp_path_factory.mktemp("tsa")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def made(
-    postgres: str, template: str, tsa: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> Made:
-    url = fresh_database(postgres, template)
-    signer = load_signer(Settings(data_dir=tmp_path_factory.mktemp("key")), create=True)
-    assert signer is not None
-
-    async def make() -> Made:
-        async with await connect(url) as conn:
-            events = story()
-            await record(conn, events[:4])
-            await make_checkpoint(conn, "test", signer, nowhere)
-            await record(conn, events[4:8])
-            await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
-            assert await carry_book(conn, "test", TimestampAuthority("tsa", tsa.url, tsa.root))
-            await record(conn, events[8:])
-            await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
-            evidence = await about(conn)
-            origin = await current_origin(conn, "test")
-            assert origin is not None
-            return Made(evidence, files_of(evidence), str(origin.key), tsa, url)
-
-    return asyncio.run(make())
-
-
-@pytest.fixture
-def here(made: Made, tmp_path: Path) -> Path:
-    """The bundle, unpacked into an empty directory."""
-    return unpack(made.files, tmp_path)
 
 
 def test_it_is_checked_in_an_empty_directory(made: Made, here: Path) -> None:

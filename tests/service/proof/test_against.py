@@ -1,8 +1,9 @@
 """What only an anchor can show: an end that was cut off, a chain that was recomputed as a whole."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import LiteralString
@@ -49,14 +50,54 @@ async def bucket(conn: Connection, tmp_path: Path, signer: Signer) -> Path:
     return path
 
 
-async def states(conn: Connection, url: str, bucket: Path) -> list[str]:
+Daybook = Callable[..., tuple[int, str]]
+"""Runs a command of Daybook; its exit status and what it said."""
+
+
+@pytest.fixture
+def daybook(database_url: str, tmp_path: Path) -> Daybook:
+    (tmp_path / "daybook.toml").write_text(f'[books.test]\nmode = "test"\nsecrets = ["{SECRET}"]\n')
+
+    def run(*args: str) -> tuple[int, str]:
+        env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_DATA_DIR": str(tmp_path / "data")}
+        # the key is that of the directory
+        env["DAYBOOK_SIGNING_KEY"] = ""
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *args], env=environment(env), cwd=tmp_path,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    return run
+
+
+def public_keys(daybook: Daybook) -> list[str]:
+    """The keys that the database has, as options."""
+    keys = re.findall(r"daybook/\S+\+\S+", daybook("books", "list")[1])
+    return [part for key in keys for part in ("--key", key)]
+
+
+def cut_off(url: str, at: int) -> None:
+    """Take away what came after a position, as a restore does."""
+    tamper(
+        url,
+        "delete from store.event where position > %(at)s",
+        "delete from store.checkpoint where size > %(at)s",
+        "delete from store.anchored where size > %(at)s",
+        "delete from store.tree_node where (index + 1) << level > %(at)s",
+        "update store.head set (position, link) ="
+        " (select position, link from store.event where position = %(at)s)",
+        at=at,
+    )
+
+
+async def states(conn: Connection, url: str, bucket: Path, *keys: Key) -> list[str]:
     """How the store compares with each checkpoint of the bucket."""
     origins = await published.origins(conn, "test")
-    kept = read_kept(bucket, [Key(one.name, one.public_key) for one in origins])
+    kept = read_kept(bucket, [*keys, *(Key(one.name, one.public_key) for one in origins)])
     report = await verified(url, sizes(kept)["test"])
     assert report.fault is None
-    parted = {one.name: origins[n].parted_at or 0 for n, one in enumerate(origins[:-1], start=1)}
-    return [one.state for one in compare(kept, [report], parted)]
+    return [one.state for one in compare(kept, [report], {"test": origins})]
 
 
 def recompute(url: str, change: LiteralString) -> None:
@@ -132,17 +173,37 @@ async def test_a_book_that_was_continued_agrees_up_to_where_they_part(
     async def elsewhere(origin: str) -> Sequence[str]:
         return await latest_everywhere(anchors, origin)
 
+    cut_off(database_url, 12)
+    _, second = await continue_book(conn, "test", signer, elsewhere)
+    assert await carry_book(conn, "test", anchors[0])
+    assert await states(conn, database_url, bucket) == ["agrees", "parted", "agrees"]
+    # restored to before that, so that the database has no longer heard of the second origin
+    cut_off(database_url, 6)
+    tamper(database_url, "delete from store.origin where number = 2")
+    _, third = await continue_book(conn, "test", signer, elsewhere)
+    assert (third.number, third.parted_at) == (3, 5)
+    assert await carry_book(conn, "test", anchors[0])
+    expected = ["agrees", "parted", "parted", "agrees"]
+    assert await states(conn, database_url, bucket, second.key) == expected
+
+
+async def test_a_database_that_says_that_it_was_continued_is_believed_with_its_key_only(
+    database_url: str, bucket: Path, daybook: Daybook
+) -> None:
+    """Otherwise its owner could cut off the end, and say that this was a restore."""
+    first = public_keys(daybook)
+    cut_off(database_url, 12)
     tamper(
         database_url,
-        "delete from store.event where position > 12",
-        "delete from store.checkpoint where size > 12",
-        "delete from store.anchored where size > 12",
-        "update store.head set (position, link) ="
-        " (select position, link from store.event where position = 12)",
+        "insert into store.origin (book, number, name, public_key, parted_at)"
+        " select book, 2, name || '/2', public_key, 12 from store.origin",
     )
-    await continue_book(conn, "test", signer, elsewhere)
-    assert await carry_book(conn, "test", anchors[0])
-    assert await states(conn, database_url, bucket) == ["agrees", "agrees"]
+    status, said = daybook("verify", "against", str(bucket), *first)
+    assert (status, "has 20 events, and the store fewer" in said) == (1, True), said
+    status, said = daybook("verify", "against", str(bucket), *public_keys(daybook))
+    assert status == 0, said
+    assert "NOT COMPARED: 1 checkpoint of" in said
+    assert "continued under another origin" in said
 
 
 async def test_what_is_not_a_checkpoint_of_ours_is_not_compared(
@@ -164,22 +225,10 @@ async def test_what_is_not_a_checkpoint_of_ours_is_not_compared(
 
 
 async def test_the_commands_say_what_they_found(
-    conn: Connection, database_url: str, bucket: Path, tmp_path: Path
+    conn: Connection, database_url: str, bucket: Path, tmp_path: Path, daybook: Daybook
 ) -> None:
-    (tmp_path / "daybook.toml").write_text(f'[books.test]\nmode = "test"\nsecrets = ["{SECRET}"]\n')
     origin = await current_origin(conn, "test")
     assert origin is not None
-
-    def daybook(*args: str) -> tuple[int, str]:
-        env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_DATA_DIR": str(tmp_path / "data")}
-        # the key is that of the directory
-        env["DAYBOOK_SIGNING_KEY"] = ""
-        done = subprocess.run(
-            [sys.executable, "-m", "service", *args], env=environment(env), cwd=tmp_path,
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
-
     status, said = daybook("verify", "chain")
     assert status == 0, said
     assert "Anchored up to position 20 by bucket" in said
