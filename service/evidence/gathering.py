@@ -15,6 +15,7 @@ from service.queries.documents import streams_of_payer
 from service.readmodels.streams import Target
 from service.store.chain import Columns
 from service.store.events import event_of
+from service.telemetry.wording import number_of
 
 MOST_EVENTS = 2_000
 """The most events that are read for a bundle."""
@@ -31,8 +32,17 @@ class _Found(Struct, frozen=True):
     size: int
 
 
-async def gather(conn: Connection, target: Target, question: Question, until: int) -> list[Record]:
+async def gather(
+    conn: Connection, target: Target, question: Question, until: int, head: int
+) -> list[Record]:
     """The events of a resource, of the payment that it is about, and of the customer.
+
+    Args:
+        conn: a connection.
+        target: the read models of the book.
+        question: what the events are about.
+        until: the position that the read models reflect.
+        head: the last position of the book.
 
     Raises:
         Problem: ``not-found`` if no event is of it; ``too-many-events``.
@@ -47,8 +57,13 @@ async def gather(conn: Connection, target: Target, question: Question, until: in
     whole = question.kind == "customer"
     found = await _candidates(conn, target, customer_id, streams, until, whole=whole)
     if not found:
-        raise Problem("not-found", f"This book has no event about the {question.kind}"
-                      f" {question.id!r}.")  # fmt: skip
+        text = f"This book has no event about the {question.kind} {question.id!r}."
+        if lacking := head - until:
+            text = (
+                f"No event about the {question.kind} {question.id!r} is known yet: the read models"
+                f" lack {number_of(lacking, 'event')} of this book. Ask again in a moment."
+            )
+        raise Problem("not-found", text)
     records = await _records(conn, target, [one.position for one in found])
     kept = {record.position for record in choose(question, records).records}
     return [record for record in records if record.position in kept]

@@ -38,6 +38,7 @@ class Evidence(Struct, frozen=True):
             anchor takes a checkpoint.
         digest: the SHA-256 of its ``SHA256SUMS``, which pins every byte of it.
         position: what it reflects.
+        behind: how many events of the book came after that.
         events: how many it has.
         uncovered: the positions that no checkpoint covers yet.
     """
@@ -45,6 +46,7 @@ class Evidence(Struct, frozen=True):
     archive: bytes
     digest: str
     position: Position
+    behind: int
     events: int
     uncovered: list[int]
 
@@ -71,7 +73,7 @@ async def make_evidence(
             raise Problem("not-ready", "This book is not opened yet.")
         target = Target(book, found.business_id, VIEWS)
         reflected = await position(conn, book)
-        records = await gather(conn, target, question, reflected.number)
+        records = await gather(conn, target, question, reflected.number, found.position)
         proved = await prove(conn, book, records)
         documents = await fetched_documents(conn, book, choose(question, records))
 
@@ -80,7 +82,8 @@ async def make_evidence(
         files[SUMS] = sums(files)
         uncovered = [one.record.position for one in proved if one.signed is None]
         digest = sha256(files[SUMS]).hexdigest()
-        return Evidence(pack(files), digest, reflected, len(proved), uncovered)
+        behind = found.position - reflected.number
+        return Evidence(pack(files), digest, reflected, behind, len(proved), uncovered)
 
     return await fold_aside(len(records), assemble)
 

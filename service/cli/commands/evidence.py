@@ -21,6 +21,7 @@ from service.provider.client import COMMAND
 from service.provider.documents import fetch_documents
 from service.provider.errors import ProviderError
 from service.settings import Book, load
+from service.telemetry.wording import number_of
 
 evidence = typer.Typer(
     help="Evidence: one ZIP about a dispute, a payment, a subscription or a customer. A person"
@@ -120,6 +121,13 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
     )
     OUT.print("Its digest, to be told on another way than the file:", soft_wrap=True)
     OUT.print(f"  {bundle.digest}", soft_wrap=True)
+    if bundle.behind:
+        ERR.print(
+            f"The read models lack {number_of(bundle.behind, 'event')} of the book: what is of"
+            f" {identity} is not in it. Run the command again in a moment.",
+            style="yellow",
+            soft_wrap=True,
+        )
     if bundle.uncovered:
         listed = ", ".join(map(str, bundle.uncovered[:20]))
         more = "" if len(bundle.uncovered) <= 20 else f" and {len(bundle.uncovered) - 20} more"  # noqa: PLR2004
