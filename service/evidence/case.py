@@ -116,6 +116,7 @@ class Case(Struct, frozen=True):
         others: the other payments of the customer.
         troubles: the refunds and disputes of those.
         left_out: how many other payments there are besides.
+        unread: how many resources of the customer were not read, since there are too many.
         more: what else is told of a customer as a whole.
         loose: events of the customer that belong to no resource.
     """
@@ -130,6 +131,7 @@ class Case(Struct, frozen=True):
     others: list[Resource]
     troubles: list[Resource]
     left_out: int
+    unread: int
     more: list[Resource]
     loose: list[Record]
 
@@ -185,7 +187,7 @@ def _fields(body: bytes) -> dict[str, Any]:
         return {}
 
 
-def choose(question: Question, records: Sequence[Record]) -> Case:
+def choose(question: Question, records: Sequence[Record], unread: int = 0) -> Case:
     """The case that a question is about, out of the events of its customer and its streams."""
     every = sorted(resources_of(records).values(), key=lambda one: (one.began, one.id))
     of = {category: [one for one in every if one.category == category] for category in CATEGORIES}
@@ -221,6 +223,7 @@ def choose(question: Question, records: Sequence[Record]) -> Case:
         others=others,
         troubles=troubles,
         left_out=left_out,
+        unread=unread,
         more=[one for one in every if one.category not in of] if whole else [],
         loose=[one for one in records if one.entry.stream is None] if whole else [],
     )

@@ -73,12 +73,12 @@ async def make_evidence(
             raise Problem("not-ready", "This book is not opened yet.")
         target = Target(book, found.business_id, VIEWS)
         reflected = await position(conn, book)
-        records = await gather(conn, target, question, reflected.number, found.position)
+        records, unread = await gather(conn, target, question, reflected.number, found.position)
         proved = await prove(conn, book, records)
         documents = await fetched_documents(conn, book, choose(question, records))
 
     def assemble() -> Evidence:
-        files = _files(book, str(reflected), question, proved, documents, response_days)
+        files = _files(book, str(reflected), question, proved, documents, response_days, unread)
         files[SUMS] = sums(files)
         uncovered = [one.record.position for one in proved if one.signed is None]
         digest = sha256(files[SUMS]).hexdigest()
@@ -95,9 +95,10 @@ def _files(  # noqa: PLR0913, PLR0917 - all that it is made from
     proved: Sequence[Proved],
     documents: Sequence[Document],
     response_days: int,
+    unread: int,
 ) -> dict[str, bytes]:
     signed = list({one.signed.file: one.signed for one in proved if one.signed}.values())
-    case = choose(question, [one.record for one in proved])
+    case = choose(question, [one.record for one in proved], unread)
     names = {
         "title": f"{noun(question.kind)} {_escaped(question.id)}",
         "book": book,

@@ -173,7 +173,30 @@ async def test_too_much_for_a_bundle_is_refused(
     while await advance(conn, "test"):
         pass
     with pytest.raises(Problem, match="may rest on 5 events"):
-        await about(conn)
+        await about(conn, "customer", "cus_1")
+    with pytest.raises(Problem, match="may rest on 5 events"):
+        await about(conn, "subscription", "sub_1")
+
+
+async def test_of_a_customer_with_too_many_events_what_is_near_the_payment_is_told(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(conn, [*(signed(n) for n in range(700, 720)), *story()])
+    whole = (await read(conn)).text
+    monkeypatch.setattr("service.evidence.gathering.MOST_EVENTS", 12)
+    evidence = await about(conn)
+    assert evidence.events <= 12
+    page = Reader(files_of(evidence)["index.html"].decode()).text
+    told = re.search(
+        r"The customer has more events than a bundle can have: ([0-9]+) resources of", page
+    )
+    assert told
+    assert int(told[1]) > 0
+    assert "more events than a bundle can have" not in whole
+    # all of the dispute and its payment is there
+    begin, end = "What happened", "Other payments of this customer"
+    assert page.partition(begin)[2].partition(end)[0] == whole.partition(begin)[2].partition(end)[0]
+    assert "The customer opened dispute" in page
 
 
 def test_amounts_and_means_of_payment_are_in_words() -> None:
