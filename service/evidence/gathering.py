@@ -37,11 +37,11 @@ class _Found(Struct, frozen=True):
 
 async def gather(
     conn: Connection, target: Target, question: Question, until: int, head: int
-) -> tuple[list[Record], int]:
+) -> tuple[list[Record], Case]:
     """The events of a resource, of the payment that it is about, and of the customer.
 
     Returns:
-        The events; and how many resources of the customer were not read, since there are too many.
+        The events, and the case that they make.
 
     Args:
         conn: a connection.
@@ -72,8 +72,12 @@ async def gather(
         raise Problem("not-found", text)
     found, unread = _within(found, own if question.kind in {"dispute", "payment"} else None)
     records = await _records(conn, target, [one.position for one in found])
-    kept = {record.position for record in choose(question, records).records}
-    return [record for record in records if record.position in kept], unread
+    every = choose(question, records)
+    kept = {record.position for record in every.records}
+    records = [record for record in records if record.position in kept]
+    # the page rests on what is in the bundle, and says what is not
+    case = choose(question, records)
+    return records, structs.replace(case, left_out=every.left_out, unread=unread)
 
 
 def _within(found: list[_Found], own: Sequence[str] | None) -> tuple[list[_Found], int]:
