@@ -30,7 +30,7 @@ CATEGORIES = (
 """The resources that a bundle has which is not about a customer as a whole."""
 
 MOST_OTHERS = 100
-"""The other payments of the customer that a bundle has, the latest ones."""
+"""The other payments of the customer that a bundle has: the last before, then the next ones."""
 
 _DELIVERIES = ("entitlement_grant", "license_key")
 
@@ -118,6 +118,7 @@ class Case(Struct, frozen=True):
         left_out: how many other payments there are besides.
         more: what else is told of a customer as a whole.
         loose: events of the customer that belong to no resource.
+        unread: how many resources of the customer were not read, since there are too many.
     """
 
     question: Question
@@ -132,6 +133,7 @@ class Case(Struct, frozen=True):
     left_out: int
     more: list[Resource]
     loose: list[Record]
+    unread: int = 0
 
     @property
     def told(self) -> list[Resource]:
@@ -191,8 +193,8 @@ def choose(question: Question, records: Sequence[Record]) -> Case:
     of = {category: [one for one in every if one.category == category] for category in CATEGORIES}
     payments, subscriptions = _subjects(question, of)
     paid, held = {one.id for one in payments}, {one.id for one in subscriptions}
-    others = [one for one in of["payment"] if one.id not in paid]
-    left_out, others = max(0, len(others) - MOST_OTHERS), others[-MOST_OTHERS:]
+    every_other = [one for one in of["payment"] if one.id not in paid]
+    others = _nearest(every_other, payments)
     also = {one.id for one in others}
 
     def named(kind: str, ids: set[str]) -> list[Resource]:
@@ -220,7 +222,7 @@ def choose(question: Question, records: Sequence[Record]) -> Case:
         ],
         others=others,
         troubles=troubles,
-        left_out=left_out,
+        left_out=len(every_other) - len(others),
         more=[one for one in every if one.category not in of] if whole else [],
         loose=[one for one in records if one.entry.stream is None] if whole else [],
     )
@@ -244,6 +246,14 @@ def _subjects(
     payments = _some(of["payment"], lambda one: one.id in paid)
     held = {name for one in payments for name in one.links_to("subscription_ids")}
     return payments, _some(of["subscription"], lambda one: one.id in held)
+
+
+def _nearest(others: list[Resource], payments: list[Resource]) -> list[Resource]:
+    """The other payments that a bundle has: those before the first payment count for most."""
+    first = min((one.began for one in payments), default=None)
+    earlier = [one for one in others if first is None or one.began < first][-MOST_OTHERS:]
+    later = [one for one in others if first is not None and one.began >= first]
+    return [*earlier, *later[: MOST_OTHERS - len(earlier)]]
 
 
 def _some(resources: list[Resource], chosen: Callable[[Resource], object]) -> list[Resource]:

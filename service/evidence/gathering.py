@@ -6,21 +6,25 @@ from msgspec import Struct, structs
 
 from domain.reading import read
 from projections.events import EVENTS
+from projections.payments import PAYMENTS
 from service.database import statements
 from service.database.connections import Connection
 from service.evidence.case import CATEGORIES, Case, Question, Record, choose, resources_of
 from service.evidence.documents import Document
 from service.problems import Problem
-from service.queries.documents import streams_of_payer
+from service.queries.documents import related, streams_of_payer
 from service.readmodels.streams import Target
 from service.store.chain import Columns
 from service.store.events import event_of
+from service.telemetry.wording import number_of
 
 MOST_EVENTS = 2_000
 """The most events that are read for a bundle."""
 
 MOST_BYTES = 32 << 20
 """The most bytes of their bodies."""
+
+_MOST_CANDIDATES = 50_000
 
 
 class _Found(Struct, frozen=True):
@@ -31,27 +35,92 @@ class _Found(Struct, frozen=True):
     size: int
 
 
-async def gather(conn: Connection, target: Target, question: Question, until: int) -> list[Record]:
+async def gather(
+    conn: Connection, target: Target, question: Question, until: int, head: int
+) -> tuple[list[Record], Case]:
     """The events of a resource, of the payment that it is about, and of the customer.
+
+    Returns:
+        The events, and the case that they make.
+
+    Args:
+        conn: a connection.
+        target: the read models of the book.
+        question: what the events are about.
+        until: the position that the read models reflect.
+        head: the last position of the book.
 
     Raises:
         Problem: ``not-found`` if no event is of it; ``too-many-events``.
     """
-    streams, customer_id = [question.stream], None
-    if question.kind == "customer":
-        customer_id, streams = question.id, []
-    else:
-        streams, customer_id = await _around(conn, target, question, until)
+    own: list[str] = []
+    customer_id: str | None = question.id
+    if question.kind != "customer":
+        own, customer_id = await _around(conn, target, question, until)
+    streams = [*own]
     if customer_id is not None:
         streams += await streams_of_payer(conn, target.book, customer_id)
     whole = question.kind == "customer"
     found = await _candidates(conn, target, customer_id, streams, until, whole=whole)
     if not found:
-        raise Problem("not-found", f"This book has no event about the {question.kind}"
-                      f" {question.id!r}.")  # fmt: skip
+        text = f"This book has no event about the {question.kind} {question.id!r}."
+        if lacking := head - until:
+            text = (
+                f"No event about the {question.kind} {question.id!r} is known yet: the read models"
+                f" lack {number_of(lacking, 'event')} of this book. Ask again in a moment."
+            )
+        raise Problem("not-found", text)
+    found, unread = _within(found, own if question.kind in {"dispute", "payment"} else None)
     records = await _records(conn, target, [one.position for one in found])
-    kept = {record.position for record in choose(question, records).records}
-    return [record for record in records if record.position in kept]
+    every = choose(question, records)
+    kept = {record.position for record in every.records}
+    records = [record for record in records if record.position in kept]
+    # the page rests on what is in the bundle, and says what is not
+    case = choose(question, records)
+    return records, structs.replace(case, left_out=every.left_out, unread=unread)
+
+
+def _within(found: list[_Found], own: Sequence[str] | None) -> tuple[list[_Found], int]:
+    """As many events as a bundle may rest on, and how many streams were left out.
+
+    Args:
+        found: all events.
+        own: the streams of what it is about, which must all be there. What was recorded nearest to
+            them comes next. None: nothing may be left out.
+
+    Raises:
+        Problem: ``too-many-events``.
+    """
+    if len(found) <= MOST_EVENTS and sum(one.size for one in found) <= MOST_BYTES:
+        return found, 0
+    streams: dict[str, list[_Found]] = {}
+    for one in found:
+        streams.setdefault(one.stream or "", []).append(one)
+    first = next((streams[name][0].position for name in own or () if name in streams), None)
+    if own is None or first is None or len(found) > _MOST_CANDIDATES:
+        raise _too_many()
+
+    def distance(name: str) -> tuple[bool, int]:
+        return name not in own, min(abs(one.position - first) for one in streams[name])
+
+    chosen: list[_Found] = []
+    size, names = 0, sorted(streams, key=distance)
+    for n, name in enumerate(names):
+        size += sum(one.size for one in streams[name])
+        if len(chosen) + len(streams[name]) > MOST_EVENTS or size > MOST_BYTES:
+            if name in own:
+                break
+            return sorted(chosen, key=lambda one: one.position), len(names) - n
+        chosen += streams[name]
+    raise _too_many()
+
+
+def _too_many() -> Problem:
+    return Problem(
+        "too-many-events",
+        f"A bundle may rest on {MOST_EVENTS:,} events with {MOST_BYTES >> 20} MiB of bodies."
+        " Ask about a single payment or dispute: of its customer, what is near to it is taken.",
+    )
 
 
 async def fetched_documents(conn: Connection, book: str, case: Case) -> list[Document]:
@@ -65,17 +134,34 @@ async def fetched_documents(conn: Connection, book: str, case: Case) -> list[Doc
 async def _around(
     conn: Connection, target: Target, question: Question, until: int
 ) -> tuple[list[str], str | None]:
-    """The streams that a question names, one after the other, and the customer."""
+    """The streams of what a question is about, and the customer.
+
+    Of a dispute or a payment they are the payment, its refunds and disputes, and what it pays for.
+    """
     streams, customer_id = [question.stream], None
+    if question.kind == "payment":
+        streams += await _of_payment(conn, target.book, question.id)
     for _ in range(2):
-        found = await _candidates(conn, target, None, streams, until)
+        found, _ = _within(await _candidates(conn, target, None, streams, until), None)
         records = await _records(conn, target, [one.position for one in found])
         for resource in resources_of(records).values():
             customer_id = customer_id or resource.link_to("customer_id")
             payment_id = resource.link_to("payment_id") if question.kind == "dispute" else None
             if payment_id and f"payment-{payment_id}" not in streams:
-                streams.append(f"payment-{payment_id}")
-    return streams, customer_id
+                # its distance decides what of the customer is taken
+                streams.insert(0, f"payment-{payment_id}")
+                streams += await _of_payment(conn, target.book, payment_id)
+            if resource.stream in streams[:1] and resource.category == "payment":
+                held = (f"subscription-{one}" for one in resource.links_to("subscription_ids"))
+                streams += [one for one in held if one not in streams]
+    return list(dict.fromkeys(streams)), customer_id
+
+
+async def _of_payment(conn: Connection, book: str, payment_id: str) -> list[str]:
+    """The streams of its refunds and disputes."""
+    found = (await related(conn, book, PAYMENTS, payment_id))["related"]
+    refunds = [f"refund-{one.refund_id}" for one in found["refunds"]]
+    return [*refunds, *(f"dispute-{one.dispute_id}" for one in found["disputes"])]
 
 
 async def _candidates(  # noqa: PLR0913 - the parameters of the statement
@@ -89,19 +175,11 @@ async def _candidates(  # noqa: PLR0913 - the parameters of the statement
 ) -> list[_Found]:
     params = {
         "book": target.book, "customer_id": customer_id, "streams": list(streams), "until": until,
-        "categories": None if whole else list(CATEGORIES), "limit": MOST_EVENTS + 1,
+        "categories": None if whole else list(CATEGORIES), "limit": _MOST_CANDIDATES + 1,
     }  # fmt: skip
     statement = statements.bind_views("evidence/candidates", events=target.tables[EVENTS.name])
     cursor = await conn.execute(statement, params, prepare=False)
-    found = [_Found(**row) for row in await cursor.fetchall()]
-    total = sum(one.size for one in found)
-    if len(found) > MOST_EVENTS or total > MOST_BYTES:
-        raise Problem(
-            "too-many-events",
-            f"A bundle may rest on {MOST_EVENTS:,} events with {MOST_BYTES >> 20} MiB of bodies."
-            " Ask about one payment or one dispute instead.",
-        )
-    return found
+    return [_Found(**row) for row in await cursor.fetchall()]
 
 
 async def _records(conn: Connection, target: Target, positions: Sequence[int]) -> list[Record]:

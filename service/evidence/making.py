@@ -15,7 +15,7 @@ from service.evidence.bundle import (
     pack,
     sums,
 )
-from service.evidence.case import Question, choose
+from service.evidence.case import Case, Question
 from service.evidence.documents import Document, document_files
 from service.evidence.gathering import fetched_documents, gather
 from service.evidence.page import page
@@ -38,6 +38,7 @@ class Evidence(Struct, frozen=True):
             anchor takes a checkpoint.
         digest: the SHA-256 of its ``SHA256SUMS``, which pins every byte of it.
         position: what it reflects.
+        behind: how many events of the book came after that.
         events: how many it has.
         uncovered: the positions that no checkpoint covers yet.
     """
@@ -45,6 +46,7 @@ class Evidence(Struct, frozen=True):
     archive: bytes
     digest: str
     position: Position
+    behind: int
     events: int
     uncovered: list[int]
 
@@ -71,16 +73,17 @@ async def make_evidence(
             raise Problem("not-ready", "This book is not opened yet.")
         target = Target(book, found.business_id, VIEWS)
         reflected = await position(conn, book)
-        records = await gather(conn, target, question, reflected.number)
+        records, case = await gather(conn, target, question, reflected.number, found.position)
         proved = await prove(conn, book, records)
-        documents = await fetched_documents(conn, book, choose(question, records))
+        documents = await fetched_documents(conn, book, case)
 
     def assemble() -> Evidence:
-        files = _files(book, str(reflected), question, proved, documents, response_days)
+        files = _files(book, str(reflected), case, proved, documents, response_days)
         files[SUMS] = sums(files)
         uncovered = [one.record.position for one in proved if one.signed is None]
         digest = sha256(files[SUMS]).hexdigest()
-        return Evidence(pack(files), digest, reflected, len(proved), uncovered)
+        behind = found.position - reflected.number
+        return Evidence(pack(files), digest, reflected, behind, len(proved), uncovered)
 
     return await fold_aside(len(records), assemble)
 
@@ -88,13 +91,13 @@ async def make_evidence(
 def _files(  # noqa: PLR0913, PLR0917 - all that it is made from
     book: str,
     at: str,
-    question: Question,
+    case: Case,
     proved: Sequence[Proved],
     documents: Sequence[Document],
     response_days: int,
 ) -> dict[str, bytes]:
     signed = list({one.signed.file: one.signed for one in proved if one.signed}.values())
-    case = choose(question, [one.record for one in proved])
+    question = case.question
     names = {
         "title": f"{noun(question.kind)} {_escaped(question.id)}",
         "book": book,

@@ -18,6 +18,7 @@ from service.evidence.record import (
     statement_section,
 )
 from service.evidence.wording import moment, money, noun
+from service.telemetry.wording import number_of
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -81,7 +82,12 @@ def _header(case: Case, title: str, book: str, position: str, proved: Sequence[P
         tag("h1", title),
         tag("p", _lead(case), class_="lead"),
         tag("p", told),
-    )
+        tag("p", "The customer has more events than a bundle can have:"
+            f" {number_of(case.unread, 'resource')} of this customer, recorded farthest from the"
+            " payment, are not in it: other payments, or what belongs to these.", class_="open")
+        if case.unread
+        else None,
+    )  # fmt: skip
 
 
 def _lead(case: Case) -> str:

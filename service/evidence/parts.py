@@ -213,5 +213,5 @@ def others(case: Case) -> Html | None:
         "Other payments of this customer",
         tag("p", f"{count}{since}."),
         table(heads, rows, "money") if rows else None,
-        tag("p", f"{case.left_out} more, earlier ones, are left out.") if case.left_out else None,
+        tag("p", f"{case.left_out} more are left out.") if case.left_out else None,
     )

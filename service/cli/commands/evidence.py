@@ -1,5 +1,6 @@
 """``daybook evidence``: one ZIP that proves what happened, and its check."""
 
+import re
 import subprocess
 import sys
 from functools import partial
@@ -21,6 +22,7 @@ from service.provider.client import COMMAND
 from service.provider.documents import fetch_documents
 from service.provider.errors import ProviderError
 from service.settings import Book, load
+from service.telemetry.wording import number_of
 
 evidence = typer.Typer(
     help="Evidence: one ZIP about a dispute, a payment, a subscription or a customer. A person"
@@ -110,7 +112,8 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
         return await make_signed_evidence(conn, name, Question(kind, identity), days, signing)
 
     bundle, reason = ask(settings, made)
-    path = output or Path(f"{identity.replace('/', '_')}.zip")
+    # an id may be any text
+    path = output or Path(re.sub(r"[^\w.-]", "_", identity)[:100] + ".zip")
     # only this account reads it: it is about a person
     write_durably(path.resolve(), bundle.archive)
     OUT.print(
@@ -120,6 +123,13 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
     )
     OUT.print("Its digest, to be told on another way than the file:", soft_wrap=True)
     OUT.print(f"  {bundle.digest}", soft_wrap=True)
+    if bundle.behind:
+        ERR.print(
+            f"The read models lack {number_of(bundle.behind, 'event')} of the book: whatever of"
+            f" them concerns {identity} is not in it. Run the command again in a moment.",
+            style="yellow",
+            soft_wrap=True,
+        )
     if bundle.uncovered:
         listed = ", ".join(map(str, bundle.uncovered[:20]))
         more = "" if len(bundle.uncovered) <= 20 else f" and {len(bundle.uncovered) - 20} more"  # noqa: PLR2004

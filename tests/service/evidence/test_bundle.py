@@ -9,12 +9,14 @@ import pytest
 
 from service.database.connections import Connection, connect
 from service.evidence.bundle import SUMS, pack, sums
+from service.problems import Problem
 from service.proof.checkpoints import make_checkpoint
 from service.proof.covering import _first as first
 from service.proof.keys import load_signer
 from service.proof.notes import Key, parse_key
 from service.proof.tlog_proof import check_proof
 from service.settings import Settings
+from service.store.events import append
 from tests.service.evidence.cases import Made, about, files_of, record, story, unpack, verify
 from tests.service.proof.books import signed
 from tests.service.proof.test_checkpoints import nowhere
@@ -168,6 +170,18 @@ async def test_what_is_not_covered_is_named_and_not_green(conn: Connection, tmp_
     assert (
         b"Not covered by a checkpoint yet: positions 9, 10, 11." in files_of(evidence)["index.html"]
     )
+
+
+async def test_what_the_read_models_lack_is_not_said_to_be_unrecorded(conn: Connection) -> None:
+    events = story()
+    await record(conn, events[:1])
+    await append(conn, "test", events[1:4])
+    with pytest.raises(Problem, match="lack 3 events of this book"):
+        await about(conn)
+    assert (await about(conn, "customer", "cus_1")).behind == 3
+    await record(conn, events[4:])
+    with pytest.raises(Problem, match="has no event about the dispute 'dp_9'"):
+        await about(conn, "dispute", "dp_9")
 
 
 def test_the_origins_of_a_book_follow_one_another() -> None:

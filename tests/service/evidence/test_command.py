@@ -1,6 +1,7 @@
 """``daybook evidence`` as it is typed: the ZIP, what is printed, and the exit status."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from service.database.connections import connect
+from service.store.chain import NewEvent
 from tests.acceptance.service import environment, new_key
 from tests.builders import OTHER_SECRET, SECRET
 from tests.conftest import fresh_database
-from tests.service.evidence.cases import record, story
+from tests.service.evidence.cases import dispute, record, story
 from tests.service.proof.authority import Authority, authority
 from tests.service.proof.books import signed
 from tests.service.provider.stand_in import Answer, answering
@@ -46,10 +48,18 @@ class Command:
 
     def record(self, *events: int) -> None:
         """Record some more payments of the customer."""
+        self._record([signed(n) for n in events])
 
+    def record_dispute(self, identity: str) -> None:
+        """Record a dispute with any id."""
+        encoded = json.dumps(identity).encode()
+        content = dispute("opened", 900).replace(b'"dp_1"', encoded)
+        self._record([signed(900, content=content)])
+
+    def _record(self, events: list[NewEvent]) -> None:
         async def recorded() -> None:
             async with await connect(self.url) as conn:
-                await record(conn, [signed(n) for n in events])
+                await record(conn, events)
 
         asyncio.run(recorded())
 
@@ -117,6 +127,13 @@ def test_without_a_signing_key_it_says_what_is_not_proved(daybook: Command) -> N
     assert "no checkpoint covers positions 11, 12 yet. This host has no signing key" in said
     status, said = daybook("evidence", "verify", "pay_401.zip")
     assert (status, "NOT PROVED" in said) == (2, True)
+
+
+def test_the_name_of_the_file_is_one_that_a_terminal_and_a_disk_take(daybook: Command) -> None:
+    daybook.record_dispute("../\x1b[31m" + "d" * 100)
+    status, said = daybook("evidence", "dispute", "../\x1b[31m" + "d" * 100)
+    assert status == 0, said
+    assert (daybook.here / (".." + "_" * 3 + "31m" + "d" * 92 + ".zip")).exists()
 
 
 def test_what_is_not_recorded_is_said(daybook: Command) -> None:

@@ -18,7 +18,16 @@ from service.problems import Problem
 from service.readmodels.projector import advance
 from service.store.events import append
 from tests.builders import OTHER_SECRET, SECRET, body
-from tests.service.evidence.cases import ADA, about, data, dispute, files_of, record, story
+from tests.service.evidence.cases import (
+    ADA,
+    MONTH,
+    about,
+    data,
+    dispute,
+    files_of,
+    record,
+    story,
+)
 from tests.service.proof.books import signed
 
 HOSTILE: dict[str, Any] = {
@@ -173,7 +182,42 @@ async def test_too_much_for_a_bundle_is_refused(
     while await advance(conn, "test"):
         pass
     with pytest.raises(Problem, match="may rest on 5 events"):
-        await about(conn)
+        await about(conn, "customer", "cus_1")
+    with pytest.raises(Problem, match="may rest on 5 events"):
+        await about(conn, "subscription", "sub_1")
+
+
+async def test_of_a_customer_with_too_many_events_what_is_near_the_payment_is_told(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(conn, [*(signed(n) for n in range(700, 720)), *story()])
+    whole = (await read(conn)).text
+    monkeypatch.setattr("service.evidence.gathering.MOST_EVENTS", 12)
+    evidence = await about(conn)
+    assert evidence.events <= 12
+    page = Reader(files_of(evidence)["index.html"].decode()).text
+    told = re.search(
+        r"The customer has more events than a bundle can have: ([0-9]+) resources of", page
+    )
+    assert told
+    assert int(told[1]) > 0
+    assert "more events than a bundle can have" not in whole
+    # all of the dispute and its payment is there
+    begin, end = "What happened", "Other payments of this customer"
+    assert page.partition(begin)[2].partition(end)[0] == whole.partition(begin)[2].partition(end)[0]
+    assert "The customer opened dispute" in page
+
+
+async def test_earlier_payments_are_told_before_later_ones(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bank asks for those that came before the quarrel: that there is none must be true."""
+    monkeypatch.setattr("service.evidence.case.MOST_OTHERS", 2)
+    await record(conn, [*story(), *(signed(9 * MONTH + n) for n in range(4))])
+    page = (await read(conn)).text
+    assert "One earlier payment of this customer succeeded" in page
+    assert f"pay_{9 * MONTH + 3}" not in page
+    assert "4 more are left out." in page
 
 
 def test_amounts_and_means_of_payment_are_in_words() -> None:
