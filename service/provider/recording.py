@@ -184,12 +184,17 @@ def _compare(reading: Reading, entry: Entry, known: Known | None, position: int)
 
 
 def _fields(reading: Reading) -> dict[str, Any]:
-    """The fields that are compared."""
+    """The fields that are compared.
+
+    The name of a product is not among them: only rows of lists tell it, and a product that is named
+    anew changes no subscription.
+    """
     try:
         content = msgspec.json.encode(snapshot(reading.body))
         fields = msgspec.json.decode(content, type=dict[str, Any])
     except UNREADABLE:
         return {}
+    fields.pop("product_name", None)
     if reading.kind is CUSTOMER:
         # all that a reading of a customer supplies; see domain/customer.py
         return {name: fields[name] for name in ("email", "name") if name in fields}

@@ -284,4 +284,5 @@ async def test_no_row_stops_a_backfill_or_costs_another(
         lists["customers"] = once([_spoilt(BAD, one) for one in poisons.values()])
     outcome = await fill(database_url, Options(), **lists)
     assert {one for n, one in enumerate(good) if n not in poisons} <= await bodies(conn)
-    assert outcome.unread_count <= 2 * len(poisons) + len(rows)
+    # none of those that other examples left in the book can be read by its id
+    assert outcome.unread_count <= 2 * len(poisons) + len(rows) * (run + 1)

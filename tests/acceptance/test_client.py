@@ -33,12 +33,17 @@ def package(
 ) -> Iterator[ModuleType]:
     here = tmp_path_factory.mktemp("client")
     (here / "openapi.json").write_text(json.dumps(document))
+    # it knows of no ZIP archives
+    (here / "client.yaml").write_text(
+        "content_type_overrides:\n  application/zip: application/octet-stream\n"
+    )
     # it looks for the formatter next to itself, also where the environment is not activated
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("openapi-python-client")), "generate",
-            "--path", "openapi.json", "--output-path", NAME, "--meta", "none", "--fail-on-warning",
+            "--config", "client.yaml", "--path", "openapi.json",
+            "--output-path", NAME, "--meta", "none", "--fail-on-warning",
         ],
         cwd=here, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
         timeout=120,

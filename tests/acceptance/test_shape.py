@@ -288,7 +288,7 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(doors: Doors) -> 
     told = doors.get("customers?colour=red").json()
     assert (told["parameter"], told["given"]) == ("colour", "red")
     assert told["allowed"] == [
-        "email", "created_at_gte", "created_at_lte", "sort", "cursor", "limit", "bom",
+        "email", "created_at_gte", "created_at_lte", "sort", "cursor", "limit", "format", "bom",
         "fields", "min_position", "stale",
     ]  # fmt: skip
 

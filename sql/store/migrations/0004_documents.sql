@@ -1,5 +1,7 @@
--- What the provider has about a disputed payment besides events: its invoice and the mails to the
--- customer, exactly as they were answered, or why they could not be read. In no chain.
+-- What the provider has about a disputed payment besides events: its invoice, and mails.
+
+-- The invoice and the mails to the customer, exactly as they were answered, or why they could not
+-- be read. In no chain.
 create table store.document (
     book       text        not null,
     dispute_id text        not null,

@@ -18,7 +18,7 @@ from service.api.router import ROUTER
 from service.problems import Problem
 from service.store.positions import BEGINNING, Position
 
-EXAMPLES = ("true", "12-0a1b2c3d", "2026-03-14", "ok", "id", "7", "x")
+EXAMPLES = ("true", "12-0a1b2c3d", "2026-03-14", "ok", "id", "7", "x", "Europe/Berlin")
 
 
 def queries() -> Iterator[type[Query]]:

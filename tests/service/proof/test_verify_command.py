@@ -60,7 +60,7 @@ async def test_an_empty_book_next_to_others_is_named_and_not_broken(
     verify.add_book("live")
     status, said = verify("chain")
     assert "book live: it has no events. Nothing was verified." in said
-    assert "book test: 1 events recomputed." in said
+    assert "book test: 1 event recomputed." in said
     assert status == 0
     assert verify("chain", "--book", "live")[0] == 2
 
