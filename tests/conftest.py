@@ -27,6 +27,10 @@ from service.store.events import open_books
 from service.store.roles import SERVICE, set_up_role
 from tests import examples, servers
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # as of a shell in the background; commands that tests interrupt would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 _numbers = itertools.count()
 _PREFIX = f"daybook_{os.getpid()}_" if servers.given() else "daybook_"
 

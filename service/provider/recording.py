@@ -186,8 +186,8 @@ def _compare(reading: Reading, entry: Entry, known: Known | None, position: int)
 def _fields(reading: Reading) -> dict[str, Any]:
     """The fields that are compared.
 
-    The name of a product is not among them: only rows of lists tell it, and a product that is named
-    anew changes no subscription.
+    The name of a product is not among them: only rows of lists tell it, and a new name of a product
+    changes no subscription.
     """
     try:
         content = msgspec.json.encode(snapshot(reading.body))

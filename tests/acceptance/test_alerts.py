@@ -50,12 +50,13 @@ class Watched(Doors):
         return firing(self.here, before, after, steps)
 
     def settled(self) -> Samples:
-        """A scrape in which all that is recorded is projected, signed and anchored."""
+        """A scrape in which every task runs, and all that is recorded is projected and anchored."""
         return self.awaited(
             lambda samples: (
                 len({of(samples, name) for name in REACHED}) == 1
                 and samples.get(LIVE_ANCHOR) == of(samples, "head_position")
                 and of(samples, "lag_seconds") == 0
+                and all(up for name, up in samples.items() if "task_up" in name)
             )
         )
 
