@@ -37,6 +37,7 @@ from service.queries import resources
 from service.telemetry.throttle import Throttle
 
 _POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 # together, and with a pause of two polls, these are the ten seconds
 _VALID_SECONDS = 3.0  # for so long a poll's result is relied on
@@ -84,7 +85,10 @@ class Replica:
             tasks.create_task(self._poll())
 
     async def _poll(self) -> None:
+        while not self._primary:
+            await asyncio.sleep(_FIRST_POLL_SECONDS)
         while True:
+            asked = time.monotonic()
             try:
                 async with pool_connection(self._access.pool, ACCESS, _WAIT_SECONDS) as conn:
                     await _require_standby(conn)
@@ -93,7 +97,7 @@ class Replica:
             except Exception as error:  # noqa: BLE001 - the primary answers meanwhile
                 self._lose(error)
             else:
-                self._polled = time.monotonic()
+                self._polled = asked
                 self.up = True
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -109,8 +113,6 @@ class Replica:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _require_near(self) -> None:
-        if not self._primary:
-            raise TooFarBehindError("the primary was not asked yet")
         for book, position in self._primary[0][1].items():
             lacks = position - self.positions.get(book, 0)
             if lacks > 0:
