@@ -37,7 +37,6 @@ from service.queries import resources
 from service.telemetry.throttle import Throttle
 
 _POLL_SECONDS = 1.0
-_FIRST_POLL_SECONDS = 0.05
 _WAIT_SECONDS = 1.0
 # together, and with a pause of two polls, these are the ten seconds
 _VALID_SECONDS = 3.0  # for so long a poll's result is relied on
@@ -68,6 +67,7 @@ class Replica:
         self.positions: dict[str, int] = {}
         self._polled = float("-inf")
         self._primary: deque[tuple[float, dict[str, int]]] = deque()
+        self._primary_known = asyncio.Event()
         self._questions = questions
         self._access = Lane(url, ACCESS, 2, probes)
         self._lists = Lane(url, LISTS, 3, questions)
@@ -85,8 +85,7 @@ class Replica:
             tasks.create_task(self._poll())
 
     async def _poll(self) -> None:
-        while not self._primary:
-            await asyncio.sleep(_FIRST_POLL_SECONDS)
+        await self._primary_known.wait()
         while True:
             asked = time.monotonic()
             try:
@@ -108,6 +107,7 @@ class Replica:
             with suppress(*UNAVAILABLE):
                 async with pool_connection(primary, ACCESS, _WAIT_SECONDS) as conn:
                     self._primary.append((asked, await _positions(conn)))
+                    self._primary_known.set()
             while len(self._primary) > 1 and self._primary[1][0] < asked - _BEHIND_SECONDS:
                 self._primary.popleft()
             await asyncio.sleep(_POLL_SECONDS)
