@@ -35,6 +35,7 @@ if column != "-":
 from service.database import statements  # noqa: E402
 from service.database.connections import connect  # noqa: E402
 from service.readmodels import rebuild as rebuilding  # noqa: E402
+from service.readmodels import tables  # noqa: E402
 from service.readmodels.rebuild import rebuild  # noqa: E402
 from service.readmodels.tables import ensure_readable  # noqa: E402
 
@@ -59,7 +60,7 @@ async def show() -> None:
 
 async def race(conn: Any) -> None:  # noqa: ANN401
     """Build everything; before it is switched to, another process shows the version before."""
-    publish, showing = rebuilding.publish, []
+    publish, showing = tables.publish, []
 
     async def late(conn: Any, generations: Any) -> None:  # noqa: ANN401
         showing.append(asyncio.create_task(show()))
@@ -70,7 +71,7 @@ async def race(conn: Any) -> None:  # noqa: ANN401
             await asyncio.wait(showing, timeout=0.05)
         await publish(conn, generations)
 
-    rebuilding.publish = late
+    rebuilding.publish = late  # type: ignore[attr-defined]
     await rebuild(conn)
     await showing[0]
 
