@@ -189,7 +189,8 @@ FIELD_DESCRIPTIONS = {
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
     # the read models
-    "stale": "Whether the answer rests on a parked stream, whose later events are not included.",
+    "stale": "Whether later events are not included: the answer rests on a parked stream, or denies"
+    " while the read models are behind the book.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build.",
