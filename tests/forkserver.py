@@ -30,6 +30,7 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+from setproctitle import setproctitle
 
 import service
 
@@ -283,6 +284,8 @@ def _import() -> None:
     for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvloop", "httptools",
                  "rich.console", "rich.progress", "rich.table", "typer.main"):  # fmt: skip
         import_module(name)
+    # the first time, while it finds the environment where the system has put it
+    setproctitle("fork server of tests")
     gc.collect()
     # else every fork would copy what the collector marks
     gc.freeze()
