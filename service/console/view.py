@@ -21,6 +21,7 @@ from litestar.response import Template
 from msgspec import Struct
 
 from domain.policy import Policy
+from service.console.door import Entry
 from service.console.frame import PAGES, BookLink, Frame
 from service.console.responses import HEADERS, ROOT
 from service.console.sessions import Holder, Session
@@ -30,8 +31,10 @@ from service.http.services import Services, services
 from service.problems import Problem
 from service.settings import RESPONSE_DAYS, Book
 from service.store.api_keys import Caller, Scope
+from service.store.audit import Act
+from service.telemetry import request_ids
 
-ConsoleRequest = Request[Session | None, str | None, State]
+ConsoleRequest = Request[Session | None, Entry, State]
 
 Q = TypeVar("Q", bound=Struct)
 P = TypeVar("P", bound=Struct)
@@ -58,6 +61,10 @@ class View:
     def caller(self) -> Caller:
         """The caller as the API knows it."""
         return self.holder.caller
+
+    def act(self, reason: str | None) -> Act:
+        """The holder, as the audit log names who does something, and why."""
+        return self.holder.act(reason, request_ids.current())
 
     @property
     def services(self) -> Services:
