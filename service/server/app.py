@@ -219,7 +219,8 @@ def _start(
     supervisor.start("listener", partial(freshness.listen, url, services.books), needed=False)
     supervisor.start("checkpoints", partial(freshness.poll, services.access.pool))
     if services.replica is not None:
-        supervisor.start("replica", services.replica.poll, needed=False)
+        polling = partial(services.replica.poll, services.access.pool)
+        supervisor.start("replica", polling, needed=False)
     for name, endpoint in endpoints.items():
         supervisor.start(f"writer of {name}", endpoint.writer.run)
 

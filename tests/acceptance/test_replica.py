@@ -117,7 +117,13 @@ def test_a_question_goes_to_the_replica_unless_that_lacks_its_position(
         headers={"authorization": f"Bearer {replicated.key}"},
     )  # fmt: skip
     assert [one["entitled"] for one in many.json()["data"]] == [True, True]
+    # and a lag that stays has an end: no answer is older than seconds
+    eventually(lambda: replicated.shown() == late)
+    assert replicated.get("customers/cus_sub_1/access")["position"] == late
+    assert replicated.metric("daybook_replica_up 0.0")
+    assert "lacks 1 events there" in replicated.service.log()
     replicated.resume()
+    eventually(lambda: replicated.metric("daybook_replica_up 1.0"))
     eventually(lambda: replicated.shown() == late)
 
 
