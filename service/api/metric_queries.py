@@ -6,11 +6,10 @@ from typing import Annotated, get_args
 from service.api.parameters import KnownAt, choice, day_or_time, text, time_zone
 from service.api.query import ListQuery, PageQuery
 from service.database.connections import Connection
-from service.queries import resources
-from service.queries.clocks import known_by
 from service.queries.metric_parts import Figure
+from service.queries.metric_questions import Periods, metric_question
 from service.queries.metric_rows import Booking, MetricQuestion
-from service.queries.periods import Interval, span
+from service.queries.periods import Interval
 
 _Interval = Annotated[Interval, choice("How long a period is.", get_args(Interval))]
 _From = Annotated[date | None, day_or_time("Only what happened then or later.")]
@@ -117,15 +116,14 @@ async def question_of(
     """What a query asks a metric of a book.
 
     Raises:
-        Problem: ``invalid-parameter``; ``not-ready``.
+        Problem: as ``metric_question``.
     """
-    now = datetime.now(UTC)
-    known = await known_by(conn, book, query.known_at, now)
-    end = known.moment if known and known.position else now
-    return MetricQuestion(
-        target=await resources.target_of(conn, book),
-        span=span(query.interval, query.created_at_gte, query.created_at_lte, end, query.tz),
-        known=known,
+    return await metric_question(
+        conn,
+        book,
+        Periods(query.interval, query.created_at_gte, query.created_at_lte, query.tz),
+        now=datetime.now(UTC),
+        known_at=query.known_at,
         product_id=getattr(query, "product_id", None),
         booked_by=getattr(query, "booked_by", "created_at"),
     )

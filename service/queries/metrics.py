@@ -74,22 +74,7 @@ class _Period(Struct, frozen=True):
 
 async def mrr(conn: Connection, question: MetricQuestion) -> list[Mrr]:
     """Monthly recurring revenue at the end of each period, and its movements."""
-    return [
-        Mrr(
-            period=entry.period,
-            currency=entry.currency,
-            mrr=entry.end.recurring.amount,
-            new=entry.amount("new"),
-            expansion=entry.amount("expansion", "switched_to"),
-            contraction=entry.amount("contraction", "switched_from"),
-            churned=entry.amount("churned"),
-            reactivated=entry.amount("reactivated"),
-            known=entry.amount("known"),
-            trial=entry.end.trial.amount,
-            on_demand=entry.end.on_demand.amount,
-        )
-        for entry in await _periods(conn, question)
-    ]
+    return [_mrr(entry) for entry in await _periods(conn, question)]
 
 
 async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subscriptions]:
@@ -113,19 +98,15 @@ async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subs
 
 async def churn(conn: Connection, question: MetricQuestion) -> list[Churn]:
     """Subscriptions and revenue lost, of those at the start of each period."""
-    return [
-        Churn(
-            period=entry.period,
-            currency=entry.currency,
-            subscriptions_at_start=entry.begin.recurring.count,
-            churned=entry.count("churned"),
-            churn_rate=_rate(entry.count("churned"), entry.begin.recurring.count),
-            mrr_at_start=entry.begin.recurring.amount,
-            churned_mrr=-entry.amount("churned"),
-            mrr_churn_rate=_rate(-entry.amount("churned"), entry.begin.recurring.amount),
-        )
-        for entry in await _periods(conn, question)
-    ]
+    return [_churn(entry) for entry in await _periods(conn, question)]
+
+
+async def mrr_and_churn(
+    conn: Connection, question: MetricQuestion
+) -> tuple[list[Mrr], list[Churn]]:
+    """Both, of one reading of the movements."""
+    periods = await _periods(conn, question)
+    return [_mrr(entry) for entry in periods], [_churn(entry) for entry in periods]
 
 
 async def revenue(conn: Connection, question: MetricQuestion) -> list[Revenue]:
@@ -146,6 +127,37 @@ async def disputes(conn: Connection, question: MetricQuestion) -> list[Disputes]
 async def payouts(conn: Connection, question: MetricQuestion) -> list[Payouts]:
     """Payouts that arrived at the merchant's bank."""
     return await _sums(conn, "queries/metrics/payouts", PAID_OUT, question, Payouts)
+
+
+def _mrr(entry: _Period) -> Mrr:
+    return Mrr(
+        period=entry.period,
+        currency=entry.currency,
+        mrr=entry.end.recurring.amount,
+        new=entry.amount("new"),
+        expansion=entry.amount("expansion", "switched_to"),
+        contraction=entry.amount("contraction", "switched_from"),
+        churned=entry.amount("churned"),
+        reactivated=entry.amount("reactivated"),
+        known=entry.amount("known"),
+        trial=entry.end.trial.amount,
+        on_demand=entry.end.on_demand.amount,
+    )
+
+
+def _churn(entry: _Period) -> Churn:
+    start, churned = entry.begin.recurring, entry.count("churned")
+    churned_mrr = -entry.amount("churned")
+    return Churn(
+        period=entry.period,
+        currency=entry.currency,
+        subscriptions_at_start=start.count,
+        churned=churned,
+        churn_rate=_rate(churned, start.count),
+        mrr_at_start=start.amount,
+        churned_mrr=churned_mrr,
+        mrr_churn_rate=_rate(churned_mrr, start.amount),
+    )
 
 
 async def _periods(conn: Connection, question: MetricQuestion) -> list[_Period]:
