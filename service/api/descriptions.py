@@ -191,8 +191,7 @@ FIELD_DESCRIPTIONS = {
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
     # the read models
-    "stale": "Whether later events are not included: the answer rests on a parked stream, or denies"
-    " while the read models are behind the book.",
+    "stale": "Whether later events are not included: they are parked, or not projected yet.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build.",
