@@ -45,12 +45,13 @@ class Chart(Struct, frozen=True):
     highest: int
 
 
-def bars(columns: Sequence[Column], every: int = 1) -> Chart:
-    """Columns of stacked bars, as high as their values; each ``every``-th has a label.
+def bars(columns: Sequence[Column], every: int = 1, least: float = 1) -> Chart:
+    """Columns of stacked bars, as high as their values; each ``every``-th shows its label.
 
-    A value that is not zero is seen, however small.
+    A value that is not zero is seen, however small. The line at the top stands for ``least`` or
+    more, so that what is small all along does not look high.
     """
-    highest = max((sum(value for _, value in c.parts) for c in columns), default=0) or 1
+    highest = max([least, *(sum(value for _, value in c.parts) for c in columns)])
     step = WIDTH / max(1, len(columns))
     width = round(step * (1 - _GAP), 2)
     made: list[Bar] = []
@@ -65,6 +66,6 @@ def bars(columns: Sequence[Column], every: int = 1) -> Chart:
     ticks = [
         Tick(round(step * (place + 0.5), 2), column.label)
         for place, column in enumerate(columns)
-        if place % every == 0
+        if place % every == 0 and column.label
     ]
     return Chart(WIDTH, HEIGHT, made, ticks, round(highest))

@@ -4,6 +4,7 @@ from litestar import Router
 from litestar.exceptions import HTTPException
 
 from service.console.attention import ATTENTION
+from service.console.audit import show_audit
 from service.console.customer import customer
 from service.console.door import Door
 from service.console.errors import show_error
@@ -12,6 +13,8 @@ from service.console.events import list_events
 from service.console.find import search
 from service.console.home import home
 from service.console.lists import LISTS
+from service.console.operations import OPERATIONS
+from service.console.reconcile import RECONCILE
 from service.console.resource import RESOURCES
 from service.console.responses import ROOT
 from service.console.sign_in import enter, show_link, show_sign_in, sign_in, sign_out, use_link
@@ -22,7 +25,7 @@ from service.http.segments import RestoreSlashes
 _OWN = (enter, show_sign_in, sign_in, show_link, use_link, sign_out, get_static)
 _PAGES = (
     home, search, customer, *LISTS, *RESOURCES, list_events, tail, event, download_body,
-    download_proof, *ATTENTION,
+    download_proof, *ATTENTION, *OPERATIONS, show_audit, *RECONCILE,
 )  # fmt: skip
 
 
