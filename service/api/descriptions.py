@@ -21,7 +21,7 @@ FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     "updated_at": "When the provider last changed the resource. UTC.",
     "at": "The moment that the answer is about: `as_of`, or the time of the request; or when the"
     " last event was recorded, if that is later and the decision is the same. Of a refused webhook,"
-    " when it came; of an action, when it was done. UTC.",
+    " when it came; of an action, when it was done; of a metric's row, when it counts. UTC.",
     # pages
     "data": "The entries.",
     "next_cursor": "Send it as `cursor` to get the next page; null on the last page.",
@@ -166,6 +166,8 @@ FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     "product_cart": "The purchased products, as the provider sent them; null if it named none.",
     "subscriptions": "The subscriptions that the payment covers.",
     # metrics, each of a period and a currency, amounts in minor units
+    "movement": "What the subscription did; null for what stands at a moment.",
+    "payouts": "In a metric, the number of payouts that arrived.",
     "period": "The beginning of the period. UTC.",
     "mrr": "Monthly recurring revenue at the end of the period.",
     "new": "First activations, and trials that became paid.",

@@ -14,6 +14,7 @@ from service.api.events import EVENT_ROUTES
 from service.api.evidence import make_evidence
 from service.api.jobs import JOB_ROUTES
 from service.api.keys import KEY_ROUTES
+from service.api.metric_parts import METRIC_ROWS_ROUTES
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.rebuilds import REBUILD_ROUTES
@@ -36,6 +37,7 @@ ROUTER = Router(
         list_due_disputes,
         list_overdue_renewals,
         *METRIC_ROUTES,
+        *METRIC_ROWS_ROUTES,
         *OPERATION_ROUTES,
         *REBUILD_ROUTES,
         *JOB_ROUTES,

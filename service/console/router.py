@@ -13,6 +13,9 @@ from service.console.events import list_events
 from service.console.find import search
 from service.console.home import home
 from service.console.lists import LISTS
+from service.console.money import show_money
+from service.console.money_files import download_figures, download_rows
+from service.console.money_rows import show_rows
 from service.console.operations import OPERATIONS
 from service.console.reconcile import RECONCILE
 from service.console.resource import RESOURCES
@@ -25,7 +28,8 @@ from service.http.segments import RestoreSlashes
 _OWN = (enter, show_sign_in, sign_in, show_link, use_link, sign_out, get_static)
 _PAGES = (
     home, search, customer, *LISTS, *RESOURCES, list_events, tail, event, download_body,
-    download_proof, *ATTENTION, *OPERATIONS, show_audit, *RECONCILE,
+    download_proof, show_money, show_rows, download_figures, download_rows, *ATTENTION,
+    *OPERATIONS, show_audit, *RECONCILE,
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from domain.policy import Policy
 from service.console import notices
+from service.console.door import Entry
 from service.console.frame import PAGES, BookLink, Frame
 from service.console.responses import HEADERS, ROOT
 from service.console.sessions import Holder, Session
@@ -35,7 +36,7 @@ from service.store.api_keys import Caller, Scope
 from service.store.audit import Act
 from service.telemetry import request_ids
 
-ConsoleRequest = Request[Session | None, str | None, State]
+ConsoleRequest = Request[Session | None, Entry, State]
 
 Q = TypeVar("Q", bound=Struct)
 P = TypeVar("P", bound=Struct)
@@ -62,6 +63,10 @@ class View:
     def caller(self) -> Caller:
         """The caller as the API knows it."""
         return self.holder.caller
+
+    def act(self, reason: str | None) -> Act:
+        """The holder, as the audit log names who does something, and why."""
+        return self.holder.act(reason, request_ids.current())
 
     @property
     def services(self) -> Services:
@@ -111,10 +116,6 @@ class View:
             if value.strip():
                 given.setdefault(name, value.strip())
         return converted(given, kind)
-
-    def act(self, reason: str) -> Act:
-        """The person who does something now, and why."""
-        return Act("key", self.holder.key_id, reason, request_ids.current())
 
     @asynccontextmanager
     async def pooled(self) -> AsyncIterator[Connection]:
