@@ -152,7 +152,7 @@ def test_oauth2_proxy_writes_bearer_before_it(sso: Sso) -> None:
     assert sso.get("/console/live", f"Bearer {signed()}").status_code == 200
 
 
-def test_an_assertion_is_no_proof_that_the_person_meant_it(sso: Sso) -> None:
+def test_an_assertion_does_not_prove_that_the_person_meant_it(sso: Sso) -> None:
     """A browser lets other sites send requests through the proxy, which adds the assertion."""
     for site in ({"sec-fetch-site": "cross-site"}, {"origin": "https://example.com"}):
         headers = {"x-assertion": signed(), **site}
@@ -247,7 +247,7 @@ def plain(scratch: Path, database_url: str) -> Iterator[Service]:
 def test_a_plain_name_is_believed_from_the_proxy_alone(plain: Service, database_url: str) -> None:
     ada = {"x-forwarded-user": "ada@example.com"}
     with from_address(plain, "127.0.0.2") as proxy, from_address(plain, "127.0.0.3") as other:
-        # whoever the proxy says that it sends for
+        # even if the proxy names another sender
         sender = {"x-forwarded-for": "192.0.2.1"}
         assert proxy.get("/console/live", headers=ada | sender).status_code == 200
         groups = {"x-forwarded-user": "bob", "x-forwarded-groups": "finance, support"}
@@ -264,7 +264,7 @@ def test_a_plain_name_is_believed_from_the_proxy_alone(plain: Service, database_
         key = new_key(database_url, "live")
         assert proxy.post(SIGN_IN, data={"key": key}).status_code == 401
         assert proxy.get(f"{SIGN_IN}").status_code == 401
-        # a person has a limit too; what is no page does not count
+        # a person has a limit too; a stylesheet does not count
         statuses = [proxy.get("/console/live", headers=ada).status_code for _ in range(4)]
         assert statuses == [200, 200, 200, 429]
         limited = proxy.get("/console/live", headers=ada)
