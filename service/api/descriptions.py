@@ -19,7 +19,7 @@ FIELD_DESCRIPTIONS = {
     "updated_at": "When the provider last changed the resource. UTC.",
     "at": "The moment that the answer is about: `as_of`, or the time of the request; or when the"
     " last event was recorded, if that is later and the decision is the same. Of a refused webhook,"
-    " when it came; of an action, when it was done. UTC.",
+    " when it came; of an action, when it was done; of a metric's row, when it counts. UTC.",
     # pages
     "data": "The entries.",
     "next_cursor": "Send it as `cursor` to get the next page; null on the last page.",
@@ -164,6 +164,8 @@ FIELD_DESCRIPTIONS = {
     "product_cart": "The purchased products, as the provider sent them; null if it named none.",
     "subscriptions": "The subscriptions that the payment covers.",
     # metrics, each of a period and a currency, amounts in minor units
+    "movement": "What the subscription did; null for what stands at a moment.",
+    "payouts": "In a metric, the number of payouts that arrived.",
     "period": "The beginning of the period. UTC.",
     "mrr": "Monthly recurring revenue at the end of the period.",
     "new": "First activations, and trials that became paid.",
@@ -189,7 +191,8 @@ FIELD_DESCRIPTIONS = {
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
     # the read models
-    "stale": "Whether the answer rests on a parked stream, whose later events are not included.",
+    "stale": "Whether later events are not included: the answer rests on a parked stream, or denies"
+    " while the read models are behind the book.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build.",

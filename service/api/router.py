@@ -12,6 +12,7 @@ from service.api.disputes import list_due_disputes
 from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
 from service.api.evidence import make_evidence
+from service.api.metric_parts import METRIC_ROWS_ROUTES
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
 from service.api.reconcile import RECONCILE_ROUTES
@@ -33,6 +34,7 @@ ROUTER = Router(
         list_due_disputes,
         list_overdue_renewals,
         *METRIC_ROUTES,
+        *METRIC_ROWS_ROUTES,
         *OPERATION_ROUTES,
         *ATTENTION_ROUTES,
         list_audit,

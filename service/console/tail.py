@@ -87,7 +87,8 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
         seen = max(after.number, parse(found.position).number)
         after = Position(seen, None)
         with suppress(TimeoutError):
-            await asyncio.wait_for(freshness.wait_until_past(view.book, seen), _HEARTBEAT_SECONDS)
+            async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                await freshness.wait_until_past(view.book, seen)
             continue
         yield _message(comment="nothing new")
 

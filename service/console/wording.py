@@ -16,7 +16,14 @@ def money(amount: int | None, currency: str | None) -> str:
     """An amount of minor units: ``19.00 EUR``."""
     if amount is None:
         return ABSENT
-    return currencies.money(amount, currency or None).replace(",", "\u202f")
+    return currencies.money(amount, currency or None).replace(",", "\u202f").replace("-", "\u2212")
+
+
+def figure(amount: int, currency: str | None) -> str:
+    """An amount below a heading that names its currency: ``19.00``."""
+    if not currency:
+        return number(amount)
+    return money(amount, currency).rpartition(" ")[0]
 
 
 def number(value: float | None) -> str:

@@ -77,7 +77,8 @@ class Freshness:
             if self._waiting:
                 await self._read(pool)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._hint.wait()
 
     async def _read(self, pool: Pool) -> None:
         async with pool_connection(pool, ACCESS) as conn:

@@ -11,6 +11,9 @@ from tests.acceptance.doors import Doors
 
 WIDE: ViewportSize = {"width": 1280, "height": 720}
 
+SPRING = "since=2026-03-01&until=2026-06-30"
+MAY = "period=2026-05-01T00:00:00Z&currency=EUR"
+
 PAGES = {
     "home": "/live",
     "home of an empty book": "/test",
@@ -35,6 +38,16 @@ PAGES = {
     "filtered events": "/live/events?customer_id=cus_1&since=2026-01-01",
     "events to look at": "/live/events?verdict=attention",
     "event": "/live/events/1",
+    "attention": "/live/attention",
+    "nothing to look at": "/test/attention",
+    "money": f"/live/money?{SPRING}",
+    "money of nothing": "/test/money",
+    "money as it was known": f"/live/money?{SPRING}&known_at=1",
+    "money of a product": f"/live/money?{SPRING}&interval=quarter&tz=Asia/Tokyo&product_id=pdt_pro",
+    "payments of a month": f"/live/money/revenue?{MAY}",
+    "payouts of a month": f"/live/money/payouts?{MAY}",
+    "subscriptions of a month": f"/live/money/mrr?{MAY}&figure=new",
+    "no rows": f"/live/money/mrr?{MAY}&figure=trial",
 }
 
 
@@ -66,7 +79,9 @@ def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str)
     assert support.hosts == {support.origin.split("/")[2]}
 
 
-@pytest.mark.parametrize("path", ["/live", "/live/customers/cus_1", "/live/events/1"])
+@pytest.mark.parametrize(
+    "path", ["/live", "/live/customers/cus_1", "/live/events/1", PAGES["money as it was known"]]
+)
 def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     support.page.emulate_media(color_scheme="dark")
     support.open(path)

@@ -16,6 +16,7 @@ from service.console import door
 from service.console.sessions import digest, make_link
 from service.database.connections import connect
 from service.store import api_keys
+from tests import forkserver
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, environment, new_key
 from tests.conftest import as_owner
@@ -232,7 +233,7 @@ def link_of(doors: Doors, key: str) -> str:
 
 @pytest.mark.slow
 def test_the_demo_opens_with_a_link() -> None:
-    demo = subprocess.Popen(
+    demo = forkserver.Popen(
         [sys.executable, "-m", "service", "demo", "--port", "0"],
         env=environment(None), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -128,6 +128,9 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "date": Identifier("created_at"),
         "direction": SQL("desc"),
     }
+    # what a statement adds up or lists, which is a statement of its own
+    inner = {"moved": "queries/metrics/moved", "counted": "queries/metrics/counted_payouts"}
+    parts |= {part: statements.fill(one, **parts) for part, one in inner.items()}
     return statements.fill(name, **parts)
 
 
