@@ -10,5 +10,5 @@
 - Each page is a module: ``home`` with its ``checks``, ``find``, ``lists``, ``customer``,
   ``resource``, ``events`` with its ``tail``, ``event``. ``clocks`` is the date box of some.
 - ``money`` shows ``ledgers``, ``money_rows`` what a figure is made of, ``money_files`` both as CSV;
-  ``money_query`` is what all of them are asked.
+  ``money_query`` is what all of them are asked. ``disputes`` and ``proof`` lead to ``evidence``.
 """
