@@ -25,7 +25,7 @@ from service.database.reader import Lane
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import open_books
 from service.store.roles import SERVICE, set_up_role
-from tests import examples, servers
+from tests import examples, forkserver, servers
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # as of a shell in the background; commands that tests interrupt would inherit it
@@ -46,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(examples.MANY if _long(config) else examples.EVERY_DAY)
+    if _long(config) or _chosen(config, "slow"):
+        forkserver.Popen.forks = False
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -159,8 +161,12 @@ def _spare_the_disk(url: str) -> None:
 
 
 def _long(config: pytest.Config) -> bool:
-    chosen = str(config.option.markexpr)
-    return "long" in chosen.split() and "not long" not in chosen
+    return _chosen(config, "long")
+
+
+def _chosen(config: pytest.Config, mark: str) -> bool:
+    expression = str(config.option.markexpr)
+    return mark in expression.split() and f"not {mark}" not in expression
 
 
 def fresh_database(postgres: str, template: str) -> str:

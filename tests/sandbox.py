@@ -13,6 +13,7 @@ from pathlib import Path
 from dodopayments import DodoPayments
 
 from service.sandbox.client import SandboxClient
+from tests import forkserver
 from tests.acceptance.service import environment
 
 _WAIT_SECONDS = 60
@@ -84,7 +85,7 @@ def sandbox(*args: str, customers: int = 20, seed: int = 1, **flags: str) -> Ite
     with tempfile.TemporaryDirectory(prefix="daybook-sandbox-") as path:
         said, errors = Path(path, "out"), Path(path, "err")
         with said.open("w") as out, errors.open("w") as err:
-            process = subprocess.Popen(
+            process = forkserver.Popen(
                 [sys.executable, "-m", "service", "sandbox", "--port=0", *given],
                 env=environment(None), cwd=path, stdout=out, stderr=err, text=True,
             )  # fmt: skip

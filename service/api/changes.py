@@ -185,9 +185,8 @@ async def _stream(  # noqa: PLR0913, PLR0917 - what is asked, and whom to ask
             continue
         tips.correct(caller.book, seen, reflected.number)
         try:
-            await asyncio.wait_for(
-                tips.wait_until_past(caller.book, position.number), _HEARTBEAT_SECONDS
-            )
+            async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                await tips.wait_until_past(caller.book, position.number)
         except TimeoutError:
             # the place too: where nothing of these kinds happens, a reconnection must not go back
             yield _message(comment="nothing new", id=str(position))

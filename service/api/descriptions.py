@@ -191,7 +191,7 @@ FIELD_DESCRIPTIONS = {
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
     # the read models
-    "stale": "Whether the answer rests on a parked stream, whose later events are not included.",
+    "stale": "Whether later events are not included: they are parked, or not projected yet.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build.",
@@ -218,8 +218,8 @@ FIELD_DESCRIPTIONS = {
     "audit_id": "The id of the action.",
     "action": "What was done: `create_key`, `revoke_key`, `retry`, `rebuild`, `undo_rebuild`,"
     " `apply` or `acknowledge`.",
-    "actor": "What `who` is: an API `key`, an `account` of the operating system, or the `service`.",
-    "who": "The id of an API key; an account, as `account@host`; or `daybook`.",
+    "actor": "What `who` is: an API `key`, a `person` at the console, an `account`, the `service`.",
+    "who": "The id of an API key; a person's e-mail address; `account@host`; or `daybook`.",
     "subject": "What it was done to: a key, a stream, read models, a comparison or a group of"
     " events.",
     "fresh": "The number of events that nobody has acknowledged yet.",

@@ -6,8 +6,10 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 
 from projections.catalog import BY_CATEGORY, BY_NAME
+from service.console.notices import Notice
 from service.console.responses import OWN, ROOT
 from service.console.sessions import Holder
+from service.store.api_keys import Scope
 
 
 class Section(Struct, frozen=True):
@@ -38,6 +40,23 @@ PAGES: set[str] = set()
 """The paths of all pages without a parameter, below the book; ``page`` adds them."""
 
 
+class Action(Struct, frozen=True):
+    """What a form does; ``path`` is below the book.
+
+    ``verb`` stands on its button, ``asks`` before the field for the reason, and ``scope`` is the
+    one without which a key neither sees the form nor may send it.
+    """
+
+    path: str
+    scope: Scope
+    verb: str
+    asks: str
+
+
+ACTIONS: dict[str, Action] = {}
+"""All actions by path; ``action`` adds them."""
+
+
 class BookLink(Struct, frozen=True):
     """A book that the session opens."""
 
@@ -57,6 +76,7 @@ class Frame(Struct, kw_only=True):
         holder: the key by which the book is open; None on pages of no book.
         section: the entry of the navigation that is marked.
         search: what the search box holds.
+        notice: what the action that led here did.
         now: when the page was asked for.
     """
 
@@ -66,6 +86,7 @@ class Frame(Struct, kw_only=True):
     holder: Holder | None = None
     section: str = ""
     search: str = ""
+    notice: Notice | None = None
     now: datetime
 
     @property
@@ -94,6 +115,10 @@ class Frame(Struct, kw_only=True):
     def has(self, path: str) -> bool:
         """Whether there is a page at this path below the book."""
         return path in PAGES
+
+    def action(self, path: str) -> Action:
+        """The action at this path below the book."""
+        return ACTIONS[path]
 
     def resource(self, kind: str, identity: object) -> str:
         """The path of a resource, of a ``customer`` or an ``event``, by its kind or category."""

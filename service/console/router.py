@@ -3,6 +3,7 @@
 from litestar import Router
 from litestar.exceptions import HTTPException
 
+from service.console.attention import ATTENTION
 from service.console.customer import customer
 from service.console.disputes import show_disputes
 from service.console.door import Door
@@ -27,7 +28,7 @@ from service.http.segments import RestoreSlashes
 _OWN = (enter, show_sign_in, sign_in, show_link, use_link, sign_out, get_static)
 _PAGES = (
     home, search, customer, *LISTS, *RESOURCES, list_events, tail, event, download_body,
-    download_proof, show_money, show_rows, download_figures, download_rows,
+    download_proof, show_money, show_rows, download_figures, download_rows, *ATTENTION,
     show_disputes, make_evidence, show_proof,
 )  # fmt: skip
 

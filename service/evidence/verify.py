@@ -55,13 +55,17 @@ class BrokenError(Exception):
     """Something is not as it should be; the text says what."""
 
 
+class UnknownOriginError(BrokenError):
+    """A checkpoint is of an origin whose key was not given: it may be true, or made up."""
+
+
 @contextlib.contextmanager
 def naming(name: str) -> Iterator[None]:
     """Say of which file something is broken."""
     try:
         yield
     except BrokenError as error:
-        raise BrokenError(f"{name}: {error}") from None
+        raise type(error)(f"{name}: {error}") from None
 
 
 def demand(condition: object, text: str) -> None:
@@ -233,6 +237,11 @@ def check_note(note: str, keys: Sequence[Key]) -> tuple[int, bytes]:
             if (name, total) == (entry[1], content[:4]):
                 demand(signed(public, text.encode(), content[4:]), "its signature is wrong.")
                 good |= name == told[1]
+    if told[1] not in {name for name, _, _ in keys}:
+        raise UnknownOriginError(
+            f"it is signed under {told[1]}, and no key of that origin was given. Get one from"
+            " elsewhere, as you got the other: the one inside shows nothing."
+        )
     demand(good, f"none of the keys has signed it; its origin is {told[1]}.")
     return int(told[2]), decoded(told[3])
 
@@ -469,6 +478,8 @@ def main() -> None:
     atexit.register(last_word, own)
     try:
         STATUS[0] = run(arguments, own)
+    except UnknownOriginError as error:
+        say(f"COULD NOT BE CHECKED: {error}")
     except BrokenError as error:
         STATUS[0] = 1
         say(f"BROKEN: {error}")

@@ -10,8 +10,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -29,6 +31,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _QUIET_SECONDS = 60.0
 _MOST_RESTARTS = 10
 _LONGEST_SECONDS = 300.0
+_CANCEL_AGAIN_SECONDS = 3.0  # longer than what a task may do at its end takes
 
 _log = structlog.get_logger(__name__)
 
@@ -104,9 +107,7 @@ class TaskSupervisor:
 
     async def stop(self) -> None:
         """Cancel all tasks and wait for their end."""
-        for running in self._running:
-            running.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await _cancel(self._running)
 
     async def _supervise(self, task: Task) -> None:
         while True:
@@ -153,6 +154,35 @@ class TaskSupervisor:
             _log.critical("background task keeps failing; process exits", task=task.name)
             self._give_up()
         return pause
+
+
+async def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run the work of a process until SIGTERM cancels it.
+
+    Raises:
+        Exception: if the work does.
+    """
+    running, stopped = asyncio.create_task(work), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    await _cancel([waiting, running] if stopped.is_set() else [waiting])
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they end.
+
+    Before Python 3.12, ``asyncio.wait_for`` loses a cancellation that comes together with what it
+    waits for, and the database driver uses it. A service that was stopped just after a webhook
+    went on for the 25 seconds that its processes are given.
+    """
+    left = set(tasks)
+    while left:
+        for running in left:
+            running.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _run(task: Task) -> BaseException | None:

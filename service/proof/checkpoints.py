@@ -94,10 +94,10 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
     if not look and not _is_due(origin, origin.size or 0, grown.size):
         return None
     known = await known_notes(signer, origin, elsewhere)
-    last = await _agreed(conn, book, origin, known, grown.size)
+    last, root = await _agreed(conn, book, origin, known, grown.size)
     if grown.size == last or not (at_once or _is_due(origin, last, grown.size)):
         return None
-    made = Checkpoint(origin.name, grown.size, await tree.root(conn, book, grown.size))
+    made = Checkpoint(origin.name, grown.size, root)
     note = sign(made.text, origin.name, signer.private)
     # before anybody sees it: were it lost here, another could be signed in its place
     await asyncio.to_thread(signer.remember, origin.name, note)
@@ -145,13 +145,16 @@ async def _agreed(
     origin: Origin,
     known: Sequence[tuple[str, str]],
     head: int,
-) -> int:
-    """See that all known checkpoints are of this history; the largest size.
+) -> tuple[int, bytes]:
+    """See that all known checkpoints are of this history; the largest size, and the root of all.
 
     What is known elsewhere only, since the process ended in between, is kept in the database too.
     """
-    last = 0
+    opened: dict[str, tuple[str, Checkpoint]] = {}
     for where, note in known:
+        # most places know the same
+        if note in opened:
+            continue
         try:
             one = open_checkpoint(note, [origin.key])
         except NoteError as error:
@@ -159,13 +162,18 @@ async def _agreed(
         if one.size > head:
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events, and the book"
                         f" has {head}")  # fmt: skip
-        if await tree.root(conn, book, one.size) != one.root:
+        opened[note] = where, one
+    sizes = [one.size for _, one in opened.values()]
+    *roots, whole = await tree.roots(conn, book, [*sizes, head])
+    last = 0
+    for (note, (where, one)), root in zip(opened.items(), roots, strict=True):
+        if root != one.root:
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events of another"
                         " history")  # fmt: skip
         if one.size > (origin.size or 0):
             await _keep(conn, book, origin.number, one, note)
         last = max(last, one.size)
-    return last
+    return last, whole
 
 
 def _lost(book: str, origin: Origin, reason: str) -> RefusedError:
@@ -240,6 +248,6 @@ async def _parted(
             one = open_checkpoint(note, [old.key])
         except NoteError:
             continue
-        if best < one.size <= head and await tree.root(conn, book, one.size) == one.root:
+        if best < one.size <= head and await tree.roots(conn, book, [one.size]) == [one.root]:
             best = one.size
     return best

@@ -5,10 +5,12 @@ Each has a lease, so that of many processes one does it. Neither is on the path 
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
+import psycopg
 import structlog
 
 from service.database import statements
@@ -35,16 +37,17 @@ def start(supervisor: TaskSupervisor, settings: Settings, url: str) -> None:
     """Start the tasks of the proof; requests need none of them."""
     anchors = open_anchors(settings.anchors)
     books = list(settings.books)
-    supervisor.start("checkpoints", partial(_sign, settings, url, anchors), needed=False)
-    for anchor in anchors:
-        name = f"anchor {anchor.name}"
-        supervisor.start(name, partial(_carry, url, books, anchor), needed=False)
-
-
-async def _sign(settings: Settings, url: str, anchors: Iterable[Anchor]) -> None:
-    """Make the checkpoints of all books until cancelled."""
+    # kept by this process, also while it has lost the database
     lease = Lease("checkpoints", _LEASE_SECONDS)
-    async with await connect(url, PROJECTOR) as conn:
+    supervisor.start("checkpoints", partial(_sign, settings, url, anchors, lease), needed=False)
+    for anchor in anchors:
+        lease = Lease(f"anchor {anchor.name}", _LEASE_SECONDS)
+        supervisor.start(lease.name, partial(_carry, url, books, anchor, lease), needed=False)
+
+
+async def _sign(settings: Settings, url: str, anchors: Iterable[Anchor], lease: Lease) -> None:
+    """Make the checkpoints of all books until cancelled."""
+    async with await connect(url, PROJECTOR) as conn, _released(conn, lease):
         signer = await _signer(conn, settings)
         looked = float("-inf")
         while True:
@@ -89,10 +92,9 @@ async def sign_book(
         _log.info("checkpoint signed", book=book, size=made.size, key=str(key))
 
 
-async def _carry(url: str, books: Iterable[str], anchor: Anchor) -> None:
+async def _carry(url: str, books: Iterable[str], anchor: Anchor, lease: Lease) -> None:
     """Carry the checkpoints of all books to an anchor until cancelled."""
-    lease = Lease(f"anchor {anchor.name}", _LEASE_SECONDS)
-    async with await connect(url, PROJECTOR) as conn:
+    async with await connect(url, PROJECTOR) as conn, _released(conn, lease):
         while True:
             failed = False
             if await _holds(conn, lease):
@@ -129,6 +131,16 @@ async def _holds(conn: Connection, lease: Lease) -> bool:
         except LeaseTakenError:
             return False
     return True
+
+
+@asynccontextmanager
+async def _released(conn: Connection, lease: Lease) -> AsyncIterator[None]:
+    """Release a lease at the end of the block, so that the next process need not wait for it."""
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            await lease.release(conn)
 
 
 async def _record(conn: Connection, book: str, anchor: str, problem: str) -> None:

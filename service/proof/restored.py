@@ -55,7 +55,7 @@ async def look(
             one = open_checkpoint(note, [origin.key])
         except NoteError:
             continue
-        if one.size <= head and await tree.root(conn, book, one.size) == one.root:
+        if one.size <= head and await tree.roots(conn, book, [one.size]) == [one.root]:
             agreed = max(agreed, one.size)
         else:
             signed = max(signed, one.size)

@@ -10,6 +10,7 @@ from service.database.reader import Queryable
 from service.proof.merkle import (
     BITS,
     BLOCK,
+    Nodes,
     Range,
     leaf_hash,
     needed,
@@ -17,7 +18,8 @@ from service.proof.merkle import (
     range_hash,
 )
 
-_BLOCKS = 4  # of leaves, that are read and hashed at once: few enough for the index
+_BLOCKS = 64  # of leaves, that are read and hashed at once
+_SIZE = 32  # of a hash, and of a link
 _LEVELS = range(2 * BITS, 6 * BITS, BITS)  # as in proof/tree_size
 
 
@@ -59,11 +61,7 @@ async def extend(conn: Connection, book: str) -> Grown:
 async def _leaf_blocks(conn: Connection, book: str, first: int, count: int) -> list[bytes]:
     if not count:
         return []
-    span = {"book": book, "first": first * BLOCK, "last": (first + count) * BLOCK}
-    cursor = await conn.execute(statements.text("proof/links"), span, prepare=False, binary=True)
-    leaves = [leaf_hash(row["link"]) for row in await cursor.fetchall()]
-    if len(leaves) != count * BLOCK:
-        raise MissingNodesError(f"Events of book {book!r} are missing. Run: daybook verify chain.")
+    (leaves,) = await _read(conn, book, [Nodes(0, first * BLOCK, (first + count) * BLOCK)])
     return [perfect_root(leaves[n : n + BLOCK]) for n in range(0, len(leaves), BLOCK)]
 
 
@@ -72,19 +70,13 @@ async def _extend_upwards(conn: Connection, book: str, counts: dict[int, int]) -
         below, have = counts.get(level - BITS, 0), counts.get(level, 0)
         if below // BLOCK <= have:
             return
-        for number in range(have, below // BLOCK):
-            found = await _stored(conn, book, level - BITS, number)
-            await _add(conn, book, [(level, number, perfect_root(found))])
+        wanted = [
+            Nodes(level - BITS, number * BLOCK, (number + 1) * BLOCK)
+            for number in range(have, below // BLOCK)
+        ]
+        roots = map(perfect_root, await _read(conn, book, wanted))
+        await _add(conn, book, [(level, number, root) for number, root in enumerate(roots, have)])
         counts[level] = below // BLOCK
-
-
-async def _stored(conn: Connection, book: str, level: int, parent: int) -> list[bytes]:
-    wanted = {"levels": [level], "firsts": [parent * BLOCK], "lasts": [(parent + 1) * BLOCK]}
-    cursor = await conn.execute(statements.text("proof/nodes"), {"book": book, **wanted})
-    found = {row["index"]: row["hash"] for row in await cursor.fetchall()}
-    if len(found) != BLOCK:
-        raise MissingNodesError(f"The tree of book {book!r} has a gap: blocks were removed.")
-    return [found[index] for index in sorted(found)]
 
 
 async def _add(conn: Connection, book: str, nodes: Sequence[tuple[int, int, bytes]]) -> None:
@@ -102,34 +94,49 @@ async def range_hashes(conn: Queryable, book: str, ranges: Sequence[Range]) -> l
         MissingNodesError: if it has gaps.
     """
     wanted = needed(ranges)
-    found: dict[tuple[int, int], bytes] = {}
-    blocks = [one for one in wanted if one.level]
-    if blocks:
+    found = {
+        (nodes.level, index): one
+        for nodes, hashes in zip(wanted, await _read(conn, book, wanted), strict=True)
+        for index, one in enumerate(hashes, nodes.first)
+    }
+    return [range_hash(one, lambda level, index: found[level, index]) for one in ranges]
+
+
+async def roots(conn: Queryable, book: str, sizes: Sequence[int]) -> list[bytes]:
+    """The root of a book's tree at each size; see ``range_hashes``."""
+    return await range_hashes(conn, book, [Range(0, size) for size in sizes])
+
+
+async def _read(conn: Queryable, book: str, wanted: Sequence[Nodes]) -> list[list[bytes]]:
+    """The hashes of some ranges of stored nodes, and of leaves (level 0).
+
+    Raises:
+        MissingNodesError: if one is missing.
+    """
+    kinds: dict[str, list[Nodes]] = {}
+    for one in wanted:
+        kinds.setdefault("proof/nodes" if one.level else "proof/links", []).append(one)
+    joined: dict[Nodes, bytes] = {}
+    for statement, some in kinds.items():
         params = {
             "book": book,
-            "levels": [one.level for one in blocks],
-            "firsts": [one.first for one in blocks],
-            "lasts": [one.last for one in blocks],
+            "levels": [one.level for one in some],
+            "firsts": [one.first for one in some],
+            "lasts": [one.last for one in some],
         }
-        cursor = await conn.execute(statements.text("proof/nodes"), params, prepare=False)
+        # not prepared: the plan must follow the tables as they grow
+        text = statements.text(statement)
+        cursor = await conn.execute(text, params, prepare=False, binary=True)
         for row in await cursor.fetchall():
-            found[row["level"], row["index"]] = row["hash"]
-    if leaves := [one for one in wanted if not one.level]:
-        # by equality: ranges would be estimated without statistics, and read the whole table
-        positions = [index + 1 for one in leaves for index in range(one.first, one.last)]
-        params = {"book": book, "positions": positions}
-        cursor = await conn.execute(statements.text("proof/leaves"), params, prepare=False)
-        for row in await cursor.fetchall():
-            found[0, row["index"]] = leaf_hash(row["link"])
-    try:
-        return [range_hash(one, lambda level, index: found[level, index]) for one in ranges]
-    except KeyError:
-        raise MissingNodesError(
-            f"The tree of book {book!r} has a gap. Run: daybook verify chain."
-        ) from None
-
-
-async def root(conn: Queryable, book: str, size: int) -> bytes:
-    """The root of a book's tree at a size; see ``range_hashes``."""
-    (found,) = await range_hashes(conn, book, [Range(0, size)])
-    return found
+            of = Nodes(row["level"], row["first"], row["last"])
+            if row["joined"] is None or len(row["joined"]) != _SIZE * (of.last - of.first):
+                raise MissingNodesError(
+                    f"Events of book {book!r} are missing, or blocks of its tree."
+                    " Run: daybook verify chain."
+                )
+            joined[of] = row["joined"]
+    return [
+        [*map(leaf_hash, parts)] if not one.level else parts
+        for one in wanted
+        for parts in ([joined[one][n : n + _SIZE] for n in range(0, len(joined[one]), _SIZE)],)
+    ]

@@ -12,7 +12,7 @@ from service.database import notifications
 from service.database.connections import ACCESS, Pool, pool_connection
 from service.queries import resources
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.25
 _TURNS = 2
 
 
@@ -77,7 +77,8 @@ class Freshness:
             if self._waiting:
                 await self._read(pool)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._hint.wait()
 
     async def _read(self, pool: Pool) -> None:
         async with pool_connection(pool, ACCESS) as conn:

@@ -5,12 +5,15 @@ reflect: a question that needs a position is asked there once the standby has it
 primary. ``LISTEN`` does not work on a standby, so its checkpoints are polled.
 
 A standby that fails costs no answer: the question is asked at the primary, and so is every other
-one until a poll succeeds again.
+one until a poll succeeds again. Nor is one asked whose replay stands still: its "yes" could be of
+any age. What it shows is at most ten seconds older than what the primary shows.
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, LiteralString
 
@@ -35,6 +38,9 @@ from service.telemetry.throttle import Throttle
 
 _POLL_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
+# together, and with a pause of two polls, these are the ten seconds
+_VALID_SECONDS = 3.0  # for so long a poll's result is relied on
+_BEHIND_SECONDS = 5.0  # what the primary showed before that, the standby must show
 
 _log = structlog.get_logger(__name__)
 
@@ -43,17 +49,25 @@ class NotAStandbyError(Exception):
     """The server follows no other one: it was promoted, or is of another history."""
 
 
+class TooFarBehindError(Exception):
+    """The server lacks what the primary showed seconds ago."""
+
+
 class Replica:
     """A standby: its connections, and how far its read models have come.
 
     Attributes:
-        up: whether the last poll succeeded and no question has failed since.
+        up: whether the last poll succeeded, found it near the primary, and no question has failed
+            since.
         positions: what the read models of each book reflected then.
     """
 
     def __init__(self, url: str, questions: Pool, probes: Pool) -> None:
         self.up = False
         self.positions: dict[str, int] = {}
+        self._polled = float("-inf")
+        self._primary: deque[tuple[float, dict[str, int]]] = deque()
+        self._primary_known = asyncio.Event()
         self._questions = questions
         self._access = Lane(url, ACCESS, 2, probes)
         self._lists = Lane(url, LISTS, 3, questions)
@@ -61,20 +75,48 @@ class Replica:
 
     def has(self, book: str, position: int) -> bool:
         """Whether it can be asked, and reflects a position of a book."""
-        return self.up and book in self.positions and self.positions[book] >= position
+        known = self.up and time.monotonic() - self._polled < _VALID_SECONDS
+        return known and book in self.positions and self.positions[book] >= position
 
-    async def poll(self) -> None:
-        """Poll its checkpoints until cancelled."""
+    async def poll(self, primary: Pool) -> None:
+        """Poll its checkpoints, and those of the primary, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll_primary(primary))
+            tasks.create_task(self._poll())
+
+    async def _poll(self) -> None:
+        await self._primary_known.wait()
         while True:
+            asked = time.monotonic()
             try:
                 async with pool_connection(self._access.pool, ACCESS, _WAIT_SECONDS) as conn:
-                    rows = await _checkpoints(conn)
+                    await _require_standby(conn)
+                    self.positions = await _positions(conn)
+                self._require_near()
             except Exception as error:  # noqa: BLE001 - the primary answers meanwhile
                 self._lose(error)
             else:
-                self.positions = {row["book"]: row["position"] or 0 for row in rows}
+                self._polled = asked
                 self.up = True
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _poll_primary(self, primary: Pool) -> None:
+        """Remember what the primary shows; while it is away, nothing new can be shown."""
+        while True:
+            asked = time.monotonic()
+            with suppress(*UNAVAILABLE):
+                async with pool_connection(primary, ACCESS, _WAIT_SECONDS) as conn:
+                    self._primary.append((asked, await _positions(conn)))
+                    self._primary_known.set()
+            while len(self._primary) > 1 and self._primary[1][0] < asked - _BEHIND_SECONDS:
+                self._primary.popleft()
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _require_near(self) -> None:
+        for book, position in self._primary[0][1].items():
+            lacks = position - self.positions.get(book, 0)
+            if lacks > 0:
+                raise TooFarBehindError(f"it lags: book {book!r} lacks {lacks} events there")
 
     @asynccontextmanager
     async def connection(self, primary: Lane, *, login: bool) -> AsyncIterator[Queryable]:
@@ -149,10 +191,13 @@ class _FallingBack:
             return await conn.execute(query, params, prepare=prepare, binary=binary)
 
 
-async def _checkpoints(conn: Connection) -> list[dict[str, Any]]:
+async def _require_standby(conn: Connection) -> None:
     if not await resources.is_standby(conn):
         raise NotAStandbyError("the server at replica_url is not a standby")
-    return await resources.checkpoints(conn)
+
+
+async def _positions(conn: Connection) -> dict[str, int]:
+    return {row["book"]: row["position"] or 0 for row in await resources.checkpoints(conn)}
 
 
 def _fails(error: psycopg.Error) -> bool:

@@ -85,7 +85,8 @@ class Projector:
                     async with response_deadline(conn, PROJECTOR.answer):
                         await self._watch_clock(conn)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                        async with asyncio.timeout(_POLL_SECONDS):
+                            await self._wake.wait()
             finally:
                 self._kept = float("-inf")
                 with suppress(psycopg.Error):

@@ -1,7 +1,6 @@
 """The projector process: it builds missing read models, then follows every book."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,7 +11,7 @@ from service.database import notifications
 from service.database.connections import connect, is_unavailable
 from service.database.lease import LeaseTakenError
 from service.processes.link import Link
-from service.processes.tasks import TaskSupervisor, exit_if_given_up
+from service.processes.tasks import TaskSupervisor, exit_if_given_up, run_until_stopped
 from service.readmodels import spill
 from service.readmodels.errors import RebuildError
 from service.readmodels.follower import Projector
@@ -38,12 +37,9 @@ def run(link: Link, settings: Settings, url: str, more: Start | None = None) -> 
 
 
 async def _until_stopped(link: Link, settings: Settings, url: str, more: Start | None) -> None:
-    task = asyncio.create_task(follow(settings, url, more))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    # any other end of it goes on, into the log
+    # an error goes on, into the log
     async with link.attached():
-        with suppress(asyncio.CancelledError):
-            await task
+        await run_until_stopped(follow(settings, url, more))
 
 
 async def follow(settings: Settings, url: str, more: Start | None = None) -> None:

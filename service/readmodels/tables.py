@@ -105,8 +105,9 @@ async def ensure_readable(conn: Connection) -> bool:
     are: columns that it lacks are null, and its checkpoints stand still. The older tables stay, for
     the older version's processes in a rolling deployment, until a third version comes.
 
-    Several processes may call it at once; the first one borrows. If a lock is not free in time, it
-    returns False; call it again.
+    Several processes may call it at once, also while a build is switched to; the first one borrows,
+    and nobody once there is a build. If a lock is not free in time, it returns False; call it
+    again.
     """
     if not await missing(conn):
         return True
@@ -123,6 +124,7 @@ async def _borrowed(conn: Connection) -> bool:
         return False
     await limit_locks(conn, _ROWS_SECONDS)
     await conn.execute(statements.text("readmodels/lock_builds"), {"version": older})
+    # else the views of a build that was switched to meanwhile would show the older tables for good
     if not await missing(conn):
         return True
     params = {"version": VERSION, "older": older}

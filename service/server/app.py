@@ -22,6 +22,7 @@ from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.console.errors import is_below, show_error
 from service.console.rendering import TEMPLATES
 from service.console.router import console
+from service.console.sso.sign_on import SignOn, provide_sign_on
 from service.database.connections import (
     ACCESS,
     LISTS,
@@ -86,6 +87,8 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         for name, book in settings.books.items()
     }
     refusals, keyring = Refusals(), CallerCache()
+    allowance = Allowance(settings.requests_per_minute)
+    sign_on = SignOn(settings.console_sso, settings.trusted_proxies)
     replica_url = settings.replica_url.get_secret_value() if settings.replica_url else None
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     routes.append(get_public_checkpoint)
@@ -111,6 +114,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             services = Services(
                 books=books,
                 freshness=freshness,
+                allowance=allowance,
                 streams=OpenStreams(),
                 pool=connections,
                 access=access,
@@ -126,6 +130,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 built=asyncio.Event(),
             )
             provide(app, services)
+            provide_sign_on(app, sign_on)
             for book in books:
                 metrics.count_from_zero(book, REFUSALS)
             readers = (services.access.reader, services.lists.reader)
@@ -133,6 +138,8 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             sys.setswitchinterval(_SWITCH_SECONDS)
             try:
                 _start(services, endpoints, url, notifier)
+                if settings.console:
+                    services.supervisor.start("sign-on keys", sign_on.follow, needed=False)
                 for seconds, part in (
                     (1.0, refusals),
                     (5.0, PoolUse(*readers)),
@@ -145,7 +152,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 # request up by some 60 ms each time
                 gc.collect()
                 gc.freeze()
-                async with link.attached(partial(_reload, books, endpoints, confirmer)):
+                async with link.attached(partial(_reload, books, endpoints, confirmer, sign_on)):
                     yield
             finally:
                 await confirmer.close()
@@ -165,7 +172,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED
-    gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
+    gate = Gate(app, keyring, allowance)
     api = RequestIds(RequestHeads(MarkSlashes(gate)))
     doors = Webhooks(api, endpoints, settings.max_body_bytes, refusals)
     return with_tracing(RequestDurations(doors) if settings.metrics else doors, route_of)
@@ -182,13 +189,18 @@ def _handlers(settings: Settings) -> dict[int | type[Exception], Callable[..., R
 
 
 def _reload(
-    books: dict[str, Book], endpoints: Endpoints, confirmer: Confirmer, settings: Settings
+    books: dict[str, Book],
+    endpoints: Endpoints,
+    confirmer: Confirmer,
+    sign_on: SignOn,
+    settings: Settings,
 ) -> None:
-    """Use rotated secrets and changed policies from the next request on."""
+    """Use rotated secrets and changed policies and admissions from the next request on."""
     for name, book in settings.books.items():
         endpoints[name] = structs.replace(endpoints[name], verifier=_verifier(book))
         books[name] = book
     confirmer.forget()
+    sign_on.configure(settings.console_sso)
 
 
 def _verifier(book: Book) -> Verifier:
@@ -207,7 +219,8 @@ def _start(
     supervisor.start("listener", partial(freshness.listen, url, services.books), needed=False)
     supervisor.start("checkpoints", partial(freshness.poll, services.access.pool))
     if services.replica is not None:
-        supervisor.start("replica", services.replica.poll, needed=False)
+        polling = partial(services.replica.poll, services.access.pool)
+        supervisor.start("replica", polling, needed=False)
     for name, endpoint in endpoints.items():
         supervisor.start(f"writer of {name}", endpoint.writer.run)
 

@@ -161,7 +161,7 @@ def _replica(replica: Replica | None) -> Iterable[Metric]:
     """Whether the replica answers, as this worker last found; nothing without a replica."""
     if replica is None:
         return ()
-    up = GaugeMetricFamily("daybook_replica_up", "Whether the replica answers.", value=replica.up)
+    up = GaugeMetricFamily("daybook_replica_up", "Whether the replica is asked.", value=replica.up)
     rows = [{"book": name, "replica_position": at} for name, at in replica.positions.items()]
     return up, *_labelled(_REPLICA, rows, ["book"])
 

@@ -22,6 +22,7 @@ from service.ingest.signature import signed_headers
 from service.store import api_keys
 from service.store.api_keys import Scope
 from service.store.positions import parse
+from tests import forkserver
 
 _WAIT_SECONDS = 60
 _NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
@@ -34,7 +35,7 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
         subprocess.CalledProcessError: if it does not exit with 0.
     """
     try:
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", *args],
             env=environment(env), cwd=cwd, capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
@@ -42,7 +43,8 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
         # the error's own text has only the status
         error.add_note(error.stderr)
         raise
-    return done.stdout
+    printed: str = done.stdout
+    return printed
 
 
 def new_key(url: str, book: str, scope: str = "read") -> str:
@@ -90,7 +92,7 @@ class Service:
         """Start it, on the same port as before, and wait until it is ready, or answers at all."""
         out = (self._cwd / "serve.out").open("w")
         err = (self._cwd / "serve.err").open("a")
-        self.process = subprocess.Popen(
+        self.process = forkserver.Popen(
             [sys.executable, "-m", self._module, "serve", "--port", self.port, *self._args],
             env=environment(self._env), cwd=self._cwd, stdout=out, stderr=err, text=True,
         )  # fmt: skip

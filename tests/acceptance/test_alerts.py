@@ -343,11 +343,10 @@ def test_a_busy_book_that_falls_silent(watched: Watched, healthy: Samples) -> No
     assert evaluated(watched.here, held, 198, interval=60) == {"DaybookQuieterThanUsual"}
 
 
-def test_an_anchor_that_lags(watched: Watched) -> None:
+def test_an_anchor_that_lags(watched: Watched, healthy: Samples) -> None:
     (watched.here / "bucket").rename(watched.here / "gone")
-    before = scraped(watched.service)
     assert deliver(watched, body("subscription.on_hold", "on_hold", now())).is_success
-    head = of(before, "head_position") + 1
+    head = of(healthy, "head_position") + 1
     behind = watched.awaited(lambda samples: {of(samples, name) for name in REACHED} == {head})
     assert behind[LIVE_ANCHOR] < head
     assert watched.fires(behind, behind) == {"DaybookUnanchored"}

@@ -13,6 +13,7 @@ import pytest
 from service.database.connections import Connection
 from service.sandbox.catalog import BUSINESS
 from service.sandbox.messages import AnswerFaultRequest
+from tests import forkserver
 from tests.acceptance.filling import (
     READ_BY_ID,
     differences,
@@ -49,7 +50,7 @@ def command(
         "BUSINESS_ID": business_id,
     }  # fmt: skip
     variables = {f"DAYBOOK_BOOKS__TEST__{name}": value for name, value in book.items()}
-    return subprocess.Popen(
+    return forkserver.Popen(
         [sys.executable, "-m", "service", "backfill", "--book", "test", *args],
         env=environment(variables | {"DAYBOOK_DATABASE_URL": url, "COLUMNS": "200"}),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

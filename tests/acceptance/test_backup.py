@@ -19,6 +19,7 @@ from service.database.connections import connect
 from service.store import backups
 from service.store.events import append
 from service.store.roles import SERVICE
+from tests import forkserver
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, environment, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body
@@ -37,7 +38,7 @@ class Done:
 
 
 def daybook(cwd: Path, *args: object, **env: str) -> Done:
-    done = subprocess.run(
+    done = forkserver.run(
         [sys.executable, "-m", "service", *map(str, args)], env=environment(OWN_KEY | env),
         cwd=cwd, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip

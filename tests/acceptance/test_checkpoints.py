@@ -13,6 +13,7 @@ import pytest
 
 from service.proof.notes import open_checkpoint, parse_key
 from service.proof.tlog_proof import check_proof
+from tests import forkserver
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, environment, new_key, number
 from tests.acceptance.test_restores import Restorable, subscription
@@ -195,7 +196,7 @@ def daybook(book: Restorable, *args: str) -> int:
 
 def run(book: Restorable, *args: str) -> subprocess.CompletedProcess[str]:
     env = book.env | {"DAYBOOK_DATA_DIR": str(Path(book.here) / "data")}
-    return subprocess.run(
+    return forkserver.run(
         [sys.executable, "-m", "service", *args], env=environment(env), cwd=book.here,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

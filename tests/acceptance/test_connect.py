@@ -15,6 +15,7 @@ import pytest
 
 from service.provider.endpoints import EVENT_TYPES
 from service.settings import load
+from tests import forkserver
 from tests.acceptance.business import Business, business
 from tests.acceptance.service import Service, command, environment
 from tests.builders import OTHER_SECRET, SECRET
@@ -48,7 +49,7 @@ def connect(
 ) -> subprocess.CompletedProcess[str]:
     variables = {"DAYBOOK_BOOKS__LIVE__PROVIDER__URL": provider.url, "COLUMNS": "200", **env}
     flags = ["--book", "live", "--url", URL, "--api-key", key, *args]
-    return subprocess.run(
+    return forkserver.run(
         [sys.executable, "-m", "service", "connect", *flags],
         env=environment(variables), cwd=here, capture_output=True, text=True, check=False,
         timeout=60, stdin=subprocess.DEVNULL,
@@ -174,7 +175,7 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_a_key_that_is_asked_for_needs_a_terminal(tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = forkserver.run(
         [sys.executable, "-m", "service", "connect", "--book", "live", "--url", URL],
         env=environment({"COLUMNS": "200"}), cwd=tmp_path, capture_output=True, text=True,
         check=False, timeout=60, stdin=subprocess.DEVNULL,
@@ -188,7 +189,7 @@ def test_in_a_terminal_the_key_is_asked_for_and_not_shown(
 ) -> None:
     terminal, keyboard = os.openpty()
     variables = {"DAYBOOK_BOOKS__LIVE__PROVIDER__URL": provider.url}
-    with subprocess.Popen(
+    with forkserver.Popen(
         [sys.executable, "-m", "service", "connect", "--book", "live", "--url", URL],
         env=environment(variables), cwd=tmp_path, stdin=keyboard, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True,

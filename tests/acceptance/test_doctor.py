@@ -23,6 +23,7 @@ from service.provider.findings import Finding, look
 from service.sandbox.messages import AnswerFaultRequest
 from service.server.doctor import Database, examine
 from service.settings import load
+from tests import forkserver
 from tests.acceptance.business import Business, business
 from tests.acceptance.service import Service, environment, new_key
 from tests.builders import NOON, OTHER_SECRET, SECRET, at, body
@@ -42,7 +43,7 @@ class Installation:
 
     def doctor(self, *args: str, **env: str) -> "Examined":
         variables = {"DAYBOOK_DATABASE_URL": self.url, "COLUMNS": "200", **env}
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", "doctor", *args],
             env=environment(variables), cwd=self.here, capture_output=True, text=True, check=False,
             timeout=120,

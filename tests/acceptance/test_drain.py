@@ -2,7 +2,6 @@
 
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from service.database.embedded import embedded
+from tests import forkserver
 from tests.acceptance import raw
 from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import provider
@@ -74,7 +74,7 @@ def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path, data: Path)
 @pytest.mark.parametrize("seconds", [0.0, 0.5])
 def test_a_stop_during_the_start_is_obeyed(seconds: float, scratch: Path) -> None:
     with (scratch / "serve.out").open("w") as out:
-        process = subprocess.Popen(
+        process = forkserver.Popen(
             [sys.executable, "-m", "service", "serve", "--port", "0", "--workers", "2",
              "--data-dir", str(scratch / "data")],
             env=environment(None), cwd=scratch, stdout=out, stderr=out,

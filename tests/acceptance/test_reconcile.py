@@ -20,6 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.sandbox.messages import AnswerFaultRequest, WebhookFaultRequest
+from tests import forkserver
 from tests.acceptance.service import Service, environment, new_key
 from tests.builders import SECRET
 from tests.conftest import as_owner, fresh_database
@@ -47,7 +48,7 @@ class House:
         return environment({"DAYBOOK_DATABASE_URL": self.url, "COLUMNS": "200"})
 
     def reconcile(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return forkserver.run(
             [*self.command, *args], env=self.environment, cwd=self.here, capture_output=True,
             text=True, check=False, timeout=120,
         )  # fmt: skip
@@ -192,7 +193,7 @@ def test_a_comparison_that_is_killed_does_no_harm(house: House) -> None:
     house.provider.control.add_answer_fault(
         AnswerFaultRequest(by=timedelta(seconds=0.5), path="/payments")
     )
-    process = subprocess.Popen(
+    process = forkserver.Popen(
         [*house.command, "--apply"], env=house.environment, cwd=house.here,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -215,7 +216,7 @@ def test_a_comparison_that_is_killed_does_no_harm(house: House) -> None:
 
 def test_what_is_recorded_survives_a_rebuild(house: House) -> None:
     house.fill()
-    done = subprocess.run(
+    done = forkserver.run(
         [sys.executable, "-m", "service", "verify"], env=house.environment, cwd=house.here,
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip

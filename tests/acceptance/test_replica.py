@@ -1,7 +1,6 @@
 """Questions are answered by a streaming replica, as far as it has what they need."""
 
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 
 from service.store.roles import SERVICE
-from tests import servers
+from tests import forkserver, servers
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, command, environment, new_key, number
 from tests.acceptance.test_doctor import Examined
@@ -117,7 +116,13 @@ def test_a_question_goes_to_the_replica_unless_that_lacks_its_position(
         headers={"authorization": f"Bearer {replicated.key}"},
     )  # fmt: skip
     assert [one["entitled"] for one in many.json()["data"]] == [True, True]
+    # and a lag that stays has an end: no answer is older than seconds
+    eventually(lambda: replicated.shown() == late)
+    assert replicated.get("customers/cus_sub_1/access")["position"] == late
+    assert replicated.metric("daybook_replica_up 0.0")
+    assert "lacks 1 events there" in replicated.service.log()
     replicated.resume()
+    eventually(lambda: replicated.metric("daybook_replica_up 1.0"))
     eventually(lambda: replicated.shown() == late)
 
 
@@ -170,7 +175,7 @@ def test_a_replica_that_is_away_costs_no_answer(replicated: Replicated) -> None:
 
 def finding(replicated: Replicated) -> str:
     """What the doctor says about the replica."""
-    done = subprocess.run(
+    done = forkserver.run(
         [sys.executable, "-m", "service", "doctor", "--book", "live", "--format", "json"],
         env=environment(replicated.env), cwd=replicated.here, capture_output=True, text=True,
         check=False, timeout=120,

@@ -23,6 +23,7 @@ import pytest
 
 from service.database.binaries import installed
 from service.database.embedded import embedded
+from tests import forkserver
 from tests.acceptance.family import children
 from tests.acceptance.service import Service, environment, new_key, number
 from tests.builders import SECRET
@@ -77,7 +78,7 @@ class Drill:
             return {one: (position, link) for one, position, link in conn.execute(query)}
 
     def daybook(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return forkserver.run(
             [sys.executable, "-m", "service", *args, "--data-dir", str(self.here / "data")],
             env=environment({}), cwd=self.here, capture_output=True, text=True, check=False,
             timeout=600,

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import typer
 
 from service.cli.main import app
+from tests import forkserver
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import environment
 from tests.documents import OPERATING, SERVICE
@@ -46,7 +46,7 @@ def test_each_command_is_understood(words: str) -> None:
 
 def test_each_look_can_be_taken_while_it_serves(doors: Doors) -> None:
     for words in LOOKS:
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", *words.split()], cwd=doors.service._cwd,
             env=environment(doors.service._env), capture_output=True, text=True, check=False,
         )  # fmt: skip

@@ -1,7 +1,6 @@
 """A customer's life over HTTP, with real signatures, on a service started as a user starts it."""
 
 import re
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 
 from projections.catalog import BY_CATEGORY
+from tests import forkserver
 from tests.acceptance.service import Service, command, environment, number
 from tests.builders import body
 
@@ -143,7 +143,7 @@ def test_the_demo_tells_its_story() -> None:
 def test_a_mistake_on_the_command_line_is_explained(
     args: list[str], status: int, reason: str, scratch: Path
 ) -> None:
-    done = subprocess.run(
+    done = forkserver.run(
         [sys.executable, "-m", "service", *args],
         env=environment({"DAYBOOK_DATA_DIR": str(scratch / "data")}),
         cwd=scratch, capture_output=True, text=True, check=False, timeout=60,

@@ -52,7 +52,10 @@ class Installation:
         for reader in readers:
             path = f"customers/cus_{self.told}/access?min_position={position}"
             known = reader.ask(path, self.key)
-            assert known["entitled"], (type(reader).__name__, position, known)
+            assert known["entitled"], (
+                type(reader).__name__, position, known, reader.ask(path, self.key),
+                self.old.log()[-3000:], self.new.log()[-3000:],
+            )  # fmt: skip
             again = reader.deliver("live", SECRET, content, f"msg_{self.told}")
             assert again.json() == {"position": position, "duplicate": True}
 
@@ -67,7 +70,9 @@ def both(scratch: Path, empty_database_url: str) -> Iterator[Installation]:
     for service in (made.old, made.new):
         if hasattr(service, "process"):
             assert service.stop() == 0
-    assert "unhandled exception" not in made.old.log() + made.new.log()
+    logs = made.old.log() + made.new.log()
+    assert "unhandled exception" not in logs
+    assert "stream parked" not in logs
 
 
 def upgrade_and_back(both: Installation, seconds: float) -> None:

@@ -47,3 +47,12 @@ async def test_old_rows_are_shown_until_the_new_ones_are_built(
     assert version(VERSION + 1, "plan", "build", database_url) == f'["new in {VERSION + 1}"]'
     # the one before is kept for its processes; those before it are gone
     assert await tables(conn) == {VERSION, VERSION + 1}
+
+
+async def test_a_build_that_ends_while_old_rows_are_being_shown_wins(
+    conn: Connection, database_url: str
+) -> None:
+    await append(conn, "test", [delivery(body("subscription.active", "active", at(1), "sub_1"))])
+    await advance(conn, "test")
+    # else new processes would show the old tables for good, which stand still once the old stop
+    assert version(VERSION + 1, "plan", "race", database_url) == f'["new in {VERSION + 1}"]'

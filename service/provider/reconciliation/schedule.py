@@ -7,8 +7,6 @@ the next comparison is due is read from those that are kept.
 """
 
 import asyncio
-import signal
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,7 +16,7 @@ from service.database.connections import connect, is_unavailable
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.processes.link import Link
-from service.processes.tasks import TaskSupervisor, exit_if_given_up
+from service.processes.tasks import TaskSupervisor, exit_if_given_up, run_until_stopped
 from service.provider.client import BACKGROUND
 from service.provider.documents import fetch_if_due
 from service.provider.reconciliation import keeping
@@ -51,11 +49,8 @@ async def _until_stopped(link: Link, settings: Settings, url: str) -> None:
     def reload(changed: Settings) -> None:
         books.update(changed.books)
 
-    task = asyncio.create_task(_follow(settings, books, url))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with link.attached(reload):
-        with suppress(asyncio.CancelledError):
-            await task
+        await run_until_stopped(_follow(settings, books, url))
 
 
 async def _follow(settings: Settings, books: dict[str, Book], url: str) -> None:

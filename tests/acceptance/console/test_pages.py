@@ -38,6 +38,8 @@ PAGES = {
     "filtered events": "/live/events?customer_id=cus_1&since=2026-01-01",
     "events to look at": "/live/events?verdict=attention",
     "event": "/live/events/1",
+    "attention": "/live/attention",
+    "nothing to look at": "/test/attention",
     "money": f"/live/money?{SPRING}",
     "money of nothing": "/test/money",
     "money as it was known": f"/live/money?{SPRING}&known_at=1",

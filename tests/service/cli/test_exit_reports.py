@@ -26,7 +26,7 @@ from service.database.connections import connect
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
 from service.settings import SettingsError
-from tests import documents
+from tests import documents, forkserver
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
@@ -214,7 +214,7 @@ def _is_refused(here: Path) -> None:
 
 def run(*args: str, code: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     program = ["-c", code] if code else ["-m", "service", *args]
-    return subprocess.run(
+    return forkserver.run(
         [sys.executable, *program],
         env=environment(variables), capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

@@ -102,6 +102,11 @@ def test_another_key_than_that_of_the_book_is_refused(made: Made, here: Path) ->
     other = Key(parse_key(made.key).name, bytes(range(32)))
     status, said = verify(here, "--key", str(other))
     assert (status, "none of the keys has signed it" in said) == (1, True), said
+    # the key of another origin, such as that from before the book was continued, shows nothing
+    elsewhere = Key("daybook/0123456789abcdef/test/2", bytes(range(32)))
+    status, said = verify(here, "--key", str(elsewhere))
+    assert (status, "COULD NOT BE CHECKED" in said, "HOLDS" in said) == (2, True, False), said
+    assert verify(here, "--key", str(elsewhere), "--key", made.key)[0] == 0
     status, said = verify(here, "--key", made.key[:-4])
     assert (status, "this is not a public key" in said) == (2, True), said
 

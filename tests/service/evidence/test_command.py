@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from service.database.connections import connect
 from service.store.chain import NewEvent
+from tests import forkserver
 from tests.acceptance.service import environment, new_key
 from tests.builders import OTHER_SECRET, SECRET
 from tests.conftest import fresh_database
@@ -40,7 +40,7 @@ class Command:
     def __call__(self, *args: str, **env: str) -> tuple[int, str]:
         """Its exit status, and all that it said."""
         given = {"DAYBOOK_DATABASE_URL": self.url, "DAYBOOK_DATA_DIR": str(self.here), **env}
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", *args], env=environment(given), cwd=self.here,
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip

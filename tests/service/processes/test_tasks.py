@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -80,6 +81,25 @@ async def test_while_it_waits_it_is_down(
         "writer has been down for 0 s, after KeyError"
     ]
     assert [task.name for task in supervisor.down(needed=False)] == ["notifier"]
+
+
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again(
+    supervisor: TaskSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.01)
+    lost = asyncio.Event()
+
+    async def lose() -> None:
+        with suppress(asyncio.CancelledError):
+            lost.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    running = supervisor.start("losing", lose)
+    await lost.wait()
+    async with asyncio.timeout(20):
+        await supervisor.stop()
+    assert running.cancelled()
 
 
 async def test_work_that_is_done_is_not_done_again(supervisor: TaskSupervisor) -> None:

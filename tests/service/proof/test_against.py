@@ -1,7 +1,6 @@
 """What only an anchor can show: an end that was cut off, a chain that was recomputed as a whole."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -23,6 +22,7 @@ from service.proof.process import carry_book
 from service.settings import Settings
 from service.store.chain import Columns, compute_link
 from service.store.events import append
+from tests import forkserver
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
@@ -62,7 +62,7 @@ def daybook(database_url: str, tmp_path: Path) -> Daybook:
         env = {"DAYBOOK_DATABASE_URL": database_url, "DAYBOOK_DATA_DIR": str(tmp_path / "data")}
         # the key is that of the directory
         env["DAYBOOK_SIGNING_KEY"] = ""
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", *args], env=environment(env), cwd=tmp_path,
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip

@@ -72,7 +72,7 @@ async def test_higher_levels_are_stored_when_they_are_full(
     await tree._extend_upwards(conn, "test", {8: 256})
     cursor = await conn.execute("select hash from store.tree_node where level = 8 order by index")
     blocks = [row["hash"] for row in await cursor.fetchall()]
-    assert await tree.root(conn, "test", 65_536) == perfect_root(blocks)
+    assert await tree.roots(conn, "test", [65_536]) == [perfect_root(blocks)]
     await conn.execute("insert into store.tree_node values ('test', 8, 300, sha256('x'))")
     with pytest.raises(tree.MissingNodesError):
         await tree._extend_upwards(conn, "test", {8: 512, 16: 1})

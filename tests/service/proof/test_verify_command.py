@@ -1,6 +1,5 @@
 """``daybook verify`` as it is typed: what it prints, and its exit status."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from service.database.connections import Connection
 from service.store.events import append, open_books
+from tests import forkserver
 from tests.acceptance.service import environment
 from tests.builders import OTHER_SECRET, SECRET
 from tests.service.proof.books import fill, of_every_source, signed, tamper
@@ -33,7 +33,7 @@ class Verify:
 
     def __call__(self, *args: str) -> tuple[int, str]:
         """Its exit status, and all that it said."""
-        done = subprocess.run(
+        done = forkserver.run(
             [sys.executable, "-m", "service", "verify", *args],
             env=environment({"DAYBOOK_DATABASE_URL": self._url}), cwd=self._here,
             capture_output=True, text=True, check=False, timeout=60,

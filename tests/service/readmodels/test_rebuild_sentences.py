@@ -21,6 +21,7 @@ from service.readmodels import spill
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.errors import explanation
 from service.readmodels.rebuild import preview, rebuild
+from tests import forkserver
 from tests.acceptance.service import environment
 from tests.builders import SECRET
 from tests.conftest import as_owner
@@ -42,8 +43,8 @@ class Daybook:
 
     def start(self, *args: str, before: str = "", **env: str) -> subprocess.Popen[str]:
         line = [sys.executable, "-m", "service", *args]
-        return subprocess.Popen(
-            ["/bin/sh", "-c", f'{before} exec "$@"', "sh", *line],
+        return forkserver.Popen(
+            ["/bin/sh", "-c", f'{before} exec "$@"', "sh", *line] if before else line,
             env=self._env | env, cwd=self._here, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
