@@ -58,6 +58,10 @@ PAGES = {
     "payments of a month": f"/live/money/revenue?{MAY}",
     "payouts of a month": f"/live/money/payouts?{MAY}",
     "subscriptions of a month": f"/live/money/mrr?{MAY}&figure=new",
+    "disputes": "/live/disputes",
+    "no disputes": "/test/disputes",
+    "proof": "/live/proof",
+    "proof of an empty book": "/test/proof",
     "no rows": f"/live/money/mrr?{MAY}&figure=trial",
 }
 
@@ -91,7 +95,15 @@ def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str)
 
 
 @pytest.mark.parametrize(
-    "path", ["/live", "/live/customers/cus_1", "/live/events/1", PAGES["money as it was known"]]
+    "path",
+    [
+        "/live",
+        "/live/customers/cus_1",
+        "/live/events/1",
+        "/live/disputes",
+        "/live/proof",
+        PAGES["money as it was known"],
+    ],
 )
 def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     support.page.emulate_media(color_scheme="dark")
