@@ -3,7 +3,9 @@
 A name is the provider's where the provider has one, and means the same there.
 """
 
-FIELD_DESCRIPTIONS = {
+from service.api.operation_descriptions import OPERATION_DESCRIPTIONS
+
+FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     # where and when
     "position": "The place in the book that the answer reflects. Opaque: store it, and send it back"
     " unchanged.",
@@ -52,7 +54,7 @@ FIELD_DESCRIPTIONS = {
     "stream": "The resource that the event belongs to, as `category-id`; null if it belongs to"
     " none.",
     # following, and searching
-    "kind": "The kind of resource.",
+    "kind": "The kind of resource; of a job, what it does.",
     "next": "Send it as `after` to go on from here, even if the page is empty.",
     "matched": "The field that matches.",
     "label": "A description for people; of an API key, its label; null where there is none.",
@@ -137,7 +139,7 @@ FIELD_DESCRIPTIONS = {
     "entitlement_id": "The provider's id of the entitlement.",
     "integration_type": "The integration that delivers it, such as `license_key` or `discord`.",
     "delivered_at": "When it was delivered. UTC.",
-    "revoked_at": "When it was revoked. UTC.",
+    "revoked_at": "When it was revoked; null if it was not. UTC.",
     "credit_entitlement_id": "The provider's id of the kind of credit.",
     "balance_before": "The balance before the latest ledger row, in units of the credit.",
     "balance_after": "The balance after the latest ledger row, in units of the credit.",
@@ -191,8 +193,7 @@ FIELD_DESCRIPTIONS = {
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
     # the read models
-    "stale": "Whether later events are not included: the answer rests on a parked stream, or denies"
-    " while the read models are behind the book.",
+    "stale": "Whether later events are not included: they are parked, or not projected yet.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build.",
@@ -271,8 +272,7 @@ FIELD_DESCRIPTIONS = {
     "anchors": "The anchors that have the checkpoint.",
     "anchor": "The name of the anchor; null if the problem is with signing.",
     "anchored_at": "When the anchor received the checkpoint. UTC.",
-    "receipt": "What the anchor gave for it: a timestamp authority its RFC 3161 answer, in base64;"
-    " null from a directory.",
+    "receipt": "What a timestamp authority answered (RFC 3161), in base64; null of a directory.",
     "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
     "parted_at": "The number of events up to which the origin before it has the same history; null"
     " for the first origin.",
@@ -293,7 +293,6 @@ FIELD_DESCRIPTIONS = {
     "meaning": "When the problem occurs, and what to do.",
     "retry_after": "The number of seconds after which to retry; null if a retry does not help.",
     # paths, and the headers of a webhook
-    "problem": "The last segment of a problem's `type`.",
     "webhook-id": "The identifier of the delivery.",
     "webhook-timestamp": "When the webhook was sent, in Unix seconds.",
     "webhook-signature": "`v1,` and the signature in base64; several are separated by spaces.",

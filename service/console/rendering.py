@@ -21,7 +21,7 @@ def _environment() -> Environment:
     for function in (
         wording.money, wording.figure, wording.number, wording.percent, wording.words,
         wording.moment, wording.ago, wording.size, wording.label, wording.plain, wording.tone,
-        wording.as_json,
+        wording.as_json, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {

@@ -32,7 +32,7 @@ attention as (
         and i.position > (select min(after) from stretches)
     group by 1
 )
-select s.at as hour, s.count, coalesce(a.count, 0) as attention
+select s.at, s.count as events, coalesce(a.count, 0) as attention
 from stretches s
 left join attention a using (n)
 where s.count is not null
