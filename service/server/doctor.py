@@ -253,5 +253,6 @@ _CHECKS: Mapping[str, Callable[[str, Connection], Awaitable[list[Finding]]]] = {
 
 
 async def _gauges(book: str, conn: Connection) -> dict[str, Any] | None:
-    cursor = await conn.execute(statements.text("server/gauges"), {"version": VERSION})
-    return next((row for row in await cursor.fetchall() if row["book"] == book), None)
+    params = {"book": book, "version": VERSION}
+    cursor = await conn.execute(statements.text("server/gauges"), params)
+    return await cursor.fetchone()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 import service
 import sql
@@ -126,6 +126,7 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "fresh": statements.relation(projection.view),
         "sort": Identifier(projection.key),
         "date": Identifier("created_at"),
+        "book": Literal("test"),
         "direction": SQL("desc"),
     }
     # what a statement adds up or lists, which is a statement of its own
