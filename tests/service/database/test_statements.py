@@ -31,7 +31,7 @@ UTILITY = {
     "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
-    "proof/stretch", "proof/some", "evidence/snapshot",
+    "proof/stretch", "proof/some", "evidence/snapshot", "store/lock_migrations",
     # in tests/acceptance/test_backup.py
     "server/restore/create", "server/restore/drop", "server/restore/rename",
 }  # fmt: skip
