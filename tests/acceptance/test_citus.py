@@ -19,11 +19,10 @@ from service.console import sessions
 from service.database.connections import connect
 from service.database.statements import text
 from service.store.api_keys import Caller, list_keys
-from service.store.roles import SERVICE, set_up_role
-from tests import citus
+from tests import citus, forkserver, servers
 from tests.acceptance import compared, estate
 from tests.acceptance.doors import CONFIG, Doors
-from tests.acceptance.service import Service, environment, new_key
+from tests.acceptance.service import Service, command, environment, new_key
 from tests.acceptance.walk import POSTED, questions
 from tests.builders import SECRET
 from tests.conftest import as_owner, as_service, fresh_database
@@ -62,9 +61,9 @@ class Cluster:
         self.doors, self.here, self.log = doors, here, log
         self.begins = log.stat().st_size
 
-    def run(self, *args: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run a command; with a wide terminal, so that no sentence breaks."""
-        return subprocess.run(
+        return forkserver.run(
             [sys.executable, "-m", "service", *args],
             env=environment({"DAYBOOK_DATABASE_URL": self.doors.database_url, "COLUMNS": "300"}),
             cwd=self.here, capture_output=True, text=True, check=False, timeout=120,
@@ -83,9 +82,16 @@ def cluster(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     (here / "daybook.toml").write_text(CONFIG)
     owner = as_owner(fresh_database(postgres, "template1"))
     citus.install(owner)
-    asyncio.run(set_up_role(owner, SERVICE))
-    log = explained(owner)
     url = as_service(owner)
+    settings = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_OWNER_URL": owner}
+    said = command("migrate", env=settings, cwd=here)
+    assert "distributed store.event\ndistributed read.checkpoint\n" in said
+    assert command("migrate", env=settings, cwd=here).endswith("The schema is up to date.\n")
+    with psycopg.connect(owner, autocommit=True) as conn:
+        # with the values in them, as Citus sees them
+        statement = SQL("alter database {} set plan_cache_mode = force_custom_plan")
+        conn.execute(statement.format(Identifier(conn.info.dbname)))
+    log = servers.explained(owner)
     service = Service(here, env={"DAYBOOK_DATABASE_URL": url}).start()
     live, test = (new_key(url, book, "read,audit,admin") for book in ("live", "test"))
     made = Cluster(Doors(service, live, test, url), here, log)
@@ -97,21 +103,6 @@ def cluster(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield made
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()
-
-
-def explained(url: str) -> Path:
-    """Have the plans of the sessions to come logged, with the values in them; where."""
-    with psycopg.connect(url, autocommit=True) as conn:
-        for name, value in {
-            "session_preload_libraries": "auto_explain",
-            "auto_explain.log_min_duration": "0",
-            "auto_explain.log_format": "json",
-            "plan_cache_mode": "force_custom_plan",
-        }.items():
-            statement = SQL("alter database {} set {} = {}")
-            conn.execute(statement.format(Identifier(conn.info.dbname), SQL(name), value))
-        (folder,) = conn.execute("show data_directory").fetchone() or ("",)
-    return next(p for p in (Path(folder) / "server.log", Path(folder).parent / "log") if p.exists())
 
 
 def test_every_question_is_answered(cluster: Cluster) -> None:
@@ -136,7 +127,7 @@ def test_every_question_is_answered(cluster: Cluster) -> None:
 
 
 def test_every_command_works(cluster: Cluster) -> None:
-    for command, said in {
+    for typed, said in {
         "status": "Connected as daybook_service",
         "rebuild": "live",
         "rebuild --preview": "",
@@ -147,9 +138,9 @@ def test_every_command_works(cluster: Cluster) -> None:
         "books list": "live",
         "evidence customer cus_1 --book live -o cus_1.zip": "cus_1.zip",
     }.items():
-        done = cluster.run(*command.split())
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        assert said in done.stdout, (command, done.stdout)
+        done = cluster.run(*typed.split())
+        assert done.returncode == 0, (typed, done.stdout, done.stderr)
+        assert said in done.stdout, (typed, done.stdout)
 
 
 def test_doctor_says_that_it_is_distributed(cluster: Cluster) -> None:
