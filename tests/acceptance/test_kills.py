@@ -63,7 +63,7 @@ async def fill(url: str, seed: int, customers: int = 60) -> int:
         return (await books(conn))["test"].position
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.long)])
 async def test_a_killed_projector_leaves_rows_and_checkpoint_agreed(
     kills: int, database_url: str, conn: Connection
 ) -> None:
@@ -90,7 +90,7 @@ async def test_a_killed_projector_leaves_rows_and_checkpoint_agreed(
     assert await contents(conn) == live
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.long)])
 async def test_a_killed_rebuild_leaves_everything_as_it_was(
     kills: int, database_url: str, conn: Connection
 ) -> None:
@@ -114,7 +114,7 @@ async def test_a_killed_rebuild_leaves_everything_as_it_was(
     assert await contents(conn) == rows
 
 
-@pytest.mark.parametrize("swaps", [5, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("swaps", [3, pytest.param(50, marks=pytest.mark.long)])
 async def test_readers_never_see_an_error_an_empty_table_or_the_past(
     swaps: int, database_url: str
 ) -> None:
