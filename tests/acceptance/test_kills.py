@@ -16,6 +16,7 @@ from service.database.connections import Connection, connect
 from service.readmodels.rebuild import preview, rebuild
 from service.sandbox.simulation import simulate
 from service.store.events import append, books
+from tests import forkserver
 from tests.builders import NOON
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
@@ -33,7 +34,7 @@ AGREE = """
 
 @contextmanager
 def process(doing: str, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    running = subprocess.Popen(
+    running = forkserver.Popen(
         [sys.executable, "-m", "tests.acceptance.projecting", doing, url],
         stderr=subprocess.DEVNULL,
     )
@@ -134,6 +135,7 @@ async def test_readers_never_see_an_error_an_empty_table_or_the_past(
                 assert row["checkpoint"] == row["events"] == row["last"]
                 assert row["events"] >= last
                 last, answers = row["events"], answers + 1
+                await asyncio.sleep(0.002)
 
     readers = [asyncio.create_task(read()) for _ in range(3)]
     with process("follow", database_url):
