@@ -1,3 +1,5 @@
+"""The private PostgreSQL: shared by its users, it recovers, and is nobody else's."""
+
 import asyncio
 import os
 import re
