@@ -64,6 +64,16 @@ KINDS = {
             " `Origin` tells. If a proxy changes the header `Host`, set `console_url`.",
         ),
         Kind(
+            "sign-on-refused", 401, "The single sign-on was refused",
+            "The console is opened by an assertion of your proxy, and this one opens nothing;"
+            " `detail` says why. See `console_sso` in the configuration.",
+        ),
+        Kind(
+            "not-admitted", 403, "The single sign-on opens no book",
+            "The assertion is valid, but `console_sso.admit` in the configuration names neither"
+            " this person nor a group of theirs.",
+        ),
+        Kind(
             "unknown-book", 404, "This book does not exist",
             "The path of the webhook names a book that is not configured.",
         ),
@@ -89,6 +99,15 @@ KINDS = {
             " histories: read the changes after it again, or try an older position that you"
             " stored; if it is accepted, continue from there. `head` is the current end of the"
             " book: continue after it if you read the lists again instead.",
+        ),
+        Kind(
+            "already-running", 409, "Another one waits or runs",
+            "One rebuild runs at a time, and one comparison of a book. `GET /v1/jobs` shows what"
+            " waits and runs.",
+        ),
+        Kind(
+            "not-configured", 409, "The book is not configured for this",
+            "`detail` names the setting.",
         ),
         Kind(
             "body-too-large", 413, "The body is too large",
@@ -129,6 +148,12 @@ KINDS = {
             "unavailable", 503, "The database is unavailable; try again",
             "The service recovers automatically. The provider resends its webhooks.",
             retry_after=2,
+        ),
+        Kind(
+            "sign-on-unavailable", 503, "The single sign-on cannot be checked yet",
+            "The keys of the assertion's issuer could not be read since the start. The log says"
+            " why; the service tries again every ten seconds.",
+            retry_after=10,
         ),
         Kind(
             "timeout", 503, "The database did not answer in time; try again",

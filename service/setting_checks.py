@@ -125,6 +125,14 @@ def _check_public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_key_source(source: str) -> str:
+    if "://" not in source:
+        return source
+    if fault := https_url_fault(source):
+        raise ValueError(fault)
+    return source
+
+
 def _check_api_key(key: SecretStr) -> SecretStr:
     text = key.get_secret_value()
     if text.startswith("whsec_"):
@@ -186,6 +194,9 @@ ProviderUrl = Annotated[Plain, AfterValidator(_check_provider_url)]
 
 PublicUrl = Annotated[Plain, AfterValidator(_check_public_url)]
 """A scheme with a host, as browsers show it."""
+
+KeySource = Annotated[Plain, AfterValidator(_check_key_source), Field(min_length=1)]
+"""A URL, or the path of a file."""
 
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 

@@ -43,6 +43,7 @@ from service.setting_checks import (
     Secrets,
     SigningKey,
 )
+from service.sso_settings import Admission, CheckedSso, ConsoleSso
 
 CONFIG_NAME = "daybook.toml"
 MADE_NAME = "trial-book"
@@ -175,6 +176,8 @@ class Settings(BaseSettings):
         list[Anchor], Field(description="Where checkpoints are kept, out of reach; see the README.")
     ] = []
     books: dict[BookName, Book] = {}
+    # after what it is checked against
+    console_sso: Annotated[CheckedSso | None, Field(description="Single sign-on.")] = None
 
     @field_validator("anchors")
     @classmethod
@@ -226,7 +229,7 @@ def load(config: Path | None = None, **flags: Any) -> Settings:  # noqa: ANN401
     path = find_config(config, values.get("data_dir"))
     text = _read(path) if path else ""
     _file.path = path
-    models = (Settings, Book, Access, ProviderApi, Anchor)
+    models = (Settings, Book, Access, ProviderApi, Anchor, ConsoleSso, Admission)
     names = {name for model in models for name in model.model_fields}
     try:
         return Settings(**values)

@@ -1,9 +1,9 @@
 """``/v1/customers/{customer_id}/access``, the question of a login; ``/v1/access`` for many."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from math import floor
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from litestar import get, post
 from msgspec import structs
@@ -15,6 +15,7 @@ from service.api.endpoint import (
     ApiRequest,
     ApiResponse,
     accepts,
+    await_head,
     leave_replica,
     pipelined,
     pooled,
@@ -31,6 +32,9 @@ from service.queries.access import access_of, access_of_customers
 from service.queries.answers import AccessAnswer, AccessAnswers
 from service.queries.clocks import past
 from service.queries.past_access import past_access_of, past_access_of_customers
+from service.store.positions import parse
+
+A = TypeVar("A", AccessAnswer, AccessAnswers)
 
 FRESH_SECONDS = 60
 """How long a caller may go on with an answer that lets a customer in."""
@@ -65,19 +69,23 @@ async def get_access(customer_id: str, request: ApiRequest) -> ApiResponse[Acces
     query = await read_query(request, AccessQuery)
     confirms = _confirms(request, query)
     policy, is_past = _policy(request), _is_past(query)
-    async with pipelined(request, login=not is_past) as conn:
-        if not is_past:
-            answer = await access_of(conn, book, customer_id, now, policy)
-        else:
+
+    async def ask() -> AccessAnswer:
+        async with pipelined(request, login=True) as conn:
+            return await access_of(conn, book, customer_id, now, policy)
+
+    if not is_past:
+        answer = await ask()
+        if not answer.entitled:
+            answer, behind = await _ask_again(request, answer, ask)
+            answer = structs.replace(answer, stale=answer.stale or behind)
+    else:
+        async with pipelined(request) as conn:
             moments = await past(conn, book, asdict(query), now)
             target = await resources.target_of(conn, book)
             answer = await past_access_of(
                 conn, target, customer_id, moments, now=now, policy=policy
             )
-    if not answer.entitled and not is_past and leave_replica(request):
-        # what a standby does not have yet denies nobody
-        async with pipelined(request, login=True) as conn:
-            answer = await access_of(conn, book, customer_id, now, policy)
     # after the connection was given back: the provider may take two seconds
     if confirms and not answer.entitled:
         answer = await services(request).confirming.confirm(book, answer)
@@ -106,21 +114,29 @@ async def get_access_of_customers(request: ApiRequest) -> AccessAnswers:
     customer_ids, query = await read_body(request)
     check_names(request.route_handler, query.fields)
     policy = _policy(request)
+    is_past = _is_past(query)
+
     # not with the connections of a login: it is longer than a question of one
-    async with pooled(request) as conn:
-        if not _is_past(query):
-            answers = await access_of_customers(conn, book, customer_ids, now, policy)
-        else:
+    async def ask() -> AccessAnswers:
+        async with pooled(request) as conn:
+            return await access_of_customers(conn, book, customer_ids, now, policy)
+
+    if not is_past:
+        answers = await ask()
+        if not all(answer.entitled for answer in answers.data):
+            answers, behind = await _ask_again(request, answers, ask)
+            if behind:
+                data = [structs.replace(a, stale=a.stale or not a.entitled) for a in answers.data]
+                answers = structs.replace(answers, data=data)
+    else:
+        async with pooled(request) as conn:
             moments = await past(conn, book, asdict(query), now)
             target = await resources.target_of(conn, book)
             answers = await past_access_of_customers(
                 conn, target, customer_ids, moments, now=now, policy=policy
             )
-    if not _is_past(query) and not all(a.entitled for a in answers.data) and leave_replica(request):
-        async with pooled(request) as conn:
-            answers = await access_of_customers(conn, book, customer_ids, now, policy)
-    data = [select_fields(answer, query.fields) for answer in answers.data]
-    return structs.replace(answers, data=data)
+    selected = [select_fields(answer, query.fields) for answer in answers.data]
+    return structs.replace(answers, data=selected)
 
 
 def fresh_seconds(answer: AccessAnswer, now: datetime) -> int:
@@ -137,6 +153,21 @@ def fresh_seconds(answer: AccessAnswer, now: datetime) -> int:
 def _seconds_to_ends(answer: AccessAnswer, now: datetime) -> Iterable[float]:
     ends = (because.until for because in answer.because if because.entitled)
     return ((end - now).total_seconds() for end in ends if end is not None)
+
+
+async def _ask_again(
+    request: ApiRequest, answer: A, ask: Callable[[], Awaitable[A]]
+) -> tuple[A, bool]:
+    """A denial as it is once everything recorded before it is reflected, at the primary.
+
+    Nobody is denied by what a standby or the read models do not have yet. Where they do not catch
+    up in time, the answer is behind.
+    """
+    left = leave_replica(request)
+    head = await await_head(request)
+    if left or head > parse(answer.position).number:
+        answer = await ask()
+    return answer, head > parse(answer.position).number
 
 
 def _policy(request: ApiRequest) -> Policy:

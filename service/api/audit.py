@@ -22,7 +22,7 @@ class AuditQuery(PageQuery, frozen=True, kw_only=True):
         Action | None, choice("Only this action.", get_args(Action))
     ] = None  # fmt: skip
     who: Annotated[
-        str | None, text("Only what this API key (its id) or account (`account@host`) did.")
+        str | None, text("Only what this API key (its id), person or account (`account@host`) did.")
     ] = None
     subject: Annotated[
         str | None, text("Only what was done to exactly this, such as the name of a stream.")

@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 from msgspec import Struct, structs
+from psycopg.rows import DictRow
 
 from service.api.fields import check_names
 from service.api.query import DocumentQuery, Q, Query, parameters, parse_query
@@ -23,6 +24,7 @@ from service.database.reader import Queryable
 from service.http.services import services
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
+from service.queries.jobs import JobAnswer
 from service.queries.paging import reflected_by
 from service.queries.reconcile import Run
 from service.queries.replica import Replica
@@ -44,11 +46,12 @@ PRIMARY = {"primary": True}
 _STAMP = ("position",)
 """The fields of a response that say when it was made; its ETag does not cover them."""
 
-D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer, Run)
+D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer, Run, JobAnswer)
 T = TypeVar("T")
 P = TypeVar("P", bound=Struct)
 
 _WAIT_SECONDS = 5.0
+_HEAD_SECONDS = 1.0
 
 _ENCODER = msgspec.json.Encoder()
 _EMPTY = b"{}"
@@ -175,20 +178,45 @@ async def _await_position(request: ApiRequest, position: Position, *, stale: boo
     The database is asked once: whether the position is of this history, and whether there is
     anything to wait for. What was heard before may be of the history that a restore has ended.
     """
-    tips, book = services(request).freshness, request.user.book
-    seen = tips.last_known(book)
+    row, seen = await _locate(request, position)
+    if not await _reflects(request, row, seen, position.number, _WAIT_SECONDS) and not stale:
+        raise Problem("behind", f"Position {position} is not reflected yet.")
+
+
+async def await_head(request: ApiRequest) -> int:
+    """Wait, for at most a second, until the read models reflect all that the book has now.
+
+    Returns:
+        The number of the book's last position, which an answer from now on reflects if it was
+        reached in time.
+    """
+    row, seen = await _locate(request, Position(0, None))
+    await _reflects(request, row, seen, row["head"], _HEAD_SECONDS)
+    return int(row["head"])
+
+
+async def _locate(request: ApiRequest, position: Position) -> tuple[DictRow, int]:
+    """The row of ``locate``, and how far the read models were known to be before it."""
+    seen = services(request).freshness.last_known(request.user.book)
     async with pipelined(request, login=True) as conn:
-        row = await locate(conn, book, position)
+        return await locate(conn, request.user.book, position), seen
+
+
+async def _reflects(
+    request: ApiRequest, row: DictRow, seen: int, number: int, seconds: float
+) -> bool:
+    """Whether the read models reflect a position by now, or in time."""
+    tips, book = services(request).freshness, request.user.book
     reflected = row["checkpoint"] or 0
-    if reflected >= position.number:
-        return
+    if reflected >= number:
+        return True
     tips.correct(book, seen, reflected)
     try:
-        async with asyncio.timeout(_WAIT_SECONDS):
-            await tips.wait_until_past(book, position.number - 1)
+        async with asyncio.timeout(seconds):
+            await tips.wait_until_past(book, number - 1)
     except TimeoutError:
-        if not stale:
-            raise Problem("behind", f"Position {position} is not reflected yet.") from None
+        return False
+    return True
 
 
 def select_fields(document: D, fields: Iterable[str] | None) -> D:

@@ -1,29 +1,32 @@
 """Money and metrics, by day, week, month or quarter and by currency, now or as they were known."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from litestar.handlers import HTTPRouteHandler
 
 from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import ReadPage, list_route
-from service.api.parameters import KnownAt, choice, day_or_time, text, time_zone
-from service.api.query import ListQuery
+from service.api.metric_queries import (
+    BookedQuery,
+    MetricQuery,
+    PayoutsQuery,
+    PeriodQuery,
+    question_of,
+)
 from service.database.connections import Connection
 from service.queries import metrics, resources
-from service.queries.clocks import known_by
-from service.queries.metric_rows import Booking, MetricQuestion
-from service.queries.metrics import (
+from service.queries.metric_answers import (
     Churn,
     Disputes,
     Mrr,
+    Payouts,
     Refunds,
     Revenue,
     Series,
     Subscriptions,
 )
-from service.queries.periods import Interval, span
+from service.queries.metric_rows import MetricQuestion
 
 R = TypeVar("R")
 
@@ -64,53 +67,15 @@ class RefundsSeries(Series[Refunds], frozen=True):
     """Succeeded refunds: a row per period and currency."""
 
 
+class PayoutsSeries(Series[Payouts], frozen=True):
+    """Payouts that arrived: a row per period and currency."""
+
+
 class DisputesSeries(Series[Disputes], frozen=True):
     """Disputes by outcome: a row per period and currency."""
 
 
-class MetricQuery(ListQuery, frozen=True, kw_only=True):
-    """The parameters of every metric."""
-
-    interval: Annotated[Interval, choice("How long a period is.", get_args(Interval))] = "month"
-    created_at_gte: Annotated[
-        date | None, day_or_time("Only what happened then or later.")
-    ] = None  # fmt: skip
-    created_at_lte: Annotated[
-        date | None, day_or_time("Only what happened then or earlier.")
-    ] = None  # fmt: skip
-    tz: Annotated[
-        str,
-        time_zone(
-            "The time zone in which periods begin, such as `Europe/Berlin`: a name of the IANA"
-            " database."
-        ),
-    ] = "UTC"
-    known_at: KnownAt = None
-    product_id: Annotated[
-        str | None,
-        text(
-            "Only what is of this product: the subscriptions to it, the payments whose cart or"
-            " subscription has it (with their whole amount), and their refunds and disputes. A"
-            " change to or from another product is `switched`, an `expansion` or a `contraction`."
-        ),
-    ] = None
-
-
-class BookedQuery(MetricQuery, frozen=True, kw_only=True):
-    """The parameters of a metric of things that are made at one time and decided at another."""
-
-    booked_by: Annotated[
-        Booking,
-        choice(
-            "The date by which they count: `created_at`, when they were made; or `status_since`,"
-            " when they reached their status, such as when a refund succeeded or a dispute was"
-            " lost.",
-            get_args(Booking),
-        ),
-    ] = "created_at"
-
-
-Q = TypeVar("Q", bound=MetricQuery)
+Q = TypeVar("Q", bound=PeriodQuery)
 
 
 def _metric(
@@ -129,22 +94,12 @@ def _metric(
 async def _series(
     request: ApiRequest,
     conn: Connection,
-    query: MetricQuery,
+    query: PeriodQuery,
     read: Callable[[Connection, MetricQuestion], Awaitable[list[R]]],
 ) -> tuple[list[R], str]:
     """The rows of a metric, and the position that they reflect."""
-    book, now = request.user.book, datetime.now(UTC)
-    position = await resources.position(conn, book)
-    known = await known_by(conn, book, query.known_at, now)
-    end = known.moment if known and known.position else now
-    question = MetricQuestion(
-        target=await resources.target_of(conn, book),
-        span=span(query.interval, query.created_at_gte, query.created_at_lte, end, query.tz),
-        known=known,
-        product_id=query.product_id,
-        booked_by=query.booked_by if isinstance(query, BookedQuery) else "created_at",
-    )
-    return await read(conn, question), str(position)
+    position = await resources.position(conn, request.user.book)
+    return await read(conn, await question_of(conn, request.user.book, query)), str(position)
 
 
 @_metric(
@@ -226,4 +181,18 @@ async def get_disputes(request: ApiRequest, conn: Connection, query: BookedQuery
     return DisputesSeries(*await _series(request, conn, query, metrics.disputes))
 
 
-METRIC_ROUTES = [get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes]
+@_metric(
+    "payouts",
+    "The payouts that arrived",
+    "`amount` is the sum of the payouts that were made in the period, or that arrived in it"
+    " (`booked_by`), and have the status `success`; `fee` is what the provider took for them. A"
+    " payout that fails later no longer counts.",
+)
+async def get_payouts(request: ApiRequest, conn: Connection, query: PayoutsQuery) -> PayoutsSeries:
+    """In the currency of the payout, which need not be that of the payments."""
+    return PayoutsSeries(*await _series(request, conn, query, metrics.payouts))
+
+
+METRIC_ROUTES = [
+    get_mrr, get_subscriptions, get_churn, get_revenue, get_refunds, get_disputes, get_payouts,
+]  # fmt: skip

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
 from service.problems import Problem, invalid
+from service.queries.periods import ZONE_PATTERN, known_zone
 from service.store.positions import PATTERN, Position, parse
 
 MAX_TEXT = 500
@@ -31,7 +31,6 @@ MAX_PAGE = 100
 _MAX_AMOUNT = 2**53
 _FIELD = "[a-z][a-z0-9_]{0,99}"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_ZONE = "[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}"
 _TIMES = "RFC 3339 (2026-03-14T10:00:00Z) or a date (2026-03-14)"
 _TIMES_OR_POSITION = "RFC 3339 (2026-03-14T10:00:00Z), a date (2026-03-14) or a position"
 _POSITION = {"type": "string", "pattern": f"^{PATTERN}$"}
@@ -151,13 +150,12 @@ def time_zone(description: str) -> Parameter:
 
     def parse(name: str, given: str) -> str:
         try:
-            if re.fullmatch(_ZONE, given):
-                return ZoneInfo(given).key
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            pass
-        raise _invalid(name, given, "a known time zone", "a name such as Europe/Berlin or UTC")
+            return known_zone(given)
+        except ValueError:
+            use = "a name such as Europe/Berlin or UTC"
+            raise _invalid(name, given, "a known time zone", use) from None
 
-    return Parameter(description, {"type": "string", "pattern": f"^{_ZONE}$"}, parse)
+    return Parameter(description, {"type": "string", "pattern": ZONE_PATTERN}, parse)
 
 
 def parse_position(name: str, given: str) -> Position:

@@ -11,12 +11,14 @@ from pydantic.fields import FieldInfo
 from service.access_settings import Access
 from service.provider_settings import ProviderApi
 from service.settings import Book, Settings
+from service.sso_settings import ConsoleSso
 
 _BOOKS = "books"
 _NESTED: dict[str, type[BaseModel]] = {
     _BOOKS: Book,
     "access": Access,
     "provider": ProviderApi,
+    "console_sso": ConsoleSso,
 }
 
 

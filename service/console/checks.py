@@ -8,8 +8,8 @@ from msgspec import Struct
 from service.console.view import View
 from service.console.wording import ago, number
 from service.database.connections import Connection
-from service.queries import checkpoints, events, projections, reconcile, refusals
-from service.queries.answers import Counts
+from service.queries import attention, checkpoints, projections, reconcile, refusals
+from service.queries.attention import Attention
 from service.queries.checkpoints import CheckpointPage
 from service.queries.disputes import DueDispute
 from service.queries.projections import ProjectionPage
@@ -57,7 +57,7 @@ async def checks(
         _silence(last, view.now),
         _lag(standing),
         _parked(standing),
-        _attention(await events.counts(conn, view.book)),
+        _attention(await attention.attention(conn, view.book)),
         _disputes([*due], view.now, more=more),
         _drift(runs[0][1] if runs else None, view.now),
         _proof(proof, view.now),
@@ -104,20 +104,19 @@ def _lag(standing: ProjectionPage) -> Check:
 def _parked(standing: ProjectionPage) -> Check:
     if not standing.parked:
         return Check("Parked streams", "good", "none", "No event failed to fold.", "operations")
-    detail = "Their resources are out of date. Fix the cause, then run daybook parked retry."
+    detail = "Their resources are out of date. Fix the cause, then retry."
     return Check("Parked streams", "bad", number(standing.parked), detail, "operations")
 
 
-def _attention(counts: Counts) -> Check:
-    total = sum(count.count for count in counts.data)
-    if not total:
-        detail = "Every event fitted its lifecycle."
-        return Check("For a person to look at", "good", "none", detail, "attention")
-    verdicts = {count.verdict for count in counts.data}
-    return Check(
-        "For a person to look at", "wait", number(total),
-        f"Events that are {', '.join(sorted(verdicts))}.", "events", {"verdict": "attention"},
-    )  # fmt: skip
+def _attention(found: Attention) -> Check:
+    name = "For a person to look at"
+    fresh = [group for group in found.data if group.fresh]
+    if fresh:
+        verdicts = ", ".join(sorted({group.verdict for group in fresh}))
+        total = number(sum(group.fresh for group in fresh))
+        return Check(name, "wait", total, f"Events that are {verdicts}.", "attention")
+    detail = "All were looked at." if found.data else "Every event fitted its lifecycle."
+    return Check(name, "good", "none", detail, "attention")
 
 
 def _disputes(due: list[DueDispute], now: datetime, *, more: bool) -> Check:

@@ -4,7 +4,8 @@ A browser sends the cookie along with requests that other sites make. So a reque
 something must come from the console itself, which ``Sec-Fetch-Site`` or ``Origin`` tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,10 +14,13 @@ from litestar.datastructures import Cookie, Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from service.console import sessions
 from service.console.responses import HEADERS, OWN
-from service.console.sessions import Session
+from service.console.sessions import NOBODY, Holder, Session
+from service.console.sso.refusals import refusal
+from service.console.sso.sign_on import sign_on_of
 from service.database.connections import QUESTIONS, pool_connection
 from service.http.services import services_of
 from service.problems import Problem
@@ -34,16 +38,32 @@ _AGAIN = (
 """Asks for the same page once more: only now does the browser send a cookie that is strict."""
 
 
+class Entry(Struct, frozen=True):
+    """How a request entered.
+
+    Attributes:
+        identity: the id of its session, from its cookie.
+        again: looks again at what it opens, by what is stored and configured then.
+        sign_out_url: where one signs out of the proxy, if it is configured.
+    """
+
+    identity: str | None
+    again: Callable[[], Awaitable[Session | None]]
+    sign_out_url: str | None
+
+
 class Door(ASGIMiddleware):
     """Middleware of the console's routes; ``scope["user"]`` is the ``Session``, or None.
 
-    A route whose ``opt`` says ``is_open`` needs none, and of one that ``is_static`` none is looked
-    up; the others lead to the sign-in.
+    ``scope["auth"]`` is the ``Entry``. A route whose ``opt`` says ``is_open`` needs no session, and
+    of one that ``is_static`` none is looked up; the others lead to the sign-in. One that is
+    ``by_key`` exists where API keys open the console.
     """
 
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, public_url: str | None) -> None:
+        # the framework copies this for each route, so it holds nothing that changes
         self._public_url = public_url
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -59,13 +79,45 @@ class Door(ASGIMiddleware):
             # without a look-up: an error page needs them while the database is away
             await next_app(scope, receive, send)
             return
-        identity = session_id(scope, self._public_url)
-        session = await _find(scope["litestar_app"], identity) if identity else None
-        scope["user"], scope["auth"] = session, identity
+        sign_on = sign_on_of(scope["litestar_app"])
+        if opt.get("by_key") and not sign_on.takes_keys:
+            raise Problem("sign-on-refused", "API keys do not open this console.")
+        identity = session_id(scope, self._public_url) if sign_on.takes_keys else None
+        session, refused = await _look(scope, identity)
+        scope["user"] = session
+        scope["auth"] = Entry(identity, partial(_look_again, scope, identity), sign_on.sign_out_url)
         if session is None and not opt.get("is_open"):
-            await _lead_to_sign_in(scope, method, headers)(scope, receive, send)
-            return
+            if refused is None and sign_on.takes_keys:
+                await _lead_to_sign_in(scope, method, headers)(scope, receive, send)
+                return
+            raise refusal(refused)
+        if session is not None and not opt.get("is_open"):
+            allowance = services_of(scope["litestar_app"]).allowance
+            allowance.spend(_holder(scope, session).counted_as, [])
         await next_app(scope, receive, send)
+
+
+async def _look(scope: Scope, identity: str | None) -> tuple[Session | None, str | None]:
+    """What the request opens, and why its assertion is refused, if it is."""
+    app = scope["litestar_app"]
+    by_key = await _find(app, identity) if identity else None
+    signed_on = await sign_on_of(app).find(scope, services_of(app).books)
+    if signed_on is None:
+        return by_key, None
+    if signed_on.refused:
+        return by_key, signed_on.refused
+    return (by_key or NOBODY).of(signed_on.person, signed_on.holders), None
+
+
+async def _look_again(scope: Scope, identity: str | None) -> Session | None:
+    session, _ = await _look(scope, identity)
+    return session
+
+
+def _holder(scope: Scope, session: Session) -> Holder:
+    """Whose limit a request counts for: of the book that is asked, else of the first."""
+    asked = session.holders.get(scope["path_params"].get("book", ""))
+    return asked or next(iter(session.holders.values()))
 
 
 def is_same_site(headers: Mapping[str, str], public_url: str | None) -> bool:

@@ -33,8 +33,9 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
     problem = problem_of(error)
     context = {"page": _page(problem), "frame": frame_of(request)}
     headers = {**HEADERS, **problem.headers}
-    if problem.kind.retry_after is not None:
-        headers["retry-after"] = str(problem.kind.retry_after)
+    retry_after = problem.extra.get("retry_after", problem.kind.retry_after)
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
     return Template(
         "error.html", context=context, media_type="text/html", headers=headers,
         status_code=problem.kind.status,
@@ -53,6 +54,11 @@ _MEANINGS = {
     "not-found": "Check the book at the top of the page: the other one may have it.",
     "scope-missing": "Sign in with another key of this book: daybook keys create --scope.",
     "cross-site": "If a proxy changes the header Host, set console_url in the configuration.",
+    "sign-on-refused": "Load the page again: your proxy then signs you in again. If that does not"
+    " help, show this page to the person who runs Daybook: the log has the reason too.",
+    "not-admitted": "The person who runs Daybook admits people and groups: console_sso.admit.",
+    "sign-on-unavailable": "Load the page again in a moment.",
+    "rate-limited": "The API's requests with the same key count too.",
     "unavailable": "Webhooks are repeated by the provider, so nothing is lost. Try again.",
     "timeout": "Try again, or ask for less.",
     "not-ready": "Webhooks are recorded meanwhile. Try again in a moment.",

@@ -6,8 +6,10 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 
 from projections.catalog import BY_CATEGORY, BY_NAME
+from service.console.notices import Notice
 from service.console.responses import OWN, ROOT
 from service.console.sessions import Holder
+from service.store.api_keys import Scope
 
 
 class Section(Struct, frozen=True):
@@ -30,12 +32,29 @@ SECTIONS = (
     Section("Operations", "operations", "Do the read models keep up?"),
     Section("Reconcile", "reconcile", "Does the provider say the same?"),
     Section("Proof", "proof", "Can it be shown to a stranger?"),
-    Section("Audit", "audit", "Who did what in the console?"),
+    Section("Audit", "audit", "Who did what, and why?"),
 )
-"""The navigation, in its order; one whose page does not exist is not shown."""
+"""The navigation, in its order; a page that does not exist, or not for the key, is not shown."""
 
-PAGES: set[str] = set()
-"""The paths of all pages without a parameter, below the book; ``page`` adds them."""
+PAGES: dict[str, Scope] = {}
+"""The scope of each page without a parameter, by its path below the book; ``page`` adds them."""
+
+
+class Action(Struct, frozen=True):
+    """What a form does; ``path`` is below the book.
+
+    ``verb`` stands on its button, ``asks`` before the field for the reason, and ``scope`` is the
+    one without which a key neither sees the form nor may send it.
+    """
+
+    path: str
+    scope: Scope
+    verb: str
+    asks: str
+
+
+ACTIONS: dict[str, Action] = {}
+"""All actions by path; ``action`` adds them."""
 
 
 class BookLink(Struct, frozen=True):
@@ -57,6 +76,7 @@ class Frame(Struct, kw_only=True):
         holder: the key by which the book is open; None on pages of no book.
         section: the entry of the navigation that is marked.
         search: what the search box holds.
+        notice: what the action that led here did.
         now: when the page was asked for.
     """
 
@@ -66,12 +86,13 @@ class Frame(Struct, kw_only=True):
     holder: Holder | None = None
     section: str = ""
     search: str = ""
+    notice: Notice | None = None
     now: datetime
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """The navigation."""
-        return tuple(s for s in SECTIONS if s.path in PAGES) if self.book else ()
+        return tuple(s for s in SECTIONS if self.has(s.path)) if self.book else ()
 
     @property
     def root(self) -> str:
@@ -92,8 +113,12 @@ class Frame(Struct, kw_only=True):
         return f"{path}?{urlencode(given)}" if given else path
 
     def has(self, path: str) -> bool:
-        """Whether there is a page at this path below the book."""
-        return path in PAGES
+        """Whether there is a page at this path below the book, and the key opens it."""
+        return path in PAGES and self.may(PAGES[path])
+
+    def action(self, path: str) -> Action:
+        """The action at this path below the book."""
+        return ACTIONS[path]
 
     def resource(self, kind: str, identity: object) -> str:
         """The path of a resource, of a ``customer`` or an ``event``, by its kind or category."""

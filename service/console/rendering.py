@@ -19,8 +19,9 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     for function in (
-        wording.money, wording.number, wording.percent, wording.words, wording.moment, wording.ago,
-        wording.size, wording.label, wording.plain, wording.tone, wording.as_json,
+        wording.money, wording.figure, wording.number, wording.percent, wording.words,
+        wording.moment, wording.ago, wording.size, wording.label, wording.plain, wording.tone,
+        wording.as_json, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {

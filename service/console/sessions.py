@@ -10,11 +10,13 @@ from datetime import timedelta
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.database.connections import Connection
 from service.database.reader import Queryable
 from service.database.statements import text
 from service.store.api_keys import Caller, Scope
+from service.store.audit import Act
 
 IDLE = timedelta(hours=12)
 """A session ends when it was not used for this long."""
@@ -28,24 +30,53 @@ _NOTED = timedelta(minutes=1)
 
 
 class Holder(Struct, frozen=True):
-    """The key by which a session opens a book."""
+    """By what a session opens a book: an API key, or the name that a proxy asserts.
+
+    ``key_id`` is None without a key, and ``person`` is empty without an assertion.
+    """
 
     book: str
-    key_id: str
+    key_id: str | None
     scopes: tuple[Scope, ...]
     label: str | None = None
+    person: str = ""
+
+    @property
+    def counted_as(self) -> str:
+        """Under what limits count the holder: as the key in the API, or as the person."""
+        # no key has such an id, whatever a person is called
+        return self.key_id or f"person {self.person}"
 
     @property
     def caller(self) -> Caller:
         """The holder, as the API knows the caller of a request."""
-        return Caller(self.book, self.key_id, self.scopes)
+        return Caller(self.book, self.counted_as, self.scopes)
+
+    def act(self, reason: str | None, request_id: str | None) -> Act:
+        """The holder, as the audit log names who acts; a person, where one is known."""
+        if self.person or self.key_id is None:
+            return Act("person", self.person, reason, request_id)
+        return Act("key", self.key_id, reason, request_id)
 
 
 class Session(Struct, frozen=True):
-    """The books that a session opens, each by a key of its own."""
+    """The books that a request opens, each by a key or an assertion.
 
-    sha256: bytes
+    ``sha256`` is None where no key does; ``person`` is empty without an assertion.
+    """
+
+    sha256: bytes | None
     holders: Mapping[str, Holder]
+    person: str = ""
+
+    def of(self, person: str, holders: Mapping[str, Holder]) -> "Session":
+        """The same with the books of an assertion; a key that a person gave opens its own book."""
+        by_key = {book: replace(holder, person=person) for book, holder in self.holders.items()}
+        return Session(self.sha256, {**holders, **by_key}, person)
+
+
+NOBODY = Session(None, {})
+"""Opens nothing."""
 
 
 def digest(identity: str) -> bytes:
@@ -69,7 +100,11 @@ async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
 
 async def use(conn: Connection, session: Session) -> None:
     """Store that a session and its keys were used now."""
-    await conn.execute(text("console/use"), {"sha256": session.sha256})
+    async with conn.transaction():
+        await conn.execute(text("console/use"), {"sha256": session.sha256})
+        for holder in session.holders.values():
+            params = {"book": holder.book, "id": holder.key_id}
+            await conn.execute(text("console/use_key"), params)
 
 
 async def open_session(conn: Connection, caller: Caller, before: str | None) -> str:
@@ -81,6 +116,7 @@ async def open_session(conn: Connection, caller: Caller, before: str | None) -> 
     key = digest(identity)
     async with conn.transaction():
         await conn.execute(text("console/forget"), {"idle": IDLE})
+        await conn.execute(text("console/forget_links"))
         if before:
             params = {"sha256": key, "before": digest(before), "idle": IDLE}
             await conn.execute(text("console/rename"), params)
@@ -106,7 +142,10 @@ async def make_link(conn: Connection, caller: Caller) -> str:
 
 async def take_link(conn: Connection, token: str) -> Caller | None:
     """The caller of a link's key; None if the link was used, has expired, or its key is revoked."""
-    row = await (
-        await conn.execute(text("console/take_link"), {"sha256": digest(token)})
-    ).fetchone()
+    found = await conn.execute(text("console/find_link"), {"sha256": digest(token)})
+    link = await found.fetchone()
+    if link is None:
+        return None
+    params = {"sha256": digest(token), "book": link["book"]}
+    row = await (await conn.execute(text("console/take_link"), params)).fetchone()
     return Caller(row["book"], row["id"], tuple(row["scopes"])) if row else None

@@ -18,6 +18,7 @@ from service.problems import Problem
 from service.store.api_keys import Caller, digest, find_caller
 
 _MAX_FORM_BYTES = 16 << 10
+_BY_KEY = {"is_open": True, "by_key": True}
 
 
 class SignInPage(Struct, frozen=True):
@@ -33,6 +34,13 @@ class LinkPage(Struct, frozen=True):
     token: str
 
 
+class SignOutPage(Struct, frozen=True):
+    """Whom the proxy still signs in, and where that ends, if it is configured."""
+
+    person: str
+    url: str | None
+
+
 class KeyForm(Struct, frozen=True):
     """The form as it is sent."""
 
@@ -40,13 +48,13 @@ class KeyForm(Struct, frozen=True):
     next: str = ""
 
 
-@get("/-/sign-in", opt={"is_open": True})
+@get("/-/sign-in", opt=_BY_KEY)
 async def show_sign_in(request: ConsoleRequest) -> Response[Any]:
     """The form for a key; signed in already, for a key of another book."""
     return _form(request, SignInPage(_local(request.query_params.get("next", ""))))
 
 
-@post("/-/sign-in", opt={"is_open": True}, request_max_body_size=_MAX_FORM_BYTES)
+@post("/-/sign-in", opt=_BY_KEY, request_max_body_size=_MAX_FORM_BYTES)
 async def sign_in(
     request: ConsoleRequest,
     data: Annotated[KeyForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
@@ -61,14 +69,14 @@ async def sign_in(
     return await _enter(request, caller, target)
 
 
-@get("/-/link/{token:str}", opt={"is_open": True})
+@get("/-/link/{token:str}", opt=_BY_KEY)
 async def show_link(token: str, request: ConsoleRequest) -> Response[Any]:
     """Ask before the link is used: a browser may fetch a page that nobody looks at."""
     context = {"page": LinkPage(token), "frame": frame_of(request)}
     return Template("link.html", context=context, media_type="text/html", headers=HEADERS)
 
 
-@post("/-/link/{token:str}", opt={"is_open": True}, request_max_body_size=_MAX_FORM_BYTES)
+@post("/-/link/{token:str}", opt=_BY_KEY, request_max_body_size=_MAX_FORM_BYTES)
 async def use_link(token: str, request: ConsoleRequest) -> Response[Any]:
     """Open a session by a link, once."""
     async with pool_connection(services(request).pool, QUESTIONS) as conn:
@@ -81,11 +89,19 @@ async def use_link(token: str, request: ConsoleRequest) -> Response[Any]:
 
 @post("/-/sign-out", opt={"is_open": True}, request_max_body_size=_MAX_FORM_BYTES)
 async def sign_out(request: ConsoleRequest) -> Response[Any]:
-    """End the session in the store and in the browser."""
-    if request.auth:
+    """End the session in the store and in the browser; a proxy's is ended there."""
+    identity = request.auth.identity
+    if identity:
         async with pool_connection(services(request).pool, QUESTIONS) as conn:
-            await sessions.close(conn, request.auth)
+            await sessions.close(conn, identity)
     ended = door.cookie(request.headers, public_url(request), "")
+    if request.user is not None and request.user.person:
+        page = SignOutPage(request.user.person, request.auth.sign_out_url)
+        context = {"page": page, "frame": frame_of(request)}
+        return Template(
+            "sign_out.html", context=context, media_type="text/html", headers=HEADERS,
+            cookies=[ended],
+        )  # fmt: skip
     location = {"location": f"{OWN}/sign-in"}
     return Response("", status_code=303, headers=HEADERS | location, cookies=[ended])
 
@@ -106,7 +122,8 @@ def public_url(request: ConsoleRequest) -> str | None:
 
 
 async def _enter(request: ConsoleRequest, caller: Caller, target: str) -> Response[Any]:
-    before = request.auth if isinstance(request.user, Session) else None
+    known = isinstance(request.user, Session) and request.user.sha256 is not None
+    before = request.auth.identity if known else None
     async with pool_connection(services(request).pool, QUESTIONS) as conn:
         identity = await sessions.open_session(conn, caller, before)
     headers = {**HEADERS, "location": target or f"{ROOT}/{caller.book}"}

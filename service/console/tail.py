@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from service.console.events import EventsQuery
 from service.console.responses import HEADERS
-from service.console.sessions import find
 from service.console.view import ConsoleRequest, View, view_of
 from service.console.wording import tone
 from service.database.connections import UNAVAILABLE
@@ -22,7 +21,7 @@ from service.queries import events, paging
 from service.store.positions import BEGINNING, Position, parse
 
 _PAGE = 50
-_HEARTBEAT_SECONDS = 15.0
+_HEARTBEAT_SECONDS = 5.0
 _RETRY_SECONDS = 3.0
 
 
@@ -38,7 +37,7 @@ async def tail(request: ConsoleRequest) -> Response[Any] | Stream:
     view = view_of(request, "read")
     query = view.query(TailQuery)
     after = _position(request.headers.get("last-event-id") or query.after)
-    view.services.streams.check(view.holder.key_id)
+    view.services.streams.check(view.holder.counted_as)
     return Stream(
         _counted(view, query, after),
         media_type="text/event-stream",
@@ -47,7 +46,7 @@ async def tail(request: ConsoleRequest) -> Response[Any] | Stream:
 
 
 async def _counted(view: View, query: TailQuery, after: Position) -> AsyncIterator[bytes]:
-    with suppress(Problem), view.services.streams.opened(view.holder.key_id):
+    with suppress(Problem), view.services.streams.opened(view.holder.counted_as):
         async for message in _messages(view, query, after):
             yield message
 
@@ -96,9 +95,7 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
 
 async def _is_open(view: View) -> bool:
     """Whether the session still opens the book."""
-    identity = view.request.auth
-    async with view.services.access.connection() as conn:
-        session, _ = await find(conn, identity or "")
+    session = await view.request.auth.again()
     return session is not None and view.book in session.holders
 
 

@@ -8,7 +8,7 @@ The template extends ``base.html`` and finds what the function returns as ``page
 surroundings as ``frame``. A page asks ``queries`` only, through the connections of ``View``.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,8 +19,11 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Template
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.policy import Policy
+from service.console import notices
+from service.console.door import Entry
 from service.console.frame import PAGES, BookLink, Frame
 from service.console.responses import HEADERS, ROOT
 from service.console.sessions import Holder, Session
@@ -30,8 +33,10 @@ from service.http.services import Services, services
 from service.problems import Problem
 from service.settings import RESPONSE_DAYS, Book
 from service.store.api_keys import Caller, Scope
+from service.store.audit import Act
+from service.telemetry import request_ids
 
-ConsoleRequest = Request[Session | None, str | None, State]
+ConsoleRequest = Request[Session | None, Entry, State]
 
 Q = TypeVar("Q", bound=Struct)
 P = TypeVar("P", bound=Struct)
@@ -58,6 +63,10 @@ class View:
     def caller(self) -> Caller:
         """The caller as the API knows it."""
         return self.holder.caller
+
+    def act(self, reason: str | None) -> Act:
+        """The holder, as the audit log names who does something, and why."""
+        return self.holder.act(reason, request_ids.current())
 
     @property
     def services(self) -> Services:
@@ -106,10 +115,7 @@ class View:
         for name, value in self.request.query_params.multi_items():
             if value.strip():
                 given.setdefault(name, value.strip())
-        try:
-            return msgspec.convert(given, kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise Problem("invalid-parameter", f"{error}.") from None
+        return converted(given, kind)
 
     @asynccontextmanager
     async def pooled(self) -> AsyncIterator[Connection]:
@@ -120,6 +126,18 @@ class View:
     def pipelined(self) -> AbstractAsyncContextManager[Queryable]:
         """A shared connection, for questions that read a few rows."""
         return self.services.lists.connection()
+
+
+def converted(given: Mapping[str, Any], kind: type[Q]) -> Q:
+    """The fields of a query or a form.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem("invalid-parameter", f"{error}.") from None
 
 
 Read = Callable[[View], Awaitable[P]]
@@ -145,11 +163,15 @@ def page(
             except Leads as leads:
                 headers = {**HEADERS, "location": leads.location}
                 return Response("", status_code=303, headers=headers)
-            context = {"page": content, "frame": view.frame(section)}
-            return Template(template, context=context, media_type="text/html", headers=HEADERS)
+            notice = notices.carried(request)
+            shown = replace(view.frame(section), notice=notice)
+            return Template(
+                template, context={"page": content, "frame": shown}, media_type="text/html",
+                headers=HEADERS, cookies=[notices.carry(request, None)] if notice else [],
+            )  # fmt: skip
 
         if "{" not in path:
-            PAGES.add(path.removeprefix("/"))
+            PAGES[path.removeprefix("/")] = scope
         handle.__name__ = read.__name__
         return get(f"/{{book:str}}{path}")(handle)
 

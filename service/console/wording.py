@@ -16,7 +16,14 @@ def money(amount: int | None, currency: str | None) -> str:
     """An amount of minor units: ``19.00 EUR``."""
     if amount is None:
         return ABSENT
-    return currencies.money(amount, currency or None).replace(",", "\u202f")
+    return currencies.money(amount, currency or None).replace(",", "\u202f").replace("-", "\u2212")
+
+
+def figure(amount: int, currency: str | None) -> str:
+    """An amount below a heading that names its currency: ``19.00``."""
+    if not currency:
+        return number(amount)
+    return money(amount, currency).rpartition(" ")[0]
 
 
 def number(value: float | None) -> str:
@@ -38,6 +45,11 @@ def label(name: str) -> str:
     """A field or a kind as the head of a column: ``total_amount`` as ``Total amount``."""
     said = name.removesuffix("_id").removesuffix("_at").replace("_", " ")
     return said[:1].upper() + said[1:]
+
+
+def position(opaque: str) -> str:
+    """The number of a position."""
+    return number(int(opaque.partition("-")[0] or 0))
 
 
 def plain(text: str) -> str:
@@ -81,7 +93,7 @@ def size(count: int) -> str:
 TONES: Mapping[str, str] = {
     **dict.fromkeys(
         ("active", "succeeded", "won", "delivered", "in_sync", "live", "success", "grace",
-         "ending", "recovered", "entitled"), "good",
+         "ending", "recovered", "entitled", "done"), "good",
     ),
     **dict.fromkeys(
         ("on_hold", "past_due", "opened", "challenged", "expired", "failed", "lost", "lapsed",
@@ -90,7 +102,7 @@ TONES: Mapping[str, str] = {
     **dict.fromkeys(
         ("pending", "processing", "paused", "recovering", "unknown", "unexpected", "inferred",
          "foreign", "undecided", "late", "revision", "newer", "running", "rebuilding", "building",
-         "stopped", "interrupted", "unconfirmed"), "wait",
+         "stopped", "interrupted", "unconfirmed", "queued"), "wait",
     ),
 }  # fmt: skip
 """What a status or a verdict means at a glance; the shape before it says the same as its colour."""

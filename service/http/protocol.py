@@ -7,6 +7,7 @@ connections. ``sending`` limits how slowly a client may read its responses.
 
 import resource
 from asyncio import AbstractEventLoop, Transport
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -47,6 +48,15 @@ _CHUNK_FRAMING = 12
 _RESERVED_FILES = 128
 
 
+_PEER = "peer"
+
+
+def peer_of(scope: Mapping[str, Any]) -> str | None:
+    """The address at the other end of a request's connection, even if that is a proxy's."""
+    peer: str | None = scope.get("state", {}).get(_PEER)
+    return peer
+
+
 def _max_connections() -> int:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1000 if files == resource.RLIM_INFINITY else max(16, min(1000, files - _RESERVED_FILES))
@@ -85,6 +95,8 @@ class HttpProtocol(SendingProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Wait for a head, or refuse the connection if too many are open."""
         super().connection_made(transport)
+        # before a proxy's header names another sender
+        self.app_state = {**self.app_state, _PEER: self.client[0] if self.client else None}
         self.idle_since = self.loop.time()
         if len(self.connections) <= MAX_CONNECTIONS or self._make_room():
             self.deadline = self.loop.call_later(HEAD_SECONDS, self._time_out)

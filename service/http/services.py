@@ -11,7 +11,7 @@ from msgspec import Struct
 from service.database.connections import Pool
 from service.database.reader import Lane
 from service.evidence.signing import Signing
-from service.http.limits import OpenStreams
+from service.http.limits import Allowance, OpenStreams
 from service.processes.tasks import TaskSupervisor
 from service.queries.answers import AccessAnswer
 from service.queries.freshness import Freshness
@@ -35,6 +35,7 @@ class Services(Struct, kw_only=True):
     Attributes:
         books: the configuration of each book; a reload replaces its values, never its names.
         freshness: how far the read models have come.
+        allowance: the requests of each key, in the API and in the console.
         streams: the open streams of changes.
         pool: connections for questions that take a while.
         access: the lane of questions that a login waits for, and of short checks.
@@ -50,6 +51,7 @@ class Services(Struct, kw_only=True):
 
     books: dict[str, Book]
     freshness: Freshness
+    allowance: Allowance
     streams: OpenStreams
     pool: Pool
     access: Lane

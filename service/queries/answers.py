@@ -19,8 +19,8 @@ class AccessAnswer(Struct, frozen=True):
     """Whether a customer is entitled at a moment, until when (null: no end), and why.
 
     ``known`` says whether the book holds anything of this id: where not, it may be mistyped, and
-    ``hint`` says what to ask if it is an e-mail address. ``stale`` says that it rests on a parked
-    stream, whose later events are not included.
+    ``hint`` says what to ask if it is an e-mail address. ``stale`` says that later events are not
+    included: it rests on a parked stream, or denies while the read models are behind the book.
     """
 
     customer_id: str

@@ -26,8 +26,9 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 class AuditEntry(Struct, frozen=True):
     """One action: ``who`` did ``action`` to ``subject``, for the ``reason`` given.
 
-    ``actor`` says what ``who`` is: the id of an API `key`, whose ``label`` follows; an `account` of
-    the operating system that ran a command, as `account@host`; or the `service` itself.
+    ``actor`` says what ``who`` is: the id of an API `key`, whose ``label`` follows; a `person` at
+    the console, by the name that a proxy asserts; an `account` of the operating system that ran a
+    command, as `account@host`; or the `service` itself.
     ``request_id`` is that of the request, null for a command.
     """
 

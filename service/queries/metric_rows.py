@@ -15,14 +15,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 from psycopg.rows import DictRow
-from psycopg.sql import Identifier
+from psycopg.sql import Composable, Composed, Identifier
 
 from domain.events import Entry
 from domain.fold import fold
 from domain.recurring import movements
+from projections.disputes import DISPUTES
 from projections.events import EVENTS
 from projections.payments import PAYMENTS
+from projections.payouts import PAYOUTS
 from projections.projection import Projection
+from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
@@ -63,8 +66,36 @@ class MetricQuestion(Struct, frozen=True, kw_only=True):
     booked_by: Booking = "created_at"
 
 
+class Counted(Struct, frozen=True):
+    """What a sum counts: the statement that lists it, and the read model that it lists."""
+
+    statement: str
+    projection: Projection[Any]
+
+
+PAID = Counted("queries/metrics/counted_payments", PAYMENTS)
+REFUNDED = Counted("queries/metrics/counted_refunds", REFUNDS)
+DISPUTED = Counted("queries/metrics/counted_disputes", DISPUTES)
+PAID_OUT = Counted("queries/metrics/counted_payouts", PAYOUTS)
+
+Asked = tuple[Composed, dict[str, Any]]
+"""A statement and its parameters."""
+
+
 async def movement_rows(conn: Connection, question: MetricQuestion) -> list[DictRow]:
     """The sums of movements by period, currency and kind.
+
+    Raises:
+        Problem: as ``movement_statement``.
+    """
+    statement, params = await movement_statement(conn, "queries/metrics/movements", question)
+    return await (await conn.execute(statement, params)).fetchall()
+
+
+async def movement_statement(
+    conn: Connection, name: str, question: MetricQuestion, **parts: Composable
+) -> Asked:
+    """A statement over the movements that a question is about, as known.
 
     Raises:
         Problem: ``too-many-events`` if more must be folded than one question may; ``busy``.
@@ -83,20 +114,33 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
         entries = await _entries(conn, question.target, streams, question.known)
         count = sum(map(len, entries))
         rows = await fold_aside(count, partial(_moved, entries))
-    statement = statements.fill("queries/metrics/movements", events=_view(EVENTS))
-    params = _params(question, rows) | {"folded": streams}
-    return await (await conn.execute(statement, params)).fetchall()
+    moved = statements.fill("queries/metrics/moved", events=_view(EVENTS))
+    return statements.fill(name, moved=moved, **parts), _params(question, rows) | {
+        "folded": streams
+    }
 
 
 async def sum_rows(
-    conn: Connection, name: str, projection: Projection[Any], question: MetricQuestion
+    conn: Connection, name: str, counted: Counted, question: MetricQuestion
 ) -> list[DictRow]:
-    """The sums that a statement makes of a resource's rows.
+    """The sums that a statement makes of what is counted.
 
     Raises:
-        Problem: as ``movement_rows``.
+        Problem: as ``movement_statement``.
     """
-    rows: list[Any] = []
+    statement, params = await counted_statement(conn, name, counted, question)
+    return await (await conn.execute(statement, params)).fetchall()
+
+
+async def counted_statement(
+    conn: Connection, name: str, counted: Counted, question: MetricQuestion, **parts: Composable
+) -> Asked:
+    """A statement over what a question counts, as known.
+
+    Raises:
+        Problem: as ``movement_statement``.
+    """
+    projection, rows = counted.projection, list[Any]()
     if question.known is not None:
         by_creation = question.booked_by == "created_at"
         found = await conn.execute(
@@ -117,8 +161,8 @@ async def sum_rows(
         count = sum(map(len, entries))
         rows = await fold_aside(count, partial(_shown, projection, entries))
     views = {one.name: _view(one) for one in (PAYMENTS, SUBSCRIPTIONS, projection)}
-    statement = statements.fill(name, **views, date=Identifier(question.booked_by))
-    return await (await conn.execute(statement, _params(question, rows))).fetchall()
+    listed = statements.fill(counted.statement, **views, date=Identifier(question.booked_by))
+    return statements.fill(name, counted=listed, **views, **parts), _params(question, rows)
 
 
 async def _entries(
@@ -137,7 +181,12 @@ async def _entries(
 
 
 def _moved(streams: Iterable[list[Entry]]) -> list[Any]:
-    return [asdict(one) for told in streams for step in fold(told)[1] for one in movements(step)]
+    return [
+        {**asdict(one), "stream": step.entry.stream, "position": step.entry.event.position}
+        for told in streams
+        for step in fold(told)[1]
+        for one in movements(step)
+    ]
 
 
 def _shown(projection: Projection[Any], streams: Iterable[list[Entry]]) -> list[Any]:

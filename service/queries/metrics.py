@@ -7,114 +7,34 @@ is named by its beginning.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
 from domain.recurring import Kind
-from projections.disputes import DISPUTES
-from projections.payments import PAYMENTS
-from projections.projection import Projection
-from projections.refunds import REFUNDS
 from service.database.connections import Connection
-from service.queries.metric_rows import MetricQuestion, movement_rows, sum_rows
+from service.queries.metric_answers import (
+    Churn,
+    Disputes,
+    Mrr,
+    Payouts,
+    Refunds,
+    Revenue,
+    Subscriptions,
+)
+from service.queries.metric_rows import (
+    DISPUTED,
+    PAID,
+    PAID_OUT,
+    REFUNDED,
+    Counted,
+    MetricQuestion,
+    movement_rows,
+    sum_rows,
+)
 from service.queries.periods import Span
 
-Row = TypeVar("Row")
-
-
-class Series(Struct, Generic[Row], frozen=True):
-    """One row for each period and currency, oldest first."""
-
-    data: list[Row]
-    position: str
-
-
-class Mrr(Struct, frozen=True):
-    """``mrr`` is that of the previous period plus the six signed movements.
-
-    It excludes ``trial`` and ``on_demand``: the monthly value of trials and of on-demand mandates
-    at the end of the period.
-    """
-
-    period: datetime
-    currency: str | None
-    mrr: int
-    new: int
-    expansion: int
-    contraction: int
-    churned: int
-    reactivated: int
-    known: int
-    trial: int
-    on_demand: int
-
-
-class Subscriptions(Struct, frozen=True):
-    """``active`` is the previous one plus the movements, of which ``churned`` counts negative.
-
-    ``switched`` is signed. ``active`` excludes ``trial`` and ``on_demand``.
-    """
-
-    period: datetime
-    currency: str | None
-    active: int
-    new: int
-    churned: int
-    reactivated: int
-    known: int
-    switched: int
-    trial: int
-    on_demand: int
-
-
-class Churn(Struct, frozen=True):
-    """Rates are fractions of the start of the period, null if that is zero."""
-
-    period: datetime
-    currency: str | None
-    subscriptions_at_start: int
-    churned: int
-    churn_rate: float | None
-    mrr_at_start: int
-    churned_mrr: int
-    mrr_churn_rate: float | None
-
-
-class Revenue(Struct, frozen=True):
-    """The number of payments that succeeded, and their total."""
-
-    period: datetime
-    currency: str | None
-    payments: int
-    amount: int
-
-
-class Refunds(Struct, frozen=True):
-    """The number of refunds that succeeded, how many were partial, and their total."""
-
-    period: datetime
-    currency: str | None
-    refunds: int
-    partial: int
-    amount: int
-
-
-class Disputes(Struct, frozen=True):
-    """``open`` counts opened and challenged ones; ``lost`` lost, accepted and expired ones."""
-
-    period: datetime
-    currency: str | None
-    disputes: int
-    amount: int
-    open: int
-    won: int
-    lost: int
-    cancelled: int
-    lost_amount: int
-
-
-R = TypeVar("R", Revenue, Refunds, Disputes)
+R = TypeVar("R", Revenue, Refunds, Disputes, Payouts)
 
 
 class _Total(Struct, frozen=True):
@@ -154,22 +74,7 @@ class _Period(Struct, frozen=True):
 
 async def mrr(conn: Connection, question: MetricQuestion) -> list[Mrr]:
     """Monthly recurring revenue at the end of each period, and its movements."""
-    return [
-        Mrr(
-            period=entry.period,
-            currency=entry.currency,
-            mrr=entry.end.recurring.amount,
-            new=entry.amount("new"),
-            expansion=entry.amount("expansion", "switched_to"),
-            contraction=entry.amount("contraction", "switched_from"),
-            churned=entry.amount("churned"),
-            reactivated=entry.amount("reactivated"),
-            known=entry.amount("known"),
-            trial=entry.end.trial.amount,
-            on_demand=entry.end.on_demand.amount,
-        )
-        for entry in await _periods(conn, question)
-    ]
+    return [_mrr(entry) for entry in await _periods(conn, question)]
 
 
 async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subscriptions]:
@@ -193,34 +98,66 @@ async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subs
 
 async def churn(conn: Connection, question: MetricQuestion) -> list[Churn]:
     """Subscriptions and revenue lost, of those at the start of each period."""
-    return [
-        Churn(
-            period=entry.period,
-            currency=entry.currency,
-            subscriptions_at_start=entry.begin.recurring.count,
-            churned=entry.count("churned"),
-            churn_rate=_rate(entry.count("churned"), entry.begin.recurring.count),
-            mrr_at_start=entry.begin.recurring.amount,
-            churned_mrr=-entry.amount("churned"),
-            mrr_churn_rate=_rate(-entry.amount("churned"), entry.begin.recurring.amount),
-        )
-        for entry in await _periods(conn, question)
-    ]
+    return [_churn(entry) for entry in await _periods(conn, question)]
+
+
+async def mrr_and_churn(
+    conn: Connection, question: MetricQuestion
+) -> tuple[list[Mrr], list[Churn]]:
+    """Both, of one reading of the movements."""
+    periods = await _periods(conn, question)
+    return [_mrr(entry) for entry in periods], [_churn(entry) for entry in periods]
 
 
 async def revenue(conn: Connection, question: MetricQuestion) -> list[Revenue]:
     """Payments that succeeded."""
-    return await _sums(conn, "queries/metrics/revenue", PAYMENTS, question, Revenue)
+    return await _sums(conn, "queries/metrics/revenue", PAID, question, Revenue)
 
 
 async def refunds(conn: Connection, question: MetricQuestion) -> list[Refunds]:
     """Refunds that succeeded."""
-    return await _sums(conn, "queries/metrics/refunds", REFUNDS, question, Refunds)
+    return await _sums(conn, "queries/metrics/refunds", REFUNDED, question, Refunds)
 
 
 async def disputes(conn: Connection, question: MetricQuestion) -> list[Disputes]:
     """Disputes that were opened, and how they ended."""
-    return await _sums(conn, "queries/metrics/disputes", DISPUTES, question, Disputes)
+    return await _sums(conn, "queries/metrics/disputes", DISPUTED, question, Disputes)
+
+
+async def payouts(conn: Connection, question: MetricQuestion) -> list[Payouts]:
+    """Payouts that arrived at the merchant's bank."""
+    return await _sums(conn, "queries/metrics/payouts", PAID_OUT, question, Payouts)
+
+
+def _mrr(entry: _Period) -> Mrr:
+    return Mrr(
+        period=entry.period,
+        currency=entry.currency,
+        mrr=entry.end.recurring.amount,
+        new=entry.amount("new"),
+        expansion=entry.amount("expansion", "switched_to"),
+        contraction=entry.amount("contraction", "switched_from"),
+        churned=entry.amount("churned"),
+        reactivated=entry.amount("reactivated"),
+        known=entry.amount("known"),
+        trial=entry.end.trial.amount,
+        on_demand=entry.end.on_demand.amount,
+    )
+
+
+def _churn(entry: _Period) -> Churn:
+    start, churned = entry.begin.recurring, entry.count("churned")
+    churned_mrr = -entry.amount("churned")
+    return Churn(
+        period=entry.period,
+        currency=entry.currency,
+        subscriptions_at_start=start.count,
+        churned=churned,
+        churn_rate=_rate(churned, start.count),
+        mrr_at_start=start.amount,
+        churned_mrr=churned_mrr,
+        mrr_churn_rate=_rate(churned_mrr, start.amount),
+    )
 
 
 async def _periods(conn: Connection, question: MetricQuestion) -> list[_Period]:
@@ -269,11 +206,11 @@ def _sum(moved: _Moved, kinds: Iterable[Kind]) -> _Total:
 async def _sums(
     conn: Connection,
     name: str,
-    projection: Projection[Any],
+    counted: Counted,
     question: MetricQuestion,
     kind: type[R],
 ) -> list[R]:
-    rows = await sum_rows(conn, name, projection, question)
+    rows = await sum_rows(conn, name, counted, question)
     known = {(row["period"], row["currency"]): kind(**row) for row in rows}
     empty = dict.fromkeys(kind.__struct_fields__, 0)
     filled = [

@@ -1,8 +1,9 @@
 """The periods of a metric: whole days, weeks, months or quarters of a time zone."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -21,6 +22,26 @@ _DEFAULT_LENGTH: dict[Interval, timedelta] = {
 
 _A_MONTH, _A_QUARTER = timedelta(days=31), timedelta(days=92)
 """Longer than each, and so short that the next one is not passed over."""
+
+
+_ZONE = "[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}"
+
+ZONE_PATTERN = f"^{_ZONE}$"
+"""What a name of a time zone looks like."""
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone, as the database of the host has it.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    try:
+        if re.fullmatch(_ZONE, name):
+            return ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        pass
+    raise ValueError(name)
 
 
 class Span(Struct, frozen=True):

@@ -22,6 +22,7 @@ from service.api.problem_pages import HANDLERS, PROBLEM_ROUTES
 from service.console.errors import is_below, show_error
 from service.console.rendering import TEMPLATES
 from service.console.router import console
+from service.console.sso.sign_on import SignOn, provide_sign_on
 from service.database.connections import (
     ACCESS,
     LISTS,
@@ -54,6 +55,7 @@ from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
 from service.queries.replica import replica_of
 from service.readmodels import spill
+from service.readmodels.lag import LagSamples
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
 from service.settings import Book, Settings
@@ -86,6 +88,8 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         for name, book in settings.books.items()
     }
     refusals, keyring = Refusals(), CallerCache()
+    allowance = Allowance(settings.requests_per_minute)
+    sign_on = SignOn(settings.console_sso, settings.trusted_proxies)
     replica_url = settings.replica_url.get_secret_value() if settings.replica_url else None
     routes: list[Any] = [router.ROUTER, pages.get_index, healthz, readyz, *PROBLEM_ROUTES]
     routes.append(get_public_checkpoint)
@@ -111,6 +115,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             services = Services(
                 books=books,
                 freshness=freshness,
+                allowance=allowance,
                 streams=OpenStreams(),
                 pool=connections,
                 access=access,
@@ -126,6 +131,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 built=asyncio.Event(),
             )
             provide(app, services)
+            provide_sign_on(app, sign_on)
             for book in books:
                 metrics.count_from_zero(book, REFUSALS)
             readers = (services.access.reader, services.lists.reader)
@@ -133,9 +139,12 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             sys.setswitchinterval(_SWITCH_SECONDS)
             try:
                 _start(services, endpoints, url, notifier)
+                if settings.console:
+                    services.supervisor.start("sign-on keys", sign_on.follow, needed=False)
                 for seconds, part in (
                     (1.0, refusals),
                     (5.0, PoolUse(*readers)),
+                    (10.0, LagSamples()),
                     (30.0, keyring),
                 ):
                     run = partial(_flush_every, seconds, part.flush, connections, services.prepared)
@@ -145,7 +154,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 # request up by some 60 ms each time
                 gc.collect()
                 gc.freeze()
-                async with link.attached(partial(_reload, books, endpoints, confirmer)):
+                async with link.attached(partial(_reload, books, endpoints, confirmer, sign_on)):
                     yield
             finally:
                 await confirmer.close()
@@ -165,7 +174,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         logging_config=None,
     )
     (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED
-    gate = Gate(app, keyring, Allowance(settings.requests_per_minute))
+    gate = Gate(app, keyring, allowance)
     api = RequestIds(RequestHeads(MarkSlashes(gate)))
     doors = Webhooks(api, endpoints, settings.max_body_bytes, refusals)
     return with_tracing(RequestDurations(doors) if settings.metrics else doors, route_of)
@@ -182,13 +191,18 @@ def _handlers(settings: Settings) -> dict[int | type[Exception], Callable[..., R
 
 
 def _reload(
-    books: dict[str, Book], endpoints: Endpoints, confirmer: Confirmer, settings: Settings
+    books: dict[str, Book],
+    endpoints: Endpoints,
+    confirmer: Confirmer,
+    sign_on: SignOn,
+    settings: Settings,
 ) -> None:
-    """Use rotated secrets and changed policies from the next request on."""
+    """Use rotated secrets and changed policies and admissions from the next request on."""
     for name, book in settings.books.items():
         endpoints[name] = structs.replace(endpoints[name], verifier=_verifier(book))
         books[name] = book
     confirmer.forget()
+    sign_on.configure(settings.console_sso)
 
 
 def _verifier(book: Book) -> Verifier:

@@ -118,16 +118,17 @@ def run(
 def _reload(
     supervisor: ProcessSupervisor, settings: Settings, load: Callable[[], Settings]
 ) -> Settings:
-    """Send rotated secrets and changed policies to the workers, if the configuration is valid."""
+    """Send what a reload may change to the workers, if the configuration is valid."""
     try:
-        books = load().books
+        loaded = load()
     except SettingsError as error:
         _log.error("configuration refused; keeping the last valid one", reason=str(error))
         return settings
+    books = loaded.books
     if changed := sorted(books.keys() ^ settings.books.keys()):
         _log.warning("adding or removing a book requires a restart", books=changed)
     kept = {name: books.get(name, book) for name, book in settings.books.items()}
-    settings = settings.model_copy(update={"books": kept})
+    settings = settings.model_copy(update={"books": kept, "console_sso": loaded.console_sso})
     supervisor.reload(settings)
     return settings
 

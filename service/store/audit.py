@@ -12,15 +12,17 @@ from msgspec import Struct
 from service.database.connections import Connection
 from service.database.statements import text
 
-Actor = Literal["key", "account", "service"]
-"""Who may act: an API key, an account of the operating system, or the service itself.
+Actor = Literal["key", "person", "account", "service"]
+"""Who may act: an API key, a person whom a proxy signed on to the console, an account of the
+operating system, or the service itself.
 
 The names are stored in the database.
 """
 
 Action = Literal[
-    "create_key", "revoke_key", "retry", "rebuild", "undo_rebuild", "apply", "acknowledge"
-]
+    "create_key", "revoke_key", "retry", "rebuild", "undo_rebuild", "apply", "acknowledge",
+    "preview", "compare",
+]  # fmt: skip
 """What may be done. The names are stored in the database; ``erase`` is reserved."""
 
 _ID_BYTES = 8
@@ -31,7 +33,8 @@ class Act(Struct, frozen=True):
 
     Attributes:
         actor: what ``who`` names.
-        who: the id of a key; ``account@host``; or ``daybook``.
+        who: the id of a key; the person's name, as a rule an e-mail address; ``account@host``; or
+            ``daybook``.
         reason: as the person gave it.
         request_id: of the HTTP request, if it is one.
     """

@@ -87,6 +87,11 @@ class Instruments:
             "Answers after the provider was asked: entitled, not entitled, or not confirmed.",
             ("book", "result"),
         )
+        self.sign_ons_refused = counter(
+            "daybook_sign_ons_refused",
+            "Requests for the console whose assertion was refused.",
+            ("reason",),
+        )
         self.notices = counter(
             "daybook_notices_ignored", "Malformed notifications of PostgreSQL.", ("channel",)
         )

@@ -141,6 +141,19 @@ def count_confirmation(
 
 
 @_guarded
+def count_sign_ons_from_zero(meters: Instruments, reasons: Iterable[str]) -> None:
+    """Show the counts of refused assertions as 0 before the first."""
+    for reason in reasons:
+        meters.sign_ons_refused.labels(reason)
+
+
+@_guarded
+def count_sign_on_refused(meters: Instruments, reason: str) -> None:
+    """Count a request for the console whose assertion was refused."""
+    meters.sign_ons_refused.labels(reason).inc()
+
+
+@_guarded
 def observe_request(
     meters: Instruments, route: str, method: str, status: int, seconds: float
 ) -> None:

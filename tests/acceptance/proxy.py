@@ -1,6 +1,7 @@
 """nginx with the configuration that is shipped, in front of a running service."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -37,11 +38,17 @@ http {{
 class Proxy:
     """The shipped files, changed only where their user must, and as ``changed`` says.
 
-    ``upstream`` is another text of ``upstream.conf``, in which the service is called ``daybook``.
+    ``upstream`` is another text of ``upstream.conf``, in which the service is called ``daybook``;
+    ``console`` is another text of the location of the console.
     """
 
     def __init__(
-        self, here: Path, service: Service, upstream: str | None = None, **changed: str
+        self,
+        here: Path,
+        service: Service,
+        upstream: str | None = None,
+        console: str | None = None,
+        **changed: str,
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -53,6 +60,11 @@ class Proxy:
         text = {path.name: path.read_text() for path in _SHIPPED.glob("*.conf")}
         if upstream is not None:
             text["upstream.conf"] = upstream.replace("daybook:8000", "127.0.0.1:8000")
+        if console is not None:
+            shipped = text["daybook.conf"]
+            text["daybook.conf"] = re.sub(
+                r"    location /console \{.*?\n    \}", console, shipped, flags=re.DOTALL
+            )
         for old, new in {
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "daybook.example.com": "localhost",

@@ -1,6 +1,9 @@
 """Reading one's writes, how far the read models are, and what is parked."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -47,6 +50,63 @@ def test_what_was_acknowledged_is_read_at_once(fresh: Fresh) -> None:
         status, answer, headers = fresh.get(path)
         assert (status, answer["entitled"], answer["stale"]) == (200, True, False)
         assert number(headers["daybook-position"]) >= number(position)
+
+
+@contextmanager
+def held(fresh: Fresh) -> Iterator[psycopg.Connection]:
+    """Keeps the projector from going on, until the connection commits."""
+    with psycopg.connect(fresh.url) as conn:
+        conn.execute("select from read.checkpoint for update")
+        yield conn
+
+
+def subscribed(fresh: Fresh, name: str) -> str:
+    content = body("subscription.active", "active", at(0), f"sub_{name}", customer=f"cus_{name}")
+    position: str = fresh.service.deliver("live", SECRET, content).json()["position"]
+    return position
+
+
+def of_many(fresh: Fresh, *names: str) -> list[dict[str, Any]]:
+    answer = fresh.service.client.post(
+        "/v1/access", json={"customer_ids": names},
+        headers={"authorization": f"Bearer {fresh.key}"},
+    )  # fmt: skip
+    data: list[dict[str, Any]] = answer.json()["data"]
+    return data
+
+
+def test_nobody_is_denied_by_what_is_not_projected_yet(fresh: Fresh) -> None:
+    for n in range(30):
+        subscribed(fresh, f"new_{n}")
+        assert fresh.get(f"customers/cus_new_{n}/access")[1]["entitled"], n
+        subscribed(fresh, f"newer_{n}")
+        assert of_many(fresh, f"cus_newer_{n}")[0]["entitled"], n
+    with held(fresh) as conn, ThreadPoolExecutor() as threads:
+        subscribed(fresh, "later")
+        one = threads.submit(fresh.get, "customers/cus_later/access")
+        many = threads.submit(of_many, fresh, "cus_later", "cus_nobody")
+        sleep(0.3)
+        conn.commit()
+    status, answer, _ = one.result()
+    assert (status, answer["entitled"], answer["stale"]) == (200, True, False)
+    shown = [(a["entitled"], a["known"], a["stale"]) for a in many.result()]
+    assert shown == [(True, True, False), (False, False, False)]
+
+
+def test_a_denial_that_lacks_events_says_so(fresh: Fresh) -> None:
+    subscribed(fresh, "let_in")
+    assert fresh.get("customers/cus_let_in/access")[1]["entitled"]
+    with held(fresh):
+        position = subscribed(fresh, "late")
+        status, answer, headers = fresh.get("customers/cus_late/access")
+        assert (status, answer["entitled"], answer["stale"]) == (200, False, True)
+        assert number(answer["position"]) < number(position)
+        assert "max-age" not in headers.get("cache-control", "")
+        # who is let in need not wait
+        shown = [(a["entitled"], a["stale"]) for a in of_many(fresh, "cus_late", "cus_let_in")]
+        assert shown == [(False, True), (True, False)]
+        assert not fresh.get("customers/cus_let_in/access")[1]["stale"]
+    assert fresh.get("customers/cus_late/access")[1]["entitled"]
 
 
 def test_what_is_not_there_in_time_is_said(fresh: Fresh) -> None:

@@ -16,6 +16,7 @@ from service.cli.app import app
 from service.database.connections import connect
 from service.provider_settings import ProviderApi
 from service.settings import Book, Settings, load
+from service.sso_settings import Admission, ConsoleSso
 from service.store.events import append
 from tests import documents, servers
 from tests.acceptance.service import Service, environment
@@ -35,7 +36,8 @@ STORY = [FIRST, *shell_blocks(API.read_text())]
 OPERATING = shell_blocks(SERVICE.read_text())
 LOGGED = (
     "append blocked", "background task ended; restarting", "child process exited; restarting",
-    "configuration reloaded", "history lost", "metric dropped",
+    "configuration reloaded", "history lost", "metric dropped", "sign-on refused",
+    "sign-on keys not read",
 )  # fmt: skip
 
 
@@ -107,9 +109,9 @@ def test_an_example_of_a_configuration_is_accepted(path: Path, scratch: Path) ->
 
 
 def configuration(path: Path) -> str:
-    """The example in a README, with a secret in it."""
-    [example] = re.findall(r"^```toml\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
-    return str(example).replace("whsec_…", SECRET)
+    """The examples in a README as one, with a secret in it."""
+    examples = re.findall(r"^```toml\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+    return "\n".join(examples).replace("whsec_…", SECRET)
 
 
 def local(blocks: list[str], socket: str) -> list[Step]:
@@ -179,7 +181,8 @@ def test_the_first_command_works_in_a_fresh_clone(scratch: Path) -> None:
 
 def test_every_setting_is_described() -> None:
     text = SERVICE.read_text()
-    for name in (*Settings.model_fields, *Book.model_fields, *ProviderApi.model_fields):
+    models = (Settings, Book, ProviderApi, ConsoleSso, Admission)
+    for name in (name for model in models for name in model.model_fields):
         assert f"`{name}`" in text or f"{name} =" in text or name == "books", name
 
 

@@ -202,7 +202,7 @@ def test_the_readme_names_every_metric(doors: Doors) -> None:
     # not before something happens, or without a replica
     assert told - found <= {
         "daybook_process_restarts_total", "daybook_unread_events",
-        "daybook_denial_questions_total",
+        "daybook_denial_questions_total", "daybook_sign_ons_refused_total",
         "daybook_replica_up", "daybook_replica_position",
     }  # fmt: skip
 

@@ -7,11 +7,11 @@ ratio is what carries over. Nothing here asserts a time.
 import argparse
 from inspect import getdoc
 
-from tests.bench import backfill, fold, ingest, live, proof, reads, rebuild, reconcile
+from tests.bench import backfill, console, fold, ingest, live, proof, reads, rebuild, reconcile
 
 BENCHES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (backfill, fold, ingest, live, proof, reads, rebuild, reconcile)
+    for module in (backfill, console, fold, ingest, live, proof, reads, rebuild, reconcile)
 }
 
 

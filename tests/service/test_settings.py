@@ -28,6 +28,17 @@ mode = "test"
 secrets = ["{SECRET}"]
 """
 
+SSO = """[console_sso]
+header = "X"
+jwks = "/keys"
+issuer = "i"
+audience = "a"
+"""
+PLAIN = """[console_sso]
+header = "X"
+signed = false
+"""
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +109,17 @@ def test_the_environment_overrides_each_value(
         (GOOD + 'provider.reconcile_every = "1m"', 12, "at least 5m"),
         (GOOD + "provider.requests_per_minute = 0", 12, "greater than or equal to 1"),
         (GOOD + "[books.test.provider]\nkey = 1", 13, "is it 'api_key'?"),
+        (GOOD + '[console_sso]\nheader = "X"', 12, "needs jwks, issuer, audience"),
+        (GOOD + PLAIN, 12, "name the address of your proxy"),
+        (f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}issuer = "x"', 13, "has no jwks, issuer"),
+        (GOOD + f'{SSO}algorithms = ["HS256"]', 17, "Input should be 'RS256'"),
+        (GOOD + f'{SSO}algorithms = ["none"]', 17, "Input should be 'RS256'"),
+        (GOOD + f'{SSO}header = "A B"', 17, "Cannot overwrite"),
+        (GOOD + SSO.replace("/keys", "http://id.example.com"), 14, "must begin with https://"),
+        (GOOD + f'{SSO}admit = [{{ people = ["*"], books = ["lve"] }}]', 12, "not configured"),
+        (GOOD + f'{SSO}admit = [{{ people = ["*"] }}]', 17, "required"),
+        (GOOD + f'{SSO}admit = [{{ books = ["live"] }}]', 17, "admits nobody"),
+        (GOOD + f'{SSO}admit = [{{ people = ["*.com"], books = ["live"] }}]', 17, "in full"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_line_and_reason(

@@ -6,10 +6,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ViewportSize, expect
 
+from tests.acceptance import compared
 from tests.acceptance.console.browsing import NARROW, Person, person
 from tests.acceptance.doors import Doors
 
 WIDE: ViewportSize = {"width": 1280, "height": 720}
+
+SPRING = "since=2026-03-01&until=2026-06-30"
+MAY = "period=2026-05-01T00:00:00Z&currency=EUR"
 
 PAGES = {
     "home": "/live",
@@ -35,6 +39,30 @@ PAGES = {
     "filtered events": "/live/events?customer_id=cus_1&since=2026-01-01",
     "events to look at": "/live/events?verdict=attention",
     "event": "/live/events/1",
+    "attention": "/live/attention",
+    "nothing to look at": "/test/attention",
+    "operations": "/live/operations",
+    "operations by hour": "/live/operations?interval=hour",
+    "operations of an empty book": "/test/operations",
+    "comparisons": "/live/reconcile",
+    "no comparison": "/test/reconcile",
+    "comparison": f"/live/reconcile/{compared.RUN.run_id}",
+    "those who lose access": f"/live/reconcile/{compared.RUN.run_id}?effect=loses",
+    "audit": "/live/audit",
+    "filtered audit": "/live/audit?action=create_key&since=2026-01-01",
+    "nobody did that": "/live/audit?who=nobody",
+    "money": f"/live/money?{SPRING}",
+    "money of nothing": "/test/money",
+    "money as it was known": f"/live/money?{SPRING}&known_at=1",
+    "money of a product": f"/live/money?{SPRING}&interval=quarter&tz=Asia/Tokyo&product_id=pdt_pro",
+    "payments of a month": f"/live/money/revenue?{MAY}",
+    "payouts of a month": f"/live/money/payouts?{MAY}",
+    "subscriptions of a month": f"/live/money/mrr?{MAY}&figure=new",
+    "disputes": "/live/disputes",
+    "no disputes": "/test/disputes",
+    "proof": "/live/proof",
+    "proof of an empty book": "/test/proof",
+    "no rows": f"/live/money/mrr?{MAY}&figure=trial",
 }
 
 EVERY_DAY = {
@@ -83,7 +111,17 @@ def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str)
     assert support.hosts == {support.origin.split("/")[2]}
 
 
-@pytest.mark.parametrize("path", ["/live", "/live/customers/cus_1", "/live/events/1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/live",
+        "/live/customers/cus_1",
+        "/live/events/1",
+        "/live/disputes",
+        "/live/proof",
+        PAGES["money as it was known"],
+    ],
+)
 def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     support.page.emulate_media(color_scheme="dark")
     support.open(path)

@@ -1,6 +1,7 @@
 """Who may enter the console, for how long, and from where."""
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -276,5 +277,29 @@ def test_it_can_be_switched_off(scratch: Path, database_url: str) -> None:
         assert new_key(database_url, "live")
         answer = service.client.get("/console")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+    finally:
+        assert service.stop() == 0
+
+
+def test_the_console_and_the_api_share_the_limit_of_a_key(scratch: Path, database_url: str) -> None:
+    (scratch / "daybook.toml").write_text(f"requests_per_minute = 4\n{CONFIG}")
+    service = Service(scratch, env={"DAYBOOK_DATABASE_URL": database_url}).start()
+    try:
+        key = new_key(database_url, "live")
+        asking = {"authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=service.client.base_url, headers=OURS, timeout=30) as client:
+            sign_in(client, key)
+            for _ in range(2):
+                assert client.get("/console/live").status_code == 200
+                assert client.get("/v1/payments", headers=asking).status_code == 200
+            page = client.get("/console/live")
+            assert page.status_code == 429
+            assert page.headers["content-type"].startswith("text/html")
+            assert 0 < int(page.headers["retry-after"]) <= 60
+            assert client.get("/v1/payments", headers=asking).status_code == 429
+            [style] = re.findall(r'href="(\S+\.css)"', page.text)
+            assert client.get(style).status_code == 200
+            # one may always leave
+            assert client.post("/console/-/sign-out").status_code == 303
     finally:
         assert service.stop() == 0

@@ -8,7 +8,7 @@ from service.api.fields import row_type
 from service.api.metrics import MrrSeries
 from service.api.query import PageQuery
 from service.problems import Problem
-from service.queries.metrics import Mrr
+from service.queries.metric_answers import Mrr
 
 
 class Inner(Struct, frozen=True):

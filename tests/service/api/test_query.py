@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from service.api.disputes import DueDisputesQuery
 from service.api.events import EventsQuery
-from service.api.metrics import MetricQuery
+from service.api.metric_queries import MetricQuery
 from service.api.parameters import MAX_PAGE, MAX_TEXT, MAX_VALUES, Parameter
 from service.api.query import MAX_PARAMETERS, Query, described, parameters, parse_query
 from service.api.router import ROUTER

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from service.anchor_settings import Anchor
 from service.cli.settings_help import setting_helps
 from service.settings import load
+from service.sso_settings import Admission
 from tests.acceptance.service import command
 from tests.builders import OTHER_SECRET, SECRET
 
@@ -26,6 +27,21 @@ ENVIRONMENT = {
     "metrics": ("false", False),
     "console": ("false", False),
     "console_url": ("https://daybook.example.com/", "https://daybook.example.com"),
+    "console_sso.header": ("X-Assertion", "X-Assertion"),
+    "console_sso.signed": ("true", True),
+    "console_sso.jwks": ("/etc/daybook/keys.json", "/etc/daybook/keys.json"),
+    "console_sso.issuer": ("https://id.example.com", "https://id.example.com"),
+    "console_sso.audience": ("daybook", "daybook"),
+    "console_sso.algorithms": ('["PS256"]', ["PS256"]),
+    "console_sso.leeway_seconds": ("5", 5),
+    "console_sso.person": ("upn", "upn"),
+    "console_sso.groups": ("roles", "roles"),
+    "console_sso.sign_out_url": ("https://id.example.com/out", "https://id.example.com/out"),
+    "console_sso.api_keys": ("false", False),
+    "console_sso.admit": (
+        '[{"people": ["*"], "books": ["name"]}]',
+        [Admission(people=["*"], books=["name"])],
+    ),
     "signing_key": (SIGNING_KEY, SecretStr(SIGNING_KEY)),
     "anchors": (
         '[{"kind": "directory", "path": "/mnt"}]',

@@ -17,7 +17,7 @@ from tests.builders import at
     ("amount", "currency", "written"),
     [
         (1900, "EUR", "19.00 EUR"),
-        (-5, "usd", "-0.05 USD"),
+        (-5, "usd", "\u22120.05 USD"),
         (123456789, "EUR", "1\u202f234\u202f567.89 EUR"),
         (1900, "JPY", "1\u202f900 JPY"),
         (1900, "KWD", "1.900 KWD"),

@@ -16,6 +16,7 @@ from service.store.events import append
 from service.store.prepare import prepare
 from service.store.roles import (
     SERVICE,
+    Migrated,
     access,
     missing_privileges,
     set_up_role,
@@ -105,7 +106,7 @@ async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
                 await uses(own, can_alter_events=True)
                 continue
             await set_up_role(own, service)
-            assert await set_up_role(own, service) == ()
+            assert await set_up_role(own, service) == Migrated(applied=(), distributed=())
             await uses(own.replace(f"{owner}@", f"{service}@"), can_alter_events=False)
 
 

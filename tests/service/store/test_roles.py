@@ -17,14 +17,17 @@ from service.store.events import append, open_books
 from service.store.migrations import SchemaError, migrate
 from service.store.roles import (
     SERVICE,
+    Migrated,
     RoleError,
     can_alter_events,
     set_up_role,
 )
 from tests.builders import body
-from tests.conftest import as_owner, as_service, fresh_database
+from tests.conftest import PLAIN, as_owner, as_service, fresh_database
 from tests.deliveries import delivery
 from tests.service.store.test_events import rows_of
+
+NOTHING = Migrated(applied=(), distributed=())
 
 TAMPERING: tuple[LiteralString, ...] = (
     "update store.event set body = ''",
@@ -99,6 +102,7 @@ TAMPERING: tuple[LiteralString, ...] = (
 )
 
 
+@PLAIN
 async def test_its_role_cannot_alter_history_nor_its_own_privileges(conn: Connection) -> None:
     await append(conn, "test", [delivery(b"1")])
     before = await rows_of(conn)
@@ -145,7 +149,7 @@ async def test_privileges_that_were_given_by_hand_are_taken_back(database_url: s
     async with await connect(owner_url) as owner:
         await owner.execute(SQL("grant all on store.event to {}").format(Identifier(SERVICE)))
         assert await can_alter_events(owner, SERVICE)
-        assert await set_up_role(owner_url, SERVICE) == ()
+        assert await set_up_role(owner_url, SERVICE) == NOTHING
         assert not await can_alter_events(owner, SERVICE)
 
 
@@ -200,6 +204,7 @@ BACKWARDS: tuple[LiteralString, ...] = (
 )
 
 
+@PLAIN
 async def test_no_head_moves_back_and_no_key_comes_back(
     conn: Connection, database_url: str
 ) -> None:

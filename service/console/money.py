@@ -1,0 +1,109 @@
+"""``/console/{book}/money``: what came in, month by month? Currency by currency, never summed."""
+
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from service.console.ledgers import Figures, Ledger, Values, ledger
+from service.console.money_query import MoneyQuery
+from service.console.view import View, page
+from service.database.connections import Connection
+from service.queries import metrics, resources
+from service.queries.metric_rows import MetricQuestion
+from service.store.positions import Position
+
+_MOST_LABELS = 12
+_HALF = 560.0
+_YEARS = 3
+
+
+class Choice(Struct, frozen=True):
+    """A filter that is a link."""
+
+    name: str
+    query: dict[str, str]
+    is_current: bool
+
+
+class MoneyPage(Struct, frozen=True):
+    """The figures by currency; ``position`` closes them, and ``known_since`` says they are closed.
+
+    ``changed`` counts the figures that are another one by what is known now.
+    """
+
+    query: MoneyQuery
+    intervals: list[Choice]
+    ranges: list[Choice]
+    ledgers: list[Ledger]
+    every: int
+    half_every: int
+    half: float
+    position: str
+    known_since: datetime | None
+    is_position: bool
+    changed: int
+
+
+@page("/money", template="money.html", section="Money")
+async def show_money(view: View) -> MoneyPage:
+    """The figures of the last twelve months, unless others are asked for."""
+    query = view.query(MoneyQuery)
+    async with view.pooled() as conn:
+        position = await resources.position(conn, view.book)
+        question = await query.question(conn, view)
+        values = await _values(conn, question)
+        now = values
+        if question.known is not None:
+            now = await _values(conn, replace(question, known=None))
+    currencies = sorted({c for _, _, c in (*values, *now)}, key=lambda c: (c is None, c))
+    end = question.known.moment if question.known else view.now
+    books = Figures(query, question.span, end, values, now)
+    ledgers = [ledger(books, currency) for currency in currencies]
+    return MoneyPage(
+        query=query,
+        intervals=_intervals(query),
+        ranges=_ranges(query, view.now.year),
+        ledgers=ledgers,
+        every=-(-len(question.span.periods) // _MOST_LABELS),
+        half_every=-(-len(question.span.periods) // (_MOST_LABELS // 2)),
+        half=_HALF,
+        position=str(position),
+        known_since=question.known.moment if question.known else None,
+        is_position=isinstance(query.known, Position),
+        changed=sum(bool(cell.now) for one in ledgers for cell in one.cells),
+    )
+
+
+async def _values(conn: Connection, question: MetricQuestion) -> Values:
+    recurring, churned = await metrics.mrr_and_churn(conn, question)
+    series: dict[str, list[Any]] = {
+        "revenue": await metrics.revenue(conn, question),
+        "refunds": await metrics.refunds(conn, question),
+        # they belong to no product
+        "payouts": [] if question.product_id else await metrics.payouts(conn, question),
+        "mrr": recurring,
+        "churn": churned,
+    }
+    return {(name, one.period, one.currency): one for name in series for one in series[name]}
+
+
+def _intervals(query: MoneyQuery) -> list[Choice]:
+    return [
+        Choice(f"by {one.interval}", one.given, one == query)
+        for one in (
+            replace(query, interval="week"),
+            replace(query, interval="month"),
+            replace(query, interval="quarter"),
+        )
+    ]
+
+
+def _ranges(query: MoneyQuery, year: int) -> list[Choice]:
+    of_years = {str(y): (date(y, 1, 1), date(y, 12, 31)) for y in range(year, year - _YEARS, -1)}
+    return [
+        Choice(name, replace(query, since=since, until=until).given, chosen == (since, until))
+        for chosen in ((query.since, query.until),)
+        for name, (since, until) in {"the latest": (None, None), **of_years}.items()
+    ]

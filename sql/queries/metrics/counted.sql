@@ -1,0 +1,15 @@
+-- List a page of what a sum is made of, the latest first, with whose it is.
+select c.id, c.key, c.status as what, c.at, c.currency, c.amount, c.fee, c.position,
+    coalesce(c.customer_id, p.customer_id) as customer_id, k.email, k.name
+from (
+    select *
+    from (select *, id as key from ({counted}) listed) t
+    where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
+        and {conditions}
+    order by at desc, id desc
+    limit %(limit)s
+) c
+left join {payments} p on p.book = %(book)s and p.payment_id = c.payment_id
+left join {customers} k
+    on k.book = %(book)s and k.customer_id = coalesce(c.customer_id, p.customer_id)
+order by c.at desc, c.id desc

@@ -1,0 +1,21 @@
+-- List a page of the movements that a figure is made of, the latest first, with whose they are.
+select c.id, c.key, c.what, c.at, c.currency, c.amount, null::bigint as fee, c.position,
+    s.customer_id, k.email, k.name
+from (
+    select id, key, what, at, currency, amount, position
+    from (
+        select substr(stream, length('subscription-') + 1) as id,
+            concat_ws(' ', stream, position, currency) as key, min(kind) as what, at, currency,
+            sum(amount)::bigint as amount, position
+        from ({moved}) m
+        where at >= %(since)s and at < %(until)s and kind = any(%(kinds)s)
+        group by stream, position, at, currency
+    ) t
+    where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
+        and {conditions}
+    order by at desc, key desc
+    limit %(limit)s
+) c
+left join {subscriptions} s on s.book = %(book)s and s.subscription_id = c.id
+left join {customers} k on k.book = %(book)s and k.customer_id = s.customer_id
+order by c.at desc, c.key desc
