@@ -28,6 +28,8 @@ from tests.builders import at, body
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
 
+pytestmark = pytest.mark.slow
+
 CUSTOMERS = 3_000
 SUMS = re.compile(r"get_\w+_metric|list_\w+_metric_rows")
 """What adds up all that it is asked about has to read it."""

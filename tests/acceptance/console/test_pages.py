@@ -65,6 +65,23 @@ PAGES = {
     "no rows": f"/live/money/mrr?{MAY}&figure=trial",
 }
 
+EVERY_DAY = {
+    "home",
+    "found",
+    "customer",
+    "subscription in the past",
+    "dispute",
+    "payments",
+    "events",
+    "event",
+}
+"""A page of each kind; the others with ``-m slow``."""
+
+EACH = [
+    pytest.param(path, id=name, marks=() if name in EVERY_DAY else pytest.mark.slow)
+    for name, path in PAGES.items()
+]
+
 
 @pytest.fixture(scope="module")
 def support(browser: Browser, told: Doors) -> Iterator[Person]:
@@ -78,7 +95,7 @@ def unscripted(browser: Browser, told: Doors) -> Iterator[Person]:
         yield somebody
 
 
-@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("path", EACH)
 def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str) -> None:
     support.complaints.clear()
     answer = support.open(path)
@@ -113,7 +130,7 @@ def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("path", EACH)
 def test_it_works_without_scripts(unscripted: Person, path: str) -> None:
     assert unscripted.open(path).status == 200
     assert unscripted.heading
