@@ -22,7 +22,7 @@ def _environment() -> Environment:
     for function in (
         wording.money, wording.figure, wording.number, wording.percent, wording.words,
         wording.moment, wording.ago, wording.size, wording.label, wording.plain, wording.tone,
-        wording.as_json, wording.untimed,
+        wording.as_json, wording.untimed, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {

@@ -20,7 +20,7 @@ from projections.catalog import PROJECTIONS
 from service.database.connections import connect
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
-from tests.acceptance import compared, estate
+from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
 from tests.acceptance.walk import questions
@@ -79,6 +79,7 @@ def filled(
     url = fresh_database(postgres, template)
     asyncio.run(fill(url))
     compared.keep(url, "live")
+    previewed.keep(url, "live")
     env = {"DAYBOOK_DATABASE_URL": url}
     log = explained(as_owner(url))
     service = Service(here, env=env).start()

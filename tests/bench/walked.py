@@ -37,13 +37,13 @@ def walk(client: httpx.Client, begins: list[str], samples: int) -> dict[str, lis
     book = min(begins, key=len)
     seen = set(begins)
     todo = deque(begins)
-    for _ in range(_MOST_PAGES):
-        if not todo:
-            break
+    asked = 0
+    while todo and asked < _MOST_PAGES:
         address = todo.popleft()
         place = _place(address)
         if place is None or len(found.setdefault(place, [])) >= samples:
             continue
+        asked += 1
         answer = client.get(address)
         assert answer.status_code == httpx.codes.OK, (address, answer.status_code)
         found[place].append(address)

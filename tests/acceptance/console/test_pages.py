@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ViewportSize, expect
 
+from tests.acceptance import compared
 from tests.acceptance.console.browsing import NARROW, Person, person
 from tests.acceptance.doors import Doors
 
@@ -40,6 +41,16 @@ PAGES = {
     "event": "/live/events/1",
     "attention": "/live/attention",
     "nothing to look at": "/test/attention",
+    "operations": "/live/operations",
+    "operations by hour": "/live/operations?interval=hour",
+    "operations of an empty book": "/test/operations",
+    "comparisons": "/live/reconcile",
+    "no comparison": "/test/reconcile",
+    "comparison": f"/live/reconcile/{compared.RUN.run_id}",
+    "those who lose access": f"/live/reconcile/{compared.RUN.run_id}?effect=loses",
+    "audit": "/live/audit",
+    "filtered audit": "/live/audit?action=create_key&since=2026-01-01",
+    "nobody did that": "/live/audit?who=nobody",
     "money": f"/live/money?{SPRING}",
     "money of nothing": "/test/money",
     "money as it was known": f"/live/money?{SPRING}&known_at=1",

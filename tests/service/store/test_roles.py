@@ -23,6 +23,7 @@ from service.store.migrations import SchemaError, migrate
 from service.store.prepare import prepare
 from service.store.roles import (
     SERVICE,
+    Migrated,
     RoleError,
     access,
     can_alter_events,
@@ -31,10 +32,12 @@ from service.store.roles import (
 )
 from tests import servers
 from tests.builders import SECRET, body
-from tests.conftest import as_owner, as_service, fresh_database
+from tests.conftest import PLAIN, as_owner, as_service, fresh_database
 from tests.deliveries import delivery
 from tests.documents import SQL as README
 from tests.service.store.test_events import rows_of
+
+NOTHING = Migrated(applied=(), distributed=())
 
 TAMPERING: tuple[LiteralString, ...] = (
     "update store.event set body = ''",
@@ -109,6 +112,7 @@ TAMPERING: tuple[LiteralString, ...] = (
 )
 
 
+@PLAIN
 async def test_its_role_cannot_alter_history_nor_its_own_privileges(conn: Connection) -> None:
     await append(conn, "test", [delivery(b"1")])
     before = await rows_of(conn)
@@ -155,7 +159,7 @@ async def test_privileges_that_were_given_by_hand_are_taken_back(database_url: s
     async with await connect(owner_url) as owner:
         await owner.execute(SQL("grant all on store.event to {}").format(Identifier(SERVICE)))
         assert await can_alter_events(owner, SERVICE)
-        assert await set_up_role(owner_url, SERVICE) == ()
+        assert await set_up_role(owner_url, SERVICE) == NOTHING
         assert not await can_alter_events(owner, SERVICE)
 
 
@@ -210,6 +214,7 @@ BACKWARDS: tuple[LiteralString, ...] = (
 )
 
 
+@PLAIN
 async def test_no_head_moves_back_and_no_key_comes_back(
     conn: Connection, database_url: str
 ) -> None:
@@ -306,7 +311,7 @@ async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
                 await uses(own, can_alter_events=True)
                 continue
             await set_up_role(own, service)
-            assert await set_up_role(own, service) == ()
+            assert await set_up_role(own, service) == NOTHING
             await uses(own.replace(f"{owner}@", f"{service}@"), can_alter_events=False)
 
 
