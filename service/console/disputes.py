@@ -80,7 +80,7 @@ async def show_disputes(view: View) -> DisputesPage:
         found = await _due(conn, view, OPENED, query.cursor)
         answered = await _due(conn, view, {**_ALL, "status": _ANSWERED}, None)
         decided = [one for status in _DECIDED for one in await _decided(conn, view, status)]
-    due = [_urgent(one, view.now) for one in found.data]
+    due = [Due(one, *urgency(one.respond_by, view.now)) for one in found.data]
     decided.sort(key=lambda one: (one.since, one.id), reverse=True)
     return DisputesPage(
         due=due,
@@ -129,11 +129,12 @@ async def _decided(conn: Connection, view: View, status: str) -> list[Decided]:
     ]
 
 
-def _urgent(dispute: DueDispute, now: datetime) -> Due:
-    left = dispute.respond_by - now
+def urgency(respond_by: datetime, now: datetime) -> tuple[str, str]:
+    """How long there is to answer, in words, and its tone: ``bad``, ``wait`` or ``plain``."""
+    left = respond_by - now
     if left <= timedelta():
-        return Due(dispute, f"overdue for {_days(-left)}", "bad")
-    return Due(dispute, f"in {_days(left)}", "plain" if left > _SOON else "wait")
+        return f"overdue for {_days(-left)}", "bad"
+    return f"in {_days(left)}", "plain" if left > _SOON else "wait"
 
 
 def _days(length: timedelta) -> str:
