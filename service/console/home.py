@@ -6,11 +6,10 @@ from msgspec import Struct
 
 from service.console.charts import Column
 from service.console.checks import Check, checks
-from service.console.disputes import OPENED
+from service.console.disputes import OPENED, Due, urgency
 from service.console.view import View, page
 from service.queries import disputes, paging
 from service.queries.activity import Activity, activity
-from service.queries.disputes import DueDispute
 from service.readmodels.checkpoints import checkpoint_rows
 
 _DUE_COUNTED, _DUE_SHOWN = 100, 5
@@ -22,7 +21,7 @@ class HomePage(Struct, frozen=True):
     checks: list[Check]
     activity: list[Activity]
     columns: list[Column]
-    due: list[DueDispute]
+    due: list[Due]
     more_due: bool
     last_recorded_at: datetime | None
 
@@ -51,7 +50,8 @@ async def home(view: View) -> HomePage:
         more = due.next_cursor is not None
         found = await checks(conn, view, last, due.data, more=more)
     columns, is_cut = [_column(hour) for hour in came], len(due.data) > _DUE_SHOWN
-    return HomePage(found, came, columns, due.data[:_DUE_SHOWN], is_cut, last)
+    shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data[:_DUE_SHOWN]]
+    return HomePage(found, came, columns, shown, is_cut, last)
 
 
 def _column(hour: Activity) -> Column:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from service.console.money_query import MoneyQuery, beginning_of_period, period_name
+from service.console.money_query import MoneyQuery, day_of_period, period_name
 from service.console.view import View, page
 from service.database.connections import Connection
 from service.problems import Problem
@@ -40,7 +40,7 @@ _QUESTIONS: Mapping[str, str] = {
 
 
 class RowsQuery(MoneyQuery, frozen=True, kw_only=True):
-    """The figure: of which period, by its beginning, and in which currency."""
+    """The figure: of which period, by its first day, and in which currency."""
 
     period: str = ""
     currency: str = ""
@@ -59,6 +59,7 @@ class RowsPage(Struct, frozen=True):
 
     metric: str
     question: str
+    period: str
     query: RowsQuery
     currency: str | None
     total: int
@@ -90,7 +91,7 @@ async def show_rows(view: View) -> RowsPage:
     """The figure, and a page of its rows."""
     metric, query = metric_of(view), view.query(RowsQuery)
     async with view.pooled() as conn:
-        question = await query.question(conn, view, beginning_of_period(query.period))
+        question = await query.question(conn, view, day_of_period(query.period))
         found = await parts(conn, view, query, question, _ROWS)
         total, fee, count = await _figure(conn, metric, query, question)
     name = metric if metric in _COUNTED else query.figure
@@ -98,6 +99,7 @@ async def show_rows(view: View) -> RowsPage:
     return RowsPage(
         metric=metric,
         question=_QUESTIONS[name].format(period=period),
+        period=period,
         query=query,
         currency=None if query.currency == "none" else query.currency or None,
         total=total,
