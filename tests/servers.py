@@ -74,6 +74,28 @@ def clear(url: str, prefix: str) -> None:
                 admin.execute(statement.format(Identifier(name)))
 
 
+def explained(url: str) -> Path:
+    """Have the plans of the sessions to come logged; where.
+
+    The server may be one that runs already, on this machine.
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        for name, value in {
+            "session_preload_libraries": "auto_explain",
+            "auto_explain.log_min_duration": "0",
+            "auto_explain.log_format": "json",
+        }.items():
+            statement = SQL("alter database {} set {} = {}")
+            conn.execute(statement.format(Identifier(conn.info.dbname), SQL(name), value))
+        (folder, collected) = conn.execute(
+            "select current_setting('data_directory'), pg_current_logfile()"
+        ).fetchone() or ("", None)
+    if collected:
+        return Path(folder, collected)
+    pid = (Path(folder) / "postmaster.pid").read_text().split()[0]
+    return Path(f"/proc/{pid}/fd/2").readlink()
+
+
 def major(bin_dir: Path) -> int:
     """Which major version the binaries are of."""
     done = subprocess.run(

@@ -198,17 +198,17 @@ FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     "origin": "The name under which a checkpoint is signed.",
     "size": "The number of events that a checkpoint covers.",
     "root": "The root of the Merkle tree over the links of these events, in base64.",
-    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint; of an acknowledgement,"
-    " what the next person should know.",
+    "note": "The signed checkpoint, as C2SP has it; of an acknowledgement, what to know.",
     "signed_at": "When the checkpoint was signed. UTC.",
     "anchors": "The anchors that have the checkpoint.",
+    "anchored": "The latest checkpoint that each anchor has.",
+    "unsigned": "The number of events at the end of the book that no checkpoint covers.",
+    "unanchored": "The number of events at the end of the book that no anchor has.",
     "anchor": "The name of the anchor; null if the problem is with signing.",
     "anchored_at": "When the anchor received the checkpoint. UTC.",
-    "receipt": "What the anchor gave for it: a timestamp authority its RFC 3161 answer, in base64;"
-    " null from a directory.",
+    "receipt": "The RFC 3161 answer of a timestamp authority, in base64; null from a directory.",
     "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
-    "parted_at": "The number of events up to which the origin before it has the same history; null"
-    " for the first origin.",
+    "parted_at": "How many events it shares with the origin before it; null for the first origin.",
     "explanation": "What is wrong, and what to do.",
     "failing_since": "When the problem was first seen. UTC.",
     # problems

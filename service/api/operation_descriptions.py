@@ -2,8 +2,7 @@
 
 OPERATION_DESCRIPTIONS = {
     # the read models
-    "stale": "Whether later events are not included: the answer rests on a parked stream, or denies"
-    " while the read models are behind the book.",
+    "stale": "Whether later events are not included: they are parked, or not projected yet.",
     "version": "The version of the read models.",
     "state": "Of access: what a page shows the customer. Of the read models: `live`;"
     " `rebuilding` during a rebuild; `building` before the first build. Of a job: `queued`,"

@@ -183,6 +183,7 @@ def _too_slow(_: BaseException) -> Report:
 
 
 _PLAIN = (
+    "service.database.citus.UnsupportedCitusError",
     "service.database.connections.UnsupportedServerError",
     "service.database.dumps.DumpError",
     "service.database.accounts.EmbeddedError",

@@ -185,10 +185,15 @@ def database_access(out: Screen, access: Access) -> None:
         )
     if access.can_alter_events:
         out.print(
-            f"Warning: {access.role} could alter events; only a trigger prevents it."
+            f"Warning: {access.role} could alter events; {_prevents(access)}."
             " See daybook migrate --help.",
             soft_wrap=True,
         )
+
+
+def _prevents(access: Access) -> str:
+    # Citus distributes no table that has a trigger
+    return "nothing prevents it" if access.distributed else "only a trigger prevents it"
 
 
 _STATES = {"ok": "ok", "problem": "PROBLEM", "unknown": "could not look", "skipped": "nothing yet"}

@@ -14,5 +14,5 @@
   ``resource``, ``events`` with its ``tail``, ``event``, ``attention``, ``operations``,
   ``reconcile``, ``audit``. ``clocks`` is the date box of some.
 - ``money`` shows ``ledgers``, ``money_rows`` what a figure is made of, ``money_files`` both as CSV;
-  ``money_query`` is what all of them are asked.
+  ``money_query`` is what all of them are asked. ``disputes`` and ``proof`` lead to ``evidence``.
 """

@@ -4,20 +4,16 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.dispute import AWAITING
 from service.console.charts import Column
 from service.console.checks import Check, checks
+from service.console.disputes import OPENED
 from service.console.view import View, page
 from service.queries import disputes, paging
 from service.queries.activity import Activity, activity
 from service.queries.disputes import DueDispute
 from service.readmodels.checkpoints import checkpoint_rows
 
-_DUE_SHOWN = 5
-_OPENED = {
-    "status": AWAITING, "dispute_stage": None, "currency": None, "amount_gte": None,
-    "amount_lte": None, "created_at_gte": None, "created_at_lte": None,
-}  # fmt: skip
+_DUE_COUNTED, _DUE_SHOWN = 100, 5
 
 
 class HomePage(Struct, frozen=True):
@@ -49,12 +45,13 @@ async def home(view: View) -> HomePage:
         last = rows[0]["recorded_at"] if rows else None
         came = (await activity(conn, view.book, "hour", view.now, refusals=False)).data
         due = await disputes.due(
-            conn, view.book, _OPENED, response_days=view.response_days, now=view.now,
-            limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
+            conn, view.book, OPENED, response_days=view.response_days, now=view.now,
+            limit=_DUE_COUNTED, order=paging.order({}, ("created_at",), str, view.path),
         )  # fmt: skip
         more = due.next_cursor is not None
         found = await checks(conn, view, last, due.data, more=more)
-    return HomePage(found, came, [_column(hour) for hour in came], due.data, more, last)
+    columns, is_cut = [_column(hour) for hour in came], len(due.data) > _DUE_SHOWN
+    return HomePage(found, came, columns, due.data[:_DUE_SHOWN], is_cut, last)
 
 
 def _column(hour: Activity) -> Column:

@@ -30,7 +30,7 @@ class MoneyQuery(Struct, frozen=True, kw_only=True):
 
     @property
     def given(self) -> dict[str, str]:
-        """What links to other pages about money repeat: all that is not as it is by itself."""
+        """What links to other pages about money repeat: all that differs from the default."""
         plain = asdict(MoneyQuery())
         return {n: str(v) for n, v in asdict(self).items() if n in plain and v != plain[n]}
 

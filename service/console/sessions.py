@@ -100,7 +100,11 @@ async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
 
 async def use(conn: Connection, session: Session) -> None:
     """Store that a session and its keys were used now."""
-    await conn.execute(text("console/use"), {"sha256": session.sha256})
+    async with conn.transaction():
+        await conn.execute(text("console/use"), {"sha256": session.sha256})
+        for holder in session.holders.values():
+            params = {"book": holder.book, "id": holder.key_id}
+            await conn.execute(text("console/use_key"), params)
 
 
 async def open_session(conn: Connection, caller: Caller, before: str | None) -> str:
@@ -112,6 +116,7 @@ async def open_session(conn: Connection, caller: Caller, before: str | None) -> 
     key = digest(identity)
     async with conn.transaction():
         await conn.execute(text("console/forget"), {"idle": IDLE})
+        await conn.execute(text("console/forget_links"))
         if before:
             params = {"sha256": key, "before": digest(before), "idle": IDLE}
             await conn.execute(text("console/rename"), params)
@@ -137,7 +142,10 @@ async def make_link(conn: Connection, caller: Caller) -> str:
 
 async def take_link(conn: Connection, token: str) -> Caller | None:
     """The caller of a link's key; None if the link was used, has expired, or its key is revoked."""
-    row = await (
-        await conn.execute(text("console/take_link"), {"sha256": digest(token)})
-    ).fetchone()
+    found = await conn.execute(text("console/find_link"), {"sha256": digest(token)})
+    link = await found.fetchone()
+    if link is None:
+        return None
+    params = {"sha256": digest(token), "book": link["book"]}
+    row = await (await conn.execute(text("console/take_link"), params)).fetchone()
     return Caller(row["book"], row["id"], tuple(row["scopes"])) if row else None

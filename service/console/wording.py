@@ -1,5 +1,6 @@
 """How values are written: money, moments, durations, statuses, whole JSON."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,6 +56,18 @@ def position(opaque: str) -> str:
 def plain(text: str) -> str:
     """A sentence of a document without its marks for code."""
     return text.replace("`", "")
+
+
+_TIMED = re.compile(r"[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}: ")
+
+
+def untimed(what: str) -> str:
+    """What happened, without the time before it, where that stands next to it already."""
+    timed = _TIMED.match(what)
+    if timed is None:
+        return what
+    said = what[timed.end() :]
+    return said[:1].upper() + said[1:]
 
 
 def moment(at: datetime | str | None) -> Markup:

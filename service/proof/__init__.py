@@ -2,6 +2,7 @@
 
 - ``verify`` recomputes the chain of each book in stretches (``stretches``), which parallel
   processes read; ``rows`` recomputes one event, and ``diagnosis`` says what is wrong with one.
+- ``ends``: where each book ends
 - ``tree`` keeps the Merkle tree over the links (``merkle``), and ``checkpoints`` signs its state
   as notes (``notes``) with the key of the installation (``keys``), in the projector's ``process``.
 - ``anchors`` carry checkpoints elsewhere: to a directory, or to a timestamp authority

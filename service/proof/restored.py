@@ -8,6 +8,7 @@ from service.database import statements
 from service.database.connections import Connection
 from service.proof import tree
 from service.proof.checkpoints import Elsewhere, Origin, current_origin, known_notes
+from service.proof.ends import end_of
 from service.proof.keys import Signer
 from service.proof.notes import NoteError, open_checkpoint
 
@@ -47,8 +48,8 @@ async def look(
     origin = await current_origin(conn, book)
     if origin is None:
         return None
-    cursor = await conn.execute(statements.text("proof/ends"))
-    head = next((row["position"] or 0 for row in await cursor.fetchall() if row["book"] == book), 0)
+    end = await end_of(conn, book)
+    head = (end.position or 0) if end else 0
     agreed, signed, where = 0, 0, []
     for place, note in await known_notes(signer, origin, elsewhere):
         try:

@@ -13,6 +13,7 @@ from service.database.connections import Connection, url_of
 from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.proof import stretches
 from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
+from service.proof.ends import End, end_of, ends
 from service.proof.merkle import BLOCK, Frontier
 from service.proof.notes import Checkpoint
 from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
@@ -76,13 +77,6 @@ class Report(Struct):
                 return
 
 
-class _End(Struct, frozen=True):
-    book: str
-    position: int | None
-    link: bytes | None
-    last: int
-
-
 async def verify_chain(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     conn: Connection,
     books: Sequence[str],
@@ -101,15 +95,14 @@ async def verify_chain(  # noqa: PLR0913, PLR0917 - one parameter a part of it
         progress: called after each stretch.
         processes: how many processes recompute; one for each processor by default.
     """
-    found = await (await conn.execute(statements.text("proof/ends"))).fetchall()
-    ends = [_End(**row) for row in found if not books or row["book"] in books]
-    few = sum(end.last for end in ends) <= _FEW and processes is None
+    chosen = [end for end in await ends(conn) if not books or end.book in books]
+    few = sum(end.last for end in chosen) <= _FEW and processes is None
     async with worker_pool(0 if few else processes or processors()) as workers:
         return [
             await _verify(
                 conn, workers, end, secrets.get(end.book, ()), sizes.get(end.book, ()), progress
             )
-            for end in ends
+            for end in chosen
         ]
 
 
@@ -120,8 +113,7 @@ async def verify_recent(
 
     The report has no roots. Its first event is compared with the stored link before it.
     """
-    found = await (await conn.execute(statements.text("proof/ends"))).fetchall()
-    end = next((_End(**row) for row in found if row["book"] == book), None)
+    end = await end_of(conn, book)
     if end is None:
         return None
     last = end.last if end.position is None else min(end.position, end.last)
@@ -135,7 +127,7 @@ async def verify_recent(
 async def _verify(  # noqa: PLR0913, PLR0917
     conn: Connection,
     workers: WorkerPool,
-    end: _End,
+    end: End,
     secrets: Sequence[tuple[str, bytes]],
     sizes: Sequence[int],
     progress: Progress,
@@ -164,7 +156,7 @@ async def _verify(  # noqa: PLR0913, PLR0917
 
 
 async def _judge(
-    conn: Connection, end: _End, report: Report, broken: list[int], link: bytes | None
+    conn: Connection, end: End, report: Report, broken: list[int], link: bytes | None
 ) -> None:
     """Say in a report what is wrong, by the broken positions and the link of the last event."""
     if end.position is not None and end.position > end.last:
@@ -176,7 +168,7 @@ async def _judge(
         report.broken, report.fault = 1, fault
 
 
-def _stretches(end: _End, sizes: Sequence[int]) -> list[Stretch]:
+def _stretches(end: End, sizes: Sequence[int]) -> list[Stretch]:
     # what stands after the head, or is missing before it, is reported without being read
     last = end.last if end.position is None else min(end.position, end.last)
     ordered = sorted({*sizes})
@@ -189,7 +181,7 @@ def _stretches(end: _End, sizes: Sequence[int]) -> list[Stretch]:
     ]  # fmt: skip
 
 
-def _fault_of_head(end: _End, last: bytes | None) -> Fault | None:
+def _fault_of_head(end: End, last: bytes | None) -> Fault | None:
     if end.position is None:
         return Fault(end.last, "head", "The book has events, but no head: its row was removed.")
     if end.last > end.position:
@@ -200,7 +192,7 @@ def _fault_of_head(end: _End, last: bytes | None) -> Fault | None:
     return None
 
 
-async def _diagnose(conn: Connection, end: _End, broken: Sequence[int]) -> Fault:
+async def _diagnose(conn: Connection, end: End, broken: Sequence[int]) -> Fault:
     """Say what is wrong at the first broken position, by the events around it and the others."""
     around: set[int] = set()
     for number, position in enumerate(broken[: stretches.SHOWN]):

@@ -10,7 +10,6 @@ from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
 from service.database.statements import text
-from service.store.events import last_recorded_position
 
 Unit = Literal["minute", "hour"]
 
@@ -53,10 +52,9 @@ async def activity(
     """
     last = now.replace(minute=0 if unit == "hour" else now.minute, second=0, microsecond=0)
     first = last - (_SHOWN[unit] - 1) * _LENGTH[unit]
-    params = {
-        "book": book, "unit": unit, "since": first,
-        "after": await last_recorded_position(conn, book, first, inclusive=False),
-    }  # fmt: skip
+    # one more: where the last one ends
+    bounds = [first + n * _LENGTH[unit] for n in range(_SHOWN[unit] + 1)]
+    params = {"book": book, "unit": unit, "since": first, "bounds": bounds}
     statement = statements.fill("queries/activity", view=statements.relation(EVENTS.view))
     # not prepared: a plan made while the table was small would scan the grown one
     cursor = await conn.execute(statement, params, prepare=False)
@@ -72,7 +70,7 @@ async def activity(
             round(lag["seconds"], 3) if lag else None,
         )  # fmt: skip
 
-    return ActivityPage([entry(first + n * _LENGTH[unit]) for n in range(_SHOWN[unit])])
+    return ActivityPage([entry(at) for at in bounds[:-1]])
 
 
 _NOTHING: Mapping[str, int] = {"events": 0, "attention": 0}

@@ -12,7 +12,7 @@ from service.database import notifications
 from service.database.connections import ACCESS, Pool, pool_connection
 from service.queries import resources
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.25
 _TURNS = 2
 
 

@@ -164,8 +164,12 @@ async def last_runs(
 
     A run of some kinds alone says nothing of the others, so it does not count.
     """
-    cursor = await conn.execute(text("queries/reconcile/last"), {"books": list(books)})
-    return [(row["book"], _run(row), row["succeeded_at"]) for row in await cursor.fetchall()]
+    found = []
+    for book in books:
+        result = await conn.execute(text("queries/reconcile/last"), {"book": book})
+        if row := await result.fetchone():
+            found.append((book, _run(row), row["succeeded_at"]))
+    return found
 
 
 def _run(row: Mapping[str, Any]) -> Run:

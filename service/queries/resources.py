@@ -1,6 +1,6 @@
 """Queries about resources: one, or a page of them, now or in the past."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -194,10 +194,14 @@ async def checkpoints(conn: Queryable) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
-async def last_webhooks(conn: Queryable) -> dict[str, datetime]:
-    """When the last webhook of each book was recorded; a book without any is absent."""
-    cursor = await conn.execute(statements.text("queries/last_webhooks"))
-    return {row["book"]: row["recorded_at"] for row in await cursor.fetchall()}
+async def last_webhooks(conn: Queryable, books: Iterable[str]) -> dict[str, datetime]:
+    """When the last webhook of some books was recorded; a book without any is absent."""
+    found = {}
+    for book in books:
+        result = await conn.execute(statements.text("queries/last_webhook"), {"book": book})
+        if row := await result.fetchone():
+            found[book] = row["recorded_at"]
+    return found
 
 
 async def is_standby(conn: Queryable) -> bool:

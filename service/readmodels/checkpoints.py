@@ -10,18 +10,19 @@ from service.database import statements
 from service.database.connections import Connection
 from service.database.reader import Queryable
 from service.readmodels.errors import HistoryLostError
+from service.store.events import books
 
 
 async def lost(conn: Connection) -> list[HistoryLostError]:
     """An error for each book whose read models show events that its store does not have."""
-    # not prepared: a plan made while the table was empty would scan the grown one
-    found = await conn.execute(
-        statements.text("readmodels/strays"), {"version": VERSION}, prepare=False
-    )
-    return [
-        HistoryLostError(row["book"], row["checkpoint"], row["head"])
-        for row in await found.fetchall()
-    ]
+    found = []
+    for book in await books(conn):
+        params = {"book": book, "version": VERSION}
+        # not prepared: a plan made while the table was empty would scan the grown one
+        result = await conn.execute(statements.text("readmodels/strays"), params, prepare=False)
+        if row := await result.fetchone():
+            found.append(HistoryLostError(book, row["checkpoint"], row["head"]))
+    return found
 
 
 async def live_tables(conn: Connection) -> dict[str, str]:

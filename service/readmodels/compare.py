@@ -4,11 +4,12 @@ from collections import Counter
 from typing import Any
 
 from msgspec import Struct, field
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from projections.projection import Projection
 from service.database import statements
 from service.database.connections import Connection
+from service.store.events import books
 
 _EXAMPLES = 5
 _INTERNAL = {"memo", "snapshot_position", "position"}
@@ -82,17 +83,19 @@ async def compare(
 
     Memory is bounded: only a few of the rows that differ are kept.
     """
-    statement = statements.fill(
-        "readmodels/differences",
-        live=statements.relation(live),
-        fresh=statements.relation(fresh),
-        key=SQL(", ").join(map(Identifier, projection.identity)),
-    )
     difference = Difference(projection.name)
-    async with conn.cursor(name="differences") as cursor:
-        await cursor.execute(statement, {"book": book})
-        async for row in cursor:
-            _count(difference, str(row["key"]), row["live"], row["fresh"])
+    for name in [book] if book else await books(conn):
+        statement = statements.fill(
+            "readmodels/differences",
+            live=statements.relation(live),
+            fresh=statements.relation(fresh),
+            key=SQL(", ").join(map(Identifier, projection.identity)),
+            book=Literal(name),
+        )
+        async with conn.cursor(name="differences") as cursor:
+            await cursor.execute(statement)
+            async for row in cursor:
+                _count(difference, str(row["key"]), row["live"], row["fresh"])
     return difference
 
 

@@ -13,11 +13,12 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION, Projection
-from service.database import statements
+from service.database import citus, statements
 from service.database.binary import column_types
 from service.database.connections import Connection
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.locks import LockBudget, drop, limit_locks
+from service.store.distribution import EVENTS
 
 _ROWS_SECONDS = 5.0  # for a batch of the older version's projector
 
@@ -35,13 +36,18 @@ async def missing(conn: Connection) -> list[Projection[Any]]:
 async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generations:
     """Create an empty table, without indexes, for each projection; returns their numbers."""
     generations = {}
+    clustered = await citus.citus_version(conn) is not None
     for projection in chosen:
         params = {"name": projection.name, "version": VERSION}
         row = await (await conn.execute(statements.text("readmodels/allocate"), params)).fetchone()
         assert row is not None  # noqa: S101 - the statement returns one
         generations[projection] = row["allocated"]
         table = statements.relation(projection.table(row["allocated"]))
-        await conn.execute(statements.fill(f"readmodels/{projection.name}/table", table=table))
+        made = statements.fill(f"readmodels/{projection.name}/table", table=table)
+        async with conn.transaction():
+            await conn.execute(made)
+            if clustered:
+                await citus.distribute(conn, table, "book", near=EVENTS)
     return generations
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from projections.projection import VERSION
 from service.database import statements
+from service.database.citus import UnsupportedCitusError
 from service.database.connections import QUESTIONS, Connection, connect
 from service.provider.checks import Examination
 from service.provider.findings import Finding, look
@@ -19,6 +20,7 @@ from service.readmodels.follower import lease_name
 from service.server import proof_checks, replica_checks, restore_checks
 from service.settings import Book, Settings
 from service.store import roles
+from service.store.distribution import placement
 from service.store.migrations import SchemaError, missing_migrations
 from service.telemetry.wording import number_of, span_of
 
@@ -135,8 +137,14 @@ async def _access(conn: Connection) -> list[Finding]:
         remedy = "Run: daybook migrate --owner URL."
         found.append(Finding(None, "role", "problem", lacks, remedy))
     elif access.can_alter_events:
-        text = f"{access.role} has its rights, and could alter events: only a trigger prevents it."
-        found.append(Finding(None, "role", "ok", text, "See daybook migrate --help."))
+        text = f"{access.role} has its rights, and could alter events: "
+        if access.distributed:
+            # Citus distributes no table that has a trigger
+            remedy = "Use two roles: daybook migrate --owner URL."
+            found.append(Finding(None, "role", "problem", f"{text}nothing prevents it.", remedy))
+        else:
+            text += "only a trigger prevents it."
+            found.append(Finding(None, "role", "ok", text, "See daybook migrate --help."))
     else:
         text = f"{access.role} has its rights, and can alter no event."
         found.append(Finding(None, "role", "ok", text))
@@ -151,7 +159,23 @@ async def _migrations(conn: Connection) -> list[Finding]:
     if missing:
         found = f"Migrations are missing: {', '.join(sorted(missing))}."
         return [Finding(None, "migrations", "problem", found, "Run: daybook migrate.")]
-    return [Finding(None, "migrations", "ok", "The schema is up to date.")]
+    return [await _placement(conn)]
+
+
+async def _placement(conn: Connection) -> Finding:
+    try:
+        placed = await placement(conn)
+    except UnsupportedCitusError as error:
+        return Finding(None, "migrations", "problem", str(error))
+    if placed is None:
+        return Finding(None, "migrations", "ok", "The schema is up to date.")
+    if placed.missing:
+        shown = ", ".join(placed.missing[:_SHOWN])
+        more = f" and {len(placed.missing) - _SHOWN} more" if len(placed.missing) > _SHOWN else ""
+        found = f"There is Citus {placed.version}, which does not distribute {shown}{more}."
+        return Finding(None, "migrations", "problem", found, "Run: daybook migrate.")
+    found = f"The schema is up to date, and distributed by Citus {placed.version}."
+    return Finding(None, "migrations", "ok", found)
 
 
 async def _disk(settings: Settings) -> list[Finding]:
@@ -253,5 +277,6 @@ _CHECKS: Mapping[str, Callable[[str, Connection], Awaitable[list[Finding]]]] = {
 
 
 async def _gauges(book: str, conn: Connection) -> dict[str, Any] | None:
-    cursor = await conn.execute(statements.text("server/gauges"), {"version": VERSION})
-    return next((row for row in await cursor.fetchall() if row["book"] == book), None)
+    params = {"book": book, "version": VERSION}
+    cursor = await conn.execute(statements.text("server/gauges"), params)
+    return await cursor.fetchone()

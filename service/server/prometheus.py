@@ -34,6 +34,7 @@ from service.queries.replica import Replica
 from service.server.disks import disks
 from service.server.health import VERSION, without_projector
 from service.settings import Book
+from service.store.events import books as store_books
 from service.telemetry import metrics as meters
 
 _WAIT_SECONDS = 2.0
@@ -91,10 +92,8 @@ class _Scraped(Collector):
 async def _scrape(pool: Pool, served: Mapping[str, Book]) -> list[Metric]:
     try:
         async with pool_connection(pool, QUESTIONS, _WAIT_SECONDS) as conn:
-            cursor = await conn.execute(
-                statements.text("server/gauges"), {"version": projection.VERSION}
-            )
-            rows = await cursor.fetchall()
+            heads = list(await store_books(conn))
+            rows = await _of_each(conn, "server/gauges", heads)
             cursor = await conn.execute(
                 statements.text("server/rebuild_progress"), {"lease": REBUILD}
             )
@@ -107,10 +106,8 @@ async def _scrape(pool: Pool, served: Mapping[str, Book]) -> list[Metric]:
             )
             vacant = await without_projector(conn, served)
             compared = await reconcile.last_runs(conn, served)
-            cursor = await conn.execute(statements.text("server/signed"))
-            signed = await cursor.fetchall()
-            cursor = await conn.execute(statements.text("server/anchored"))
-            anchored = await cursor.fetchall()
+            signed = await _of_each(conn, "server/signed", heads)
+            anchored = await _of_each(conn, "server/anchored", heads)
     except (*UNAVAILABLE, UndefinedTable):
         return [_up(up=False)]
     events = (_verdicts(rows, counts), _unread(unread))
@@ -127,6 +124,15 @@ async def _scrape(pool: Pool, served: Mapping[str, Book]) -> list[Metric]:
     ]
 
 
+async def _of_each(conn: Connection, statement: str, books: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows of each book in turn: so every statement is one of a single shard, under Citus."""
+    rows: list[dict[str, Any]] = []
+    for book in books:
+        params = {"book": book, "version": projection.VERSION}
+        rows += await (await conn.execute(statements.text(statement), params)).fetchall()
+    return rows
+
+
 async def _counts(conn: Connection, statement: str, books: list[str]) -> list[dict[str, Any]]:
     # before the first build there is no index of events
     if not books:
@@ -139,21 +145,15 @@ async def _counts(conn: Connection, statement: str, books: list[str]) -> list[di
 async def _awaiting(conn: Connection, books: Mapping[str, Book]) -> Metric:
     text = "Disputes that await a response, by how soon it is due."
     gauge = GaugeMetricFamily("daybook_disputes_awaiting_response", text, labels=["book", "due"])
-    numbers: dict[tuple[str, str], int] = {}
-    if books:
-        params = {
-            "books": list(books),
-            "days": [book.dispute_response_days for book in books.values()],
-            "status": AWAITING,
-        }
-        counting = statements.fill(
-            "server/disputes_awaiting", disputes=statements.relation(DISPUTES.view)
-        )
+    counting = statements.fill(
+        "server/disputes_awaiting", disputes=statements.relation(DISPUTES.view)
+    )
+    for name, book in books.items():
+        params = {"book": name, "days": book.dispute_response_days, "status": AWAITING}
         rows = await (await conn.execute(counting, params)).fetchall()
-        numbers = {(row["book"], row["due"]): row["count"] for row in rows}
-    for book in books:
+        numbers = {row["due"]: row["count"] for row in rows}
         for due in _DUE:
-            gauge.add_metric([book, due], numbers.get((book, due), 0))
+            gauge.add_metric([name, due], numbers.get(due, 0))
     return gauge
 
 

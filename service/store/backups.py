@@ -31,6 +31,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 from psycopg.rows import DictRow
 
+from service.database.citus import is_clustered
 from service.database.connections import bulk_connection
 from service.database.dumps import dumping, programs
 from service.database.statements import names, text
@@ -108,6 +109,12 @@ def write(url: str, path: Path, files: Mapping[str, bytes], progress: Progress) 
     if path.exists():
         raise BackupError(f"{path} exists already. Choose another name.")
     with bulk_connection(url) as conn:
+        if is_clustered(conn):
+            raise BackupError(
+                "This database is distributed by Citus: a dump would not be of one moment, since a"
+                " snapshot is one of a single node. Back up all nodes of the cluster, with their"
+                " WAL; see 'Citus' in service/README.md."
+            )
         major = conn.info.server_version // 10_000
         directory = programs(major)
         conn.isolation_level = IsolationLevel.REPEATABLE_READ

@@ -2,13 +2,10 @@
 
 from hashlib import sha256
 
-from psycopg.errors import UndefinedTable
+from psycopg.errors import DuplicateObject, DuplicateTable, UndefinedTable, UniqueViolation
 
 from service.database.connections import Connection
 from service.database.statements import names, text
-
-# any constant: two processes that start together migrate one after the other
-_LOCK = 0x0DA1B00C
 
 
 class SchemaError(Exception):
@@ -28,13 +25,11 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
     """
     if not await missing_migrations(conn):
         return ()
+    await _open_record(conn)
     applied: list[str] = []
     for name in names("store/migrations"):
         async with conn.transaction():
             await lock(conn)
-            # under the lock: two processes that create the schema at once would collide
-            await conn.execute(text("store/migration_schema"))
-            await conn.execute(text("store/migration_table"))
             if name not in await missing_migrations(conn):
                 continue
             # without parameters, so that a file may contain several statements
@@ -45,9 +40,22 @@ async def migrate(conn: Connection) -> tuple[str, ...]:
     return tuple(applied)
 
 
+async def _open_record(conn: Connection) -> None:
+    """Create the table of applied migrations; of processes that do so at once, one is first."""
+    while True:
+        try:
+            async with conn.transaction():
+                await conn.execute(text("store/migration_schema"))
+                await conn.execute(text("store/migration_table"))
+        except (DuplicateObject, DuplicateTable, UniqueViolation):
+            # another process has just committed it
+            continue
+        return
+
+
 async def lock(conn: Connection) -> None:
     """Lock the schema against other migrations until the end of the transaction."""
-    await conn.execute(text("store/migration_lock"), {"key": _LOCK})
+    await conn.execute(text("store/lock_migrations"))
 
 
 async def missing_migrations(conn: Connection) -> set[str]:

@@ -7,8 +7,10 @@ from functools import partial
 import structlog
 from psycopg.errors import InsufficientPrivilege
 
+from service.database.citus import UnsupportedCitusError
 from service.database.connections import UnsupportedServerError, connect, is_unavailable
 from service.settings import Book
+from service.store.distribution import distribute
 from service.store.events import open_books
 from service.store.migrations import SchemaError, migrate
 from service.store.roles import RoleError, can_alter_events, missing_privileges
@@ -43,7 +45,7 @@ def _log_failure(throttle: Throttle, error: Exception) -> None:
         log = partial(
             _log.error, "privileges missing; run daybook migrate --owner URL", reason=reason
         )
-    elif isinstance(error, (RoleError, SchemaError, UnsupportedServerError)):
+    elif isinstance(error, (RoleError, SchemaError, UnsupportedCitusError, UnsupportedServerError)):
         log = partial(_log.error, "database unusable", reason=str(error))
     elif is_unavailable(error):
         # the sanitizer masks what is secret in it
@@ -70,6 +72,8 @@ async def prepare_once(url: str, books: Mapping[str, Book]) -> bool:
     async with await connect(url) as conn:
         for name in await migrate(conn):
             _log.info("migration applied", migration=name)
+        if distributed := await distribute(conn):
+            _log.info("tables distributed", tables=distributed)
         for name in await open_books(conn, businesses):
             _log.warning("business of the book changed; run daybook rebuild", book=name)
         if lacks := await missing_privileges(conn):

@@ -10,7 +10,9 @@ from psycopg.errors import InsufficientPrivilege
 from psycopg.sql import Identifier, Literal
 
 from service.database import statements
+from service.database.citus import citus_version
 from service.database.connections import Connection, connect
+from service.store.distribution import distribute
 from service.store.migrations import lock, migrate
 
 SERVICE = "daybook_service"
@@ -33,9 +35,17 @@ class Access(Struct, frozen=True):
     version: str
     can_alter_events: bool
     missing_privileges: tuple[str, ...]
+    distributed: bool
 
 
-async def set_up_role(owner_url: str, role: str, password: str | None = None) -> tuple[str, ...]:
+class Migrated(Struct, frozen=True):
+    """What a migration has changed: migrations, and tables that Citus distributes from now on."""
+
+    applied: tuple[str, ...]
+    distributed: tuple[str, ...]
+
+
+async def set_up_role(owner_url: str, role: str, password: str | None = None) -> Migrated:
     """Migrate as the owner, and grant the service's role exactly what it needs.
 
     Args:
@@ -43,16 +53,13 @@ async def set_up_role(owner_url: str, role: str, password: str | None = None) ->
         role: the service's role; created if it does not exist.
         password: the password of a created role.
 
-    Returns:
-        The names of the applied migrations.
-
     Raises:
         UnsuitableRoleError: if the role can alter events whatever it is granted.
         RoleError: if the role still lacks a privilege, or the owner may not grant it.
         store.migrations.SchemaError: if an unreleased version created the schema.
     """
     async with await connect(owner_url) as conn:
-        applied = await migrate_as_owner(conn)
+        migrated = await migrate_as_owner(conn)
         try:
             async with conn.transaction():
                 await lock(conn)
@@ -73,18 +80,18 @@ async def set_up_role(owner_url: str, role: str, password: str | None = None) ->
                 f" first, or grant {owner} CREATEROLE; if {owner} has built read models, grant"
                 f" {role} to {owner} too."
             ) from error
-    return applied
+    return migrated
 
 
-async def migrate_as_owner(conn: Connection) -> tuple[str, ...]:
-    """Migrate; if the role may not, say what it needs.
+async def migrate_as_owner(conn: Connection) -> Migrated:
+    """Migrate, and distribute the tables where there is Citus; if the role may not, say so.
 
     Raises:
         RoleError: if a migration is missing, and the role may not change the schema.
         store.migrations.SchemaError: if an unreleased version created the schema.
     """
     try:
-        return await migrate(conn)
+        return Migrated(await migrate(conn), await distribute(conn))
     except InsufficientPrivilege as error:
         row = await (await conn.execute(statements.text("store/roles/connection"))).fetchone() or {}
         raise RoleError(
@@ -119,6 +126,7 @@ async def access(conn: Connection) -> Access:
         **row,
         can_alter_events=await can_alter_events(conn),
         missing_privileges=await missing_privileges(conn),
+        distributed=await citus_version(conn) is not None,
     )
 
 

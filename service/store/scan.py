@@ -16,6 +16,7 @@ from psycopg.sql import Composed, Literal
 
 from domain.events import Event
 from service.database import binary, statements
+from service.database.citus import citus_version
 from service.database.connections import Connection
 
 _BLOCKS = 2_000  # per stretch: some 10,000 events
@@ -74,7 +75,7 @@ async def plan_scan(conn: Connection, heads: Mapping[str, int]) -> list[Blocks |
     partitioned or distributed table, or one of another access method, has no blocks of its own.
     """
     row = await (await conn.execute(statements.text("store/blocks"))).fetchone()
-    if row is not None and row["blocks"]:
+    if row is not None and row["blocks"] and await citus_version(conn) is None:
         end = row["blocks"]
         return [Blocks(first, min(first + _BLOCKS, end)) for first in range(0, end, _BLOCKS)]
     return [

@@ -2,4 +2,4 @@
 insert into store.console_session (sha256, book, key_id)
 values (%(sha256)s, %(book)s, %(key_id)s)
 on conflict (sha256, book) do update
-set key_id = excluded.key_id, created_at = now(), used_at = now()
+set key_id = excluded.key_id, created_at = excluded.created_at, used_at = excluded.used_at

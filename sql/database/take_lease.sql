@@ -1,9 +1,9 @@
 -- Acquire or renew a lease, and record its progress; no row if another process holds it.
-insert into read.lease (name, owner, expires_at, doing, done, total)
-values (%(name)s, %(owner)s, now() + %(ttl)s, %(doing)s, %(done)s, %(total)s)
+insert into read.lease (name, owner, since, expires_at, doing, done, total)
+values (%(name)s, %(owner)s, now(), now() + %(ttl)s, %(doing)s, %(done)s, %(total)s)
 on conflict (name) do update set
-    since = case when read.lease.owner = excluded.owner then read.lease.since else now() end,
+    since = case when read.lease.owner = excluded.owner then read.lease.since else excluded.since end,
     owner = excluded.owner, expires_at = excluded.expires_at,
     doing = excluded.doing, done = excluded.done, total = excluded.total
-where read.lease.owner = excluded.owner or read.lease.expires_at < now()
+where read.lease.owner = excluded.owner or read.lease.expires_at < excluded.since
 returning name

@@ -9,7 +9,7 @@ select o.name as origin, c.origin as number, c.size, c.root, c.note, c.signed_at
             order by a.anchored_at, a.anchor
         )
         from store.anchored a
-        where a.book = c.book and a.origin = c.origin and a.size = c.size
+        where a.book = %(book)s and a.origin = c.origin and a.size = c.size
     ), '[]') as anchors
 from store.checkpoint c
 join store.origin o on o.book = c.book and o.number = c.origin

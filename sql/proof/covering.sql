@@ -9,7 +9,7 @@ select o.name as origin, c.origin as number, o.public_key, c.size, c.note, c.sig
             order by a.anchored_at, a.anchor
         )
         from store.anchored a
-        where a.book = c.book and a.origin = c.origin and a.size = c.size
+        where a.book = %(book)s and a.origin = c.origin and a.size = c.size
     ), '[]') as anchors
 from unnest(%(numbers)s::integer[], %(sizes)s::bigint[]) w (number, size)
 join store.checkpoint c on c.book = %(book)s and c.origin = w.number and c.size = w.size

@@ -3,7 +3,7 @@ select c.origin as number, c.size,
     exists (
         select 1
         from store.anchored a
-        where a.book = c.book and a.origin = c.origin and a.size = c.size
+        where a.book = %(book)s and a.origin = c.origin and a.size = c.size
             and a.receipt is not null
     ) as stamped
 from store.checkpoint c
@@ -11,7 +11,7 @@ where c.book = %(book)s
     and c.size <= coalesce((
         select n.parted_at
         from store.origin n
-        where n.book = c.book and n.number > c.origin
+        where n.book = %(book)s and n.number > c.origin
         order by n.number
         limit 1
     ), c.size)

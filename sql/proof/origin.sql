@@ -4,7 +4,7 @@ from store.origin o
 left join lateral (
     select size, root, note, signed_at
     from store.checkpoint
-    where book = o.book and origin = o.number
+    where book = %(book)s and origin = o.number
     order by size desc
     limit 1
 ) c on true

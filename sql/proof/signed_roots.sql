@@ -6,7 +6,7 @@ where c.book = %(book)s
     and c.size <= coalesce((
         select n.parted_at
         from store.origin n
-        where n.book = c.book and n.number > c.origin
+        where n.book = %(book)s and n.number > c.origin
         order by n.number
         limit 1
     ), c.size)

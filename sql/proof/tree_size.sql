@@ -5,7 +5,7 @@ cross join lateral (
     select level, coalesce((
         select t.index + 1
         from store.tree_node t
-        where t.book = h.book and t.level = wanted.level
+        where t.book = %(book)s and t.level = wanted.level
         order by t.index desc
         limit 1
     ), 0) as count

@@ -7,7 +7,7 @@ where c.book = %(book)s
     and c.size > coalesce((
         select max(a.size)
         from store.anchored a
-        where a.book = c.book and a.origin = c.origin and a.anchor = %(anchor)s
+        where a.book = %(book)s and a.origin = c.origin and a.anchor = %(anchor)s
     ), 0)
 order by c.size desc
 limit %(limit)s

@@ -6,7 +6,7 @@ where d.book = %(book)s and d.payment_id is not null
     and (%(dispute_id)s::text is null and d.status in ('opened', 'challenged')
         or d.dispute_id = %(dispute_id)s::text)
     and not exists (
-        select 1 from store.document f where f.book = d.book and f.dispute_id = d.dispute_id
+        select 1 from store.document f where f.book = %(book)s and f.dispute_id = d.dispute_id
     )
 order by d.created_at
 limit %(limit)s

@@ -16,10 +16,10 @@ left join (
 ) g on true
 -- limited, so that a join never reads all events for a few groups
 left join lateral (
-    select i.occurred_at from {view} i where i.book = c.book and i.position = g.first limit 1
+    select i.occurred_at from {view} i where i.book = %(book)s and i.position = g.first limit 1
 ) f on true
 left join lateral (
-    select i.occurred_at from {view} i where i.book = c.book and i.position = g.latest limit 1
+    select i.occurred_at from {view} i where i.book = %(book)s and i.position = g.latest limit 1
 ) l on true
 left join store.acknowledgement a on a.book = c.book and a.verdict = g.verdict and a.type = g.type
 left join store.api_key k on a.actor = 'key' and k.book = a.book and k.id = a.who

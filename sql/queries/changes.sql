@@ -7,7 +7,7 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
         where e.book = %(book)s and e.position = %(until)s) as until_link,
     c.position = 0 or coalesce(c.link = case
         when c.position = h.position then h.link
-        else (select e.link from store.event e where e.book = h.book and e.position = c.position)
+        else (select e.link from store.event e where e.book = %(book)s and e.position = c.position)
     end, false) as known,
     r.*
 from read.checkpoint c
@@ -18,7 +18,7 @@ left join lateral (
         select i.position, i.stream, i.customer_id, i.type, i.occurred_at, i.verdict,
             i.status_from, i.status_to, i.late
         from {view} i
-        where i.book = c.book and i.position > %(after)s
+        where i.book = %(book)s and i.position > %(after)s
             and i.position <= least(%(until)s, c.position) and i.stream is not null
             and (%(kinds)s::text[] is null or split_part(i.stream, '-', 1) = any(%(kinds)s))
         order by i.position

@@ -4,7 +4,7 @@ from {payments} p
 left join lateral (
     select c.email, c.name
     from {customers} c
-    where c.book = p.book and c.customer_id = p.customer_id
+    where c.book = %(book)s and c.customer_id = p.customer_id
     limit 1
 ) k on true
 where p.book = %(book)s and p.payment_id = any(%(ids)s) and p.customer_id is not null

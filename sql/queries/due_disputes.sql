@@ -5,7 +5,7 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
     e.body, k.customer_id, k.email, k.name
 from read.checkpoint c
 left join lateral (
-    select d.book, d.dispute_id, d.status, d.dispute_stage, d.amount, d.currency, d.created_at,
+    select d.dispute_id, d.status, d.dispute_stage, d.amount, d.currency, d.created_at,
         coalesce(d.opened_at, d.created_at) as opened_at,
         d.position, d.payment_id as disputed, d.customer_id as named
     from {disputes} d
@@ -26,8 +26,8 @@ left join lateral (
     order by coalesce(d.opened_at, d.created_at), d.dispute_id
     limit %(limit)s
 ) r on true
-left join {payments} p on p.book = r.book and p.payment_id = r.disputed
-left join store.event e on e.book = p.book and e.position = p.snapshot_position
-left join {customers} k on k.book = r.book and k.customer_id = coalesce(r.named, p.customer_id)
+left join {payments} p on p.book = %(book)s and p.payment_id = r.disputed
+left join store.event e on e.book = %(book)s and e.position = p.snapshot_position
+left join {customers} k on k.book = %(book)s and k.customer_id = coalesce(r.named, p.customer_id)
 where c.book = %(book)s and c.version = %(version)s
 order by r.opened_at, r.dispute_id

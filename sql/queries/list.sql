@@ -10,13 +10,13 @@ from (
         coalesce(sum(octet_length(e.body)) over nearer, 0) as bytes
     from read.checkpoint c
     left join lateral (
-        select book, {key} as key, {sort} as sorted, memo, snapshot_position
+        select {key} as key, {sort} as sorted, memo, snapshot_position
         from {view}
         where book = %(book)s and {conditions}
         order by {sort} {direction}, {key} {direction}
         limit %(limit)s
     ) r on true
-    left join store.event e on e.book = r.book and e.position = r.snapshot_position
+    left join store.event e on e.book = %(book)s and e.position = r.snapshot_position
     left join read.parked k
         on k.book = c.book and k.build = 'live' and k.stream = %(category)s::text || '-' || r.key
     where c.book = %(book)s and c.version = %(version)s

@@ -3,7 +3,7 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
     r.*, k.email, k.name
 from read.checkpoint c
 left join lateral (
-    select s.book, s.subscription_id, s.status, s.customer_id, s.product_id,
+    select s.subscription_id, s.status, s.customer_id, s.product_id,
         s.recurring_pre_tax_amount, s.currency, s.next_billing_date, s.position as event
     from {subscriptions} s
     where s.book = %(book)s and s.status = 'active' and not s.cancel_at_next_billing_date
@@ -16,6 +16,6 @@ left join lateral (
     order by s.next_billing_date, s.subscription_id
     limit %(limit)s
 ) r on true
-left join {customers} k on k.book = r.book and k.customer_id = r.customer_id
+left join {customers} k on k.book = %(book)s and k.customer_id = r.customer_id
 where c.book = %(book)s and c.version = %(version)s
 order by r.next_billing_date, r.subscription_id

@@ -6,7 +6,7 @@ left join lateral (
     select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,
         concat_ws(', ', s.status, coalesce((
             select e.product_name from {events} e
-            where e.book = s.book and e.named_product = s.product_id
+            where e.book = %(book)s and e.named_product = s.product_id
             order by e.position desc
             limit 1
         ), s.product_id)) as label,
@@ -37,7 +37,7 @@ left join lateral (
     select 'license_key', license_key_id, customer_id, 'license_key_id',
         concat_ws(', ', l.status, coalesce((
             select e.product_name from {events} e
-            where e.book = l.book and e.named_product = l.product_id
+            where e.book = %(book)s and e.named_product = l.product_id
             order by e.position desc
             limit 1
         ), l.product_id)), null, null
@@ -47,7 +47,7 @@ left join lateral (
     select 'license_key', license_key_id, customer_id, 'key',
         concat_ws(', ', l.status, coalesce((
             select e.product_name from {events} e
-            where e.book = l.book and e.named_product = l.product_id
+            where e.book = %(book)s and e.named_product = l.product_id
             order by e.position desc
             limit 1
         ), l.product_id)), null, null
@@ -95,7 +95,7 @@ left join lateral (
             -- once, even if several words match
             and not exists (
                 select from {search_terms} s
-                where s.book = t.book and s.customer_id = t.customer_id and s.field = 'name'
+                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'name'
                     and s.term >= %(bare)s and s.term < t.term
             )
         order by t.term, t.customer_id
@@ -113,7 +113,7 @@ left join lateral (
             -- once, even if the name and several addresses match
             and not exists (
                 select from {search_terms} s
-                where s.book = t.book and s.customer_id = t.customer_id and (
+                where s.book = %(book)s and s.customer_id = t.customer_id and (
                     (s.field = 'email' and s.term >= %(term)s and s.term < t.term)
                     or (
                         s.field = 'name' and s.term >= %(bare)s

@@ -7,7 +7,7 @@ where a.pid <> pg_backend_pid() and a.datname = current_database()
         select from pg_locks l
         join pg_class c on c.oid = l.relation
         join pg_namespace n on n.oid = c.relnamespace
-        where l.pid = a.pid and l.granted and n.nspname = 'read' and c.relkind in ('r', 'v')
+        where l.pid = a.pid and l.granted and n.nspname = 'read' and c.relkind in ('r', 'p', 'v')
             and l.database = (select oid from pg_database where datname = current_database())
     )
 order by a.xact_start nulls last

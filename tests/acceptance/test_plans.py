@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
 from projections.catalog import PROJECTIONS
 from service.database.connections import connect
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
+from tests import servers
 from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
@@ -27,6 +27,8 @@ from tests.acceptance.walk import questions
 from tests.builders import at, body
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
+
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 3_000
 SUMS = re.compile(r"get_\w+_metric|list_\w+_metric_rows|list_activity")
@@ -81,7 +83,9 @@ def filled(
     compared.keep(url, "live")
     previewed.keep(url, "live")
     env = {"DAYBOOK_DATABASE_URL": url}
-    log = explained(as_owner(url))
+    with psycopg.connect(as_owner(url), autocommit=True) as conn:
+        conn.execute("vacuum analyze")
+    log = servers.explained(as_owner(url))
     service = Service(here, env=env).start()
     key = new_key(url, "live", "read,audit,admin")
     yield Doors(service, key, key, url), Plans(log)
@@ -107,21 +111,6 @@ def decided(number: int) -> list[bytes]:
     """Most disputes are: few await an answer."""
     lost = body("dispute.lost", "lost", at(200), f"dp_{number}", None, amount="2261")
     return [lost] if number % 20 else []
-
-
-def explained(url: str) -> Path:
-    """Have the plans of the sessions to come logged; where."""
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("vacuum analyze")
-        for name, value in {
-            "session_preload_libraries": "auto_explain",
-            "auto_explain.log_min_duration": "0",
-            "auto_explain.log_format": "json",
-        }.items():
-            statement = SQL("alter database {} set {} = {}")
-            conn.execute(statement.format(Identifier(conn.info.dbname), SQL(name), value))
-        (folder,) = conn.execute("show data_directory").fetchone() or ("",)
-    return Path(folder) / "server.log"
 
 
 def test_no_question_reads_a_table_whole(filled: tuple[Doors, Plans]) -> None:

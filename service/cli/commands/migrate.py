@@ -37,17 +37,19 @@ def migrate(
     """
     settings = load(config, data_dir=data_dir)
     if owner is None:
-        applied = ask(settings, roles.migrate_as_owner)
+        migrated = ask(settings, roles.migrate_as_owner)
     else:
         if fault := database_url_fault(owner):
             raise SettingsError(f"--owner: {fault}")
         role, password = service_role(settings)
         try:
-            applied = asyncio.run(roles.set_up_role(owner, role, password))
+            migrated = asyncio.run(roles.set_up_role(owner, role, password))
         except roles.UnsuitableRoleError as error:
             raise SettingsError(str(error)) from None
         OUT.print(f"{role} may append events, and alter none.")
-    OUT.print("\n".join(f"applied {name}" for name in applied) or "The schema is up to date.")
+    done = [f"applied {name}" for name in migrated.applied]
+    done += [f"distributed {name}" for name in migrated.distributed]
+    OUT.print("\n".join(done) or "The schema is up to date.")
 
 
 def service_role(settings: Settings) -> tuple[str, str | None]:

@@ -14,7 +14,8 @@ def status(config: Config = None, data_dir: DataDir = None) -> None:
     """Show each book's events, last webhook and lag, parked streams, refusals, database access."""
 
     async def show(conn: Connection) -> None:
-        checkpoints, last = await resources.checkpoints(conn), await resources.last_webhooks(conn)
+        checkpoints = await resources.checkpoints(conn)
+        last = await resources.last_webhooks(conn, [row["book"] for row in checkpoints])
         screens.status(OUT, checkpoints, last, await resources.parked(conn))
         screens.refusals(OUT, await refusals.counts(conn, book=None))
         screens.database_access(OUT, await roles.access(conn))

@@ -100,7 +100,7 @@ def person(name: object, groups: list[Any]) -> Person:
     """The person of this name.
 
     Raises:
-        Refused: if that is no name, or no line of text.
+        Refused: if that is empty, too long, or not one line of text.
     """
     if not isinstance(name, str) or not 0 < len(name.strip()) <= MAX_NAME or not name.isprintable():
         raise Refused("no-person")

@@ -78,7 +78,7 @@ class IssuerKeys:
         """Read the keys, unless somebody just did; failing that, the last ones stay."""
         asked = time.monotonic()
         async with self._reading:
-            # whoever waited here takes what the one before has read
+            # those who waited here take what the one before has read
             if self._tried > asked - self._pause:
                 return
             try:

@@ -96,7 +96,7 @@ def test_a_month_that_is_closed_stays_closed_and_says_what_has_changed(finance: 
     finance.page.get_by_role("link", name="Show what is known now").click()
     expect(may.get_by_role("link", name="5.00", exact=True)).to_be_visible()
     assert "known_at" not in finance.page.url
-    # and closing it anew keeps what is known now
+    # and closing it again keeps what is known now
     finance.page.get_by_role("link", name="These figures at position").click()
     expect(finance.page.get_by_text("By what is known now they are the same")).to_be_visible()
 

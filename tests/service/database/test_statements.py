@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 import service
 import sql
@@ -31,7 +31,10 @@ UTILITY = {
     "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
-    "proof/stretch", "proof/some", "evidence/snapshot",
+    "proof/stretch", "proof/some", "evidence/snapshot", "store/lock_migrations",
+    # in tests/service/store/test_distribution.py
+    "database/undistributed", "database/distribute", "database/replicate", "database/free_local",
+    "database/distribute_function", "database/triggers", "database/drop_trigger",
     # in tests/acceptance/test_backup.py
     "server/restore/create", "server/restore/drop", "server/restore/rename",
 }  # fmt: skip
@@ -126,6 +129,7 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "fresh": statements.relation(projection.view),
         "sort": Identifier(projection.key),
         "date": Identifier("created_at"),
+        "book": Literal("test"),
         "direction": SQL("desc"),
     }
     # what a statement adds up or lists, which is a statement of its own

@@ -24,7 +24,7 @@ from service.readmodels.rebuild import preview, rebuild
 from tests import forkserver
 from tests.acceptance.service import environment
 from tests.builders import SECRET
-from tests.conftest import as_owner
+from tests.conftest import PLAIN, as_owner
 from tests.service.readmodels.test_rebuild import fill
 
 NOBODY = (
@@ -150,6 +150,7 @@ async def test_a_lost_database_is_told_in_a_sentence_and_the_next_one_works(
         assert await rebuild(again) == {"test": 50}
 
 
+@PLAIN
 async def test_a_corrupt_page_is_told_in_a_sentence(database_url: str, conn: Connection) -> None:
     await fill(conn, 50)
     await conn.close()

@@ -17,7 +17,7 @@ from service.store.events import append
 from service.store.migrations import migrate
 from service.store.scan import Blocks, Positions, Tally
 from tests.builders import at, body
-from tests.conftest import as_owner
+from tests.conftest import PLAIN, as_owner
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
@@ -65,6 +65,7 @@ async def record(conn: Connection, count: int, *, project: bool = True) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@PLAIN
 async def test_events_in_no_plain_table_are_read_by_position(
     layout: str, database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ async def test_events_in_no_plain_table_are_read_by_position(
     assert [one.rows for one in await preview(conn) if one.rows] == []
 
 
+@PLAIN
 async def test_events_in_one_plain_table_are_read_by_block(conn: Connection) -> None:
     await record(conn, 10, project=False)
     assert await scan.plan_scan(conn, {"test": 10}) == [Blocks(0, 1)]

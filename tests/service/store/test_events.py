@@ -15,7 +15,7 @@ from service.database.connections import Connection, connect
 from service.store.chain import Delivery, NewEvent, Observation, compute_link
 from service.store.events import append, books, events_after, last_recorded_position, open_books
 from tests.builders import NOON, at
-from tests.conftest import as_owner, fresh_database
+from tests.conftest import PLAIN, as_owner, fresh_database
 from tests.deliveries import delivery
 from tests.examples import examples
 
@@ -222,6 +222,7 @@ async def test_the_chain_shows_removal_order_and_time(conn: Connection) -> None:
         "truncate store.event",
     ],
 )
+@PLAIN
 async def test_even_the_owner_is_refused_to_alter_history(
     database_url: str, conn: Connection, statement: str
 ) -> None:

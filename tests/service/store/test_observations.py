@@ -97,8 +97,9 @@ async def test_a_scan_reads_what_a_reader_reads(conn: Connection, database_url: 
                 tally.add(event.position)
                 found.append(event)
     assert tally.is_whole(3)
-    assert sorted(found, key=lambda e: e.position) == await events_after(conn, "test", 0, 10)
-    assert [read(event).status for event in found] == ["active", "on_hold", "active"]
+    in_order = sorted(found, key=lambda event: event.position)
+    assert in_order == await events_after(conn, "test", 0, 10)
+    assert [read(event).status for event in in_order] == ["active", "on_hold", "active"]
 
 
 async def test_read_models_are_rebuilt_with_observations_as_they_were(conn: Connection) -> None:

@@ -1,0 +1,2 @@
+-- Create a function on every node.
+select create_distributed_function(%(function)s::regprocedure)

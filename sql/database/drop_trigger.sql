@@ -1,0 +1,2 @@
+-- Drop a trigger.
+drop trigger {trigger} on {table}
