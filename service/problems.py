@@ -101,6 +101,15 @@ KINDS = {
             " book: continue after it if you read the lists again instead.",
         ),
         Kind(
+            "already-running", 409, "Another one waits or runs",
+            "One rebuild runs at a time, and one comparison of a book. `GET /v1/jobs` shows what"
+            " waits and runs.",
+        ),
+        Kind(
+            "not-configured", 409, "The book is not configured for this",
+            "`detail` names the setting.",
+        ),
+        Kind(
             "body-too-large", 413, "The body is too large",
             "Nothing was stored. The limit of a webhook is `max_body_bytes` of the configuration,"
             " and of a question 1 MiB.",

@@ -5,36 +5,24 @@ in a fork. It is a child of the caller like any other, with a pid, files, an env
 directory and limits of its own. What it starts by ``multiprocessing`` is forked from a copy of what
 it was before it began, and so inherits nothing else.
 
-With ``-m slow`` and ``-m long``, every process is started as users start it.
+They fork once ``use`` was called, as for ``pytest``. With ``-m slow`` and ``-m long``, and in a
+benchmark, every process is started as users start it.
 """
 
 import atexit
-import ctypes
-import gc
 import multiprocessing.util
 import os
-import resource
-import runpy
-import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache
-from importlib import import_module
+from functools import cache, partial
 from pathlib import Path
-from pkgutil import walk_packages
-from types import ModuleType
 from typing import Any
 
-import msgspec
-from setproctitle import setproctitle
+from tests.forking import Client, Request, limits, pair, spawn
 
-import service
-
-FORKED = ("service", "tests.acceptance.hasty")
+FORKED = ("service", "tests.acceptance.hasty", "tests.acceptance.projecting")
 """The modules that a fork runs."""
 
 _PASSED = ("executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env", "startupinfo",
@@ -46,57 +34,13 @@ _PIPES = _PASSED[9:15]
 _FREE = ("DAYBOOK_", "OTEL_", "PG", "COLUMNS", "TMPDIR")
 """Variables that neither the interpreter nor a library reads when it is imported begin so."""
 
-_ADOPTS = 36  # PR_SET_CHILD_SUBREAPER
-_MOST_BYTES = 1 << 20
-_MOST_FILES = 64
-_LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
-
-
-class Request(msgspec.Struct):
-    """What a fork is to be: a module, or a text of code, and its surroundings."""
-
-    run: str
-    is_code: bool
-    arguments: list[str]
-    environment: dict[str, str]
-    directory: str
-    files: list[int]
-    limits: list[tuple[int, int]]
-    leads_session: bool = False
-
-
-class Client:
-    """Asks a server, which is a child of this process, for forks."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._turn = threading.Lock()
-
-    def fork(self, request: Request, files: Sequence[int]) -> int:
-        """The pid of a new child of this process, which has these files under its own numbers."""
-        libc = ctypes.CDLL(None)
-        with self._turn:
-            libc.prctl(_ADOPTS, 1)
-            try:
-                socket.send_fds(self._connection, [msgspec.json.encode(request)], files)
-                pid = int(self._connection.recv(100))
-                # its parent has ended, so that it is ours
-                assert self._connection.recv(100) == b"adopted"
-            finally:
-                libc.prctl(_ADOPTS, 0)
-        return pid
-
-    def end(self, server: int) -> None:
-        """Have the server end."""
-        self._connection.close()
-        with suppress(ChildProcessError):
-            os.waitpid(server, 0)
+_turn = threading.Lock()
 
 
 class Popen(subprocess.Popen[Any]):
     """``subprocess.Popen``, which forks where that makes no difference but to the time."""
 
-    forks = sys.platform == "linux"
+    forks = False
 
     def _execute_child(self, args: Any, *passed: Any) -> None:  # noqa: ANN401
         line = [os.fspath(arg) for arg in args]
@@ -107,7 +51,7 @@ class Popen(subprocess.Popen[Any]):
             return
         request = Request(
             line[2], False, ["", *line[3:]], env, os.fspath(given["cwd"] or Path.cwd()),
-            [0, 1, 2], _limits(), leads_session=bool(given["start_new_session"]),
+            [0, 1, 2], limits(), leads_session=bool(given["start_new_session"]),
         )  # fmt: skip
         theirs = (given["p2cread"], given["c2pwrite"], given["errwrite"])
         files = [n if file == -1 else file for n, file in enumerate(theirs)]
@@ -142,6 +86,13 @@ def run(
     return done
 
 
+def use() -> None:
+    """Fork from now on, also what this process spawns by ``multiprocessing``."""
+    if sys.platform == "linux":
+        Popen.forks = True
+        multiprocessing.util.spawnv_passfds = partial(spawn, _server)
+
+
 def _is_daybook(line: Sequence[str]) -> bool:
     return line[:2] == [sys.executable, "-m"] and line[2] in FORKED
 
@@ -159,20 +110,17 @@ def _is_usual(env: Mapping[str, str]) -> bool:
     )
 
 
-def _limits() -> list[tuple[int, int]]:
-    return [resource.getrlimit(which) for which in _LIMITS]
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def _server() -> Client:
+    with _turn:
+        return _started_server()
 
 
 @cache
-def _server() -> Client:
-    ours, theirs = _pair()
+def _started_server() -> Client:
+    ours, theirs = pair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno())],
+            [sys.executable, "-m", "tests.forking", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[1],
         )  # fmt: skip
@@ -181,153 +129,3 @@ def _server() -> Client:
     client = Client(ours)
     atexit.register(client.end, process.pid)
     return client
-
-
-def _await_request(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """Serve until the client has ended, with None; in a fork: what it is to be."""
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        content, files, _, _ = socket.recv_fds(connection, _MOST_BYTES, _MOST_FILES)
-        if not content:
-            return None
-        if between := os.fork():
-            for file in files:
-                os.close(file)
-            os.waitpid(between, 0)
-            connection.send(b"adopted")
-        elif pid := os.fork():
-            connection.send(str(pid).encode())
-            os._exit(0)
-        else:
-            connection.close()
-            signal.signal(signal.SIGINT, interrupt)
-            return msgspec.json.decode(content, type=Request), files
-
-
-def _become(request: Request, files: Sequence[int], imported: Mapping[str, str]) -> None:
-    """Take over what an interpreter of its own would have been given."""
-    if request.leads_session:
-        os.setsid()
-    _take(files, request.files)
-    for which, limit in zip(_LIMITS, request.limits, strict=True):
-        if resource.getrlimit(which) != limit:
-            resource.setrlimit(which, limit)
-    os.environ.clear()
-    os.environ.update({**imported, **request.environment})
-    os.chdir(request.directory)
-    sys.path[0] = request.directory
-    sys.argv = request.arguments
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    for name, file in (("stdout", 1), ("stderr", 2)):
-        usual = getattr(sys, name)
-        stream = open(  # noqa: SIM115
-            file, "w", encoding=usual.encoding, errors=usual.errors, closefd=False,
-            buffering=1 if name == "stderr" or os.isatty(file) else -1,
-        )  # fmt: skip
-        setattr(sys, name, stream)
-        # the interpreter flushes these at its end
-        setattr(sys, f"__{name}__", stream)
-
-
-def _take(files: Sequence[int], numbers: Sequence[int]) -> None:
-    """Have these files under these numbers, and no others."""
-    above = list(files)
-    while above and min(above) <= max(numbers):
-        above = [os.dup(file) for file in above]
-    for file, number in zip(above, numbers, strict=True):
-        os.dup2(file, number)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
-        if int(name) not in numbers:
-            # the directory's own is closed
-            with suppress(OSError):
-                os.close(int(name))
-
-
-def _fork_children() -> tuple[Request, list[int]] | None:
-    """Have forked what ``multiprocessing`` spawns; None here, and what it is to be in a fork."""
-    ours, theirs = _pair()
-    server = os.fork()
-    if server == 0:
-        ours.close()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(nothing, number)
-        asked = _await_request(theirs)
-        if asked is None:
-            os._exit(0)
-        return asked
-    theirs.close()
-    client = Client(ours)
-
-    def spawn(_: bytes, args: Sequence[bytes | str], files: Sequence[int]) -> int:
-        line = [os.fsdecode(arg) for arg in args]
-        code = line.index("-c") + 1
-        numbers = sorted({0, 1, 2, *files})
-        request = Request(
-            line[code], True, ["-c", *line[code + 1 :]], dict(os.environ), str(Path.cwd()),
-            numbers, _limits(),
-        )  # fmt: skip
-        return client.fork(request, numbers)
-
-    atexit.register(client.end, server)
-    multiprocessing.util.spawnv_passfds = spawn  # type: ignore[assignment]
-    return None
-
-
-def _import() -> None:
-    """Import all but the command line, which reads its environment, and what is a program."""
-    left_out = ("service.__main__", "service.cli.", "service.evidence.verify")
-    for module in walk_packages(service.__path__, "service."):
-        if not module.name.startswith(left_out):
-            import_module(module.name)
-    # the framework and the server import them when they start
-    for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvloop", "httptools",
-                 "rich.console", "rich.progress", "rich.table", "typer.main"):  # fmt: skip
-        import_module(name)
-    # the first time, while it finds the environment where the system has put it
-    setproctitle("fork server of tests")
-    gc.collect()
-    # else every fork would copy what the collector marks
-    gc.freeze()
-
-
-def main() -> None:
-    """Serve on the connection whose number is given; in each fork, run what was asked for."""
-    given = set(os.environ)
-    _import()
-    imported = {name: value for name, value in os.environ.items() if name not in given}
-    asked = _await_request(socket.socket(fileno=int(sys.argv[1])))
-    if asked is None:
-        return
-    _become(*asked, imported)
-    if not asked[0].is_code:
-        spawned = _fork_children()
-        if spawned is not None:
-            asked = spawned
-            _become(*asked, imported)
-    request, _ = asked
-    try:
-        if request.is_code:
-            sys.modules["__main__"] = module = ModuleType("__main__")
-            exec(request.run, module.__dict__)  # noqa: S102 - as an interpreter does with -c
-        else:
-            runpy.run_module(request.run, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if not isinstance(end.code, int | None):
-            raise
-        _exit(end.code or 0)
-    _exit(0)
-
-
-def _exit(code: int) -> None:
-    """Exit as an interpreter does, but leave the memory to the system: that is most of the time."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if not stream.closed:
-            stream.flush()
-    os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

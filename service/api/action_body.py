@@ -54,8 +54,8 @@ def act_of(request: ApiRequest, reason: str | None) -> Act:
     return Act("key", request.user.id, reason, request_ids.current())
 
 
-def action_operation(kind: type[Struct], example: Struct) -> type[Operation]:
-    """What OpenAPI says of the body, with the problems that come of it."""
+def action_operation(kind: type[Struct], example: Struct, *statuses: int) -> type[Operation]:
+    """What OpenAPI says of the body, with the problems that come of it, and further statuses."""
     schema: Any = msgspec.json.schema(kind)
     schema = schema["$defs"][kind.__name__]
     members = {
@@ -65,7 +65,7 @@ def action_operation(kind: type[Struct], example: Struct) -> type[Operation]:
     described = {
         "type": "object",
         "properties": members,
-        "required": schema["required"],
+        "required": schema.get("required", []),
         "additionalProperties": False,
     }
 
@@ -79,7 +79,10 @@ def action_operation(kind: type[Struct], example: Struct) -> type[Operation]:
                 example=msgspec.to_builtins(example),
             )
             self.request_body = RequestBody(content={"application/json": media}, required=True)
-            refused = {s: Reference(f"#/components/responses/{s}") for s in ("404", "413")}
+            refused = {
+                s: Reference(f"#/components/responses/{s}")
+                for s in ("404", "413", *map(str, statuses))
+            }
             self.responses = {**(self.responses or {}), **refused}
 
     return ActionOperation

@@ -37,7 +37,8 @@ ConsistencyQuery = cast(
     summary="List the signed checkpoints of the book, latest first",
     description="A checkpoint is the size of the book and the root of the Merkle tree over its"
     " links, signed. `origins` has the public keys; keep them elsewhere. `problems` says why no"
-    " checkpoint is signed at present, or why an anchor fails.",
+    " checkpoint is signed at present, or why an anchor fails. `unanchored` events at the end could"
+    " be rewritten by those who own the database and the signing key.",
     tags=["proof"],
 )
 async def list_checkpoints(

@@ -3,7 +3,9 @@
 A name is the provider's where the provider has one, and means the same there.
 """
 
-FIELD_DESCRIPTIONS = {
+from service.api.operation_descriptions import OPERATION_DESCRIPTIONS
+
+FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     # where and when
     "position": "The place in the book that the answer reflects. Opaque: store it, and send it back"
     " unchanged.",
@@ -52,7 +54,7 @@ FIELD_DESCRIPTIONS = {
     "stream": "The resource that the event belongs to, as `category-id`; null if it belongs to"
     " none.",
     # following, and searching
-    "kind": "The kind of resource.",
+    "kind": "The kind of resource; of a job, what it does.",
     "next": "Send it as `after` to go on from here, even if the page is empty.",
     "matched": "The field that matches.",
     "label": "A description for people; of an API key, its label; null where there is none.",
@@ -137,7 +139,7 @@ FIELD_DESCRIPTIONS = {
     "entitlement_id": "The provider's id of the entitlement.",
     "integration_type": "The integration that delivers it, such as `license_key` or `discord`.",
     "delivered_at": "When it was delivered. UTC.",
-    "revoked_at": "When it was revoked. UTC.",
+    "revoked_at": "When it was revoked; null if it was not. UTC.",
     "credit_entitlement_id": "The provider's id of the kind of credit.",
     "balance_before": "The balance before the latest ledger row, in units of the credit.",
     "balance_after": "The balance after the latest ledger row, in units of the credit.",
@@ -190,91 +192,23 @@ FIELD_DESCRIPTIONS = {
     "lost": "The number of lost, accepted or expired disputes.",
     "cancelled": "The number of withdrawn disputes.",
     "lost_amount": "The amount of `lost`.",
-    # the read models
-    "stale": "Whether later events are not included: they are parked, or not projected yet.",
-    "version": "The version of the read models.",
-    "state": "Of access: what a page shows the customer. Of the read models: `live`;"
-    " `rebuilding` during a rebuild; `building` before the first build.",
-    "checkpoint": "The position that the read model reflects. Opaque.",
-    "lag_events": "The number of events that it does not reflect yet.",
-    "lag_seconds": "The age of the oldest of these events.",
-    "rebuild": "The running rebuild; null if there is none.",
-    "parked": "The number of parked streams.",
-    "parked_at": "When the stream was parked. UTC.",
-    "error": "The error with its traceback.",
-    "doing": "The current step of the rebuild.",
-    "done": "The finished part of that step.",
-    "total": "The size of that step.",
-    # refused webhooks
-    "reason": "Why: of a refused webhook in a word, such as `unknown-signature`; of an action, as"
-    " the person gave it.",
-    "content_length": "The announced length of the body; null without one.",
-    "remote": "The address of the peer, which is the proxy's if there is one.",
-    "counts": "The number of refused webhooks by reason.",
-    "last_5_minutes": "The number in the last five minutes.",
-    "last_hour": "The number in the last hour.",
-    "last_day": "The number in the last day.",
-    # what people do
-    "audit_id": "The id of the action.",
-    "action": "What was done: `create_key`, `revoke_key`, `retry`, `rebuild`, `undo_rebuild`,"
-    " `apply` or `acknowledge`.",
-    "actor": "What `who` is: an API `key`, a `person` at the console, an `account`, the `service`.",
-    "who": "The id of an API key; a person's e-mail address; `account@host`; or `daybook`.",
-    "subject": "What it was done to: a key, a stream, read models, a comparison or a group of"
-    " events.",
-    "fresh": "The number of events that nobody has acknowledged yet.",
-    "first_position": "The number of the oldest of these events.",
-    "first_at": "When the oldest of these events happened. UTC.",
-    "last_at": "When the newest of these events happened. UTC.",
-    "acknowledged": "Who has looked at these events, and up to which one; null if nobody has.",
-    # comparisons with the provider
-    "run_id": "The comparison; ids are in the order of their beginning.",
-    "began_at": "When it began. UTC.",
-    "ended_at": "When it ended; null while it runs. UTC.",
-    "apply": "Whether what differed was to be recorded in the book.",
-    "looked_at": "How many resources were compared.",
-    "in_sync": "How many of them agree.",
-    "differing": "How many differ.",
-    "applied": "Whether what differed was recorded in the book; of a comparison, how many were.",
-    "review": "Whether a person decides first, because the customer has another subscription; of a"
-    " comparison, how many are for a person.",
-    "drift": "How many differ, by kind and cause.",
-    "cause": "Why it differs; service/README.md lists the causes.",
-    "gaining": "How many customers gain access by applying it.",
-    "losing": "How many customers lose access by applying it.",
-    "gains": "The customers who gain access, the first thousand.",
-    "losses": "The customers who lose access, the first thousand.",
-    "calls": "How many requests were sent to the provider.",
-    "skipped": "What was not compared, and why.",
-    "why": "Why it was not compared.",
-    "kinds": "The kinds that were compared, as `--kind` named them; all where empty.",
-    "rate_limit_remaining": "How many requests the provider left to the API key at the end, by its"
-    " `X-RateLimit-Remaining`; null if it did not say.",
-    "unsubscribed_types": "The event types that the webhook endpoint does not receive.",
-    "ours": "The status in the book; null if the book does not know the resource.",
-    "theirs": "The status at the provider; null if it has none.",
-    "fields": "The fields that differ.",
-    "evidence": "What shows the cause, in words.",
-    "missing_types": "The event types that would have told of it.",
-    "effect": "What applying it does to the customer's access: `none`, `gains` or `loses`.",
-    "remedy": "What to do.",
     # checkpoints
     "origins": "The names under which the book is signed, the current one first.",
     "problems": "Why no checkpoint is signed at present, and which anchors fail.",
     "origin": "The name under which a checkpoint is signed.",
     "size": "The number of events that a checkpoint covers.",
     "root": "The root of the Merkle tree over the links of these events, in base64.",
-    "note": "The signed checkpoint: see https://c2sp.org/tlog-checkpoint; of an acknowledgement,"
-    " what the next person should know.",
+    "note": "The signed checkpoint, as C2SP has it; of an acknowledgement, what to know.",
     "signed_at": "When the checkpoint was signed. UTC.",
     "anchors": "The anchors that have the checkpoint.",
+    "anchored": "The latest checkpoint that each anchor has.",
+    "unsigned": "The number of events at the end of the book that no checkpoint covers.",
+    "unanchored": "The number of events at the end of the book that no anchor has.",
     "anchor": "The name of the anchor; null if the problem is with signing.",
     "anchored_at": "When the anchor received the checkpoint. UTC.",
-    "receipt": "What the anchor gave for it: a timestamp authority its RFC 3161 answer, in base64;"
-    " null from a directory.",
+    "receipt": "The RFC 3161 answer of a timestamp authority, in base64; null from a directory.",
     "public_key": "The key that verifies the signatures of the origin. Keep it elsewhere.",
-    "parted_at": "The number of events up to which the origin before it has the same history; null"
-    " for the first origin.",
+    "parted_at": "How many events it shares with the origin before it; null for the first origin.",
     "explanation": "What is wrong, and what to do.",
     "failing_since": "When the problem was first seen. UTC.",
     # problems
@@ -292,7 +226,6 @@ FIELD_DESCRIPTIONS = {
     "meaning": "When the problem occurs, and what to do.",
     "retry_after": "The number of seconds after which to retry; null if a retry does not help.",
     # paths, and the headers of a webhook
-    "problem": "The last segment of a problem's `type`.",
     "webhook-id": "The identifier of the delivery.",
     "webhook-timestamp": "When the webhook was sent, in Unix seconds.",
     "webhook-signature": "`v1,` and the signature in base64; several are separated by spaces.",

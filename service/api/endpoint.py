@@ -24,6 +24,7 @@ from service.database.reader import Queryable
 from service.http.services import services
 from service.problems import Problem
 from service.queries.answers import AccessAnswer, EventAnswer
+from service.queries.jobs import JobAnswer
 from service.queries.paging import reflected_by
 from service.queries.reconcile import Run
 from service.queries.replica import Replica
@@ -45,7 +46,7 @@ PRIMARY = {"primary": True}
 _STAMP = ("position",)
 """The fields of a response that say when it was made; its ETag does not cover them."""
 
-D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer, Run)
+D = TypeVar("D", dict[str, Any], AccessAnswer, EventAnswer, Run, JobAnswer)
 T = TypeVar("T")
 P = TypeVar("P", bound=Struct)
 

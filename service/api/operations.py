@@ -1,7 +1,7 @@
 """``/v1/projections``, ``/v1/parked`` and ``/v1/refusals``: for the people who run the service."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, get_args
 
 from litestar import post
 from msgspec import Meta, Struct
@@ -15,13 +15,20 @@ from service.api.action_body import (
 )
 from service.api.endpoint import ApiRequest, pooled
 from service.api.lists import list_route
-from service.api.parameters import MAX_TEXT
+from service.api.parameters import MAX_TEXT, choice
 from service.api.query import ListQuery, PageQuery
 from service.database.connections import Connection
-from service.queries import projections, refusals
+from service.queries import activity, projections, refusals
+from service.queries.activity import ActivityPage, Unit
 from service.queries.projections import ParkedPage, ProjectionPage
 from service.queries.refusals import RefusalPage
 from service.readmodels.projector import retry
+
+
+class ActivityQuery(ListQuery, frozen=True, kw_only=True):
+    """The parameters of the activity."""
+
+    interval: Annotated[Unit, choice("How long an entry is.", get_args(Unit))] = "minute"
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +70,25 @@ async def list_projections(
     """What an operator looks at when an answer seems old."""
     del query
     return await projections.projections(conn, request.user.book, datetime.now(UTC))
+
+
+@list_route(
+    "/activity",
+    connection=pooled,
+    operation_id="list_activity",
+    summary="Count what came of late, and the lag of the read models",
+    description="The last hour by minute, or the last day by hour; the current one, which is not"
+    " over, comes last. The lag is looked at every ten seconds. `refused` needs the scope `admin`.",
+    tags=["operation"],
+)
+async def list_activity(
+    request: ApiRequest, conn: Connection, query: ActivityQuery
+) -> ActivityPage:
+    """What an operator's charts show."""
+    caller = request.user
+    return await activity.activity(
+        conn, caller.book, query.interval, datetime.now(UTC), refusals="admin" in caller.scopes
+    )
 
 
 @list_route(
@@ -118,4 +144,4 @@ async def list_refusals(request: ApiRequest, conn: Connection, query: PageQuery)
     return await refusals.page(conn, request.user.book, query.limit, query.cursor)
 
 
-OPERATION_ROUTES = [list_projections, list_parked, retry_parked, list_refusals]
+OPERATION_ROUTES = [list_projections, list_activity, list_parked, retry_parked, list_refusals]

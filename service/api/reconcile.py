@@ -2,19 +2,46 @@
 
 from typing import Annotated
 
-from litestar import get
+from litestar import get, post
+from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from domain.drift import CAUSES
+from service.api.action_body import (
+    MAX_BODY_BYTES,
+    Reason,
+    act_of,
+    action_operation,
+    read_action,
+)
 from service.api.endpoint import ApiRequest, accepts, pooled, read_query, select_fields
 from service.api.lists import list_route
 from service.api.parameters import choice, text
 from service.api.query import DocumentQuery, PageQuery
 from service.database.connections import Connection
-from service.queries import paging, reconcile
+from service.http.services import services
+from service.queries import comparisons, jobs, paging, reconcile
+from service.queries.jobs import JobAnswer
 from service.queries.reconcile import DifferencePage, Run, RunPage
 
 _EFFECTS = ("none", "gains", "loses")
+
+
+class Compare(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a comparison."""
+
+    apply: Annotated[bool, Meta(description="Record what differs, as observations.")] = False
+    accept_losses: Annotated[
+        bool,
+        Meta(
+            description="With `apply`: record it even if many customers lose access, or a person"
+            " was to decide."
+        ),
+    ] = False
+    reason: Reason = None
+
+
+_EXAMPLE = Compare(apply=True, reason="Webhooks were lost on Monday.")
 
 
 class DifferencesQuery(PageQuery, frozen=True, kw_only=True):
@@ -87,4 +114,31 @@ async def list_differences(
     )
 
 
-RECONCILE_ROUTES = [list_runs, get_run, list_differences]
+@post(
+    "/reconcile/runs",
+    operation_id="reconcile",
+    summary="Compare the book with the provider now, and record what differs on request",
+    description="Answers at once with a job; `run_id` of `GET /v1/jobs/{job_id}` names the"
+    " comparison when it has ended. With `apply` it is the same as `daybook reconcile --apply`,"
+    " with the same guards. Needs an API key of the provider in the configuration, and the scope"
+    " `admin`.",
+    tags=["operation"],
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    operation_class=action_operation(Compare, _EXAMPLE, 409),
+    response_headers={"cache-control": "no-store"},
+    opt={"scope": "admin"},
+)
+async def ask_for_run(request: ApiRequest) -> JobAnswer:
+    """What an operator does after an outage of the webhooks."""
+    given = await read_action(request, Compare)
+    name = request.user.book
+    async with pooled(request) as conn:
+        job_id = await comparisons.ask(
+            conn, name, services(request).books.get(name), act_of(request, given.reason),
+            apply=given.apply, accept_losses=given.accept_losses,
+        )  # fmt: skip
+        return await jobs.job(conn, name, job_id)
+
+
+RECONCILE_ROUTES = [list_runs, get_run, list_differences, ask_for_run]

@@ -12,9 +12,12 @@ from service.api.disputes import list_due_disputes
 from service.api.endpoint import ApiResponse
 from service.api.events import EVENT_ROUTES
 from service.api.evidence import make_evidence
+from service.api.jobs import JOB_ROUTES
+from service.api.keys import KEY_ROUTES
 from service.api.metric_parts import METRIC_ROWS_ROUTES
 from service.api.metrics import METRIC_ROUTES
 from service.api.operations import OPERATION_ROUTES
+from service.api.rebuilds import REBUILD_ROUTES
 from service.api.reconcile import RECONCILE_ROUTES
 from service.api.renewals import list_overdue_renewals
 from service.api.resources import RESOURCE_ROUTES
@@ -36,6 +39,9 @@ ROUTER = Router(
         *METRIC_ROUTES,
         *METRIC_ROWS_ROUTES,
         *OPERATION_ROUTES,
+        *REBUILD_ROUTES,
+        *JOB_ROUTES,
+        *KEY_ROUTES,
         *ATTENTION_ROUTES,
         list_audit,
         *RECONCILE_ROUTES,

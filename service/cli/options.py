@@ -153,13 +153,14 @@ def ask(settings: "Settings", query: "Callable[[Connection], Awaitable[T]]") -> 
     """
     # not at the top: the flags are those of commands without a database too
     from service.database.connections import connect  # noqa: PLC0415
+    from service.processes.tasks import run_until_cancelled  # noqa: PLC0415
 
     async def connect_and_query(url: str) -> T:
         async with await connect(url) as conn:
             return await query(conn)
 
     with existing_database(settings) as url:
-        return asyncio.run(connect_and_query(url))
+        return asyncio.run(run_until_cancelled(connect_and_query(url)))
 
 
 @contextmanager

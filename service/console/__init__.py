@@ -11,8 +11,8 @@
   writes them, documents as ``facts``, access in the sentences of ``rules``, drawings by ``charts``
   and ``lifecycles``. ``static_files`` serves ``static/``; ``errors`` makes a page of any error.
 - Each page is a module: ``home`` with its ``checks``, ``find``, ``lists``, ``customer``,
-  ``resource``, ``events`` with its ``tail``, ``event``, ``attention``. ``clocks`` is the date
-  box of some.
+  ``resource``, ``events`` with its ``tail``, ``event``, ``attention``, ``operations``,
+  ``reconcile``, ``audit``. ``clocks`` is the date box of some.
 - ``money`` shows ``ledgers``, ``money_rows`` what a figure is made of, ``money_files`` both as CSV;
-  ``money_query`` is what all of them are asked.
+  ``money_query`` is what all of them are asked. ``disputes`` and ``proof`` lead to ``evidence``.
 """

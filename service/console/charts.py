@@ -56,12 +56,15 @@ class Chart(Struct, frozen=True):
     lowest: int
 
 
-def bars(columns: Sequence[Column], every: int = 1, width: float = WIDTH) -> Chart:
-    """Columns of stacked bars, as high as their values; each ``every``-th has a label.
+def bars(
+    columns: Sequence[Column], every: int = 1, width: float = WIDTH, least: float = 0
+) -> Chart:
+    """Columns of stacked bars, as high as their values; each ``every``-th shows its label.
 
-    A value that is not zero is seen, however small.
+    A value that is not zero is seen, however small. The line at the top stands for ``least`` or
+    more, so that what is small all along does not look high.
     """
-    highest = max((_total(c.parts) for c in columns), default=0.0)
+    highest = max([least, *(_total(c.parts) for c in columns)])
     lowest = max((_total(c.below) for c in columns), default=0.0)
     scale = HEIGHT / (highest + lowest or 1)
     zero = HEIGHT - lowest * scale
@@ -82,7 +85,7 @@ def bars(columns: Sequence[Column], every: int = 1, width: float = WIDTH) -> Cha
     ticks = [
         Tick(round(step * (place + 0.5), 2), column.label)
         for place, column in enumerate(columns)
-        if place % every == 0
+        if place % every == 0 and column.label
     ]
     return Chart(width, HEIGHT, round(zero, 2), made, ticks, round(highest or 1), round(lowest))
 

@@ -104,7 +104,7 @@ def _lag(standing: ProjectionPage) -> Check:
 def _parked(standing: ProjectionPage) -> Check:
     if not standing.parked:
         return Check("Parked streams", "good", "none", "No event failed to fold.", "operations")
-    detail = "Their resources are out of date. Fix the cause, then run daybook parked retry."
+    detail = "Their resources are out of date. Fix the cause, then retry."
     return Check("Parked streams", "bad", number(standing.parked), detail, "operations")
 
 

@@ -89,7 +89,7 @@ async def download_body(request: ConsoleRequest) -> Response[bytes]:
 @get("/{book:str}/events/{event_position:str}/proof")
 async def download_proof(request: ConsoleRequest) -> Response[bytes]:
     """The proof of the event, as a file for ``daybook proof check``."""
-    view = view_of(request, "read")
+    view = view_of(request, "audit")
     async with view.pooled() as conn:
         place = await event_number(conn, view.book, view.name("event_position"))
         proof = await checkpoints.proof(conn, view.book, place)

@@ -21,6 +21,11 @@ class SearchPage(Struct, frozen=True):
     hits: list[Hit]
     more: bool
 
+    @property
+    def names_customers(self) -> bool:
+        """Whether any belongs to a customer, and is not one."""
+        return any(hit.customer_id and hit.kind != "customer" for hit in self.hits)
+
 
 @page("/search", template="search.html")
 async def search(view: View) -> SearchPage:

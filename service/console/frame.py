@@ -32,12 +32,12 @@ SECTIONS = (
     Section("Operations", "operations", "Do the read models keep up?"),
     Section("Reconcile", "reconcile", "Does the provider say the same?"),
     Section("Proof", "proof", "Can it be shown to a stranger?"),
-    Section("Audit", "audit", "Who did what in the console?"),
+    Section("Audit", "audit", "Who did what, and why?"),
 )
-"""The navigation, in its order; one whose page does not exist is not shown."""
+"""The navigation, in its order; a page that does not exist, or not for the key, is not shown."""
 
-PAGES: set[str] = set()
-"""The paths of all pages without a parameter, below the book; ``page`` adds them."""
+PAGES: dict[str, Scope] = {}
+"""The scope of each page without a parameter, by its path below the book; ``page`` adds them."""
 
 
 class Action(Struct, frozen=True):
@@ -92,7 +92,7 @@ class Frame(Struct, kw_only=True):
     @property
     def sections(self) -> tuple[Section, ...]:
         """The navigation."""
-        return tuple(s for s in SECTIONS if s.path in PAGES) if self.book else ()
+        return tuple(s for s in SECTIONS if self.has(s.path)) if self.book else ()
 
     @property
     def root(self) -> str:
@@ -113,8 +113,8 @@ class Frame(Struct, kw_only=True):
         return f"{path}?{urlencode(given)}" if given else path
 
     def has(self, path: str) -> bool:
-        """Whether there is a page at this path below the book."""
-        return path in PAGES
+        """Whether there is a page at this path below the book, and the key opens it."""
+        return path in PAGES and self.may(PAGES[path])
 
     def action(self, path: str) -> Action:
         """The action at this path below the book."""

@@ -4,27 +4,23 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.dispute import AWAITING
 from service.console.charts import Column
 from service.console.checks import Check, checks
+from service.console.disputes import OPENED
 from service.console.view import View, page
 from service.queries import disputes, paging
-from service.queries.arrivals import Arrivals, arrivals
+from service.queries.activity import Activity, activity
 from service.queries.disputes import DueDispute
 from service.readmodels.checkpoints import checkpoint_rows
 
-_DUE_SHOWN = 5
-_OPENED = {
-    "status": AWAITING, "dispute_stage": None, "currency": None, "amount_gte": None,
-    "amount_lte": None, "created_at_gte": None, "created_at_lte": None,
-}  # fmt: skip
+_DUE_COUNTED, _DUE_SHOWN = 100, 5
 
 
 class HomePage(Struct, frozen=True):
     """What to look at now, what came in the last day, and the disputes due next."""
 
     checks: list[Check]
-    arrivals: list[Arrivals]
+    activity: list[Activity]
     columns: list[Column]
     due: list[DueDispute]
     more_due: bool
@@ -38,7 +34,7 @@ class HomePage(Struct, frozen=True):
     @property
     def total(self) -> int:
         """The events of the last day."""
-        return sum(hour.events for hour in self.arrivals)
+        return sum(hour.events for hour in self.activity)
 
 
 @page("", template="home.html", section="Today")
@@ -47,17 +43,18 @@ async def home(view: View) -> HomePage:
     async with view.pooled() as conn:
         rows = await checkpoint_rows(conn, view.book)
         last = rows[0]["recorded_at"] if rows else None
-        came = await arrivals(conn, view.book, view.now)
+        came = (await activity(conn, view.book, "hour", view.now, refusals=False)).data
         due = await disputes.due(
-            conn, view.book, _OPENED, response_days=view.response_days, now=view.now,
-            limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
+            conn, view.book, OPENED, response_days=view.response_days, now=view.now,
+            limit=_DUE_COUNTED, order=paging.order({}, ("created_at",), str, view.path),
         )  # fmt: skip
         more = due.next_cursor is not None
         found = await checks(conn, view, last, due.data, more=more)
-    return HomePage(found, came, [_column(hour) for hour in came], due.data, more, last)
+    columns, is_cut = [_column(hour) for hour in came], len(due.data) > _DUE_SHOWN
+    return HomePage(found, came, columns, due.data[:_DUE_SHOWN], is_cut, last)
 
 
-def _column(hour: Arrivals) -> Column:
+def _column(hour: Activity) -> Column:
     parts = (("plain", float(hour.events - hour.attention)), ("wait", float(hour.attention)))
-    title = f"{hour.hour:%H:%M} UTC: {hour.events} events, {hour.attention} for a person to look at"
-    return Column(f"{hour.hour:%H}", parts, title)
+    title = f"{hour.at:%H:%M} UTC: {hour.events} events, {hour.attention} for a person to look at"
+    return Column(f"{hour.at:%H}", parts, title)

@@ -77,7 +77,7 @@ def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
             )
         )
     return Drawing(
-        width=int(x) + _STEP,
+        width=max(int(x) + _STEP, _LEAST_WIDTH),
         height=_LANE * len(names),
         label=_LABEL,
         lanes=[

@@ -6,6 +6,7 @@ from litestar.template.config import TemplateConfig
 
 from service.console import charts, wording
 from service.console.static_files import VERSION
+from service.evidence.case import KINDS
 
 
 def _environment() -> Environment:
@@ -21,7 +22,7 @@ def _environment() -> Environment:
     for function in (
         wording.money, wording.figure, wording.number, wording.percent, wording.words,
         wording.moment, wording.ago, wording.size, wording.label, wording.plain, wording.tone,
-        wording.as_json,
+        wording.as_json, wording.untimed, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {
@@ -29,6 +30,7 @@ def _environment() -> Environment:
         "marks": wording.MARKS,
         "version": VERSION,
         "bars": charts.bars,
+        "evidence_kinds": KINDS,
     }
     return made
 

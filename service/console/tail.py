@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from service.console.events import EventsQuery
 from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, view_of
-from service.console.wording import tone
+from service.console.wording import tone, untimed
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem
 from service.queries import events, paging
@@ -73,6 +73,7 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
         for event in found.data:
             row = {
                 **msgspec.to_builtins(event),
+                "what": untimed(event.what),
                 "happened": f"{event.occurred_at:%d %b %Y %H:%M:%S}",
                 "tone": tone(event.verdict),
                 "href": frame.href("events", event.event_position),

@@ -171,7 +171,7 @@ def page(
             )  # fmt: skip
 
         if "{" not in path:
-            PAGES.add(path.removeprefix("/"))
+            PAGES[path.removeprefix("/")] = scope
         handle.__name__ = read.__name__
         return get(f"/{{book:str}}{path}")(handle)
 

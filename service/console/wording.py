@@ -1,5 +1,6 @@
 """How values are written: money, moments, durations, statuses, whole JSON."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,9 +48,26 @@ def label(name: str) -> str:
     return said[:1].upper() + said[1:]
 
 
+def position(opaque: str) -> str:
+    """The number of a position."""
+    return number(int(opaque.partition("-")[0] or 0))
+
+
 def plain(text: str) -> str:
     """A sentence of a document without its marks for code."""
     return text.replace("`", "")
+
+
+_TIMED = re.compile(r"[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}: ")
+
+
+def untimed(what: str) -> str:
+    """What happened, without the time before it, where that stands next to it already."""
+    timed = _TIMED.match(what)
+    if timed is None:
+        return what
+    said = what[timed.end() :]
+    return said[:1].upper() + said[1:]
 
 
 def moment(at: datetime | str | None) -> Markup:
@@ -88,7 +106,7 @@ def size(count: int) -> str:
 TONES: Mapping[str, str] = {
     **dict.fromkeys(
         ("active", "succeeded", "won", "delivered", "in_sync", "live", "success", "grace",
-         "ending", "recovered", "entitled"), "good",
+         "ending", "recovered", "entitled", "done"), "good",
     ),
     **dict.fromkeys(
         ("on_hold", "past_due", "opened", "challenged", "expired", "failed", "lost", "lapsed",
@@ -97,7 +115,7 @@ TONES: Mapping[str, str] = {
     **dict.fromkeys(
         ("pending", "processing", "paused", "recovering", "unknown", "unexpected", "inferred",
          "foreign", "undecided", "late", "revision", "newer", "running", "rebuilding", "building",
-         "stopped", "interrupted", "unconfirmed"), "wait",
+         "stopped", "interrupted", "unconfirmed", "queued"), "wait",
     ),
 }  # fmt: skip
 """What a status or a verdict means at a glance; the shape before it says the same as its colour."""

@@ -4,6 +4,7 @@
 - ``child``: starts, signals and dumps one child process; ``link`` is its side of the connection
 - ``scoreboard``: shares heartbeats and restarts between the processes
 - ``tasks``: supervises the background tasks of one process
+- ``apart``: runs a coroutine in a process of its own
 - ``workers``: runs calls in parallel processes, for a rebuild
 - ``backoff``: pauses between retries; ``orphans``: ends processes whose parent is gone
 """

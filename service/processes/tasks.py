@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -21,6 +21,8 @@ from msgspec import Struct
 from service.processes.orphans import GRACE_SECONDS
 from service.telemetry import metrics
 from service.telemetry.throttle import Throttle
+
+T = TypeVar("T")
 
 EXIT_CODE = 70
 """The exit code of a process whose task did not recover; ``EX_SOFTWARE`` of sysexits.h."""
@@ -169,6 +171,21 @@ async def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     await _cancel([waiting, running] if stopped.is_set() else [waiting])
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def run_until_cancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Run the work of a command; Ctrl-C, which cancels this, cancels the work until it ends.
+
+    Raises:
+        Exception: if the work does.
+    """
+    running = asyncio.create_task(work)
+    try:
+        await asyncio.wait({running})
+    except asyncio.CancelledError:
+        await _cancel([running])
+        raise
+    return await running
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -12,6 +12,7 @@ from service.proof.published import NotProvableError
 from service.proof.tree import MissingNodesError
 from service.queries import paging
 from service.queries.paging import Cursor
+from service.store.events import books
 from service.store.positions import BEGINNING
 
 _SORT = "-signed_at"
@@ -56,11 +57,26 @@ class ProofProblem(Struct, frozen=True):
     failing_since: datetime
 
 
+class AnchoredAnswer(Struct, frozen=True):
+    """The latest checkpoint that an anchor has, of the book's current origin."""
+
+    anchor: str
+    size: int
+    anchored_at: datetime
+
+
 class CheckpointPage(Struct, frozen=True):
-    """Checkpoints, the latest first, with the origins of the book and what is wrong now."""
+    """Checkpoints, the latest first, with the origins of the book and what is wrong now.
+
+    ``unsigned`` and ``unanchored`` count the events at the end of the book that no checkpoint
+    covers, and that no anchor has.
+    """
 
     origins: list[OriginAnswer]
     problems: list[ProofProblem]
+    anchored: list[AnchoredAnswer]
+    unsigned: int
+    unanchored: int
     data: list[CheckpointAnswer]
     next_cursor: str | None
 
@@ -79,6 +95,10 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> C
     if more:
         last = rows[-1]
         following = order.following(last.signed_at, _key(last.number, last.size), BEGINNING)
+    kept = await published.anchors_of(conn, book)
+    signed = rows if cursor is None else await published.checkpoints(conn, book, published.LAST, 1)
+    head = (await books(conn)).get(book)
+    recorded = head.position if head else 0
     return CheckpointPage(
         [
             OriginAnswer(one.name, one.key, one.parted_at, one.created_at)
@@ -88,6 +108,9 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> C
             ProofProblem(one.anchor or None, one.problem, one.since)
             for one in await published.problems(conn, book)
         ],
+        [AnchoredAnswer(one.anchor, one.size, one.anchored_at) for one in kept],
+        max(0, recorded - (signed[0].size if signed else 0)),
+        max(0, recorded - max((one.size for one in kept), default=0)),
         [
             CheckpointAnswer(
                 row.origin,

@@ -16,6 +16,30 @@ _INTERNAL = {"memo", "snapshot_position", "position"}
 """Columns that differ whenever another one does, and tell a person nothing."""
 
 
+class StatusChange(Struct, frozen=True):
+    """How many rows go from one status to another."""
+
+    before: str
+    after: str
+    rows: int
+
+
+class ReadModelChange(Struct, frozen=True):
+    """What a rebuild would change in one read model, without what the rows contain.
+
+    ``only_before`` and ``only_after`` count the rows that it would remove and add. ``fields`` are
+    those that would change, ``keys`` some of the rows.
+    """
+
+    name: str
+    rows: int
+    only_before: int
+    only_after: int
+    fields: tuple[str, ...]
+    statuses: tuple[StatusChange, ...]
+    keys: tuple[str, ...]
+
+
 class Difference(Struct):
     """How two builds of one read model differ.
 
@@ -36,21 +60,37 @@ class Difference(Struct):
     examples: dict[str, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
 
 
+def summary(found: Difference) -> ReadModelChange:
+    """The difference without the values of rows."""
+    return ReadModelChange(
+        name=found.projection,
+        rows=found.rows,
+        only_before=found.only_live,
+        only_after=found.only_fresh,
+        fields=tuple(name for name, _ in found.fields.most_common()),
+        statuses=tuple(
+            StatusChange(before, after, rows)
+            for (before, after), rows in found.statuses.most_common()
+        ),
+        keys=tuple(found.examples),
+    )
+
+
 async def compare(
-    conn: Connection, projection: Projection[Any], live: str, fresh: str
+    conn: Connection, projection: Projection[Any], live: str, fresh: str, book: str | None = None
 ) -> Difference:
-    """Compare all rows of two tables, which must stand at the same positions.
+    """Compare all rows of two tables, which must stand at the same positions; or those of a book.
 
     Memory is bounded: only a few of the rows that differ are kept.
     """
     difference = Difference(projection.name)
-    for book in await books(conn):
+    for name in [book] if book else await books(conn):
         statement = statements.fill(
             "readmodels/differences",
             live=statements.relation(live),
             fresh=statements.relation(fresh),
             key=SQL(", ").join(map(Identifier, projection.identity)),
-            book=Literal(book),
+            book=Literal(name),
         )
         async with conn.cursor(name="differences") as cursor:
             await cursor.execute(statement)

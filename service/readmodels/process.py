@@ -12,7 +12,7 @@ from service.database.connections import connect, is_unavailable
 from service.database.lease import LeaseTakenError
 from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor, exit_if_given_up, run_until_stopped
-from service.readmodels import spill
+from service.readmodels import jobs, spill
 from service.readmodels.errors import RebuildError
 from service.readmodels.follower import Projector
 from service.readmodels.rebuild import open_checkpoints, rebuild
@@ -52,6 +52,8 @@ async def follow(settings: Settings, url: str, more: Start | None = None) -> Non
             supervisor.start(f"projector of {book}", projector.run)
         if more is not None:
             more(supervisor, settings, url)
+        # what a request asked for
+        supervisor.start("jobs", partial(jobs.follow, url, settings.books), needed=False)
         # without it they poll
         supervisor.start("wake-ups", partial(_wake, url, projectors), needed=False)
         await asyncio.Event().wait()

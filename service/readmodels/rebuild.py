@@ -98,8 +98,11 @@ async def preview(
     chosen: Sequence[Projection[Any]] = PROJECTIONS,
     progress: Progress = lambda *_: None,
     processes: int | None = None,
+    book: str | None = None,
 ) -> list[Difference]:
     """Rebuild the chosen projections and compare: what would change. Nothing is switched.
+
+    With a ``book``, only its rows are compared.
 
     Live projecting waits during the comparison; webhooks and readers do not.
 
@@ -118,7 +121,7 @@ async def preview(
             await catch_up_locked(conn, build)
             live = await live_tables(conn)
             return [
-                await compare(conn, BY_NAME[name], live[name], table)
+                await compare(conn, BY_NAME[name], live[name], table, book)
                 for name, table in build.tables.items()
             ]
 

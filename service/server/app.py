@@ -55,6 +55,7 @@ from service.provider.confirming import Confirmer
 from service.queries.freshness import Freshness
 from service.queries.replica import replica_of
 from service.readmodels import spill
+from service.readmodels.lag import LagSamples
 from service.readmodels.tables import ensure_readable
 from service.server.health import healthz, readyz
 from service.settings import Book, Settings
@@ -143,6 +144,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 for seconds, part in (
                     (1.0, refusals),
                     (5.0, PoolUse(*readers)),
+                    (10.0, LagSamples()),
                     (30.0, keyring),
                 ):
                     run = partial(_flush_every, seconds, part.flush, connections, services.prepared)

@@ -6,5 +6,6 @@
 - ``scan``: reads all events in bulk, for a rebuild
 - ``prepare``: brings a database to this version: ``migrations``, ``roles``, the books
 - ``backups``: the file of a backup
+- ``jobs``: work that a request asks for and a process of the service does
 - ``api_keys``: creates, lists, revokes and looks up API keys
 """

@@ -77,10 +77,12 @@ async def list_keys(conn: Connection, book: str | None) -> list[Key]:
     return [convert(row, Key) for row in await cursor.fetchall()]
 
 
-async def revoke(conn: Connection, identity: str, act: Act = SERVICE_ACT) -> bool:
-    """Revoke a key for ever; returns False if no active key has this id."""
+async def revoke(
+    conn: Connection, identity: str, act: Act = SERVICE_ACT, book: str | None = None
+) -> bool:
+    """Revoke a key for ever, of a ``book`` or of any; returns False if no valid key has this id."""
     async with conn.transaction():
-        cursor = await conn.execute(text("store/keys/revoke"), {"id": identity})
+        cursor = await conn.execute(text("store/keys/revoke"), {"id": identity, "book": book})
         revoked = await cursor.fetchall()
         for row in revoked:
             await record_act(conn, row["book"], act, "revoke_key", identity)

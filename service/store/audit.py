@@ -20,8 +20,9 @@ The names are stored in the database.
 """
 
 Action = Literal[
-    "create_key", "revoke_key", "retry", "rebuild", "undo_rebuild", "apply", "acknowledge"
-]
+    "create_key", "revoke_key", "retry", "rebuild", "undo_rebuild", "apply", "acknowledge",
+    "preview", "compare",
+]  # fmt: skip
 """What may be done. The names are stored in the database; ``erase`` is reserved."""
 
 _ID_BYTES = 8

@@ -14,8 +14,8 @@ from service.database.connections import Connection
 EVENTS = Identifier("store", "event")
 """The table whose shards the others follow."""
 
-REPLICATED = frozenset({"read.projection", "read.lease"})
-"""Tables without a book that are read together with those of a book; whole on every node."""
+REPLICATED = frozenset({"read.projection", "read.lease", "store.job"})
+"""Small tables that are whole on every node, since what they keep apart is not one book's alone."""
 
 LOCAL = frozenset({"store.migration"})
 """Tables that stay where migrations run, on the coordinator."""
@@ -71,7 +71,7 @@ async def _distribute(conn: Connection, table: Table) -> None:
     name = table.identifier
     async with conn.transaction():
         await citus.drop_triggers(conn, name)
-        if table.divisible:
+        if str(table) not in REPLICATED:
             near = None if name == EVENTS else EVENTS
             await citus.distribute(conn, name, _COLUMN, near)
         else:

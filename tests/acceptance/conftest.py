@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
-from tests.acceptance import compared, estate
+from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
@@ -88,6 +88,7 @@ def told(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory)
         assert service.deliver("live", SECRET, content).is_success
     service.await_position(live, len(contents))
     compared.keep(url, "live")
+    previewed.keep(url, "live")
     yield Doors(service, live, test, url)
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()

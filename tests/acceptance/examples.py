@@ -14,7 +14,7 @@ import msgspec
 import service
 from service.database.embedded import embedded
 from service.store.roles import SERVICE, set_up_role
-from tests.acceptance import compared, estate
+from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG
 from tests.acceptance.service import Service, new_key
 from tests.acceptance.walk import POSTED, questions
@@ -63,6 +63,7 @@ def _found(running: Service, url: str) -> dict[str, Any]:
         running.deliver("live", SECRET, content).raise_for_status()
     running.await_position(key, len(contents))
     compared.keep(url, "live")
+    previewed.keep(url, "live")
     headers = {"authorization": f"Bearer {key}"}
 
     def ask(path: str) -> Any:  # noqa: ANN401 - as JSON is

@@ -8,8 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,13 +20,13 @@ from projections.projection import VERSION
 from service.queries.reconcile import Drift
 from service.readmodels.follower import lease_name
 from tests.acceptance import compared
-from tests.acceptance.alerting import ALERTS, NAMES, UP, Samples, evaluated, firing, scraped, series
-from tests.acceptance.doors import CONFIG, Doors, deliver
+from tests.acceptance.alerting import NAMES, UP, Samples, evaluated, scraped, series
+from tests.acceptance.doors import CONFIG, deliver
 from tests.acceptance.processes import pid_of
 from tests.acceptance.service import Service, new_key
+from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, named, of
 from tests.builders import body
-from tests.conftest import as_owner, fresh_database
-from tests.documents import OPERATING, ROOT
+from tests.conftest import fresh_database
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing")
 
@@ -36,48 +35,6 @@ CONFIGURATION = """
 kind = "directory"
 path = "{bucket}"
 """
-
-
-class Watched(Doors):
-    """A service whose disks are small, with its superuser's connection."""
-
-    def __init__(self, service: Service, live: str, url: str, here: Path) -> None:
-        super().__init__(service, live, "", url)
-        self.here = here
-        self.admin = psycopg.connect(as_owner(url), autocommit=True)
-
-    def fires(self, before: Samples, after: Samples, steps: int = 2) -> set[str]:
-        return firing(self.here, before, after, steps)
-
-    def settled(self) -> Samples:
-        """A scrape in which every task runs, and all that is recorded is projected and anchored."""
-        return self.awaited(
-            lambda samples: (
-                len({of(samples, name) for name in REACHED}) == 1
-                and samples.get(LIVE_ANCHOR) == of(samples, "head_position")
-                and of(samples, "lag_seconds") == 0
-                and all(up for name, up in samples.items() if "task_up" in name)
-            )
-        )
-
-    def awaited(self, true: Callable[[Samples], bool]) -> Samples:
-        deadline = time.monotonic() + 60
-        while not true(samples := scraped(self.service)):
-            assert time.monotonic() < deadline, samples
-            time.sleep(0.1)
-        return samples
-
-
-REACHED = ("head_position", "signed_position")
-LIVE_ANCHOR = series("daybook_anchored_position", {"book": "live", "anchor": "directory"})
-
-
-def named(name: str, **labels: str) -> str:
-    return series(f"daybook_{name}", {"book": "live"} | labels)
-
-
-def of(samples: Samples, name: str) -> float:
-    return samples[named(name)]
 
 
 @pytest.fixture(scope="module")
@@ -356,23 +313,3 @@ def test_each_alert_is_raised_by_a_test() -> None:
     assert len(set(NAMES)) == len(NAMES)
     text = Path(__file__).read_text()
     assert [name for name in NAMES if f'"{name}"' not in text] == []
-
-
-def test_each_alert_names_its_section_of_the_runbook() -> None:
-    targets = re.findall(r"runbook: (\S+)", ALERTS.read_text())
-    assert len(targets) == len(NAMES)
-    titles = re.findall(r"^### (.+)$", OPERATING.read_text(), re.MULTILINE)
-    slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-    for target in targets:
-        path, _, heading = target.partition("#")
-        assert ROOT / path == OPERATING
-        assert heading in slugs, heading
-
-
-def test_promtool_accepts_the_files() -> None:
-    for words in (("rules", "alerts.yaml"), ("config", "prometheus.yaml")):
-        done = subprocess.run(
-            ["promtool", "check", *words], cwd=ALERTS.parent, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr

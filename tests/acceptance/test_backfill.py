@@ -37,13 +37,13 @@ LISTS = Options(lists_only=True)
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Sandbox]:
-    with sandbox("--requests-per-minute=0", "--requests-per-second=0", customers=40) as made:
+    with sandbox("--requests-per-minute=0", "--requests-per-second=0", customers=16) as made:
         yield made
 
 
 @pytest.fixture
 def merchant(running: Sandbox) -> Iterator[Sandbox]:
-    """A sandbox of forty customers, whose clock runs and is not moved."""
+    """A sandbox of sixteen customers, whose clock runs and is not moved."""
     yield running
     running.control.clear_faults()
 

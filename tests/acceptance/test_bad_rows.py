@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.policy import Policy
@@ -17,6 +17,7 @@ from service.provider.backfill import Options, Outcome, backfill
 from service.provider.errors import WrongKeyError
 from service.queries.access import access_of
 from tests.acceptance.filling import events, project
+from tests.examples import examples
 from tests.service.provider.stand_in import Answer, Request, answering, client_of, document
 from tests.service.provider.test_page import page
 
@@ -268,7 +269,7 @@ def _spoilt(row: bytes, poison: bytes | tuple[int, int | None]) -> bytes:
 
 
 @given(poisons=st.dictionaries(st.integers(1, 8), POISON, max_size=3), customers=st.booleans())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(5)
 async def test_no_row_stops_a_backfill_or_costs_another(
     poisons: Mapping[int, bytes | tuple[int, int | None]],
     database_url: str,

@@ -36,7 +36,11 @@ def denied_payers(running: Shop) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 8))]
+    "seed",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 8)),
+    ],
 )
 def test_no_payer_is_denied(tmp_path: Path, database_url: str, seed: int) -> None:
     rng = Random(seed)  # noqa: S311 - no secret

@@ -72,7 +72,7 @@ def service(scratch: Path, data: Path) -> Iterator[Service]:
     assert started.stop() == 0
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(15, marks=pytest.mark.long)])
 def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> None:
     data = scratch / "data"
     with provider(service, service.find(r"SECRET=(\S+)")) as made:
@@ -88,7 +88,9 @@ def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> Non
         nothing_lost_nothing_doubled(made, server.url, service, key, rounds * len(FAULTS))
 
 
-@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(3, marks=pytest.mark.slow), pytest.param(60, marks=pytest.mark.long)]
+)
 def test_an_outage_of_postgres_loses_nothing(seconds: float, scratch: Path) -> None:
     (scratch / "daybook.toml").write_text(f'[books.test]\nmode = "test"\nsecrets = ["{SECRET}"]\n')
     with ExitStack() as running:

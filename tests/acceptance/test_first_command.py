@@ -33,6 +33,7 @@ def test_as_an_ordinary_user(scratch: Path) -> None:
     assert "account" not in done.stderr
 
 
+@pytest.mark.slow
 def test_as_root_whose_packages_nobody_else_can_reach(scratch: Path) -> None:
     """In a namespace of its own, where there is no account for PostgreSQL yet."""
     if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:

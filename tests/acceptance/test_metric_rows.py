@@ -9,7 +9,8 @@ import pytest
 
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import number
-from tests.acceptance.test_metrics import MONTHS, PRODUCTS, STORY, day, money
+from tests.acceptance.sums import STORY, day, money
+from tests.acceptance.test_metrics import MONTHS, PRODUCTS
 from tests.builders import body
 
 MOVED = ("new", "expansion", "contraction", "churned", "reactivated", "known")

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.acceptance.service import Service, new_key
 from tests.acceptance.test_readme import shell, shell_blocks
@@ -27,6 +28,7 @@ requests_per_minute = 100000
 ASK = 'ask() { curl -s -H "Authorization: Bearer $KEY" "$@"; }\n'
 
 
+@pytest.mark.slow
 def test_the_walk_of_moving_in_shows_what_is_shown(scratch: Path, database_url: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -20,13 +20,15 @@ from service.database.connections import connect
 from service.readmodels.rebuild import open_checkpoints, rebuild
 from service.store.events import append, open_books
 from tests import servers
-from tests.acceptance import compared, estate
+from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, new_key
 from tests.acceptance.walk import questions
 from tests.builders import at, body
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
+
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 3_000
 SUMS = re.compile(r"get_\w+_metric|list_\w+_metric_rows")
@@ -79,6 +81,7 @@ def filled(
     url = fresh_database(postgres, template)
     asyncio.run(fill(url))
     compared.keep(url, "live")
+    previewed.keep(url, "live")
     env = {"DAYBOOK_DATABASE_URL": url}
     with psycopg.connect(as_owner(url), autocommit=True) as conn:
         conn.execute("vacuum analyze")

@@ -70,6 +70,7 @@ def test_every_command_of_the_walks_answers_what_is_shown(service: Service, scra
     assert not wrong, "\n".join(f"{step.commands}{s}\n{step.shown}" for step, s in wrong)
 
 
+@pytest.mark.slow
 def test_the_commands_of_an_operator_work_on_a_server_with_two_roles(scratch: Path) -> None:
     bin_dir = max(servers.installed().items())[1]
     with servers.running(bin_dir) as superuser:

@@ -27,6 +27,7 @@ def telling(service: Service) -> Iterator[Sandbox]:
         yield made
 
 
+@pytest.mark.slow
 def test_the_rehearsal_shows_what_is_shown(
     service: Service, telling: Sandbox, scratch: Path
 ) -> None:

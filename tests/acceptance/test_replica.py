@@ -15,8 +15,8 @@ import pytest
 from service.store.roles import SERVICE
 from tests import forkserver, servers
 from tests.acceptance.doors import CONFIG
+from tests.acceptance.examined import Examined
 from tests.acceptance.service import Service, command, environment, new_key, number
-from tests.acceptance.test_doctor import Examined
 from tests.builders import SECRET, at, body
 from tests.conftest import as_service
 from tests.servers import Standby

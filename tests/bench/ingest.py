@@ -56,15 +56,15 @@ def run() -> None:
         ("a bare ASGI endpoint that only reads the body", bare),
     ]
     with server() as url, served(url) as (service, secret, projector):
-        rows.append(("webhooks, the projector following", _measure(service, secret, 2)))
-        _await_caught_up(url)
+        rows.append(("webhooks, the projector following", measure(service, secret, 2)))
+        await_caught_up(url)
         # its parent too: it would replace a projector that stands still
         os.kill(service.process.pid, signal.SIGSTOP)
         os.kill(projector, signal.SIGSTOP)
-        rows.append(("webhooks, the projector held", _measure(service, secret, 3)))
-        rows.append(("the same, three of four duplicates", _measure(service, secret, 4, again=3)))
+        rows.append(("webhooks, the projector held", measure(service, secret, 3)))
+        rows.append(("the same, three of four duplicates", measure(service, secret, 4, again=3)))
         asyncio.run(_fill(url, secret))
-        rows.append((f"the same, with {_STORED:,} stored", _measure(service, secret, 5)))
+        rows.append((f"the same, with {_STORED:,} stored", measure(service, secret, 5)))
         os.kill(projector, signal.SIGCONT)
         os.kill(service.process.pid, signal.SIGCONT)
     for name, load in rows:
@@ -78,7 +78,8 @@ def run() -> None:
     Console(width=120).print(table)
 
 
-def _await_caught_up(url: str) -> None:
+def await_caught_up(url: str) -> None:
+    """Wait until the read models reflect all that is recorded."""
     with psycopg.connect(url, autocommit=True) as conn:
         while conn.execute(_BEHIND).fetchone() != (0,):
             time.sleep(0.2)
@@ -96,8 +97,11 @@ def _webhooks(secret: str, seed: int) -> Iterator[Delivered]:
             yield signed_headers(secret, webhook_id, now, one.body), one.body
 
 
-def _measure(service: Service, secret: str, seed: int, again: int = 0) -> Load:
-    made = list(islice(_webhooks(secret, seed), _REQUESTS // (1 + again)))
+def measure(
+    service: Service, secret: str, seed: int, again: int = 0, requests: int = _REQUESTS
+) -> Load:
+    """Deliver new webhooks, each ``again`` so often as well."""
+    made = list(islice(_webhooks(secret, seed), requests // (1 + again)))
     made *= 1 + again
     Random(seed).shuffle(made)  # noqa: S311 - the same order each time
     raw = [request("POST", "/webhooks/test", headers | _HEADERS, body) for headers, body in made]

@@ -1,4 +1,4 @@
-"""What proof costs: recomputing a store, extending its tree by a checkpoint, one event's proof."""
+"""What proof costs: recomputing a store, a checkpoint, an event's proof, and webhooks meanwhile."""
 
 import asyncio
 import statistics
@@ -22,22 +22,48 @@ from service.proof.verify import verify_chain
 from service.settings import Settings
 from service.store.chain import Delivery, fingerprint
 from service.store.events import append
-from tests.bench import filled
+from tests.bench import filled, ingest
 from tests.bench.server import server
 from tests.builders import SECRET
 
 _EVENTS = 1_000_000
 _ROUNDS = 21
+_TURNS = 5
+_REQUESTS = 10_000
 _COPY = "copy (select * from store.event) to stdout (format binary)"
 
 
 def run() -> None:
     """Print events a second next to a COPY of the same bytes, and the milliseconds of the rest."""
+    table = Table("", "", "of COPY")
     with server() as url, tempfile.TemporaryDirectory() as here:
-        asyncio.run(_run(url, Path(here)))
+        asyncio.run(_run(url, Path(here), table))
+    with server() as url:
+        signed, held = _webhooks(url)
+    table.add_row("webhooks/s while checkpoints are made", f"{signed:,.0f}", "")
+    table.add_row("webhooks/s while none can be made", f"{held:,.0f}", "")
+    Console().print(table)
 
 
-async def _run(url: str, here: Path) -> None:
+def _webhooks(url: str) -> tuple[float, float]:
+    """Webhooks a second, in turn while checkpoints are made and while their table is locked."""
+    rates: tuple[list[float], list[float]] = [], []
+    with ingest.served(url) as (service, secret, _), psycopg.connect(url) as conn:
+        for seed in range(2, 2 + 2 * _TURNS):
+            ingest.await_caught_up(url)
+            if seed % 2:
+                conn.execute("lock table store.origin in access exclusive mode")
+            load = ingest.measure(service, secret, seed, requests=_REQUESTS)
+            conn.rollback()
+            assert set(load.statuses) == {200}, load.statuses
+            rates[seed % 2].append(load.rate)
+        made = conn.execute("select count(*) from store.checkpoint").fetchone()
+    assert made is not None
+    assert made[0] > _TURNS
+    return statistics.median(rates[0]), statistics.median(rates[1])
+
+
+async def _run(url: str, here: Path, table: Table) -> None:
     await filled.fill(url, 0)
     async with await connect(url) as conn:
         made = _signed()
@@ -67,13 +93,11 @@ async def _run(url: str, here: Path) -> None:
             await _milliseconds(lambda n=n: published.event_proof(conn, "test", n))  # type: ignore[misc]
             for n in range(1, _EVENTS, _EVENTS // 200)
         ]
-    table = Table("", "", "of COPY")
     table.add_row("COPY of all columns, events/s", f"{copied:,.0f}", "1.00")
     ratio = f"{verified / copied:.2f}"
     table.add_row("verify chain, every signature, events/s", f"{verified:,.0f}", ratio)
     table.add_row("a checkpoint of 1,000 more events, ms", f"{statistics.median(extended):.1f}", "")
     table.add_row("a proof at 1,000,000 events, ms", f"{statistics.median(proofs):.1f}", "")
-    Console().print(table)
 
 
 def _signed() -> Iterator[Delivery]:

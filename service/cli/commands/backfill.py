@@ -23,6 +23,7 @@ from service.cli.options import (
 from service.cli.screens import table
 from service.database.lease import LeaseTakenError
 from service.problems import Problem
+from service.processes.tasks import run_until_cancelled
 from service.provider.backfill import CATEGORIES, Options, Outcome
 from service.provider.backfill import backfill as fill
 from service.provider.backfill_run import Watch
@@ -96,7 +97,7 @@ def backfill(  # noqa: PLR0913 - one parameter a flag
         check_data_dir(settings.data_dir)
     try:
         with database(settings) as url:
-            outcome = asyncio.run(_backfill(url, settings, book, options))
+            outcome = asyncio.run(run_until_cancelled(_backfill(url, settings, book, options)))
     except KeyboardInterrupt:
         ERR.print(_resume(options), soft_wrap=True)
         raise typer.Exit(_INTERRUPTED) from None

@@ -27,6 +27,7 @@ from service.cli.options import (
 )
 from service.database.connections import Connection, connect
 from service.problems import Problem
+from service.processes.tasks import run_until_cancelled
 from service.provider.kinds import KINDS
 from service.provider.reconciliation import keeping
 from service.provider.reconciliation.options import Options
@@ -111,7 +112,9 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
         raise SettingsError(f"There is no database in {settings.data_dir}. Run `daybook serve`.")
     with database(settings) as url:
         try:
-            status = asyncio.run(_reconcile(url, settings, name, options, output))
+            status = asyncio.run(
+                run_until_cancelled(_reconcile(url, settings, name, options, output))
+            )
         except Problem as error:
             ERR.print(f"Cannot compare: {error.detail}", style="red", soft_wrap=True)
             status = FAILED

@@ -4,5 +4,6 @@
 ``candidates`` has what is looked at, of theirs and of ours; ``comparison`` reads and compares;
 ``finds`` keeps what differs on disk, with whom it ``concerns``; ``outcome`` is what comes of it:
 ``judgement`` finds causes (``evidence``) and effects on access, ``keeping`` stores runs and
-differences. ``options`` say what a run does; ``schedule`` runs it in ``serve``.
+differences. ``options`` say what a run does; ``schedule`` runs it in ``serve``,
+``asked`` when a person asks for it.
 """

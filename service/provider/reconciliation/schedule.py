@@ -19,7 +19,7 @@ from service.processes.link import Link
 from service.processes.tasks import TaskSupervisor, exit_if_given_up, run_until_stopped
 from service.provider.client import BACKGROUND
 from service.provider.documents import fetch_if_due
-from service.provider.reconciliation import keeping
+from service.provider.reconciliation import asked, keeping
 from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
 from service.queries.reconcile import Run
@@ -57,6 +57,7 @@ async def _follow(settings: Settings, books: dict[str, Book], url: str) -> None:
     supervisor = TaskSupervisor(is_unavailable)
     try:
         await supervisor.start("store", partial(_prepare, url, settings), needed=False, once=True)
+        supervisor.start("jobs", partial(asked.follow, url, books), needed=False)
         for name in books:
             supervisor.start(
                 f"reconciler of {name}", partial(_repeat, url, name, books), needed=False

@@ -1,12 +1,12 @@
 -- List the movements of recurring revenue, as known at a position.
 with told as (
-    select e.stream, e.position, m.kind, m.at, m.currency, m.amount, m.product, m.was_product,
-        m.was_amount
+    -- by number: to unnest seven arrays of, as a rule, one movement takes three times as long
+    select e.stream, e.position, m.kind, e.movement_times[m.n] as at,
+        e.movement_currencies[m.n] as currency, e.movement_amounts[m.n] as amount,
+        e.movement_products[m.n] as product, e.movement_was_products[m.n] as was_product,
+        e.movement_was_amounts[m.n] as was_amount
     from {events} e
-    cross join lateral unnest(
-        e.movements, e.movement_times, e.movement_currencies, e.movement_amounts,
-        e.movement_products, e.movement_was_products, e.movement_was_amounts
-    ) as m (kind, at, currency, amount, product, was_product, was_amount)
+    cross join lateral unnest(e.movements) with ordinality as m (kind, n)
     where e.book = %(book)s and e.movements is not null
         and (%(known)s::bigint is null or e.position <= %(known)s)
         and e.stream <> all(%(folded)s::text[])

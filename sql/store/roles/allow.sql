@@ -24,6 +24,7 @@ grant select, insert, update, delete on store.console_session to {role};
 grant select, insert, delete on store.console_link to {role};
 grant select, insert on store.audit to {role};
 grant select, insert, update on store.acknowledgement to {role};
+grant select, insert, update, delete on store.job, store.lag to {role};
 grant usage, create on schema read to {role};
 grant select, insert, update, delete
     on read.projection, read.checkpoint, read.retired, read.parked, read.lease to {role};

@@ -26,6 +26,8 @@ needed (relation, column_names, privileges) as (
     ('store.console_link', null, array['select', 'insert', 'delete']),
     ('store.audit', null, array['select', 'insert']),
     ('store.acknowledgement', null, array['select', 'insert', 'update']),
+    ('store.job', null, array['select', 'insert', 'update', 'delete']),
+    ('store.lag', null, array['select', 'insert', 'update', 'delete']),
     ('read.projection', null, array['select', 'insert', 'update', 'delete']),
     ('read.checkpoint', null, array['select', 'insert', 'update', 'delete']),
     ('read.retired', null, array['select', 'insert', 'update', 'delete']),

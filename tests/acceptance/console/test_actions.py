@@ -2,12 +2,14 @@
 
 import html
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -17,6 +19,7 @@ from tests.acceptance.console.browsing import person
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import new_key, number
 from tests.builders import at, body
+from tests.conftest import as_owner
 
 OURS = {"sec-fetch-site": "same-origin"}
 
@@ -173,3 +176,150 @@ def test_what_does_not_exist_is_not_acknowledged(operator: httpx.Client) -> None
     assert send(operator, "attention/acknowledge", given).status_code == 404
     assert send(operator, "attention/acknowledge", {**given, "until": "x"}).status_code == 400
     assert send(operator, "attention/acknowledge").status_code == 400
+
+
+def park(doors: Doors, stream: str) -> None:
+    with psycopg.connect(doors.database_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into read.parked (book, build, stream, position, error)"
+            " values ('live', 'live', %s, 1, 'ValueError: <b>no</b>')",
+            (stream,),
+        )
+
+
+def test_a_parked_stream_is_retried(browser: Browser, doors: Doors) -> None:
+    park(doors, "subscription-sub_3")
+    with person(browser, doors, doors.live, java_script_enabled=False) as somebody:
+        page = somebody.page
+        somebody.open("/live")
+        page.locator(".check", has_text="Parked streams").get_by_role("link").click()
+        row = page.get_by_role("row", name="subscription-sub_3")
+        expect(row).to_contain_text("ValueError: <b>no</b>")
+        row.get_by_text("Retry subscription-sub_3").click()
+        row.get_by_label("Why?").fill("Fixed in 0.3.")
+        row.get_by_role("button", name="Retry").click()
+        expect(page.get_by_role("status")).to_have_text("subscription-sub_3 is up to date.")
+        expect(page.get_by_text("None. If an event cannot be folded")).to_be_visible()
+    (entry,) = entries(doors, "retry")
+    assert (entry["subject"], entry["reason"]) == ("subscription-sub_3", "Fixed in 0.3.")
+
+
+def test_a_stream_that_fails_again_says_so(doors: Doors, operator: httpx.Client) -> None:
+    unknown(doors, "subscription.knotted", 430)
+    park(doors, "subscription-sub_odd")
+    with psycopg.connect(as_owner(doors.database_url), autocommit=True) as conn:
+        conn.execute("create function read.no() returns trigger language plpgsql"
+                     " as $$ begin raise 'knot'; end $$")  # fmt: skip
+        (table,) = conn.execute(
+            "select 'read.subscriptions_v' || version || '_g' || live from read.projection"
+            " where name = 'subscriptions'"
+        ).fetchone() or ("",)
+        conn.execute(f"create trigger no before insert or update on {table}"
+                     " for each row execute function read.no()")  # fmt: skip
+        send(operator, "parked/retry", {"stream": "subscription-sub_odd"})
+        (said,) = notices(operator, "/console/live/operations")
+        conn.execute("drop function read.no() cascade")
+    assert said.startswith("subscription-sub_odd failed again: ")
+    assert "knot" in said
+    assert send(operator, "parked/retry", {"stream": "subscription-none"}).status_code == 404
+    send(operator, "parked/retry", {"stream": "subscription-sub_odd"})
+    assert notices(operator, "/console/live") == ["subscription-sub_odd is up to date."]
+
+
+def test_a_rebuild_is_previewed_made_and_undone(browser: Browser, doors: Doors) -> None:
+    with person(browser, doors, doors.live, java_script_enabled=False) as somebody:
+        page = somebody.page
+
+        def ask(verb: str, row: str, outcome: str) -> None:
+            somebody.open("/live/operations")
+            form = page.locator(".action", has=page.get_by_text(f"{verb}…", exact=True))
+            form.locator("summary").click()
+            if form.get_by_label("Which").count():
+                form.get_by_label("Which").select_option("refunds")
+            form.get_by_label("Why?").fill(f"{verb}!")
+            form.get_by_role("button").click()
+            expect(page.get_by_role("status")).to_contain_text("Asked")
+            shown = page.get_by_role("row", name=row).first
+            deadline = time.monotonic() + 60
+            while "queued" in shown.inner_text() or "running" in shown.inner_text():
+                assert time.monotonic() < deadline
+                page.reload()
+            expect(shown).to_contain_text("done")
+            expect(shown).to_contain_text(f"{verb}!")
+            expect(shown).to_contain_text(outcome)
+
+        ask("Preview a rebuild", "Preview: refunds", "Nothing would change.")
+        ask("Rebuild", "Rebuild: refunds", "after")
+        ask("Undo the last rebuild", "Undo: the last rebuild", "after")
+    for action, verb in (
+        ("preview", "Preview a rebuild"), ("rebuild", "Rebuild"),
+        ("undo_rebuild", "Undo the last rebuild"),
+    ):  # fmt: skip
+        (entry,) = entries(doors, action)
+        assert (entry["subject"], entry["reason"]) == ("refunds", f"{verb}!")
+
+
+def test_what_runs_is_not_asked_for_twice(doors: Doors, operator: httpx.Client) -> None:
+    with psycopg.connect(doors.database_url, autocommit=True) as conn:
+        conn.execute(
+            "insert into store.job (book, job_id, kind, lane, subject, actor, who)"
+            " values ('live', 'waits', 'later', 'read models', 'all', 'key', 'x')"
+        )
+        answer = send(operator, "projections/rebuild")
+        conn.execute("delete from store.job where job_id = 'waits'")
+    assert answer.status_code == 409
+    assert "Another one waits or runs" in answer.text
+    assert send(operator, "projections/rebuild", {"projection": "money"}).status_code == 400
+
+
+def test_a_key_is_revoked_with_its_sessions(doors: Doors, operator: httpx.Client) -> None:
+    key = new_key(doors.database_url, "live", "read,admin")
+    identity = key.split("_")[2]
+    with signed_in(doors, key) as owner:
+        assert f'>{identity}</code> <span class="mark">yours</span>' in owner.get(
+            "/console/live/operations"
+        ).text  # fmt: skip
+        assert send(operator, "keys/revoke", {"key_id": identity}).status_code == 303
+        (said,) = notices(operator, "/console/live/operations")
+        assert said == f"Revoked the key {identity}. It opens nothing after five seconds."
+        assert owner.get("/console/live").status_code == 303
+    assert send(operator, "keys/revoke", {"key_id": identity}).status_code == 404
+    other = doors.test.split("_")[2]
+    assert send(operator, "keys/revoke", {"key_id": other}).status_code == 404
+    assert entries(doors, "revoke_key")[0]["subject"] == identity
+
+
+@pytest.mark.parametrize("path", ["reconcile/compare", "reconcile/apply"])
+def test_a_comparison_needs_a_key_of_the_provider(operator: httpx.Client, path: str) -> None:
+    answer = send(operator, path)
+    assert answer.status_code == 409
+    assert "books.live.provider.api_key" in answer.text
+    assert "books.live.provider.api_key" in operator.get("/console/live/reconcile").text
+
+
+def test_a_reader_sees_how_it_stands_and_acts_on_nothing(reader: httpx.Client) -> None:
+    page = reader.get("/console/live/operations").text
+    assert "Yes: every event is reflected" in page
+    assert "A key with the scope admin shows them" in page
+    assert "<form method" not in page.partition("<main")[2]
+    # what the key does not open is not in its navigation
+    assert "/console/live/audit" not in page
+    for path in ("audit", "reconcile", "reconcile/x"):
+        assert reader.get(f"/console/live/{path}").status_code == 403
+
+
+def test_the_audit_tells_who_did_what_and_leads_there(browser: Browser, doors: Doors) -> None:
+    with person(browser, doors, doors.live) as somebody:
+        page = somebody.page
+        somebody.open("/live/audit")
+        page.get_by_role("link", name="retry", exact=True).click()
+        row = page.get_by_role("row", name="retried the stream").last
+        expect(row).to_contain_text("Fixed in 0.3.")
+        row.get_by_role("link", name="subscription-sub_3").click()
+        assert somebody.heading == "sub_3"
+        somebody.open("/live/audit?action=retry")
+        page.get_by_role("link", name=doors.live.split("_")[2]).first.click()
+        assert "who=" in page.url
+        expect(page.get_by_role("row", name="acknowledged").first).to_be_visible()
+        assert somebody.open("/live/audit?action=dance").status == 400
+        assert somebody.complaints == []

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ViewportSize, expect
 
+from tests.acceptance import compared
 from tests.acceptance.console.browsing import NARROW, Person, person
 from tests.acceptance.doors import Doors
 
@@ -40,6 +41,16 @@ PAGES = {
     "event": "/live/events/1",
     "attention": "/live/attention",
     "nothing to look at": "/test/attention",
+    "operations": "/live/operations",
+    "operations by hour": "/live/operations?interval=hour",
+    "operations of an empty book": "/test/operations",
+    "comparisons": "/live/reconcile",
+    "no comparison": "/test/reconcile",
+    "comparison": f"/live/reconcile/{compared.RUN.run_id}",
+    "those who lose access": f"/live/reconcile/{compared.RUN.run_id}?effect=loses",
+    "audit": "/live/audit",
+    "filtered audit": "/live/audit?action=create_key&since=2026-01-01",
+    "nobody did that": "/live/audit?who=nobody",
     "money": f"/live/money?{SPRING}",
     "money of nothing": "/test/money",
     "money as it was known": f"/live/money?{SPRING}&known_at=1",
@@ -47,8 +58,29 @@ PAGES = {
     "payments of a month": f"/live/money/revenue?{MAY}",
     "payouts of a month": f"/live/money/payouts?{MAY}",
     "subscriptions of a month": f"/live/money/mrr?{MAY}&figure=new",
+    "disputes": "/live/disputes",
+    "no disputes": "/test/disputes",
+    "proof": "/live/proof",
+    "proof of an empty book": "/test/proof",
     "no rows": f"/live/money/mrr?{MAY}&figure=trial",
 }
+
+EVERY_DAY = {
+    "home",
+    "found",
+    "customer",
+    "subscription in the past",
+    "dispute",
+    "payments",
+    "events",
+    "event",
+}
+"""A page of each kind; the others with ``-m slow``."""
+
+EACH = [
+    pytest.param(path, id=name, marks=() if name in EVERY_DAY else pytest.mark.slow)
+    for name, path in PAGES.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +95,7 @@ def unscripted(browser: Browser, told: Doors) -> Iterator[Person]:
         yield somebody
 
 
-@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("path", EACH)
 def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str) -> None:
     support.complaints.clear()
     answer = support.open(path)
@@ -80,7 +112,15 @@ def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str)
 
 
 @pytest.mark.parametrize(
-    "path", ["/live", "/live/customers/cus_1", "/live/events/1", PAGES["money as it was known"]]
+    "path",
+    [
+        "/live",
+        "/live/customers/cus_1",
+        "/live/events/1",
+        "/live/disputes",
+        "/live/proof",
+        PAGES["money as it was known"],
+    ],
 )
 def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     support.page.emulate_media(color_scheme="dark")
@@ -90,7 +130,7 @@ def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("path", EACH)
 def test_it_works_without_scripts(unscripted: Person, path: str) -> None:
     assert unscripted.open(path).status == 200
     assert unscripted.heading

@@ -1,5 +1,7 @@
 """Support, and the person on call, click their way through; a stranger's words stay words."""
 
+from urllib.parse import quote
+
 import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
@@ -9,7 +11,12 @@ from tests.acceptance.doors import Doors
 from tests.acceptance.service import new_key, number
 from tests.builders import SECRET, at
 
+MAY = "since=2026-05-01&until=2026-05-31"
+
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>\u202egnp.exe\u2066"
+
+
+GRACE = {"customer_id": "cus_walk", "email": "grace@example.com", "name": "Grace Hopper"}
 
 
 def deliver(doors: Doors, kind: str, data: dict[str, object], second: float = 5) -> int:
@@ -21,9 +28,8 @@ def deliver(doors: Doors, kind: str, data: dict[str, object], second: float = 5)
 
 
 def subscription(identity: str, **more: object) -> dict[str, object]:
-    customer = {"customer_id": "cus_walk", "email": "grace@example.com", "name": "Grace Hopper"}
     return {
-        "subscription_id": identity, "status": "active", "customer": customer,
+        "subscription_id": identity, "status": "active", "customer": GRACE,
         "product_id": "pdt_pro", "created_at": at(0), "next_billing_date": "2099-01-01T00:00:00Z",
         "recurring_pre_tax_amount": 1900, "currency": "EUR", **more,
     }  # fmt: skip
@@ -51,6 +57,70 @@ def test_support_finds_out_why(browser: Browser, doors: Doors) -> None:
         expect(page.get_by_label("The body, indented")).to_contain_text("Grace Hopper")
         expect(page.get_by_text("by secret 1")).to_be_visible()
         assert support.complaints == []
+
+
+def test_finance_closes_a_month_and_follows_what_changes(browser: Browser, doors: Doors) -> None:
+    def pay(identity: str, amount: int) -> None:
+        deliver(doors, "payment.succeeded", {
+            "payment_id": identity, "status": "succeeded", "customer": GRACE, "currency": "CHF",
+            "total_amount": amount, "created_at": at(3),
+        })  # fmt: skip
+
+    pay("pay_walk_1", 1900)
+    with person(browser, doors, doors.live) as finance:
+        page = finance.page
+        finance.open("/live")
+        page.get_by_role("link", name="Money", exact=True).click()
+        page.get_by_text("Time zone, product").click()
+        page.get_by_label("From").fill("2026-05-01")
+        page.get_by_label("to the end of", exact=True).fill("2026-05-31")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name="These figures at position").click()
+        closed = page.url
+        pay("pay_walk_2", 100)
+        page.goto(closed)
+        francs = page.get_by_role("region", name="Revenue, refunds and payouts, CHF")
+        expect(francs.get_by_role("link", name="19.00")).to_be_visible()
+        expect(francs).to_contain_text("now 20.00")
+        francs.get_by_role("link", name="19.00").click()
+        expect(page.get_by_role("row", name="pay_walk_1")).to_contain_text("Grace Hopper")
+        assert page.get_by_role("row", name="pay_walk_2").count() == 0
+        page.get_by_role("navigation", name="Where you are").get_by_role("link").click()
+        page.get_by_role("link", name="Show what is known now").click()
+        francs.get_by_role("link", name="20.00").click()
+        expect(page.get_by_role("row", name="pay_walk_2")).to_be_visible()
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="All rows as CSV").click()
+        assert downloading.value.path().read_text().count("pay_walk_") == 2
+        # and what is disputed of it
+        page.get_by_role("link", name="Disputes", exact=True).click()
+        expect(page.get_by_role("row", name="dp_1")).to_contain_text("overdue for")
+        assert finance.complaints == []
+
+
+def test_on_call_looks_at_what_is_wrong(browser: Browser, doors: Doors) -> None:
+    position = deliver(doors, "subscription.gifted", subscription("sub_gift"), 7)
+    with person(browser, doors, doors.live) as on_call:
+        page = on_call.page
+        on_call.open("/live")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("to look at")
+        # what is wrong stands first
+        assert "bad" in (page.locator(".check").first.get_attribute("class") or "")
+        page.get_by_role("link", name="For a person to look at").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("What should a person look at?")
+        page.get_by_role("row", name="subscription.gifted").get_by_role(
+            "link", name=str(position)
+        ).click()
+        expect(page.get_by_text("This version does not know the type")).to_be_visible()
+        page.get_by_role("link", name="subscription-sub_gift").first.click()
+        assert on_call.heading == "sub_gift"
+        on_call.open("/live")
+        page.get_by_role("link", name="Disputes to answer").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("What must be answered by when?")
+        on_call.open("/live")
+        page.locator(".check").get_by_role("link", name="Proof").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Can it be shown to a stranger?")
+        assert on_call.complaints == []
 
 
 def test_an_id_leads_to_its_page_at_once(browser: Browser, doors: Doors) -> None:
@@ -81,6 +151,16 @@ def test_new_events_appear_and_the_tail_pauses(browser: Browser, doors: Doors) -
 def test_a_strangers_words_stay_words(browser: Browser, doors: Doors) -> None:
     customer = {"customer_id": "cus_evil", "email": "x@example.com", "name": HOSTILE}
     evil = subscription('sub_"><b>/..', customer=customer, product_id=HOSTILE)
+    paid = {
+        "payment_id": "pay_evil", "status": "succeeded", "customer": customer, "currency": HOSTILE,
+        "total_amount": 5, "created_at": at(5), "subscription_id": 'sub_"><b>/..',
+    }  # fmt: skip
+    deliver(doors, "payment.succeeded", paid)
+    deliver(doors, "dispute.opened", {
+        "dispute_id": "dp_evil", "dispute_status": "dispute_opened", "payment_id": "pay_evil",
+        "dispute_stage": HOSTILE, "amount": "5", "currency": HOSTILE, "created_at": at(6),
+    })  # fmt: skip
+    hostile = quote(HOSTILE)
     with person(browser, doors, doors.live) as somebody:
         page = somebody.page
         somebody.open("/live/events")
@@ -94,6 +174,9 @@ def test_a_strangers_words_stay_words(browser: Browser, doors: Doors) -> None:
             "/live/subscriptions", "/live/search?q=x%40example.com",
             "/live/search?q=%3Cscript%3Ealert(1)%3C/script%3E",
             "/live/events?type=%3Cscript%3E&stream=%22%3E%3Cb%3E",
+            "/live/disputes", "/live/disputes/dp_evil", "/live/payments/pay_evil", "/live/payments",
+            f"/live/money?{MAY}", f"/live/money?{MAY}&product_id={hostile}",
+            f"/live/money/revenue?period=2026-05-01T00:00:00Z&currency={hostile}",
         ):  # fmt: skip
             assert somebody.open(path).status == 200
             assert page.title() != "taken"

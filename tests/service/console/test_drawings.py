@@ -32,6 +32,25 @@ def test_the_highest_column_fills_the_height_and_a_small_part_is_seen() -> None:
     assert [tick.text for tick in chart.ticks] == ["a", "b", "c"]
 
 
+def test_what_was_lost_hangs_below_the_line() -> None:
+    chart = bars([
+        Column("a", (("good", 30.0),), "", (("bad", 10.0), ("bad-2", 5.0))),
+        Column("b", (("good", 45.0), ("plain", -1.0)), ""),
+    ])  # fmt: skip
+    assert (chart.highest, chart.lowest, chart.zero) == (45, 15, HEIGHT * 0.75)
+    good, bad, worse, whole = chart.bars
+    assert good.y + good.height == bad.y == chart.zero
+    assert bad.y + bad.height == worse.y
+    assert abs(worse.y + worse.height - HEIGHT) < 0.1
+    assert whole.y == 0
+
+
+def test_few_columns_stay_narrow() -> None:
+    (bar,) = bars([Column("a", (("ink", 1.0),), "")]).bars
+    assert bar.width < WIDTH / 10
+    assert bar.x + bar.width / 2 == WIDTH / 2
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert bars([]).bars == []
     assert bars([Column("a", (("plain", 0.0),), "")]).bars == []

@@ -91,3 +91,22 @@ def test_a_fact_is_written_by_what_it_is() -> None:
 )
 def test_whose_a_document_is(document: dict[str, object], customer: tuple[str, str]) -> None:
     assert facts.customer_of(document) == customer
+
+
+def test_a_figure_leaves_out_the_currency_of_its_table() -> None:
+    assert wording.figure(1900, "EUR") == "19.00"
+    assert wording.figure(-5, "eur") == "\u22120.05"
+    assert wording.figure(1500, "JPY") == "1\u202f500"
+    assert wording.figure(1500, None) == "1\u202f500"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("21 Mar 2026 09:00: refund ref_1 succeeded.", "Refund ref_1 succeeded."),
+        ("1 Dec 2026 00:30: the customer opened dp_1.", "The customer opened dp_1."),
+        ("Not folded: it names another business.", "Not folded: it names another business."),
+    ],
+)  # fmt: skip
+def test_what_happened_does_not_repeat_the_time_beside_it(what: str, said: str) -> None:
+    assert wording.untimed(what) == said

@@ -23,7 +23,10 @@ MUTABLE = re.compile(
 CHANGE = re.compile(r"\s*(update|delete)\b")
 VOLATILE = re.compile(r"\b(clock_timestamp|random|gen_random_uuid)\s*\(", re.IGNORECASE)
 
-OLDER = ("0001_store", "0002_console", "0003_audit", "0004_documents", "0005_links", "0006_people")
+OLDER = (
+    "0001_store", "0002_console", "0003_audit", "0004_documents", "0005_jobs", "0006_people",
+    "0007_links",
+)  # fmt: skip
 """Migrations that no distributed table has seen: they are applied before the first one is."""
 
 

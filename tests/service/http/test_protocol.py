@@ -2,109 +2,14 @@
 
 import asyncio
 import inspect
-import socket
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.http import protocol, sending
 from service.http.protocol import MAX_HEAD_BYTES, HttpProtocol
-from service.server.worker import options
-
-_HOST = b"host: x\r\n"
-_BIG = b"x" * (32 << 20)
-
-
-async def application(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as ASGI is
-    """`/whole` reads the body, `/big` answers much, the rest answers at once."""
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    content = b"|".join(name for name, _ in scope["headers"])
-    if scope["path"] == "/whole":
-        size, more = 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            size += len(message["body"])
-            more = message["more_body"]
-        content = b"%d" % size
-    if scope["path"] == "/slow":
-        await asyncio.sleep(0.3)
-    if scope["path"] == "/big":
-        content = _BIG
-    length = b"%d" % len(content)
-    await send({
-        "type": "http.response.start", "status": 200, "headers": [(b"content-length", length)],
-    })  # fmt: skip
-    await send({"type": "http.response.body", "body": content})
-
-
-class Client:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, *parts: bytes) -> None:
-        for part in parts:
-            self.writer.write(part)
-            with suppress(ConnectionError):
-                await self.writer.drain()
-
-    async def answers(self) -> bytes:
-        """All until the connection is closed."""
-        async with asyncio.timeout(10):
-            return await self.reader.read()
-
-    async def answer(self) -> tuple[int, bytes]:
-        """One answer."""
-        async with asyncio.timeout(10):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.split(b"content-length: ")[1].split()[0])
-            return int(head.split()[1]), await self.reader.readexactly(length)
-
-
-class Server:
-    def __init__(self, server: uvicorn.Server, port: int) -> None:
-        self.server, self.port = server, port
-        self.connections = server.server_state.connections
-        self._clients: list[Client] = []
-
-    async def connect(self) -> Client:
-        made = Client(*await asyncio.open_connection("127.0.0.1", self.port))
-        self._clients.append(made)
-        return made
-
-    async def close(self) -> None:
-        for client in self._clients:
-            client.writer.close()
-            with suppress(ConnectionError):
-                await client.writer.wait_closed()
-
-
-@asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    """The server in a thread, on the loop that the service runs on."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, **options()))
-    thread = threading.Thread(target=server.run, args=([sock],))
-    thread.start()
-    await _until(lambda: server.started)
-    made = Server(server, sock.getsockname()[1])
-    try:
-        yield made
-    finally:
-        await made.close()
-        server.should_exit = True
-        await asyncio.to_thread(thread.join)
+from tests.service.http.serving import BIG, HOST, Server, serving, until
 
 
 @pytest.fixture
@@ -118,8 +23,8 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
 
 
 def head(size: int, path: bytes = b"/", ends: bytes = b"\r\n") -> bytes:
-    begin = b"GET %b HTTP/1.1\r\n%b" % (path, _HOST)
-    counted = len(path) + len(_HOST) + len(b"x: \r\n")
+    begin = b"GET %b HTTP/1.1\r\n%b" % (path, HOST)
+    counted = len(path) + len(HOST) + len(b"x: \r\n")
     return begin + b"x: " + b"y" * (size - counted) + b"\r\n" + ends
 
 
@@ -138,11 +43,11 @@ async def test_a_head_has_64_kib(server: Server, over: int, status: int) -> None
         [b"GET / HTTP/1.1\r\n", *[b"x: y\r\n" * 1000] * 60],
         [b"GET / HTTP/1.1\r\n", b"x" * 300_000],
         [b"\r\n" * 200_000],
-        [b"POST /whole HTTP/1.1\r\n" + _HOST + b"transfer-encoding: chunked\r\n\r\n",
+        [b"POST /whole HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n",
          b"0\r\n", *[b"x: y\r\n" * 1000] * 60],
-        [b"POST /whole HTTP/1.1\r\n" + _HOST + b"transfer-encoding: chunked\r\n\r\n",
+        [b"POST /whole HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n",
          b"1;", *[b"x" * 8000] * 60],
-        [b"POST /whole HTTP/1.1\r\n" + _HOST + b"transfer-encoding: chunked\r\n\r\n",
+        [b"POST /whole HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n",
          *[b"1;" + b"x" * 8000 + b"\r\nx\r\n"] * 60],
     ],
     ids=["target", "header", "headers", "name", "lines", "trailers", "extension", "extensions"],
@@ -158,7 +63,7 @@ async def test_what_is_no_body_is_bounded(server: Server, parts: list[bytes]) ->
 
 async def test_a_body_in_many_small_chunks_is_no_head(server: Server) -> None:
     client = await server.connect()
-    await client.send(b"POST /whole HTTP/1.1\r\n" + _HOST + b"transfer-encoding: chunked\r\n\r\n")
+    await client.send(b"POST /whole HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n")
     await client.send(b"1\r\nx\r\n" * 50_000, b"0\r\n\r\n")
     assert await client.answer() == (200, b"50000")
 
@@ -166,7 +71,7 @@ async def test_a_body_in_many_small_chunks_is_no_head(server: Server) -> None:
 async def test_trailers_are_no_headers(server: Server) -> None:
     client = await server.connect()
     chunked = b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nauthorization: y\r\n\r\n"
-    await client.send(b"POST / HTTP/1.1\r\n" + _HOST + chunked)
+    await client.send(b"POST / HTTP/1.1\r\n" + HOST + chunked)
     assert await client.answer() == (200, b"host|transfer-encoding")
 
 
@@ -212,13 +117,13 @@ async def test_an_idle_connection_is_closed(
 
 async def test_half_a_body_is_given_up(server: Server) -> None:
     client = await server.connect()
-    await client.send(b"POST /whole HTTP/1.1\r\n" + _HOST + b"content-length: 9\r\n\r\nx")
+    await client.send(b"POST /whole HTTP/1.1\r\n" + HOST + b"content-length: 9\r\n\r\nx")
     assert (await client.answers()).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_an_answer_before_the_body_arrives_and_is_the_last(server: Server) -> None:
     client = await server.connect()
-    await client.send(b"POST / HTTP/1.1\r\n" + _HOST + b"content-length: 9000000\r\n\r\n")
+    await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 9000000\r\n\r\n")
     for _ in range(9):
         await client.send(b"x" * 1_000_000)
     answers = await client.answers()
@@ -233,12 +138,12 @@ async def test_an_answer_before_a_small_body_leaves_the_connection_open(
     monkeypatch.setattr(server.server.config, "timeout_keep_alive", 0.5)
     client = await server.connect()
     for _ in range(2):
-        await client.send(b"POST / HTTP/1.1\r\n" + _HOST + b"content-length: 5\r\n\r\nx")
+        await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 5\r\n\r\nx")
         assert (await client.answer())[0] == 200
         await client.send(b"yyyy")
     assert await client.answers() == b""
     client = await server.connect()
-    await client.send(b"POST / HTTP/1.1\r\n" + _HOST + b"content-length: 5\r\n\r\nx")
+    await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 5\r\n\r\nx")
     assert (await client.answer())[0] == 200
     assert await client.answers() == b""
 
@@ -249,8 +154,8 @@ async def test_who_takes_nothing_of_an_answer_is_dropped(
     monkeypatch.setattr(sending, "STALL_SECONDS", 0.2)
     client = await server.connect()
     await client.send(head(100, b"/big"))
-    await _until(lambda: len(server.connections) == 1)
-    await _until(lambda: not server.connections)
+    await until(lambda: len(server.connections) == 1)
+    await until(lambda: not server.connections)
 
 
 async def test_who_takes_an_answer_slowly_gets_all_of_it(
@@ -261,10 +166,10 @@ async def test_who_takes_an_answer_slowly_gets_all_of_it(
     await client.send(head(100, b"/big"))
     await client.reader.readuntil(b"\r\n\r\n")
     taken = 0
-    while taken < len(_BIG):
+    while taken < len(BIG):
         taken += len(await client.reader.readexactly(1 << 20))
         await asyncio.sleep(0.02)
-    assert taken == len(_BIG)
+    assert taken == len(BIG)
 
 
 async def test_a_full_worker_gives_up_who_waits_longest(
@@ -273,7 +178,7 @@ async def test_a_full_worker_gives_up_who_waits_longest(
     monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 5)
     monkeypatch.setattr(protocol, "BODY_SECONDS", 5)
-    begun = b"POST /whole HTTP/1.1\r\n" + _HOST + b"content-length: 1\r\n\r\n"
+    begun = b"POST /whole HTTP/1.1\r\n" + HOST + b"content-length: 1\r\n\r\n"
     idle, busy = await server.connect(), await server.connect()
     await busy.send(begun)
     third = await server.connect()
@@ -295,7 +200,7 @@ async def test_an_end_does_not_wait_for_the_rest_of_a_request(
     monkeypatch.setattr(protocol, "SHUTDOWN_SECONDS", 0.5)
     async with serving() as server:
         half, slow, quick = [await server.connect() for _ in range(3)]
-        begun = b"POST /whole HTTP/1.1\r\n" + _HOST + b"content-length: 2\r\n\r\nx"
+        begun = b"POST /whole HTTP/1.1\r\n" + HOST + b"content-length: 2\r\n\r\nx"
         await half.send(begun)
         await quick.send(begun)
         await slow.send(head(100, b"/slow"))
@@ -308,12 +213,6 @@ async def test_an_end_does_not_wait_for_the_rest_of_a_request(
         cut = await half.answers()
         assert cut.startswith(b"HTTP/1.1 503 ")
         assert b"/problems/shutting-down" in cut
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - of another thread
-            await asyncio.sleep(0.01)
 
 
 def test_the_protocol_that_ours_extends_has_the_shape_that_it_relies_on() -> None:

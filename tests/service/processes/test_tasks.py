@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from service.database.connections import is_unavailable
 from service.processes import tasks as module
-from service.processes.tasks import EXIT_CODE, TaskSupervisor
+from service.processes.tasks import EXIT_CODE, TaskSupervisor, run_until_cancelled
 from tests.service.telemetry.test_log_throttle import until
 
 
@@ -83,22 +83,39 @@ async def test_while_it_waits_it_is_down(
     assert [task.name for task in supervisor.down(needed=False)] == ["notifier"]
 
 
+class Losing:
+    """Work that goes on after its first cancellation."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def run(self) -> None:
+        with suppress(asyncio.CancelledError):
+            self.begun.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+
 async def test_a_task_that_loses_its_cancellation_is_cancelled_again(
     supervisor: TaskSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.01)
-    lost = asyncio.Event()
-
-    async def lose() -> None:
-        with suppress(asyncio.CancelledError):
-            lost.set()
-            await asyncio.Event().wait()
-        await asyncio.Event().wait()
-
-    running = supervisor.start("losing", lose)
-    await lost.wait()
+    losing = Losing()
+    running = supervisor.start("losing", losing.run)
+    await losing.begun.wait()
     async with asyncio.timeout(20):
         await supervisor.stop()
+    assert running.cancelled()
+
+
+async def test_so_is_a_command_that_loses_its_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.01)
+    losing = Losing()
+    running = asyncio.create_task(run_until_cancelled(losing.run()))
+    await losing.begun.wait()
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=20)
+    assert done
     assert running.cancelled()
 
 

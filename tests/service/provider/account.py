@@ -9,15 +9,21 @@ from urllib.parse import unquote
 
 import msgspec
 
+from domain.policy import Policy
+from service.database.connections import Connection
+from service.provider.client import Patience
 from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
-from service.queries.reconcile import Run
+from service.queries.access import access_of
+from service.queries.reconcile import Difference, Run
 from service.settings import Book
 from tests.builders import SECRET
+from tests.service.provider.merchant import found, project
 from tests.service.provider.stand_in import KEY, Answer, Request, answering, document
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
+BRIEF = Patience(30.0, failing=0.2)
 _ID = {
     "subscriptions": "subscription_id", "payments": "payment_id", "refunds": "refund_id",
     "disputes": "dispute_id", "customers": "customer_id", "payouts": "payout_id",
@@ -110,3 +116,34 @@ def account() -> Iterator[Account]:
 def said(value: object, status: int = 200) -> Answer:
     """An answer in JSON."""
     return Answer(status, json.dumps(value).encode())
+
+
+@contextmanager
+def small_account() -> Iterator[Account]:
+    """An account with three subscriptions, one payment and a licence key."""
+    with account() as made:
+        for name in ("sub_a", "sub_b", "sub_c"):
+            made.subscribe(name, "active")
+        made.add("payments", "pay_1", status="succeeded", customer={"customer_id": "cus_sub_a"})
+        made.add("license_keys", "lic_1", status="active", customer_id="cus_sub_a")
+        yield made
+
+
+async def fill(conn: Connection, url: str, shop: Account) -> None:
+    run = await shop.reconcile(url, apply=True)
+    assert run.state == "in_sync"
+    await project(conn)
+
+
+async def differing(conn: Connection, run: Run) -> dict[str, Difference]:
+    return {one.id: one for one in await found(conn, run)}
+
+
+def why(run: Run, what: str) -> str:
+    """Why something was not looked at."""
+    return next(one.why for one in run.skipped if one.what == what)
+
+
+async def is_entitled(conn: Connection, customer_id: str) -> bool:
+    answer = await access_of(conn, "test", customer_id, datetime.now(UTC), Policy())
+    return answer.entitled

@@ -1,14 +1,10 @@
 """What changed from one snapshot to the next, and what came in each hour."""
 
-from datetime import timedelta
-
 import pytest
 
 from service.database.connections import Connection
 from service.queries import resources
-from service.queries.arrivals import arrivals
 from service.queries.snapshots import FieldChange, changes_between, snapshot_changes, tellings
-from service.readmodels.checkpoints import checkpoint_rows
 from service.readmodels.projector import advance
 from service.store.chain import Delivery
 from service.store.events import append
@@ -67,16 +63,3 @@ async def test_deliveries_under_one_id_show_what_the_second_body_changed(conn: C
 @pytest.mark.parametrize("other", [b"no json", b"[]", b"\xff"])
 def test_what_is_no_object_has_no_changes(other: bytes) -> None:
     assert changes_between(body("subscription.active", "active"), other) == []
-
-
-async def test_each_hour_counts_what_was_recorded_in_it(conn: Connection) -> None:
-    await record(
-        conn, delivery(body("subscription.active", "active")), delivery(b"no json"),
-        delivery(body("subscription.gifted", "active", identity="x_2")),
-    )  # fmt: skip
-    now = (await checkpoint_rows(conn, "test"))[0]["recorded_at"]
-    hours = await arrivals(conn, "test", now, hours=3)
-    assert [(hour.events, hour.attention) for hour in hours] == [(0, 0), (0, 0), (3, 2)]
-    later = await arrivals(conn, "test", now + timedelta(hours=1), hours=2)
-    assert [hour.events for hour in later] == [3, 0]
-    assert [h.events for h in await arrivals(conn, "test", now + timedelta(hours=9), 3)] == [0] * 3

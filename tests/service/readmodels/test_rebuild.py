@@ -137,8 +137,8 @@ def interrupt_at(moment: str) -> Callable[[str, int, int], None]:
 async def test_a_version_that_was_never_built_is_missing(empty_database_url: str) -> None:
     async with await connect(empty_database_url) as conn:
         assert await migrate(conn) == (
-            "0001_store", "0002_console", "0003_audit", "0004_documents", "0005_links",
-            "0006_people",
+            "0001_store", "0002_console", "0003_audit", "0004_documents", "0005_jobs",
+            "0006_people", "0007_links",
         )  # fmt: skip
         assert await migrate(conn) == ()
         assert len(await missing(conn)) == len(PROJECTIONS)

@@ -16,8 +16,10 @@ from service.readmodels.rebuild import rebuild, undo
 from service.readmodels.tables import drop_leftovers
 from tests.service.readmodels.test_projector import contents
 from tests.service.readmodels.test_rebuild import fill
+from tests.service.telemetry.test_log_throttle import until
 
-HELD_SECONDS = 3.0
+HELD_SECONDS = 2.0
+WAITING = "switch waiting for readers"
 
 
 @pytest.fixture
@@ -51,6 +53,7 @@ async def test_readers_go_on_while_a_switch_waits_for_one_of_them(
     before = await live_tables(conn)
     with capture_logs() as logged:
         switching = asyncio.create_task(rebuild(conn))
+        await until(lambda: any(line["event"] == WAITING for line in logged))
         await asyncio.sleep(HELD_SECONDS)
         assert not switching.done()
         await reader.execute("commit")
@@ -59,7 +62,7 @@ async def test_readers_go_on_while_a_switch_waits_for_one_of_them(
     await asyncio.gather(*others)
     assert slowest < HELD_SECONDS / 2
     assert await live_tables(conn) != before
-    told = [line for line in logged if line["event"] == "switch waiting for readers"]
+    told = [line for line in logged if line["event"] == WAITING]
     # one at once, and the next after ten seconds
     assert len(told) == 1
     assert f"process {reader.info.backend_pid} (a report, " in told[0]["holders"][0]

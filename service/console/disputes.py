@@ -1,0 +1,145 @@
+"""``/console/{book}/disputes``: what must be answered by when?"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from domain.dispute import AWAITING, LIFECYCLE
+from projections.disputes import DISPUTES
+from service.console.facts import customer_of, fact, plain
+from service.console.view import View, page
+from service.database.connections import Connection
+from service.queries import disputes, paging, resources
+from service.queries.disputes import DueDispute
+
+_ANSWERED = "challenged"
+_DECIDED = tuple(s for s in LIFECYCLE.statuses if s not in {AWAITING, _ANSWERED})
+_ROWS = 50
+_DECIDED_SHOWN = 20
+_SORT = "created_at"
+_SOON, _A_DAY = timedelta(days=3), timedelta(days=1)
+
+_ALL = dict.fromkeys((
+    "dispute_stage", "currency", "amount_gte", "amount_lte", "created_at_gte", "created_at_lte",
+))  # fmt: skip
+OPENED: Mapping[str, object] = {**_ALL, "status": AWAITING}
+"""The filters of the work list that select all disputes which await an answer."""
+
+
+class DisputesQuery(Struct, frozen=True):
+    """Where the page begins."""
+
+    cursor: str | None = None
+
+
+class Due(Struct, frozen=True):
+    """A dispute that awaits an answer, and how long there is: in words, and how urgent that is."""
+
+    dispute: DueDispute
+    left: str
+    tone: str
+
+
+class Decided(Struct, frozen=True):
+    """A dispute that awaits nothing of the merchant, and since when."""
+
+    id: str
+    status: str
+    since: datetime
+    stage: str | None
+    amount: int | None
+    currency: str | None
+    customer_id: str | None
+    customer: str | None
+
+
+class DisputesPage(Struct, frozen=True):
+    """The work list, the most urgent first; those that were answered; the last that were decided.
+
+    ``is_first`` says that the work list begins at its beginning: only then the others are shown.
+    """
+
+    due: list[Due]
+    next_cursor: str | None
+    is_first: bool
+    overdue: int
+    soon: int
+    answered: list[DueDispute]
+    more_answered: bool
+    decided: list[Decided]
+    more_decided: bool
+    response_days: int
+
+
+@page("/disputes", template="disputes.html", section="Disputes")
+async def show_disputes(view: View) -> DisputesPage:
+    """What is due, and what became of the rest."""
+    query = view.query(DisputesQuery)
+    async with view.pooled() as conn:
+        found = await _due(conn, view, OPENED, query.cursor)
+        answered = await _due(conn, view, {**_ALL, "status": _ANSWERED}, None)
+        decided = [one for status in _DECIDED for one in await _decided(conn, view, status)]
+    due = [Due(one, *urgency(one.respond_by, view.now)) for one in found.data]
+    decided.sort(key=lambda one: (one.since, one.id), reverse=True)
+    return DisputesPage(
+        due=due,
+        next_cursor=found.next_cursor,
+        is_first=query.cursor is None,
+        overdue=sum(one.dispute.overdue for one in due),
+        soon=sum(one.tone != "plain" and not one.dispute.overdue for one in due),
+        answered=answered.data,
+        more_answered=answered.next_cursor is not None,
+        decided=decided[:_DECIDED_SHOWN],
+        more_decided=len(decided) > _DECIDED_SHOWN,
+        response_days=view.response_days,
+    )
+
+
+async def _due(
+    conn: Connection, view: View, filters: Mapping[str, object], cursor: str | None
+) -> disputes.DueDisputes:
+    given = {**filters, "cursor": cursor}
+    return await disputes.due(
+        conn, view.book, filters, response_days=view.response_days, now=view.now, limit=_ROWS,
+        order=await paging.checked_order(conn, view.book, given, (_SORT,), str, view.path),
+    )  # fmt: skip
+
+
+async def _decided(conn: Connection, view: View, status: str) -> list[Decided]:
+    """The last that reached a status."""
+    found = await resources.page(
+        conn, view.book, DISPUTES, filters={"status": status},
+        order=paging.order({}, ("-status_since",), str, view.path), limit=_DECIDED_SHOWN + 1,
+        response_days=view.response_days,
+    )  # fmt: skip
+    shown = [plain(one) for one in found.data]
+    return [
+        Decided(
+            one["dispute_id"],
+            one["status"],
+            datetime.fromisoformat(one["status_since"]),
+            one.get("dispute_stage"),
+            amount.value if amount.kind == "money" else None,
+            amount.about,
+            *customer_of(one),
+        )
+        for one in shown
+        for amount in (fact(one, "amount"),)
+    ]
+
+
+def urgency(respond_by: datetime, now: datetime) -> tuple[str, str]:
+    """How long there is to answer, in words, and its tone: ``bad``, ``wait`` or ``plain``."""
+    left = respond_by - now
+    if left <= timedelta():
+        return f"overdue for {_days(-left)}", "bad"
+    return f"in {_days(left)}", "plain" if left > _SOON else "wait"
+
+
+def _days(length: timedelta) -> str:
+    """A length in whole days, or in hours where it is less than two days."""
+    if length < 2 * _A_DAY:
+        hours = int(length / timedelta(hours=1))
+        return "less than an hour" if not hours else f"{hours} hour{'s' * (hours != 1)}"
+    return f"{length.days} days"
