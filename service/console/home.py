@@ -8,9 +8,8 @@ from service.console.charts import Column
 from service.console.checks import Check, checks
 from service.console.disputes import OPENED, Due, urgency
 from service.console.view import View, page
-from service.queries import disputes, paging
+from service.queries import disputes, paging, resources
 from service.queries.activity import Activity, activity
-from service.readmodels.checkpoints import checkpoint_rows
 
 _DUE_COUNTED, _DUE_SHOWN = 100, 5
 
@@ -23,7 +22,7 @@ class HomePage(Struct, frozen=True):
     columns: list[Column]
     due: list[Due]
     more_due: bool
-    last_recorded_at: datetime | None
+    last_webhook_at: datetime | None
 
     @property
     def wrong(self) -> int:
@@ -40,8 +39,8 @@ class HomePage(Struct, frozen=True):
 async def home(view: View) -> HomePage:
     """What somebody on call sees first."""
     async with view.pooled() as conn:
-        rows = await checkpoint_rows(conn, view.book)
-        last = rows[0]["recorded_at"] if rows else None
+        # not the last event: readings at the provider come even if no webhook does
+        last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
         came = (await activity(conn, view.book, "hour", view.now, refusals=False)).data
         due = await disputes.due(
             conn, view.book, OPENED, response_days=view.response_days, now=view.now,

@@ -89,5 +89,7 @@ def _written(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _headers(view: View, name: str) -> dict[str, str]:
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in f"{view.book}-{name}")
+    plain = "".join(
+        c if (c.isascii() and c.isalnum()) or c in "-_" else "-" for c in f"{view.book}-{name}"
+    )
     return {**HEADERS, "content-disposition": f'attachment; filename="{plain}.csv"'}

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -79,7 +80,10 @@ class MoneyQuery(Struct, frozen=True, kw_only=True):
         Raises:
             Problem: ``invalid-parameter``; ``not-ready``.
         """
-        first, last = (self.since, self.until) if period is None else (period, period)
+        today = view.now.astimezone(ZoneInfo(self.zone)).date()
+        # what has not begun has no figures
+        until = min(self.until, today) if self.until else None
+        first, last = (self.since, until) if period is None else (period, period)
         return await metric_question(
             conn,
             view.book,

@@ -1,5 +1,6 @@
 """``/console/{book}/money/{metric}``: what is this figure made of?"""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from msgspec import Struct
 from service.console.money_query import MoneyQuery, day_of_period, period_name
 from service.console.view import View, page
 from service.database.connections import Connection
-from service.problems import Problem
+from service.problems import Problem, invalid
 from service.queries import metrics, paging, resources
 from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_mrr, parts_of_sum
 from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED, Counted, MetricQuestion
@@ -137,6 +138,9 @@ async def parts(  # noqa: PLR0913, PLR0917 - the question, and where its answer 
         Problem: ``invalid-parameter``; ``too-many-events``; ``book-was-restored``.
     """
     metric = metric_of(view)
+    if not re.fullmatch("none|[A-Za-z]{3}", query.currency):
+        reason = f"currency: {query.currency[:20]!r} is neither a currency such as EUR nor none."
+        raise invalid(reason, "currency", query.currency[:20], ("EUR", "none"))
     given = {**query.of_figure, "metric": metric, "cursor": cursor or query.cursor}
     order = await paging.checked_order(conn, view.book, given, (_SORT,), str, view.path)
     reflected = await resources.position(conn, view.book)
