@@ -16,9 +16,9 @@ from service.queries.jobs import JobAnswer, JobPage
     connection=pooled,
     operation_id="list_jobs",
     summary="List the rebuilds and comparisons that were asked for, the latest first",
-    description="The last hundred that were asked for by `POST /v1/projections/rebuild`, `POST"
-    " /v1/projections/undo`, `POST /v1/reconcile/runs` and the console. The progress of a running"
-    " rebuild is at `GET /v1/projections`. Needs the scope `admin`.",
+    description="The last hundred that were asked for by `POST /v1/projections/rebuild`,"
+    " `POST /v1/projections/undo`, `POST /v1/reconcile/compare` and the console. The progress of"
+    " a running rebuild is at `GET /v1/projections`. Needs the scope `admin`.",
     tags=["operation"],
     scope="admin",
 )

@@ -115,7 +115,7 @@ async def list_differences(
 
 
 @post(
-    "/reconcile/runs",
+    "/reconcile/compare",
     operation_id="reconcile",
     summary="Compare the book with the provider now, and record what differs on request",
     description="Answers at once with a job; `run_id` of `GET /v1/jobs/{job_id}` names the"

@@ -113,7 +113,7 @@ def test_what_cannot_be_done_says_why(doors: Doors) -> None:
     )  # fmt: skip
     answer = post(doors, "projections/rebuild", {"projections": ["money"]})
     assert (answer.status_code, answer.json()["parameter"]) == (400, "projections")
-    answer = post(doors, "reconcile/runs", {"apply": True})
+    answer = post(doors, "reconcile/compare", {"apply": True})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-configured")
     assert "books.live.provider.api_key" in answer.json()["detail"]
 
@@ -161,7 +161,7 @@ def test_a_process_that_is_ended_changes_nothing(doors: Doors, number: int) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["projections/rebuild", "projections/undo", "reconcile/runs", "keys/revoke"]
+    "path", ["projections/rebuild", "projections/undo", "reconcile/compare", "keys/revoke"]
 )
 def test_only_an_operator_asks(doors: Doors, path: str) -> None:
     reader = new_key(doors.database_url, "live", "read,audit")

@@ -31,7 +31,7 @@ from tests.deliveries import delivery
 pytestmark = pytest.mark.slow
 
 CUSTOMERS = 3_000
-SUMS = re.compile(r"get_\w+_metric|list_\w+_metric_rows")
+SUMS = re.compile(r"get_\w+_metric|list_\w+_metric_rows|list_activity")
 """What adds up all that it is asked about has to read it."""
 
 READ_MODELS = tuple(projection.view for projection in PROJECTIONS)

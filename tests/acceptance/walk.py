@@ -10,10 +10,6 @@ POSTED: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/attention/acknowledge",
         {"verdict": "unknown", "type": "subscription.gifted", "until": "12", "note": "A gift."},
     ),
-    "rebuild_projections": (
-        "/v1/projections/rebuild",
-        {"projections": ["subscriptions"], "preview": True, "reason": "Before an upgrade."},
-    ),
 }
 """The path and the body of each question that has one, by its operation id."""
 
