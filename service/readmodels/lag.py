@@ -3,6 +3,7 @@
 from projections.projection import VERSION
 from service.database.connections import QUESTIONS, Pool, pool_connection
 from service.database.statements import text
+from service.store.events import books
 
 
 class LagSamples:
@@ -11,5 +12,7 @@ class LagSamples:
     async def flush(self, pool: Pool) -> None:
         """Look once."""
         async with pool_connection(pool, QUESTIONS) as conn:
-            await conn.execute(text("readmodels/sample_lag"), {"version": VERSION})
+            for book in await books(conn):
+                params = {"book": book, "version": VERSION}
+                await conn.execute(text("readmodels/sample_lag"), params)
             await conn.execute(text("readmodels/forget_lag"))

@@ -224,7 +224,7 @@ def test_a_projector_that_is_gone(watched: Watched, healthy: Samples) -> None:
 
 
 def test_a_database_that_is_away(watched: Watched, postgres: str, healthy: Samples) -> None:
-    [name] = re.findall(r"/(daybook_\d+)", watched.database_url)
+    [name] = re.findall(r"/(\w+)\?", watched.database_url)
     with psycopg.connect(postgres, autocommit=True) as elsewhere:
         elsewhere.execute(f"alter database {name} allow_connections false")
         elsewhere.execute(

@@ -20,7 +20,7 @@ from service.database.connections import connect
 from service.database.statements import text
 from service.store.api_keys import Caller, list_keys
 from tests import citus, forkserver, servers
-from tests.acceptance import compared, estate
+from tests.acceptance import compared, estate, previewed
 from tests.acceptance.doors import CONFIG, Doors
 from tests.acceptance.service import Service, command, environment, new_key
 from tests.acceptance.walk import POSTED, questions
@@ -45,6 +45,7 @@ ACROSS = {
     "readmodels/parked": "of all books",
     "readmodels/adopt_parked": "of all books",
     "readmodels/forget_parked": "of all books",
+    "readmodels/forget_lag": "of all books",
     "readmodels/borrow_checkpoints": "of all books; each row to where it comes from",
     "queries/refusals/counts": "of all books",
     "proof/problems": "of all books",
@@ -100,6 +101,7 @@ def cluster(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         assert service.deliver("live", SECRET, content).is_success
     service.await_position(live, len(contents))
     compared.keep(url, "live")
+    previewed.keep(url, "live")
     yield made
     assert service.stop() == 0
     assert "unhandled exception" not in (here / "serve.err").read_text()
