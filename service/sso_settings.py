@@ -111,6 +111,12 @@ class ConsoleSso(BaseModel):
             raise ValueError(
                 "a plain name has no jwks, issuer or audience: remove them, or signed = false"
             )
+        by_group = any(one.groups for one in self.admit)
+        if not self.signed and by_group and "groups" not in self.model_fields_set:
+            raise ValueError(
+                "admits groups by a plain name: set groups to the header in which the proxy names"
+                " them, and have the proxy remove it from what others send"
+            )
         return self
 
 

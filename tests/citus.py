@@ -52,6 +52,16 @@ def install(url: str) -> None:
         conn.execute(_SCHEMA.read_bytes())
 
 
+def enable(url: str) -> None:
+    """Have Citus in a database: the extension where the server offers it, else the stand-in."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        offered = "select from pg_available_extensions where name = 'citus'"
+        if conn.execute(offered).fetchone() is not None:
+            conn.execute("create extension citus")
+            return
+    install(url)
+
+
 def planned(log: str) -> Iterator[Planned]:
     """The statements whose plans are in the log of a server."""
     for found in _PLAN.finditer(log):

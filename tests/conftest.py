@@ -35,7 +35,7 @@ _numbers = itertools.count()
 _PREFIX = f"daybook_{os.getpid()}_" if servers.given() else "daybook_"
 
 DISTRIBUTED = bool(os.environ.get("DAYBOOK_TEST_CITUS"))
-"""Whether the databases of all tests have the stand-in for Citus."""
+"""Whether the databases of all tests have Citus, or the stand-in for it."""
 
 PLAIN = pytest.mark.skipif(DISTRIBUTED, reason="of triggers or blocks, which Citus does not have")
 """Marks a test that is about what only tables that are not distributed have."""
@@ -109,7 +109,7 @@ def template(postgres: str) -> str:
         conn.execute(SQL("create database {}").format(Identifier(name)))
 
     if DISTRIBUTED:
-        citus.install(_database(postgres, name))
+        citus.enable(_database(postgres, name))
 
     async def prepare() -> None:
         await set_up_role(_database(postgres, name), SERVICE)

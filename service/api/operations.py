@@ -95,7 +95,7 @@ async def list_activity(
     "/parked",
     connection=pooled,
     operation_id="list_parked",
-    summary="List the parked streams and their errors",
+    summary="List the first hundred parked streams and their errors",
     description="An event that cannot be folded parks its stream: other streams go on, and its"
     " resources are `stale`. Fix the cause, then `POST /v1/parked/retry` or run `daybook parked"
     " retry` to bring them up to date. Needs the scope `admin`.",

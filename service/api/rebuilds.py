@@ -77,8 +77,8 @@ async def rebuild_projections(request: ApiRequest) -> JobAnswer:
     "/projections/undo",
     operation_id="undo_rebuild",
     summary="Go back to the read models before the last rebuild",
-    description="They are brought up to date and take the place of the current ones; doing it twice"
-    " undoes itself. Answers at once with a job. Needs the scope `admin`.",
+    description="They are brought up to date and take the place of the current ones, in all books;"
+    " doing it twice undoes itself. Answers at once with a job. Needs the scope `admin`.",
     tags=["operation"],
     status_code=200,
     request_max_body_size=MAX_BODY_BYTES,

@@ -73,13 +73,13 @@ async def checks(
 
 def _silence(last: datetime | None, now: datetime) -> Check:
     if last is None:
-        detail = "No event was ever recorded. Check the endpoint in the provider's dashboard."
-        return Check("Last event", "wait", "none yet", detail, "events")
+        detail = "No webhook was ever recorded. Check the endpoint in the provider's dashboard."
+        return Check("Last webhook", "wait", "none yet", detail, "events")
     age = max(timedelta(), now - last)
     if age > _SILENT:
         detail = "Nothing came for a day. Check the endpoint in the provider's dashboard."
-        return Check("Last event", "bad", f"{ago(age)} ago", detail, "events")
-    return Check("Last event", "good", f"{ago(age)} ago", "Events arrive.", "events")
+        return Check("Last webhook", "bad", f"{ago(age)} ago", detail, "events")
+    return Check("Last webhook", "good", f"{ago(age)} ago", "Webhooks arrive.", "events")
 
 
 def _lag(standing: ProjectionPage) -> Check:

@@ -97,10 +97,12 @@ class Door(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-async def _look(scope: Scope, identity: str | None) -> tuple[Session | None, str | None]:
+async def _look(
+    scope: Scope, identity: str | None, *, used: bool = True
+) -> tuple[Session | None, str | None]:
     """What the request opens, and why its assertion is refused, if it is."""
     app = scope["litestar_app"]
-    by_key = await _find(app, identity) if identity else None
+    by_key = await _find(app, identity, used=used) if identity else None
     signed_on = await sign_on_of(app).find(scope, services_of(app).books)
     if signed_on is None:
         return by_key, None
@@ -110,7 +112,8 @@ async def _look(scope: Scope, identity: str | None) -> tuple[Session | None, str
 
 
 async def _look_again(scope: Scope, identity: str | None) -> Session | None:
-    session, _ = await _look(scope, identity)
+    # a page that is left open does not keep a session alive
+    session, _ = await _look(scope, identity, used=False)
     return session
 
 
@@ -138,6 +141,9 @@ def is_secure(headers: Mapping[str, str], public_url: str | None) -> bool:
     """Whether the cookie needs TLS: everywhere but on this machine's own addresses."""
     if public_url is not None:
         return public_url.startswith("https:")
+    # a proxy may ask for a page by a loopback address that a browser has by TLS
+    if headers.get("x-forwarded-proto") == "https":
+        return True
     return not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname)
 
 
@@ -162,11 +168,11 @@ def cookie(headers: Mapping[str, str], public_url: str | None, identity: str) ->
     )
 
 
-async def _find(app: Litestar, identity: str) -> Session | None:
+async def _find(app: Litestar, identity: str, *, used: bool) -> Session | None:
     provided = services_of(app)
     async with provided.access.connection() as conn:
         session, is_due = await sessions.find(conn, identity)
-    if session is not None and is_due:
+    if session is not None and is_due and used:
         async with pool_connection(provided.pool, QUESTIONS) as writing:
             await sessions.use(writing, session)
     return session

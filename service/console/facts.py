@@ -1,13 +1,14 @@
 """A resource's document as facts: what stands on top of its page, and the rows of its list."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from domain.currency import minor
+from service.queries.snapshots import JSON
 
 Kind = Literal["text", "money", "moment", "id", "status", "flag"]
 
@@ -81,7 +82,7 @@ class Fact(Struct, frozen=True):
 
 def plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document as JSON has it, without structs and without bytes that wait to be decoded."""
-    decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    decoded: dict[str, Any] = JSON.decode(msgspec.json.encode(document))
     return decoded
 
 
@@ -117,6 +118,8 @@ def customer_of(document: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def _is_moment(value: object) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        # UTC has no such year for some in other zones
+        return at is not None and at.tzinfo is not None and bool(at.astimezone(UTC))
+    except (ValueError, OverflowError):
         return False

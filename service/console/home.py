@@ -6,12 +6,10 @@ from msgspec import Struct
 
 from service.console.charts import Column
 from service.console.checks import Check, checks
-from service.console.disputes import OPENED
+from service.console.disputes import OPENED, Due, urgency
 from service.console.view import View, page
-from service.queries import disputes, paging
+from service.queries import disputes, paging, resources
 from service.queries.activity import Activity, activity
-from service.queries.disputes import DueDispute
-from service.readmodels.checkpoints import checkpoint_rows
 
 _DUE_COUNTED, _DUE_SHOWN = 100, 5
 
@@ -22,9 +20,9 @@ class HomePage(Struct, frozen=True):
     checks: list[Check]
     activity: list[Activity]
     columns: list[Column]
-    due: list[DueDispute]
+    due: list[Due]
     more_due: bool
-    last_recorded_at: datetime | None
+    last_webhook_at: datetime | None
 
     @property
     def wrong(self) -> int:
@@ -41,8 +39,8 @@ class HomePage(Struct, frozen=True):
 async def home(view: View) -> HomePage:
     """What somebody on call sees first."""
     async with view.pooled() as conn:
-        rows = await checkpoint_rows(conn, view.book)
-        last = rows[0]["recorded_at"] if rows else None
+        # not the last event: readings at the provider come even if no webhook does
+        last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
         came = (await activity(conn, view.book, "hour", view.now, refusals=False)).data
         due = await disputes.due(
             conn, view.book, OPENED, response_days=view.response_days, now=view.now,
@@ -51,7 +49,8 @@ async def home(view: View) -> HomePage:
         more = due.next_cursor is not None
         found = await checks(conn, view, last, due.data, more=more)
     columns, is_cut = [_column(hour) for hour in came], len(due.data) > _DUE_SHOWN
-    return HomePage(found, came, columns, due.data[:_DUE_SHOWN], is_cut, last)
+    shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data[:_DUE_SHOWN]]
+    return HomePage(found, came, columns, shown, is_cut, last)
 
 
 def _column(hour: Activity) -> Column:

@@ -229,7 +229,7 @@ def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None
     if value:
         leads = {
             **figures.query.given,
-            "period": period.isoformat(),
+            "period": str(period.date()),
             "currency": currency or "none",
         }
         leads |= {"figure": shown.figure} if shown.figure else {}

@@ -10,12 +10,14 @@ from service.console.ledgers import Figures, Ledger, Values, ledger
 from service.console.money_query import MoneyQuery
 from service.console.view import View, page
 from service.database.connections import Connection
+from service.problems import invalid
 from service.queries import metrics, resources
 from service.queries.metric_rows import MetricQuestion
 from service.store.positions import Position
 
 _MOST_LABELS = 12
 _HALF = 560.0
+_MOST_PERIODS = 120
 _YEARS = 3
 
 
@@ -53,6 +55,9 @@ async def show_money(view: View) -> MoneyPage:
     async with view.pooled() as conn:
         position = await resources.position(conn, view.book)
         question = await query.question(conn, view)
+        if len(question.span.periods) > _MOST_PERIODS:
+            reason = f"since: more than {_MOST_PERIODS} periods. Take longer ones, or the CSV."
+            raise invalid(reason, "since", str(query.since), (f"{_MOST_PERIODS} periods",))
         values = await _values(conn, question)
         now = values
         if question.known is not None:

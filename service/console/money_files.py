@@ -9,7 +9,7 @@ from litestar import Response, get
 from litestar.response import Stream
 from msgspec import Struct
 
-from service.console.money_query import MoneyQuery, beginning_of_period
+from service.console.money_query import MoneyQuery, day_of_period
 from service.console.money_rows import RowsQuery, metric_of, parts
 from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, view_of
@@ -51,10 +51,10 @@ async def download_rows(request: ConsoleRequest) -> Stream:
     view = view_of(request, "read")
     metric, query = metric_of(view), view.query(RowsQuery)
     async with view.pooled() as conn:
-        question = await query.question(conn, view, beginning_of_period(query.period))
+        question = await query.question(conn, view, day_of_period(query.period))
         first = await parts(conn, view, query, question, _ROWS)
     content = _lines(view, query, question, first)
-    name = f"{metric}-{query.period[:10]}-{query.currency}"
+    name = f"{metric}-{query.period}-{query.currency}"
     return Stream(content, media_type="text/csv", headers=_headers(view, name))
 
 
@@ -89,5 +89,7 @@ def _written(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _headers(view: View, name: str) -> dict[str, str]:
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in f"{view.book}-{name}")
+    plain = "".join(
+        c if (c.isascii() and c.isalnum()) or c in "-_" else "-" for c in f"{view.book}-{name}"
+    )
     return {**HEADERS, "content-disposition": f'attachment; filename="{plain}.csv"'}

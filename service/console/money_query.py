@@ -1,7 +1,8 @@
 """What the pages about money are asked: periods, both clocks, a product; and its question."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -72,14 +73,17 @@ class MoneyQuery(Struct, frozen=True, kw_only=True):
             raise invalid(reason, "tz", self.tz, (use,)) from None
 
     async def question(
-        self, conn: Connection, view: View, period: datetime | None = None
+        self, conn: Connection, view: View, period: date | None = None
     ) -> MetricQuestion:
-        """The question that all metrics are asked; of one period only, by its beginning.
+        """The question that all metrics are asked; of one period only, by its first day.
 
         Raises:
             Problem: ``invalid-parameter``; ``not-ready``.
         """
-        first, last = (self.since, self.until) if period is None else (period, period)
+        today = view.now.astimezone(ZoneInfo(self.zone)).date()
+        # what has not begun has no figures
+        until = min(self.until, today) if self.until else None
+        first, last = (self.since, until) if period is None else (period, period)
         return await metric_question(
             conn,
             view.book,
@@ -115,19 +119,14 @@ def short_name(period: datetime, interval: Interval) -> str:
     return f"{period.day} {period:%b}"
 
 
-def beginning_of_period(given: str) -> datetime:
-    """The beginning of a period as a link has it.
+def day_of_period(given: str) -> date:
+    """The day on which a period begins, in its time zone, as a link has it.
 
     Raises:
         Problem: ``invalid-parameter``.
     """
     try:
-        period = datetime.fromisoformat(given)
-        if period.tzinfo is None:
-            raise ValueError  # noqa: TRY301 - the same problem
-        # what begins a period lies in it, wherever the calendar ends
-        period + timedelta(days=366)
-    except (ValueError, OverflowError):
-        reason = f"period: {given[:50]!r} is not the beginning of a period."
+        return date.fromisoformat(given)
+    except ValueError:
+        reason = f"period: {given[:50]!r} is not a day such as 2026-03-01, on which one begins."
         raise Problem("invalid-parameter", f"{reason} Open it from a figure.") from None
-    return period

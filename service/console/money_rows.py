@@ -1,15 +1,16 @@
 """``/console/{book}/money/{metric}``: what is this figure made of?"""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from service.console.money_query import MoneyQuery, beginning_of_period, period_name
+from service.console.money_query import MoneyQuery, day_of_period, period_name
 from service.console.view import View, page
 from service.database.connections import Connection
-from service.problems import Problem
+from service.problems import Problem, invalid
 from service.queries import metrics, paging, resources
 from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_mrr, parts_of_sum
 from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED, Counted, MetricQuestion
@@ -40,7 +41,7 @@ _QUESTIONS: Mapping[str, str] = {
 
 
 class RowsQuery(MoneyQuery, frozen=True, kw_only=True):
-    """The figure: of which period, by its beginning, and in which currency."""
+    """The figure: of which period, by its first day, and in which currency."""
 
     period: str = ""
     currency: str = ""
@@ -59,6 +60,7 @@ class RowsPage(Struct, frozen=True):
 
     metric: str
     question: str
+    period: str
     query: RowsQuery
     currency: str | None
     total: int
@@ -90,7 +92,7 @@ async def show_rows(view: View) -> RowsPage:
     """The figure, and a page of its rows."""
     metric, query = metric_of(view), view.query(RowsQuery)
     async with view.pooled() as conn:
-        question = await query.question(conn, view, beginning_of_period(query.period))
+        question = await query.question(conn, view, day_of_period(query.period))
         found = await parts(conn, view, query, question, _ROWS)
         total, fee, count = await _figure(conn, metric, query, question)
     name = metric if metric in _COUNTED else query.figure
@@ -98,6 +100,7 @@ async def show_rows(view: View) -> RowsPage:
     return RowsPage(
         metric=metric,
         question=_QUESTIONS[name].format(period=period),
+        period=period,
         query=query,
         currency=None if query.currency == "none" else query.currency or None,
         total=total,
@@ -135,6 +138,9 @@ async def parts(  # noqa: PLR0913, PLR0917 - the question, and where its answer 
         Problem: ``invalid-parameter``; ``too-many-events``; ``book-was-restored``.
     """
     metric = metric_of(view)
+    if not re.fullmatch("none|[A-Za-z]{3}", query.currency):
+        reason = f"currency: {query.currency[:20]!r} is neither a currency such as EUR nor none."
+        raise invalid(reason, "currency", query.currency[:20], ("EUR", "none"))
     given = {**query.of_figure, "metric": metric, "cursor": cursor or query.cursor}
     order = await paging.checked_order(conn, view.book, given, (_SORT,), str, view.path)
     reflected = await resources.position(conn, view.book)

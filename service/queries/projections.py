@@ -11,6 +11,9 @@ from service.database.lease import REBUILD
 from service.database.statements import text
 from service.queries import resources
 
+MOST_PARKED = 100
+"""The most parked streams that are listed: each has an error of up to 16 KiB."""
+
 
 class Running(Struct, frozen=True):
     """A running rebuild: its current step, and how much of that is done."""
@@ -89,8 +92,8 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
 
 
 async def parked(conn: Connection, book: str) -> ParkedPage:
-    """The parked streams of a book, each with its error."""
-    rows = await resources.parked(conn, book)
+    """The first parked streams of a book, each with its error; ``projections`` counts all."""
+    rows = await resources.parked(conn, book, MOST_PARKED)
     checkpoint = await resources.position(conn, book, even_lost=True)
     streams = [
         convert({**row, "event_position": str(row["position"])}, ParkedStream) for row in rows

@@ -210,9 +210,11 @@ async def is_standby(conn: Queryable) -> bool:
     return bool(row and row["standby"])
 
 
-async def parked(conn: Queryable, book: str | None = None) -> list[dict[str, Any]]:
-    """The parked streams of one book, or of all books, each with its error."""
-    return await parked_rows(conn, LIVE, book)
+async def parked(
+    conn: Queryable, book: str | None = None, most: int | None = None
+) -> list[dict[str, Any]]:
+    """The parked streams of one book, or of all books, each with its error, by name."""
+    return await parked_rows(conn, LIVE, book, most)
 
 
 async def position(conn: Queryable, book: str, *, even_lost: bool = False) -> Position:

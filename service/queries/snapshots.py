@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -16,6 +17,16 @@ from service.database.statements import text
 from service.queries.resources import position
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target, question_entries
+
+
+def _number(literal: str) -> float | str:
+    # a body may hold numbers that no float is
+    number = float(literal)
+    return number if isfinite(number) else literal
+
+
+JSON = msgspec.json.Decoder(float_hook=_number)
+"""Decodes whatever a body holds, to show it."""
 
 MAX_CHANGES = 40
 """The most changes of one snapshot that are listed; a first one is all news."""
@@ -107,7 +118,7 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
     """
     flat: dict[str, Any] = {}
     for name, raw in fields.items():
-        value = msgspec.json.decode(raw)
+        value = JSON.decode(raw)
         if isinstance(value, dict):
             flat |= {f"{name}.{inner}": deep for inner, deep in value.items()}
         else:

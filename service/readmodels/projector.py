@@ -103,7 +103,8 @@ async def _project_stream(conn: Connection, target: Target, stream: str, until: 
     entries = await stream_entries(conn, target, stream, until)
     if not entries:
         return
-    after, steps = fold(entries)
+    # others go on meanwhile, also where a worker was asked for this
+    after, steps = await asyncio.to_thread(fold, entries)
     folded = Folded([*placed(after, steps)], {batch.category_of(stream): [after]})
     await batch.add_customers(conn, target, folded, entries, {})
     await batch.write_folded(conn, target, folded)

@@ -97,10 +97,14 @@ async def park(conn: Connection, target: Target, stream: str, position: int, err
 
 async def parked_streams(conn: Queryable, target: Target) -> set[str]:
     """The names of the parked streams."""
-    return {row["stream"] for row in await parked_rows(conn, target.build, target.book)}
+    params = {"build": target.build, "book": target.book}
+    found = await conn.execute(statements.text("readmodels/parked_names"), params)
+    return {row["stream"] for row in await found.fetchall()}
 
 
-async def parked_rows(conn: Queryable, build: str, book: str | None) -> list[DictRow]:
-    """The parked streams of a build, in one book or in all, with the error of each."""
-    params = {"build": build, "book": book}
+async def parked_rows(
+    conn: Queryable, build: str, book: str | None, most: int | None = None
+) -> list[DictRow]:
+    """The parked streams of a build, in one book or in all, with the error of each, by name."""
+    params = {"build": build, "book": book, "most": most}
     return await (await conn.execute(statements.text("readmodels/parked"), params)).fetchall()

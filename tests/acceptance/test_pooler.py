@@ -29,13 +29,15 @@ pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not inst
 def pooler(postgres: str, template: str) -> Iterator[str]:
     """The URL of a database behind a pooler with few connections."""
     url = urlsplit(fresh_database(postgres, template))
+    server = parse_qs(url.query)
+    server_port = server.get("port", ["5432"])[0]
     here = Path(tempfile.mkdtemp(prefix="daybook-pooler-"))
     here.chmod(0o777)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (here / "pgbouncer.ini").write_text(
         "[databases]\n"
-        f"daybook = host={parse_qs(url.query)['host'][0]} dbname={url.path[1:]}"
+        f"daybook = host={server['host'][0]} port={server_port} dbname={url.path[1:]}"
         f" user={url.username}\n"
         "[pgbouncer]\nauth_type = any\npool_mode = transaction\n"
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"

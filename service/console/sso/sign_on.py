@@ -118,8 +118,12 @@ class SignOn:
         if len(given[0]) > MAX_BYTES:
             raise Refused("too-large")
         if self._keys is None:
-            groups = b",".join(_values(scope, settings.groups)).decode("latin-1").split(",")
-            return person(_text(given[0]), [group.strip() for group in groups])
+            groups = _values(scope, settings.groups)
+            # the one that the proxy has set could not be told from the sender's own
+            if len(groups) > 1:
+                raise Refused("repeated")
+            named = b"".join(groups).decode("latin-1").split(",")
+            return person(_text(given[0]), [group.strip() for group in named])
         # as oauth2-proxy sends it
         assertion = given[0].removeprefix(b"Bearer ").strip()
         return await read_signed(assertion, settings, self._keys, int(time.time()))

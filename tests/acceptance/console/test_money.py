@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -129,13 +130,23 @@ def test_filters_are_a_form_and_links(finance: Person) -> None:
 @pytest.mark.parametrize(
     "path",
     ["money?tz=Mars", "money?known_at=yesterday", "money?interval=year", "money/revenue",
-     "money/revenue?period=May", "money/mrr?period=2026-05-01T00:00:00Z&figure=all"],
+     "money?interval=day&since=2026-01-01&until=2026-05-31",
+     "money/revenue?period=2026-05-01", "money/revenue?period=2026-05-01&currency=日",
+     "money/revenue/rows.csv?period=2026-05-01&currency=日",
+     "money/revenue?period=May", "money/mrr?period=2026-05-01&figure=all"],
 )  # fmt: skip
 def test_a_wrong_question_is_named(finance: Person, path: str) -> None:
     assert finance.open(f"/live/{path}").status == 400
     assert "parameter is invalid" in finance.heading
 
 
+def test_months_that_have_not_begun_have_no_figures(finance: Person) -> None:
+    year = datetime.now(UTC).year
+    finance.open(f"/live/money?interval=month&since={year}-01-01&until={year}-12-31")
+    months = table(finance, "Revenue, refunds and payouts, EUR").locator("tbody tr")
+    expect(months).to_have_count(datetime.now(UTC).month)
+
+
 def test_what_is_no_metric_is_not_found(finance: Person) -> None:
-    for path in ("money/gold?period=2026-05-01T00:00:00Z", "money/gold/figures.csv"):
+    for path in ("money/gold?period=2026-05-01", "money/gold/figures.csv"):
         assert finance.open(f"/live/{path}").status == 404

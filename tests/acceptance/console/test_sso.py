@@ -278,6 +278,9 @@ def test_a_plain_name_is_believed_from_the_proxy_alone(plain: Service, database_
             answer = other.get("/console/live", headers=spoofed)
             assert answer.status_code == 401
             assert "from an address that may send none" in answer.text
+        forged = [("x-forwarded-user", "bob"), ("x-forwarded-groups", "support"),
+                  ("x-forwarded-groups", "finance")]  # fmt: skip
+        assert proxy.get("/console/test", headers=forged).status_code == 401
         twice = [("x-forwarded-user", "eve"), ("x-forwarded-user", "ada@example.com")]
         assert proxy.get("/console/live", headers=twice).status_code == 401
         # keys are switched off, and links with them

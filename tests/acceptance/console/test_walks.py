@@ -176,7 +176,7 @@ def test_a_strangers_words_stay_words(browser: Browser, doors: Doors) -> None:
             "/live/events?type=%3Cscript%3E&stream=%22%3E%3Cb%3E",
             "/live/disputes", "/live/disputes/dp_evil", "/live/payments/pay_evil", "/live/payments",
             f"/live/money?{MAY}", f"/live/money?{MAY}&product_id={hostile}",
-            f"/live/money/revenue?period=2026-05-01T00:00:00Z&currency={hostile}",
+            f"/live/money/revenue?period=2026-05-01&currency={hostile}",
         ):  # fmt: skip
             assert somebody.open(path).status == 200
             assert page.title() != "taken"

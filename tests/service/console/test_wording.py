@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 
 import pytest
+from msgspec import Raw
 
 from domain.access_state import STATES
 from domain.events import Verdict
@@ -110,3 +111,14 @@ def test_a_figure_leaves_out_the_currency_of_its_table() -> None:
 )  # fmt: skip
 def test_what_happened_does_not_repeat_the_time_beside_it(what: str, said: str) -> None:
     assert wording.untimed(what) == said
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_utc_does_not_have_is_shown_as_it_came(at: str) -> None:
+    assert facts.fact({"next_billing_date": at}, "next_billing_date").kind == "text"
+
+
+def test_a_number_that_no_float_is_is_shown_as_it_came() -> None:
+    assert facts.plain({"amount": Raw(b"1e999"), "tax": Raw(b"1.5")}) == {
+        "amount": "1e999", "tax": 1.5,
+    }  # fmt: skip

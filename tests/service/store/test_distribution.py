@@ -4,6 +4,7 @@ The stand-in (``tests/citus.py``) has the functions of the extension with their 
 These tests show that Daybook calls them rightly, not that Citus does what they say.
 """
 
+import asyncio
 import re
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg.errors import InsufficientPrivilege
 from psycopg.sql import Identifier
 from pydantic import SecretStr
 
+from projections.catalog import BY_NAME
 from service.database.citus import UnsupportedCitusError, distribute
 from service.database.connections import Connection, connect
 from service.readmodels.projector import advance
@@ -24,7 +26,7 @@ from service.store.prepare import prepare_once
 from service.store.roles import SERVICE, access, set_up_role
 from tests import citus
 from tests.builders import SECRET, at, body
-from tests.conftest import PLAIN, as_owner, as_service
+from tests.conftest import PLAIN, as_owner, as_service, fresh_database
 from tests.deliveries import delivery
 
 BOOKS = {"test": Book(mode="test", secrets=[SecretStr(SECRET)])}
@@ -35,6 +37,15 @@ def clustered(empty_database_url: str) -> str:
     """The superuser's URL of an empty database with the stand-in."""
     citus.install(empty_database_url)
     return empty_database_url
+
+
+@pytest.fixture(scope="module")
+def distributed(postgres: str) -> str:
+    """The superuser's URL of a database that is distributed; tests leave it as it is."""
+    url = as_owner(fresh_database(postgres, "template1"))
+    citus.install(url)
+    asyncio.run(set_up_role(url, SERVICE))
+    return url
 
 
 async def test_every_table_is_kept_with_its_book(clustered: str) -> None:
@@ -97,28 +108,28 @@ async def test_a_database_with_events_is_distributed_as_it_is(database_url: str)
         assert await left(conn) == ()
         assert await events_after(conn, "test", 0, 100) == before
         await told(conn, 20, 5)
-        assert not any(found.rows for found in await preview(conn, processes=0))
-        assert await rebuild(conn) == {"test": 25}
+        some = [BY_NAME["customers"], BY_NAME["events"]]
+        assert not any(found.rows for found in await preview(conn, some))
+        assert await rebuild(conn, some) == {"test": 25}
         assert await undo(conn) == {"test": 25}
         assert not (await access(conn)).can_alter_events
     assert await set_up_role(as_owner(database_url), SERVICE) == type(migrated)((), ())
 
 
 async def test_a_build_of_the_role_that_serves_is_distributed_when_it_starts(
-    clustered: str,
+    distributed: str,
 ) -> None:
-    await set_up_role(clustered, SERVICE)
-    async with await connect(as_service(clustered)) as conn:
+    async with await connect(as_service(distributed)) as conn:
         # as an older version makes one
         await conn.execute("create table read.customers_v1_g1 (book text, id text)")
         assert await left(conn) == ("read.customers_v1_g1",)
-        assert await prepare_once(as_service(clustered), BOOKS) is False
+        assert await prepare_once(as_service(distributed), BOOKS) is False
         assert await left(conn) == ()
+        await conn.execute("drop table read.customers_v1_g1")
 
 
-async def test_the_role_that_serves_cannot_alter_events_without_a_trigger(clustered: str) -> None:
-    await set_up_role(clustered, SERVICE)
-    async with await connect(as_service(clustered)) as conn:
+async def test_the_role_that_serves_cannot_alter_events_without_a_trigger(distributed: str) -> None:
+    async with await connect(as_service(distributed)) as conn:
         await open_books(conn, {"test": None})
         await append(conn, "test", [delivery(b"1")])
         for statement in (
@@ -137,9 +148,8 @@ async def test_the_role_that_serves_is_told_to_let_the_owner_distribute(database
         await prepare_once(database_url, BOOKS)
 
 
-async def test_an_interrupted_distribution_goes_on(clustered: str) -> None:
-    await set_up_role(clustered, SERVICE)
-    async with await connect(clustered) as conn:
+async def test_an_interrupted_distribution_goes_on(distributed: str) -> None:
+    async with await connect(distributed) as conn:
         # as if it had come no further than this
         await conn.execute(
             "delete from pg_dist_partition where logicalrelid in"
@@ -149,7 +159,7 @@ async def test_an_interrupted_distribution_goes_on(clustered: str) -> None:
         assert await distribution.distribute(conn) == ()
 
 
-async def test_what_citus_refuses_is_refused_by_the_stand_in(clustered: str) -> None:
+async def test_what_citus_refuses_is_refused_by_the_stand_in(distributed: str) -> None:
     """So the tests above would notice a table that it does not distribute."""
     refused = {
         "create table t (book text, id int primary key)": "cannot create constraint",
@@ -159,11 +169,10 @@ async def test_what_citus_refuses_is_refused_by_the_stand_in(clustered: str) -> 
         "create table t (book text); create trigger mine before insert on t"
         " execute function store.refuse()": "because it has triggers",
     }
-    await set_up_role(clustered, SERVICE)
-    with psycopg.connect(clustered, autocommit=True) as plain:
+    with psycopg.connect(distributed, autocommit=True) as plain:
         for made, message in refused.items():
             plain.execute(made.encode())
-            async with await connect(clustered) as conn:
+            async with await connect(distributed) as conn:
                 table = Identifier("public", "t")
                 if message:
                     with pytest.raises(psycopg.Error, match=message):
