@@ -57,8 +57,9 @@ _EXAMPLE = Acknowledge("unknown", "subscription.gifted", "12", "A new type; it g
     operation_id="get_attention",
     summary="Group the events that need attention, by verdict and type",
     description="`unknown` types and statuses, `unexpected` and `inferred` steps, `unreadable`"
-    " bodies and `foreign` events. `fresh` counts those that nobody has acknowledged yet. The"
-    " events of a group: `GET /v1/events?verdict=unknown&type=subscription.gifted`.",
+    " bodies and `foreign` events. What was read at the provider is not among them. `fresh` counts"
+    " those that nobody has acknowledged yet. The events of a group: `GET"
+    " /v1/events?verdict=unknown&type=subscription.gifted`.",
     tags=["operation"],
 )
 async def get_attention(request: ApiRequest, conn: Connection, query: ListQuery) -> Attention:

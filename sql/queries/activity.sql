@@ -29,6 +29,8 @@ attention as (
         count(*) as count
     from {view} i
     where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+        -- a reading at the provider tells what no event told: nothing is left to do
+        and not (i.verdict = 'inferred' and i.type = '')
         and i.position > (select min(after) from stretches)
     group by 1
 )

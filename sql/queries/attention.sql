@@ -12,6 +12,8 @@ left join (
     left join store.acknowledgement s
         on s.book = i.book and s.verdict = i.verdict and s.type = i.type
     where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+        -- a reading at the provider tells what no event told: nothing is left to do
+        and not (i.verdict = 'inferred' and i.type = '')
     group by i.verdict, i.type
 ) g on true
 -- limited, so that a join never reads all events for a few groups

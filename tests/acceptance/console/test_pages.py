@@ -120,6 +120,10 @@ def test_nothing_is_blocked_out_of_reach_or_too_wide(support: Person, path: str)
         "/live/disputes",
         "/live/proof",
         PAGES["money as it was known"],
+        PAGES["attention"],
+        PAGES["operations"],
+        PAGES["comparison"],
+        PAGES["audit"],
     ],
 )
 def test_the_dark_has_enough_contrast(support: Person, path: str) -> None:
