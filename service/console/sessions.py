@@ -32,7 +32,8 @@ _NOTED = timedelta(minutes=1)
 class Holder(Struct, frozen=True):
     """By what a session opens a book: an API key, or the name that a proxy asserts.
 
-    ``key_id`` is None without a key, and ``person`` is empty without an assertion.
+    ``key_id`` is None without a key, and ``person`` is empty without an assertion. ``opened_by`` is
+    the person whom an assertion named when the key was given.
     """
 
     book: str
@@ -40,6 +41,7 @@ class Holder(Struct, frozen=True):
     scopes: tuple[Scope, ...]
     label: str | None = None
     person: str = ""
+    opened_by: str = ""
 
     @property
     def counted_as(self) -> str:
@@ -70,8 +72,15 @@ class Session(Struct, frozen=True):
     person: str = ""
 
     def of(self, person: str, holders: Mapping[str, Holder]) -> "Session":
-        """The same with the books of an assertion; a key that a person gave opens its own book."""
-        by_key = {book: replace(holder, person=person) for book, holder in self.holders.items()}
+        """The same with the books of an assertion; a key that a person gave opens its own book.
+
+        One that another person gave, in the same browser, opens nothing.
+        """
+        by_key = {
+            book: replace(holder, person=person)
+            for book, holder in self.holders.items()
+            if holder.opened_by in {"", person}
+        }
         return Session(self.sha256, {**holders, **by_key}, person)
 
 
@@ -90,7 +99,9 @@ async def find(conn: Queryable, identity: str) -> tuple[Session | None, bool]:
     params = {"sha256": key, "idle": IDLE, "noted": _NOTED}
     rows = await (await conn.execute(text("console/find"), params)).fetchall()
     holders = {
-        row["book"]: Holder(row["book"], row["id"], tuple(row["scopes"]), row["label"])
+        row["book"]: Holder(
+            row["book"], row["id"], tuple(row["scopes"]), row["label"], opened_by=row["opened_by"]
+        )
         for row in rows
     }
     if not holders:
@@ -107,8 +118,12 @@ async def use(conn: Connection, session: Session) -> None:
             await conn.execute(text("console/use_key"), params)
 
 
-async def open_session(conn: Connection, caller: Caller, before: str | None) -> str:
+async def open_session(
+    conn: Connection, caller: Caller, before: str | None, person: str = ""
+) -> str:
     """Open the caller's book, next to those that the session ``before`` opens; the new id.
+
+    ``person`` is whom the request's assertion names.
 
     The id changes with each key, so one that somebody planted in a browser opens nothing.
     """
@@ -120,7 +135,9 @@ async def open_session(conn: Connection, caller: Caller, before: str | None) -> 
         if before:
             params = {"sha256": key, "before": digest(before), "idle": IDLE}
             await conn.execute(text("console/rename"), params)
-        params = {"sha256": key, "book": caller.book, "key_id": caller.id}
+        params = {
+            "sha256": key, "book": caller.book, "key_id": caller.id, "opened_by": person,
+        }  # fmt: skip
         await conn.execute(text("console/open"), params)
     return identity
 

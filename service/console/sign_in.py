@@ -124,8 +124,9 @@ def public_url(request: ConsoleRequest) -> str | None:
 async def _enter(request: ConsoleRequest, caller: Caller, target: str) -> Response[Any]:
     known = isinstance(request.user, Session) and request.user.sha256 is not None
     before = request.auth.identity if known else None
+    person = request.user.person if request.user is not None else ""
     async with pool_connection(services(request).pool, QUESTIONS) as conn:
-        identity = await sessions.open_session(conn, caller, before)
+        identity = await sessions.open_session(conn, caller, before, person)
     headers = {**HEADERS, "location": target or f"{ROOT}/{caller.book}"}
     kept = door.cookie(request.headers, public_url(request), identity)
     return Response("", status_code=303, headers=headers, cookies=[kept])

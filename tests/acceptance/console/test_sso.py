@@ -171,6 +171,10 @@ def test_a_key_opens_more_and_signing_out_ends_it(sso: Sso) -> None:
         page = browser.get("/console/live").text
         assert "read, audit, admin" in page
         assert browser.get("/console/test").status_code == 200
+        # but for no other person who comes to this browser
+        browser.headers["x-assertion"] = signed(email="eve@example.com", groups=["support"])
+        assert browser.get("/console/test").status_code == 200
+        assert "read, audit, admin" not in browser.get("/console/live").text
         # a refused assertion takes nothing from a key
         browser.headers["x-assertion"] = "x"
         assert browser.get("/console/live").status_code == 200

@@ -25,7 +25,7 @@ VOLATILE = re.compile(r"\b(clock_timestamp|random|gen_random_uuid)\s*\(", re.IGN
 
 OLDER = (
     "0001_store", "0002_console", "0003_audit", "0004_documents", "0005_jobs", "0006_people",
-    "0007_links",
+    "0007_links", "0008_opened_by",
 )  # fmt: skip
 """Migrations that no distributed table has seen: they are applied before the first one is."""
 

@@ -138,7 +138,7 @@ async def test_a_version_that_was_never_built_is_missing(empty_database_url: str
     async with await connect(empty_database_url) as conn:
         assert await migrate(conn) == (
             "0001_store", "0002_console", "0003_audit", "0004_documents", "0005_jobs",
-            "0006_people", "0007_links",
+            "0006_people", "0007_links", "0008_opened_by",
         )  # fmt: skip
         assert await migrate(conn) == ()
         assert len(await missing(conn)) == len(PROJECTIONS)
