@@ -256,7 +256,8 @@ async def test_however_often_it_is_killed_no_two_checkpoints_contradict(
     assert signer is not None
     await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
     made = await notes(conn)
-    assert len(made) > rounds
+    # one for each that began; the last may have been killed before another event
+    assert len(made) >= rounds
     origin = await current_origin(conn, "test")
     assert origin is not None
     kept = signer.signed(origin.name)
