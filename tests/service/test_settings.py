@@ -113,8 +113,10 @@ def test_the_environment_overrides_each_value(
         (GOOD + PLAIN, 12, "name the address of your proxy"),
         (f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}issuer = "x"', 13, "has no jwks, issuer"),
         (
-            f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}'
-            'admit = [{ groups = ["a"], books = ["live"] }]',
+            (
+                f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}'
+                'admit = [{ groups = ["a"], books = ["live"] }]'
+            ),
             13,
             "set groups to the header",
         ),
