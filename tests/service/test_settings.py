@@ -113,20 +113,8 @@ def test_the_environment_overrides_each_value(
         (GOOD + "[books.test.provider]\nkey = 1", 13, "is it 'api_key'?"),
         (GOOD + '[console_sso]\nheader = "X"', 12, "needs jwks, issuer, audience"),
         (GOOD + PLAIN, 12, "name the address of your proxy"),
-<<<<<<< HEAD
         (f'{TRUSTED}{GOOD}{PLAIN}issuer = "x"', 13, "has no jwks, issuer"),
         (TRUSTED + GOOD + PLAIN + BY_GROUP, 13, "set groups to the header"),
-=======
-        (f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}issuer = "x"', 13, "has no jwks, issuer"),
-        (
-            (
-                f'trusted_proxies = ["::1"]\n{GOOD}{PLAIN}'
-                'admit = [{ groups = ["a"], books = ["live"] }]'
-            ),
-            13,
-            "set groups to the header",
-        ),
->>>>>>> ops
         (GOOD + f'{SSO}algorithms = ["HS256"]', 17, "Input should be 'RS256'"),
         (GOOD + f'{SSO}algorithms = ["none"]', 17, "Input should be 'RS256'"),
         (GOOD + f'{SSO}header = "A B"', 17, "Cannot overwrite"),
