@@ -3,6 +3,22 @@ select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost
     r.*
 from read.checkpoint c
 left join lateral (
+    -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
+    with named as materialized (
+        select t.customer_id, concat_ws(' ', k.name, '<' || k.email || '>') as label
+        from {search_terms} t
+        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
+        where t.book = %(book)s and t.field = 'name'
+            and t.term >= %(bare)s and t.term < %(bare)s || chr(1114111)
+            -- once, even if several words match
+            and not exists (
+                select from {search_terms} s
+                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'name'
+                    and s.term >= %(bare)s and s.term < t.term
+            )
+        order by t.term, t.customer_id
+        limit %(limit)s
+    )
     select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,
         concat_ws(', ', s.status, coalesce((
             select e.product_name from {events} e
@@ -84,23 +100,8 @@ left join lateral (
     where e.book = %(book)s and left(e.webhook_id, 100) = left(%(q)s, 100)
         and e.webhook_id = %(q)s
     union all
-    -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
-    (
-        select 'customer', t.customer_id, t.customer_id, 'name',
-            concat_ws(' ', k.name, '<' || k.email || '>'), null, null
-        from {search_terms} t
-        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
-        where t.book = %(book)s and t.field = 'name'
-            and t.term >= %(bare)s and t.term < %(bare)s || chr(1114111)
-            -- once, even if several words match
-            and not exists (
-                select from {search_terms} s
-                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'name'
-                    and s.term >= %(bare)s and s.term < t.term
-            )
-        order by t.term, t.customer_id
-        limit %(limit)s
-    )
+    select 'customer', customer_id, customer_id, 'name', label, null, null
+    from named
     union all
     (
         select 'customer', t.customer_id, t.customer_id,
@@ -110,17 +111,14 @@ left join lateral (
         join {customers} k on k.book = t.book and k.customer_id = t.customer_id
         where t.book = %(book)s and t.field = 'email'
             and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
-            -- once, even if the name and several addresses match
+            -- once, even if several addresses match
             and not exists (
                 select from {search_terms} s
-                where s.book = %(book)s and s.customer_id = t.customer_id and (
-                    (s.field = 'email' and s.term >= %(term)s and s.term < t.term)
-                    or (
-                        s.field = 'name' and s.term >= %(bare)s
-                        and s.term < %(bare)s || chr(1114111)
-                    )
-                )
+                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'email'
+                    and s.term >= %(term)s and s.term < t.term
             )
+            -- all whose names match, or as many as are shown: then no address is looked at
+            and not exists (select from named n where n.customer_id = t.customer_id)
         order by t.term, t.customer_id
         limit %(limit)s
     )

@@ -304,7 +304,13 @@ def test_an_anchor_that_lags(watched: Watched, healthy: Samples) -> None:
     (watched.here / "bucket").rename(watched.here / "gone")
     assert deliver(watched, body("subscription.on_hold", "on_hold", now())).is_success
     head = of(healthy, "head_position") + 1
-    behind = watched.awaited(lambda samples: {of(samples, name) for name in REACHED} == {head})
+    # once the tasks that an earlier outage ended are back
+    behind = watched.awaited(
+        lambda now: (
+            {of(now, name) for name in REACHED} == {head}
+            and all(up for name, up in now.items() if "task_up" in name)
+        )
+    )
     assert behind[LIVE_ANCHOR] < head
     assert watched.fires(behind, behind) == {"DaybookUnanchored"}
 

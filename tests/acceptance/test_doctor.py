@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime
@@ -46,6 +47,10 @@ def running(
         service = Service(here, env={"DAYBOOK_DATABASE_URL": url}).start()
         service.deliver("live", SECRET, body("subscription.active", "active", at(1), "sub_1"))
         service.await_position(new_key(url, "live"), 1)
+        deadline = time.monotonic() + 30
+        while not service.client.get("/checkpoints/live").is_success:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         yield Installation(here, url, provider)
         assert service.stop() == 0
 
