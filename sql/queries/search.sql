@@ -5,19 +5,33 @@ from read.checkpoint c
 left join lateral (
     -- explicit bounds: LIKE with a parameter would not use the index in a prepared plan
     with named as materialized (
-        select t.customer_id, concat_ws(' ', k.name, '<' || k.email || '>') as label
-        from {search_terms} t
-        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
-        where t.book = %(book)s and t.field = 'name'
-            and t.term >= %(bare)s and t.term < %(bare)s || chr(1114111)
-            -- once, even if several words match
-            and not exists (
-                select from {search_terms} s
-                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'name'
-                    and s.term >= %(bare)s and s.term < t.term
-            )
-        order by t.term, t.customer_id
-        limit %(limit)s
+        select f.customer_id, concat_ws(' ', k.name, '<' || k.email || '>') as label
+        from (
+            select t.term, t.customer_id
+            from {search_terms} t
+            where t.book = %(book)s and t.field = 'name'
+                and t.term >= %(bare)s and t.term < %(bare)s || chr(1114111)
+                -- once, even if several words match; as a scalar, since the planner may answer
+                -- exists by reading all that begin so
+                and t.term = (
+                    select s.term
+                    from {search_terms} s
+                    where s.book = %(book)s and s.field = 'name' and s.term >= %(bare)s
+                        and s.customer_id = t.customer_id
+                    order by s.term
+                    limit 1
+                )
+            order by t.term, t.customer_id
+            limit %(limit)s
+        ) f
+        cross join lateral (
+            select c.name, c.email
+            from {customers} c
+            where c.book = %(book)s and c.customer_id = f.customer_id
+            -- one at a time: the planner may join by reading all customers
+            limit 1
+        ) k
+        order by f.term, f.customer_id
     )
     select 'subscription' as kind, subscription_id as id, customer_id, 'subscription_id' as matched,
         concat_ws(', ', s.status, coalesce((
@@ -104,23 +118,36 @@ left join lateral (
     from named
     union all
     (
-        select 'customer', t.customer_id, t.customer_id,
-            case when t.term = %(term)s then 'email' else 'email_prefix' end,
+        select 'customer', f.customer_id, f.customer_id,
+            case when f.term = %(term)s then 'email' else 'email_prefix' end,
             concat_ws(' ', k.name, '<' || k.email || '>'), null, null
-        from {search_terms} t
-        join {customers} k on k.book = t.book and k.customer_id = t.customer_id
-        where t.book = %(book)s and t.field = 'email'
-            and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
-            -- once, even if several addresses match
-            and not exists (
-                select from {search_terms} s
-                where s.book = %(book)s and s.customer_id = t.customer_id and s.field = 'email'
-                    and s.term >= %(term)s and s.term < t.term
-            )
-            -- all whose names match, or as many as are shown: then no address is looked at
-            and not exists (select from named n where n.customer_id = t.customer_id)
-        order by t.term, t.customer_id
-        limit %(limit)s
+        from (
+            select t.term, t.customer_id
+            from {search_terms} t
+            where t.book = %(book)s and t.field = 'email'
+                and t.term >= %(term)s and t.term < %(term)s || chr(1114111)
+                -- once, even if several addresses match
+                and t.term = (
+                    select s.term
+                    from {search_terms} s
+                    where s.book = %(book)s and s.field = 'email' and s.term >= %(term)s
+                        and s.customer_id = t.customer_id
+                    order by s.term
+                    limit 1
+                )
+                -- all whose names match, or as many as are shown: then no address is looked at
+                and not exists (select from named n where n.customer_id = t.customer_id)
+            order by t.term, t.customer_id
+            limit %(limit)s
+        ) f
+        cross join lateral (
+            select c.name, c.email
+            from {customers} c
+            where c.book = %(book)s and c.customer_id = f.customer_id
+            -- one at a time: the planner may join by reading all customers
+            limit 1
+        ) k
+        order by f.term, f.customer_id
     )
     limit %(limit)s
 ) r on true
