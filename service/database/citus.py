@@ -30,13 +30,11 @@ class Table(Struct, frozen=True):
 
     Attributes:
         schema, name: its name.
-        divisible: whether it has the column to distribute by.
         owned: whether the connected role may distribute it.
     """
 
     schema: str
     name: str
-    divisible: bool
     owned: bool
 
     def __str__(self) -> str:
@@ -71,10 +69,9 @@ def is_clustered(conn: psycopg.Connection[Any]) -> bool:
     return conn.execute(text("database/citus")).fetchone() is not None
 
 
-async def undistributed(conn: Connection, schemas: Sequence[str], column: str) -> list[Table]:
+async def undistributed(conn: Connection, schemas: Sequence[str]) -> list[Table]:
     """The tables of some schemas that are not distributed yet; the database must have Citus."""
-    params = {"schemas": list(schemas), "column": column}
-    cursor = await conn.execute(text("database/undistributed"), params)
+    cursor = await conn.execute(text("database/undistributed"), {"schemas": list(schemas)})
     return [Table(**row) for row in await cursor.fetchall()]
 
 

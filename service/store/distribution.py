@@ -81,6 +81,6 @@ async def _distribute(conn: Connection, table: Table) -> None:
 
 async def _missing(conn: Connection) -> list[Table]:
     """What is not distributed yet; the events first, since the others follow them."""
-    found = await citus.undistributed(conn, _SCHEMAS, _COLUMN)
+    found = await citus.undistributed(conn, _SCHEMAS)
     missing = [table for table in found if str(table) not in LOCAL]
     return sorted(missing, key=lambda table: (table.identifier != EVENTS, str(table)))

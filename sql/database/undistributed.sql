@@ -1,8 +1,5 @@
--- List the tables of some schemas that Citus has not distributed, whether they have a column, whether they are ours.
-select n.nspname as schema, c.relname as name, exists (
-        select from pg_attribute a
-        where a.attrelid = c.oid and a.attname = %(column)s and not a.attisdropped
-    ) as divisible, pg_has_role(c.relowner, 'usage') as owned
+-- List the tables of some schemas that Citus has not distributed, and whether they are ours.
+select n.nspname as schema, c.relname as name, pg_has_role(c.relowner, 'usage') as owned
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = any(%(schemas)s) and c.relkind in ('r', 'p') and not c.relispartition
