@@ -12,7 +12,7 @@ from service.console.view import View, page
 from service.database.connections import Connection
 from service.problems import invalid
 from service.queries import metrics, resources
-from service.queries.metric_rows import MetricQuestion
+from service.queries.metric_known import MetricQuestion
 from service.store.positions import Position
 
 _MOST_LABELS = 12

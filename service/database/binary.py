@@ -112,9 +112,6 @@ _TYPES: dict[Any, Type] = {
     bool: Type("boolean", 16, boolean),
     datetime: _TIMESTAMPTZ,
     list[str]: Type("text[]", 1009, array_encoder(_TEXT)),
-    list[str | None]: Type("text[]", 1009, array_encoder(_TEXT)),
-    list[int]: Type("bigint[]", 1016, array_encoder(_INT8)),
-    list[datetime]: Type("timestamptz[]", 1185, array_encoder(_TIMESTAMPTZ)),
 }
 
 

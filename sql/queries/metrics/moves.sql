@@ -8,7 +8,7 @@ from (
             concat_ws(' ', stream, position, currency) as key, min(kind) as what, at, currency,
             sum(amount)::bigint as amount, position
         from ({moved}) m
-        where at >= %(since)s and at < %(until)s and kind = any(%(kinds)s)
+        where at >= %(begin)s and at < %(until)s and kind = any(%(kinds)s)
         group by stream, position, at, currency
     ) t
     where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
