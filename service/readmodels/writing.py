@@ -1,42 +1,62 @@
 """Writing rows, and with them the counts by day of what metrics add up.
 
-One statement writes the rows and adds to the counts what the rows replaced and became. So the
-counts add up to the rows after every write, whatever is written, and however often.
+What the rows replace is taken out of the counts before they are written, and what they become is
+added afterwards. So the counts add up to the rows after every write, whatever is written, and
+however often; one process at a time writes the rows of a book.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from psycopg.adapt import PyFormat
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from projections.catalog import COUNTS, PROJECTIONS
 from projections.projection import Projection
 from service.database import statements
-from service.database.binary import Column, column_types
+from service.database.binary import Column
 from service.database.connections import Connection
 from service.readmodels.streams import Target
 
 _SEVERAL = tuple(p for p in PROJECTIONS if p.several)
+_ADDED, _TAKEN_OUT = "+", "-"
 
 
 async def write_rows(
     conn: Connection, target: Target, projection: Projection[Any], encoded: Mapping[str, Column]
 ) -> None:
     """Write rows of a read model; columns as ``binary.columns`` encodes them."""
-    statement = _statement(projection, target.tables[projection.name], _counts(target, projection))
+    keys = encoded[projection.key]
+    await _count(conn, target, projection, keys, _TAKEN_OUT)
+    statement = statements.upsert(projection, target.tables[projection.name])
     await conn.execute(statement, {"book": target.book, **encoded})
+    await _count(conn, target, projection, keys, _ADDED)
 
 
 async def clear_rows(conn: Connection, target: Target, positions: Sequence[int]) -> None:
     """Delete the rows of events that may have several, before they are written again."""
     for projection in _SEVERAL:
         if positions and projection.name in target.tables:
-            table, counts = target.tables[projection.name], _counts(target, projection)
-            assert counts is not None  # noqa: S101 - there is one
-            statement = _clearing(projection, table, counts)
+            await _count(conn, target, projection, positions, _TAKEN_OUT)
+            table = statements.relation(target.tables[projection.name])
+            key = Identifier(projection.key)
+            statement = statements.fill("readmodels/clear", table=table, key=key)
             await conn.execute(statement, {"book": target.book, "keys": positions})
+
+
+async def _count(
+    conn: Connection, target: Target, projection: Projection[Any], keys: object, sign: str
+) -> None:
+    """Add the rows of some keys to their counts, if they are counted, or take them out."""
+    if projection.name not in COUNTS:
+        return
+    # what is counted and its counts are built together
+    counts = target.tables[COUNTS[projection.name].name]
+    statement = _adding(projection, target.tables[projection.name], counts, sign)
+    await conn.execute(statement, {"book": target.book, "keys": keys})
+    if sign == _ADDED:
+        dropping = statements.fill("readmodels/drop_counts", counts=statements.relation(counts))
+        await conn.execute(dropping, {"book": target.book})
 
 
 def count_statement(projection: Projection[Any], tables: Mapping[str, str]) -> Composed | None:
@@ -63,47 +83,14 @@ def _by_day(projection: Projection[Any], rows: Composable) -> Composed:
     return statements.fill("readmodels/count_by_day", counted=counted(projection, rows))
 
 
-def _counts(target: Target, projection: Projection[Any]) -> str | None:
-    counts = COUNTS.get(projection.name)
-    # what is counted and its counts are built together
-    return target.tables[counts.name] if counts else None
-
-
 @cache
-def _statement(projection: Projection[Any], table: str, counts: str | None) -> Composed:
-    upsert = statements.upsert(projection, table)
-    if counts is None:
-        return upsert
-    (kind,) = (
-        kind.sql
-        for name, kind in zip(
-            projection.column_names, column_types(projection.columns), strict=True
-        )
-        if name == projection.key
+def _adding(projection: Projection[Any], table: str, counts: str, sign: str) -> Composed:
+    written = statements.fill(
+        "readmodels/written", table=statements.relation(table), key=Identifier(projection.key)
     )
-    sent = Placeholder(projection.key, PyFormat.BINARY)
     return statements.fill(
-        "readmodels/write_counted",
-        table=statements.relation(table),
-        key=Identifier(projection.key),
-        keys=SQL("{}::" + kind + "[]").format(sent),
-        upsert=upsert,
-        by_day_before=_by_day(projection, Identifier("before")),
-        by_day_after=_by_day(projection, Identifier("written")),
-        add_counts=_add_counts(counts),
+        "readmodels/add_counts",
+        counts=statements.relation(counts),
+        sign=SQL("+" if sign == _ADDED else "-"),
+        by_day=_by_day(projection, written),
     )
-
-
-@cache
-def _clearing(projection: Projection[Any], table: str, counts: str) -> Composed:
-    return statements.fill(
-        "readmodels/clear_counted",
-        table=statements.relation(table),
-        key=Identifier(projection.key),
-        by_day=_by_day(projection, Identifier("before")),
-        add_counts=_add_counts(counts),
-    )
-
-
-def _add_counts(counts: str) -> Composed:
-    return statements.fill("readmodels/add_counts", counts=statements.relation(counts))

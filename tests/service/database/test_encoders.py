@@ -30,11 +30,8 @@ VALUES: dict[Any, tuple[type[Dumper], st.SearchStrategy[Any]]] = {
 }
 ELEMENTS: dict[Any, tuple[type[Dumper], st.SearchStrategy[Any]]] = {
     list[str]: VALUES[str],
-    list[str | None]: (StrBinaryDumper, TEXTS | st.none()),
-    list[int]: VALUES[int],
-    list[datetime]: VALUES[datetime],
 }
-OIDS = {list[str]: 25, list[str | None]: 25, list[int]: 20, list[datetime]: 1184}
+OIDS = {list[str]: 25}
 """Of an array's elements, as PostgreSQL's catalog has them."""
 
 

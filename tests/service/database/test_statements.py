@@ -45,7 +45,7 @@ UTILITY = {
         "moved_one_by_one", "moved_with", "one_by_one", "paid_for", "payment_paid_for", "shared",
     )),
     *(f"readmodels/{name}" for name in (
-        "add_counts", "clear_counted", "count_by_day", "fill_counts", "write_counted",
+        "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",
     )),
     # in tests/acceptance/test_backup.py
     "server/restore/create", "server/restore/drop", "server/restore/rename",
