@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
@@ -23,6 +24,8 @@ from service.database import statements
 from service.database.connections import Connection
 from service.queries.metric_known import MetricQuestion, known_movements, known_rows
 from service.readmodels.writing import counted as counted_rows
+
+_IN_CURRENCY = SQL(statements.text("queries/metrics/in_currency"))
 
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -42,8 +45,6 @@ PAID_OUT = Counted(PAYOUTS, "nothing")
 Asked = tuple[Composed, dict[str, Any]]
 """A statement and its parameters."""
 
-_CREATED = Identifier("created_at")
-
 
 async def movement_rows(conn: Connection, question: MetricQuestion) -> list[DictRow]:
     """The sums of movements by period, currency and kind.
@@ -51,16 +52,18 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
     Raises:
         Problem: as ``movement_statement``.
     """
+    # a movement has one date
+    question = replace(question, booked_by="created_at")
     known = await known_movements(conn, question)
     if question.product_id is None:
         changed = statements.fill("queries/metrics/changed_movements", view=_view(MOVEMENTS))
-        found = _by_day(MOVEMENTS, Identifier("at"), _CREATED, changed)
+        found = _by_day(MOVEMENTS, question, Identifier("at"), changed)
     else:
-        moved = _moved(SQL("true"))
+        moved = _moved(question, SQL("true"))
         found = statements.fill("queries/metrics/moved_one_by_one", moved=moved)
     statement = statements.fill("queries/metrics/movements", found=found)
     # those before the first period lead to what stands at its beginning
-    params = _params(question) | known | {"begin": _ALWAYS, "booked_by": "created_at"}
+    params = _params(question) | known | {"begin": _ALWAYS}
     return await (await conn.execute(statement, params)).fetchall()
 
 
@@ -75,13 +78,20 @@ async def movement_statement(
     known = await known_movements(conn, question)
     moved_with = statements.text("queries/metrics/moved_with")
     statement = statements.fill(
-        name, moved=_moved(SQL("true")), moved_with=_moved(SQL(moved_with)), **parts
+        name,
+        moved=_moved(question, SQL("true")),
+        moved_with=_moved(question, SQL(moved_with)),
+        in_currency=_IN_CURRENCY,
+        **parts,
     )
     return statement, _params(question) | known
 
 
-def _moved(condition: Composable) -> Composed:
-    return statements.fill("queries/metrics/moved", movements=_view(MOVEMENTS), condition=condition)
+def _moved(question: MetricQuestion, condition: Composable) -> Composed:
+    rows: Composable = _view(MOVEMENTS)
+    if question.known is not None:
+        rows = statements.fill("queries/metrics/known_movements", movements=rows)
+    return statements.fill("queries/metrics/moved", rows=rows, condition=condition)
 
 
 async def sum_rows(
@@ -97,7 +107,7 @@ async def sum_rows(
     if question.product_id is None:
         view = _view(counted.projection)
         changed = statements.fill("queries/metrics/changed_rows", view=view)
-        found = _by_day(counted.projection, date, date, changed)
+        found = _by_day(counted.projection, question, date, changed)
     else:
         found = statements.fill(
             "queries/metrics/one_by_one", **_listed(counted, question), date=date
@@ -117,25 +127,44 @@ async def counted_statement(
     known = await known_rows(conn, counted.projection, question)
     date = Identifier(question.booked_by)
     statement = statements.fill(
-        name, **_listed(counted, question), date=date, payments=_view(PAYMENTS), **parts
+        name,
+        **_listed(counted, question),
+        date=date,
+        payments=_view(PAYMENTS),
+        in_currency=_IN_CURRENCY,
+        **parts,
     )
     return statement, _params(question) | known
 
 
 def _by_day(
-    projection: Projection[Any], column: Identifier, date: Identifier, changed: Composed
+    projection: Projection[Any], question: MetricQuestion, column: Identifier, changed: Composed
 ) -> Composed:
     """What counts, by whole days where it can be; ``column`` is the date as the table names it."""
     view = _view(projection)
-    shared = statements.fill("queries/metrics/shared", view=view, column=column)
-    folded = statements.fill("queries/metrics/folded_rows", view=view)
+    found = [statements.fill("queries/metrics/by_day", counts=_view(COUNTS[projection.name]))]
+    # each only where it is needed: one plan for all would read everything
+    if _shared_days(question):
+        shared = statements.fill("queries/metrics/shared", view=view, column=column)
+        found.append(_row_by_row(projection, question, shared, "+"))
+    if question.known is not None:
+        folded = statements.fill("queries/metrics/folded_rows", view=view)
+        found.append(_row_by_row(projection, question, changed, "-"))
+        found.append(_row_by_row(projection, question, folded, "+"))
+    return SQL(" union all ").join(found)
+
+
+def _row_by_row(
+    projection: Projection[Any],
+    question: MetricQuestion,
+    rows: Composed,
+    sign: Literal["+", "-"],
+) -> Composed:
     return statements.fill(
-        "queries/metrics/by_day",
-        counts=_view(COUNTS[projection.name]),
-        date=date,
-        shared=counted_rows(projection, shared),
-        changed=counted_rows(projection, changed),
-        folded=counted_rows(projection, folded),
+        "queries/metrics/row_by_row",
+        counted=counted_rows(projection, rows),
+        date=Identifier(question.booked_by),
+        sign=SQL(sign),
     )
 
 
@@ -143,6 +172,8 @@ def _listed(counted: Counted, question: MetricQuestion) -> dict[str, Composable]
     """What counts, row by row, and whether a row belongs to the product that is asked for."""
     view, column = _view(counted.projection), Identifier(question.booked_by)
     listed = statements.fill("queries/metrics/listed", view=view, column=column)
+    if question.known is not None:
+        listed = statements.fill("queries/metrics/known_rows", view=view, column=column)
     condition: Composable = SQL("true")
     if question.product_id is not None and counted.product_of != "nothing":
         alias = Identifier("c" if counted.product_of == "itself" else "p")
@@ -158,15 +189,19 @@ def _listed(counted: Counted, question: MetricQuestion) -> dict[str, Composable]
 
 def _params(question: MetricQuestion) -> dict[str, Any]:
     span, known = question.span, question.known
-    bounds = [moment.astimezone(UTC) for moment in (*span.periods, span.until)]
-    days = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in bounds)
     return {
         "book": question.target.book, "periods": span.periods, "begin": span.periods[0],
         "until": span.until, "known": known.position if known else None,
         "product_id": question.product_id, "booked_by": question.booked_by,
-        # in UTC no day is
-        "shared": [day for day, moment in zip(days, bounds, strict=True) if day != moment],
+        "shared": _shared_days(question),
     }  # fmt: skip
+
+
+def _shared_days(question: MetricQuestion) -> list[datetime]:
+    """The days of UTC that two periods share: none where periods are those of UTC too."""
+    bounds = [moment.astimezone(UTC) for moment in (*question.span.periods, question.span.until)]
+    days = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in bounds)
+    return [day for day, moment in zip(days, bounds, strict=True) if day != moment]
 
 
 def _view(projection: Projection[Any]) -> Identifier:

@@ -9,7 +9,7 @@ from (
         from ({counted}) c
         where {condition}
     ) t
-    where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
+    where {in_currency}
         and {conditions}
     order by at desc, id desc
     limit %(limit)s

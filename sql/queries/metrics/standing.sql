@@ -16,7 +16,7 @@ from (
             where o.at < %(before)s and o.kind = any(%(kinds)s)
         ) s
         where m.at < %(before)s and m.kind = any(%(kinds)s)
-            and (%(currency)s::text is null or coalesce(m.currency, 'none') = %(currency)s)
+            and {in_currency}
             -- one row a subscription: its last movement
             and not exists (
                 select from ({moved_with}) o

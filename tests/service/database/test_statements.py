@@ -41,8 +41,10 @@ UTILITY = {
     "database/distribute_function", "database/triggers", "database/drop_trigger",
     # parts of others, or put together; each runs with the metrics, or with every projected event
     *(f"queries/metrics/{name}" for name in (
-        "by_day", "changed_movements", "changed_rows", "folded_rows", "listed", "moved",
-        "moved_one_by_one", "moved_with", "one_by_one", "paid_for", "payment_paid_for", "shared",
+        "by_day", "changed_movements", "changed_rows", "folded_rows", "in_currency",
+        "known_movements", "known_rows", "listed", "moved",
+        "moved_one_by_one", "moved_with", "one_by_one", "paid_for", "payment_paid_for",
+        "row_by_row", "shared",
     )),
     *(f"readmodels/{name}" for name in (
         "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",
@@ -145,12 +147,13 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "direction": SQL("desc"),
     }
     # what a statement adds up or lists, which is a statement of its own
-    parts["condition"] = SQL("true")
+    parts["condition"] = parts["in_currency"] = SQL("true")
     parts["counted"] = counted(PAYMENTS, statements.relation(PAYMENTS.view))
     parts["found"] = SQL("select day as at, currency, kind, count, amount, fee from {}").format(
         statements.relation(COUNTS[PAYMENTS.name].view)
     )
-    parts["moved"] = parts["moved_with"] = statements.fill("queries/metrics/moved", **parts)
+    moved = statements.fill("queries/metrics/moved", **parts, rows=parts["movements"])
+    parts["moved"] = parts["moved_with"] = moved
     return statements.fill(name, **parts)
 
 

@@ -28,7 +28,7 @@ async def counts(conn: Connection) -> dict[str, set[tuple[Any, ...]]]:
     """The counts that are kept."""
     found = {}
     for one in BY_DAY:
-        columns = SQL(", ").join(map(SQL, one.column_names))  # type: ignore[arg-type]
+        columns = SQL(", ").join(map(SQL, one.column_names))
         kept = SQL("select {} from {} where book = 'test'").format(columns, relation(one.view))
         rows = await (await conn.execute(kept)).fetchall()
         found[one.name] = {tuple(row.values()) for row in rows}
