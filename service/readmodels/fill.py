@@ -125,7 +125,12 @@ async def _fold(
 
 
 async def _index(conn: Connection, build: Build, workers: WorkerPool, progress: Progress) -> None:
-    counting = [s for p in build.generations if (s := count_statement(p, build.tables))]
+    counting = [
+        statement
+        for book in build.positions
+        for projection in build.generations
+        if (statement := count_statement(projection, build.tables, book))
+    ]
     tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in counting]
     await workers.run(tasks, lambda _: None)
     statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from projections.catalog import COUNTS, PROJECTIONS
 from projections.projection import Projection
@@ -59,17 +59,19 @@ async def _count(
         await conn.execute(dropping, {"book": target.book})
 
 
-def count_statement(projection: Projection[Any], tables: Mapping[str, str]) -> Composed | None:
+def count_statement(
+    projection: Projection[Any], tables: Mapping[str, str], book: str
+) -> Composed | None:
     """The statement that fills the counts of a filled table; None where nothing is counted."""
     counts = COUNTS.get(projection.name)
-    if counts is None or counts.name not in tables:
+    if counts is None:
         return None
     table = statements.relation(tables[projection.name])
-    rows = SQL("(select * from {} where book = b.book)").format(table)
+    rows = SQL("(select * from {} where book = {})").format(table, Literal(book))
     return statements.fill(
         "readmodels/fill_counts",
         counts=statements.relation(tables[counts.name]),
-        table=table,
+        book=Literal(book),
         by_day=_by_day(projection, rows),
     )
 

@@ -1,5 +1,4 @@
--- Count all rows of a filled read model, in all books.
+-- Count all rows of a book in a filled read model.
 insert into {counts} (book, day, booked_by, currency, kind, count, amount, fee)
-select b.book, d.*
-from (select distinct book from {table}) b
-cross join lateral ({by_day}) d
+select {book}, day, booked_by, currency, kind, count, amount, fee
+from ({by_day}) d
