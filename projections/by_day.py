@@ -1,6 +1,7 @@
 """What metrics add up, counted by day: a year is some hundred rows, however much happened in it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -25,8 +26,8 @@ class Row(Struct, frozen=True, gc=False):
     currency: str
     kind: str
     count: int
-    amount: int
-    fee: int
+    amount: Decimal
+    fee: Decimal
 
 
 def _by_day(counted: Projection[Any]) -> Projection[Any]:
