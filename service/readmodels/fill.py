@@ -17,6 +17,7 @@ from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.readmodels import passes, spill
 from service.readmodels.errors import MissingEventsError
 from service.readmodels.tables import Generations, index_statements
+from service.readmodels.writing import count_statement
 from service.store import scan
 from service.store.events import books
 from service.store.scan import Tally
@@ -124,6 +125,14 @@ async def _fold(
 
 
 async def _index(conn: Connection, build: Build, workers: WorkerPool, progress: Progress) -> None:
+    counting = [
+        statement
+        for book in build.positions
+        for projection in build.generations
+        if (statement := count_statement(projection, build.tables, book))
+    ]
+    tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in counting]
+    await workers.run(tasks, lambda _: None)
     statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
     tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
     await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))

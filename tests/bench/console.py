@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -176,12 +176,9 @@ async def _fill(url: str, events: int) -> None:
 
 
 def _deliveries() -> Iterator[Delivery]:
-    number = 0
-    for part in count():
-        # a part at a time, since there is no end to them
-        for one in simulate(2_000, 70_000 + part, until=NOON):
-            number += 1
-            yield delivery(one.body, f"msg_{number:012d}")
+    # one merchant's year: of several, resources of one id would run into each other
+    for number, one in enumerate(simulate(EVENTS // 20, 70_000, until=NOON)):
+        yield delivery(one.body, f"msg_{number:012d}")
 
 
 def _widen(url: str) -> int:
