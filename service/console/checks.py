@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from service.console.attention import fresh_of
 from service.console.view import View
-from service.console.wording import ago, number
+from service.console.wording import MOST_COUNTED, ago, number
 from service.database.connections import Connection
 from service.queries import attention, checkpoints, projections, reconcile, refusals
 from service.queries.attention import Attention
@@ -57,7 +58,7 @@ async def checks(
         _silence(last, view.now),
         _lag(standing),
         _parked(standing),
-        _attention(await attention.attention(conn, view.book)),
+        _attention(await attention.attention(conn, view.book, MOST_COUNTED)),
         _disputes([*due], view.now, more=more),
         _drift(runs[0][1] if runs else None, view.now),
         _proof(proof, view.now),
@@ -113,8 +114,7 @@ def _attention(found: Attention) -> Check:
     fresh = [group for group in found.data if group.fresh]
     if fresh:
         verdicts = ", ".join(sorted({group.verdict for group in fresh}))
-        total = number(sum(group.fresh for group in fresh))
-        return Check(name, "wait", total, f"Events that are {verdicts}.", "attention")
+        return Check(name, "wait", fresh_of(fresh), f"Events that are {verdicts}.", "attention")
     detail = "All were looked at." if found.data else "Every event fitted its lifecycle."
     return Check(name, "good", "none", detail, "attention")
 
@@ -124,7 +124,10 @@ def _disputes(due: list[DueDispute], now: datetime, *, more: bool) -> Check:
         return Check("Disputes to answer", "good", "none", "None awaits an answer.", "disputes")
     overdue = sum(one.overdue for one in due)
     soon = sum(one.respond_by - now < _SOON for one in due) - overdue
-    said = [f"{overdue} overdue"] * bool(overdue) + [f"{soon} due within three days"] * bool(soon)
+    # the most urgent come first, so those that are not listed may be as urgent as the last one
+    late, close = ("+" * (more and count == len(due)) for count in (overdue, overdue + soon))
+    said = [f"{overdue}{late} overdue"] * bool(overdue)
+    said += [f"{soon}{close} due within three days"] * bool(soon)
     first = f"The first is due on {due[0].respond_by:%d %b %Y %H:%M} UTC."
     return Check(
         "Disputes to answer",

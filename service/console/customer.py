@@ -10,7 +10,7 @@ from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service.console.clocks import DateBox
-from service.console.facts import LISTED, SHOWN, Fact, fact, facts, plain
+from service.console.facts import LISTED, SHOWN, Fact, customer_of, fact, facts, listed, plain
 from service.console.rules import PAGES, rule
 from service.console.view import View, page
 from service.database.reader import Queryable
@@ -41,12 +41,14 @@ class Reason(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """A resource in a table."""
+    """A resource in a table, and whose it is."""
 
     id: str
     status: str | None
     facts: list[Fact]
     stale: bool
+    customer_id: str | None
+    customer: str | None
 
 
 class Owned(Struct, frozen=True):
@@ -134,11 +136,11 @@ async def _owned(
         response_days=view.response_days,
     )  # fmt: skip
     category = projection.aggregate.category if projection.aggregate else projection.name
-    listed = {document[projection.key] for document in found.data}
+    known = {document[projection.key] for document in found.data}
     unnamed = [
         identity
         for kind, _, identity in (stream.partition("-") for stream in of_payer)
-        if kind == category and identity not in listed
+        if kind == category and identity not in known
     ]
     documents = [
         *found.data,
@@ -172,12 +174,13 @@ def money(owned: list[Owned]) -> list[Total]:
 
 def row(projection: Projection[Any], document: dict[str, Any]) -> Row:
     """A resource's document as a row of its list."""
-    shown = plain(document)
+    shown = listed(document, projection.name, projection.key)
     return Row(
         shown[projection.key],
         shown.get("status"),
         [fact(shown, name) for name in LISTED.get(projection.name, ())],
         bool(shown.get("stale")),
+        *customer_of(shown),
     )
 
 

@@ -8,10 +8,11 @@ from service.console.charts import Column
 from service.console.checks import Check, checks
 from service.console.disputes import OPENED, Due, urgency
 from service.console.view import View, page
+from service.console.wording import MOST_COUNTED, counted
 from service.queries import disputes, paging, resources
 from service.queries.activity import Activity, activity
 
-_DUE_COUNTED, _DUE_SHOWN = 100, 5
+_DUE_COUNTED, _DUE_SHOWN = 25, 5
 
 
 class HomePage(Struct, frozen=True):
@@ -41,7 +42,9 @@ async def home(view: View) -> HomePage:
     async with view.pooled() as conn:
         # not the last event: readings at the provider come even if no webhook does
         last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
-        came = (await activity(conn, view.book, "hour", view.now, refusals=False)).data
+        came = (
+            await activity(conn, view.book, "hour", view.now, refusals=False, most=MOST_COUNTED)
+        ).data
         due = await disputes.due(
             conn, view.book, OPENED, response_days=view.response_days, now=view.now,
             limit=_DUE_COUNTED, order=paging.order({}, ("created_at",), str, view.path),
@@ -55,5 +58,5 @@ async def home(view: View) -> HomePage:
 
 def _column(hour: Activity) -> Column:
     parts = (("plain", float(hour.events - hour.attention)), ("wait", float(hour.attention)))
-    title = f"{hour.at:%H:%M} UTC: {hour.events} events, {hour.attention} for a person to look at"
-    return Column(f"{hour.at:%H}", parts, title)
+    said = f"{hour.events} events, {counted(hour.attention)} for a person to look at"
+    return Column(f"{hour.at:%H}", parts, f"{hour.at:%H:%M} UTC: {said}")

@@ -7,6 +7,7 @@ from msgspec import Struct
 from service.console.actions import Done, action
 from service.console.charts import Column
 from service.console.view import View, page
+from service.console.wording import MOST_COUNTED, counted
 from service.database.connections import Connection
 from service.queries import activity, jobs, keys, paging, projections, refusals
 from service.queries.activity import Activity, Unit
@@ -100,7 +101,7 @@ async def operations(view: View) -> OperationsPage:
     async with view.pooled() as conn:
         standing = await projections.projections(conn, view.book, view.now)
         came = await activity.activity(
-            conn, view.book, query.interval, view.now, refusals=is_operator
+            conn, view.book, query.interval, view.now, refusals=is_operator, most=MOST_COUNTED
         )
         for_operators = await _for_operators(conn, view) if is_operator else None
     return OperationsPage(
@@ -176,8 +177,10 @@ def _came(one: Activity, unit: Unit) -> Column:
         ("wait", float(one.attention)),
         ("bad", float(refused)),
     )
-    said = f"{one.at:%H:%M} UTC: {one.events} events, {one.attention} for a person to look at"
-    title = said if one.refused is None else f"{said}, {refused} refused"
+    said = f"{one.events} events, {counted(one.attention)} for a person to look at"
+    title = f"{one.at:%H:%M} UTC: {said}"
+    if one.refused is not None:
+        title = f"{title}, {refused} refused"
     return Column(_label(one, unit), parts, title)
 
 

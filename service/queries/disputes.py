@@ -1,6 +1,6 @@
 """Disputes that need a response: the deadline, the payment and the customer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from service.queries.documents import refund_status, refund_statuses
 from service.queries.paging import Order
 from service.queries.products import product_names
 from service.queries.resources import checkpoint_of, of
+
+_VIEWS = {p.name: p.view for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
 
 
 class Payer(Struct, frozen=True):
@@ -84,6 +86,35 @@ class DueDisputes(Struct, frozen=True):
     position: str
 
 
+class DecidedDispute(Struct, frozen=True):
+    """A dispute that awaits nothing of the merchant, and since when; amount in minor units."""
+
+    dispute_id: str
+    status: str
+    status_since: datetime
+    dispute_stage: str | None
+    amount: int | None
+    currency: str | None
+    customer: Payer | None
+
+
+async def decided(
+    conn: Connection, book: str, statuses: Sequence[str], limit: int
+) -> list[DecidedDispute]:
+    """The disputes that last reached one of these statuses, the latest first."""
+    statement = statements.bind_views("queries/decided_disputes", **_VIEWS)
+    params = {"book": book, "statuses": list(statuses), "limit": limit}
+    rows = await (await conn.execute(statement, params)).fetchall()
+    return [
+        DecidedDispute(
+            row["dispute_id"], row["status"], row["status_since"], row["dispute_stage"],
+            row["amount"], row["currency"],
+            Payer(row["customer_id"], row["email"], row["name"]) if row["customer_id"] else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
 async def due(  # noqa: PLR0913 - the question, and when it is asked
     conn: Connection,
     book: str,
@@ -105,11 +136,10 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         limit: the size of the page.
         order: where the page begins.
     """
-    views = {p.name: statements.relation(p.view) for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
     after = order.after.key if order.after else None
     params = of(book) | dict(filters) | {"after": after, "limit": limit + 1}
     rows = await (
-        await conn.execute(statements.fill("queries/due_disputes", **views), params)
+        await conn.execute(statements.bind_views("queries/due_disputes", **_VIEWS), params)
     ).fetchall()
     checkpoint = checkpoint_of(rows)
     due_rows = [row for row in rows if row["dispute_id"] is not None]
