@@ -60,7 +60,7 @@ class Seen(Struct, frozen=True):
 @page("/attention", template="attention.html", section="Attention")
 async def show_attention(view: View) -> AttentionPage:
     """What does not fit, grouped, and who has looked at it."""
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         found = (await attention.attention(conn, view.book, MOST_COUNTED)).data
     by_verdict = groupby(found, key=lambda group: group.verdict)
     judged = [

@@ -8,7 +8,7 @@ from msgspec import Struct
 from service.console.attention import fresh_of
 from service.console.view import View
 from service.console.wording import MOST_COUNTED, ago, number
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries import attention, checkpoints, projections, reconcile, refusals
 from service.queries.attention import Attention
 from service.queries.checkpoints import CheckpointPage
@@ -40,7 +40,7 @@ class Check(Struct, frozen=True):
 
 
 async def checks(
-    conn: Connection, view: View, last: datetime | None, due: Iterable[DueDispute], *, more: bool
+    conn: Queryable, view: View, last: datetime | None, due: Iterable[DueDispute], *, more: bool
 ) -> list[Check]:
     """All checks of a book, the worst first.
 

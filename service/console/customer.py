@@ -88,7 +88,8 @@ class CustomerPage(Struct, frozen=True):
 async def customer(view: View) -> CustomerPage:
     """The access card, the last things in words, and what the customer has."""
     identity, box = view.name("customer_id"), view.query(DateBox)
-    async with view.pooled() as conn:
+    # the past folds whatever was known then, and must not hold up what shares a connection
+    async with view.pooled() if box.is_set else view.pipelined() as conn:
         moments = await box.past(conn, view)
         if box.is_set:
             target = await resources.target_of(conn, view.book)

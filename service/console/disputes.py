@@ -7,14 +7,16 @@ from msgspec import Struct
 
 from domain.dispute import AWAITING, LIFECYCLE
 from service.console.view import View, page
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries import disputes, paging
-from service.queries.disputes import DecidedDispute, DueDispute
+from service.queries.disputes import DueDispute, ReachedDispute
 
 _ANSWERED = "challenged"
 _DECIDED = tuple(s for s in LIFECYCLE.statuses if s not in {AWAITING, _ANSWERED})
 _ROWS = 25
-_DECIDED_SHOWN = 20
+_LATEST = 10
+"""How many are shown of those that await nothing."""
+
 _SORT = "created_at"
 _SOON, _A_DAY = timedelta(days=3), timedelta(days=1)
 
@@ -40,7 +42,7 @@ class Due(Struct, frozen=True):
 
 
 class DisputesPage(Struct, frozen=True):
-    """The work list, the most urgent first; those that were answered; the last that were decided.
+    """The work list, the most urgent first; those last answered, and those last decided.
 
     ``is_first`` says that the work list begins at its beginning: only then the others are shown.
     """
@@ -50,9 +52,9 @@ class DisputesPage(Struct, frozen=True):
     is_first: bool
     overdue: int
     soon: int
-    answered: list[DueDispute]
+    answered: list[ReachedDispute]
     more_answered: bool
-    decided: list[DecidedDispute]
+    decided: list[ReachedDispute]
     more_decided: bool
     response_days: int
 
@@ -61,10 +63,10 @@ class DisputesPage(Struct, frozen=True):
 async def show_disputes(view: View) -> DisputesPage:
     """What is due, and what became of the rest."""
     query = view.query(DisputesQuery)
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         found = await _due(conn, view, OPENED, query.cursor)
-        answered = await _due(conn, view, {**_ALL, "status": _ANSWERED}, None)
-        decided = await disputes.decided(conn, view.book, _DECIDED, _DECIDED_SHOWN + 1)
+        answered = await disputes.reached(conn, view.book, (_ANSWERED,), _LATEST + 1)
+        decided = await disputes.reached(conn, view.book, _DECIDED, _LATEST + 1)
     due = [Due(one, *urgency(one.respond_by, view.now)) for one in found.data]
     return DisputesPage(
         due=due,
@@ -72,16 +74,16 @@ async def show_disputes(view: View) -> DisputesPage:
         is_first=query.cursor is None,
         overdue=sum(one.dispute.overdue for one in due),
         soon=sum(one.tone != "plain" and not one.dispute.overdue for one in due),
-        answered=answered.data,
-        more_answered=answered.next_cursor is not None,
-        decided=decided[:_DECIDED_SHOWN],
-        more_decided=len(decided) > _DECIDED_SHOWN,
+        answered=answered[:_LATEST],
+        more_answered=len(answered) > _LATEST,
+        decided=decided[:_LATEST],
+        more_decided=len(decided) > _LATEST,
         response_days=view.response_days,
     )
 
 
 async def _due(
-    conn: Connection, view: View, filters: Mapping[str, object], cursor: str | None
+    conn: Queryable, view: View, filters: Mapping[str, object], cursor: str | None
 ) -> disputes.DueDisputes:
     given = {**filters, "cursor": cursor}
     return await disputes.due(

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, page, view_of
 from service.console.wording import legible, pretty
-from service.database.connections import Connection
 from service.database.reader import Queryable
 from service.queries import checkpoints, events, resources, stretches
 from service.queries.answers import EventAnswer, HistoryEntry
@@ -53,7 +52,7 @@ class EventPage(Struct, frozen=True):
 @page("/events/{event_position:str}", template="event.html", section="Events")
 async def event(view: View) -> EventPage:
     """Everything about one event."""
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         place = await event_number(conn, view.book, view.name("event_position"))
         found = await events.event(conn, view.book, place)
         stretch = await _stretch(conn, view, found, place)
@@ -109,7 +108,7 @@ async def _stretch(conn: Queryable, view: View, found: EventAnswer, place: int) 
     return await stretches.around(conn, target, found.stream, found.occurred_at, place, _NEIGHBOURS)
 
 
-async def _is_provable(conn: Connection, book: str, place: int) -> bool:
+async def _is_provable(conn: Queryable, book: str, place: int) -> bool:
     """Whether a signed checkpoint covers the position."""
     latest = (await checkpoints.page(conn, book, 1, None)).data
     return bool(latest) and latest[0].size >= place

@@ -40,11 +40,12 @@ class HomePage(Struct, frozen=True):
 async def home(view: View) -> HomePage:
     """What somebody on call sees first."""
     async with view.pooled() as conn:
-        # not the last event: readings at the provider come even if no webhook does
-        last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
         came = (
             await activity(conn, view.book, "hour", view.now, refusals=False, most=MOST_COUNTED)
         ).data
+    async with view.pipelined() as conn:
+        # not the last event: readings at the provider come even if no webhook does
+        last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
         due = await disputes.due(
             conn, view.book, OPENED, response_days=view.response_days, now=view.now,
             limit=_DUE_COUNTED, order=paging.order({}, ("created_at",), str, view.path),

@@ -8,7 +8,7 @@ from service.console.actions import Done, action
 from service.console.charts import Column
 from service.console.view import View, page
 from service.console.wording import MOST_COUNTED, counted
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries import activity, jobs, keys, paging, projections, refusals
 from service.queries.activity import Activity, Unit
 from service.queries.jobs import JobAnswer
@@ -99,11 +99,13 @@ async def operations(view: View) -> OperationsPage:
     query = view.query(OperationsQuery)
     is_operator = view.may("admin")
     async with view.pooled() as conn:
-        standing = await projections.projections(conn, view.book, view.now)
         came = await activity.activity(
             conn, view.book, query.interval, view.now, refusals=is_operator, most=MOST_COUNTED
         )
-        for_operators = await _for_operators(conn, view) if is_operator else None
+        held = (await keys.keys(conn, view.book)).data if is_operator else []
+    async with view.pipelined() as conn:
+        standing = await projections.projections(conn, view.book, view.now)
+        for_operators = await _for_operators(conn, view, held) if is_operator else None
     return OperationsPage(
         standing,
         query.interval,
@@ -155,13 +157,13 @@ async def revoke_key(view: View, form: RevokedKey, act: Act) -> Done:
     return Done(f"Revoked the key {name}. It opens nothing after five seconds.", "operations")
 
 
-async def _for_operators(conn: Connection, view: View) -> ForOperators:
+async def _for_operators(conn: Queryable, view: View, held: list[KeyAnswer]) -> ForOperators:
     order = paging.order({}, ("-asked_at",), str, view.path)
     return ForOperators(
         (await projections.parked(conn, view.book)).data,
         (await jobs.jobs(conn, view.book, _JOBS, order)).data,
         await refusals.page(conn, view.book, _REFUSALS, None),
-        (await keys.keys(conn, view.book)).data,
+        held,
     )
 
 

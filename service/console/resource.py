@@ -23,7 +23,7 @@ from service.queries.snapshots import FieldChange, snapshot_changes
 from service.queries.stretches import Stretch
 from service.readmodels.streams import Target
 
-_SHOWN = 25
+_SHOWN = 20
 _SORT = "-occurred_at"
 
 

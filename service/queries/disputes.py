@@ -12,7 +12,7 @@ from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.changes import link
 from service.queries.documents import refund_status, refund_statuses
 from service.queries.paging import Order
@@ -86,8 +86,8 @@ class DueDisputes(Struct, frozen=True):
     position: str
 
 
-class DecidedDispute(Struct, frozen=True):
-    """A dispute that awaits nothing of the merchant, and since when; amount in minor units."""
+class ReachedDispute(Struct, frozen=True):
+    """A dispute, and since when it has its status; ``amount`` in minor units of ``currency``."""
 
     dispute_id: str
     status: str
@@ -98,15 +98,15 @@ class DecidedDispute(Struct, frozen=True):
     customer: Payer | None
 
 
-async def decided(
-    conn: Connection, book: str, statuses: Sequence[str], limit: int
-) -> list[DecidedDispute]:
+async def reached(
+    conn: Queryable, book: str, statuses: Sequence[str], limit: int
+) -> list[ReachedDispute]:
     """The disputes that last reached one of these statuses, the latest first."""
-    statement = statements.bind_views("queries/decided_disputes", **_VIEWS)
+    statement = statements.bind_views("queries/reached_disputes", **_VIEWS)
     params = {"book": book, "statuses": list(statuses), "limit": limit}
     rows = await (await conn.execute(statement, params)).fetchall()
     return [
-        DecidedDispute(
+        ReachedDispute(
             row["dispute_id"], row["status"], row["status_since"], row["dispute_stage"],
             row["amount"], row["currency"],
             Payer(row["customer_id"], row["email"], row["name"]) if row["customer_id"] else None,
@@ -116,7 +116,7 @@ async def decided(
 
 
 async def due(  # noqa: PLR0913 - the question, and when it is asked
-    conn: Connection,
+    conn: Queryable,
     book: str,
     filters: Mapping[str, Any],
     *,
@@ -163,7 +163,7 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
 
 
 async def _subscribed(
-    conn: Connection, book: str, rows: Iterable[Mapping[str, Any]]
+    conn: Queryable, book: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[str, Subscribed]:
     ids = [key for row in rows for key in row["subscription_ids"] or ()]
     if not ids:

@@ -1,6 +1,6 @@
 """What changed from one snapshot of a resource to the next, field by field."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from math import isfinite
@@ -84,8 +84,13 @@ async def snapshot_changes(
     return await fold_aside(len(entries), partial(_changes, entries, past or Past()), 2)
 
 
-def changes_of(steps: Iterable[Step], places: Container[int]) -> dict[str, list[FieldChange]]:
-    """The same for the steps at some of the positions; those before them are looked at too."""
+def changes_of(steps: Sequence[Step], places: Container[int]) -> dict[str, list[FieldChange]]:
+    """The same for the steps at some of the positions, as far as the steps tell."""
+    first = next((n for n, one in enumerate(steps) if one.entry.event.position in places), 0)
+    # a webhook's snapshot is whole: nothing before it matters
+    while first and steps[first - 1].entry.observed is not None:
+        first -= 1
+    steps = steps[max(0, first - 1) :]
     changes: dict[str, list[FieldChange]] = {}
     known: dict[str, str] = {}
     decoded: dict[tuple[str, bytes], dict[str, str]] = {}

@@ -28,7 +28,7 @@ from service.queries.snapshots import FieldChange, changes_of
 from service.readmodels.streams import Target
 from service.store.events import event_of
 
-_BESIDE = 10
+_BESIDE = 6
 """The events on either side that are read to understand a stretch, and are no part of it."""
 
 _MOST_FOLDED = 300
