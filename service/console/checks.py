@@ -1,6 +1,6 @@
 """What may be wrong with a book now, one check each; home shows them, the worst first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -9,10 +9,10 @@ from service.console.attention import fresh_of
 from service.console.view import View
 from service.console.wording import MOST_COUNTED, ago, number
 from service.database.reader import Queryable
-from service.queries import attention, checkpoints, projections, reconcile, refusals
+from service.queries import attention, checkpoints, disputes, projections, reconcile, refusals
 from service.queries.attention import Attention
 from service.queries.checkpoints import CheckpointPage
-from service.queries.disputes import DueDispute
+from service.queries.disputes import DueDispute, Waiting
 from service.queries.projections import ProjectionPage
 from service.queries.reconcile import Run
 from service.queries.refusals import RefusalCount
@@ -21,6 +21,7 @@ _SILENT = timedelta(hours=24)
 _LAG_SECONDS = 60.0
 _UNANCHORED = timedelta(hours=24)
 _SOON = timedelta(days=3)
+_MOST_WAITING = 100
 _WORST_FIRST = {"bad": 0, "wait": 1, "good": 2, "plain": 3}
 
 
@@ -40,7 +41,7 @@ class Check(Struct, frozen=True):
 
 
 async def checks(
-    conn: Queryable, view: View, last: datetime | None, due: Iterable[DueDispute], *, more: bool
+    conn: Queryable, view: View, last: datetime | None, first_due: DueDispute | None
 ) -> list[Check]:
     """All checks of a book, the worst first.
 
@@ -48,18 +49,20 @@ async def checks(
         conn: a connection for questions.
         view: whose book it is.
         last: when its last event was recorded.
-        due: the disputes that await an answer, the most urgent first.
-        more: whether there are further ones.
+        first_due: the most urgent dispute that awaits an answer, if one does.
     """
     standing = await projections.projections(conn, view.book, view.now)
     proof = await checkpoints.page(conn, view.book, 1, None)
     runs = await reconcile.last_runs(conn, [view.book])
+    waiting = await disputes.waiting(
+        conn, view.book, view.response_days, view.now, soon=_SOON, most=_MOST_WAITING
+    )
     found = [
         _silence(last, view.now),
         _lag(standing),
         _parked(standing),
         _attention(await attention.attention(conn, view.book, MOST_COUNTED)),
-        _disputes([*due], view.now, more=more),
+        _disputes(first_due, waiting),
         _drift(runs[0][1] if runs else None, view.now),
         _proof(proof, view.now),
     ]
@@ -119,21 +122,21 @@ def _attention(found: Attention) -> Check:
     return Check(name, "good", "none", detail, "attention")
 
 
-def _disputes(due: list[DueDispute], now: datetime, *, more: bool) -> Check:
-    if not due:
+def _disputes(first: DueDispute | None, waiting: Waiting) -> Check:
+    if first is None:
         return Check("Disputes to answer", "good", "none", "None awaits an answer.", "disputes")
-    overdue = sum(one.overdue for one in due)
-    soon = sum(one.respond_by - now < _SOON for one in due) - overdue
-    # the most urgent come first, so those that are not listed may be as urgent as the last one
-    late, close = ("+" * (more and count == len(due)) for count in (overdue, overdue + soon))
+    more = "+" * (waiting.count == _MOST_WAITING)
+    overdue, soon = waiting.overdue, waiting.soon
+    # the most urgent are counted first
+    late, close = (more * (count == waiting.count) for count in (overdue, overdue + soon))
     said = [f"{overdue}{late} overdue"] * bool(overdue)
     said += [f"{soon}{close} due within three days"] * bool(soon)
-    first = f"The first is due on {due[0].respond_by:%d %b %Y %H:%M} UTC."
+    by = f"The first is due on {first.respond_by:%d %b %Y %H:%M} UTC."
     return Check(
         "Disputes to answer",
         "bad" if overdue or soon else "wait",
-        f"{len(due)}{'+' * more}",
-        f"{'; '.join(said)}. {first}" if said else first,
+        f"{waiting.count}{more}",
+        f"{'; '.join(said)}. {by}" if said else by,
         "disputes",
     )
 

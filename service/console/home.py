@@ -12,7 +12,7 @@ from service.console.wording import MOST_COUNTED, counted
 from service.queries import disputes, paging, resources
 from service.queries.activity import Activity, activity
 
-_DUE_COUNTED, _DUE_SHOWN = 25, 5
+_DUE_SHOWN = 5
 
 
 class HomePage(Struct, frozen=True):
@@ -48,13 +48,12 @@ async def home(view: View) -> HomePage:
         last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
         due = await disputes.due(
             conn, view.book, OPENED, response_days=view.response_days, now=view.now,
-            limit=_DUE_COUNTED, order=paging.order({}, ("created_at",), str, view.path),
+            limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
         )  # fmt: skip
-        more = due.next_cursor is not None
-        found = await checks(conn, view, last, due.data, more=more)
-    columns, is_cut = [_column(hour) for hour in came], len(due.data) > _DUE_SHOWN
-    shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data[:_DUE_SHOWN]]
-    return HomePage(found, came, columns, shown, is_cut, last)
+        found = await checks(conn, view, last, due.data[0] if due.data else None)
+    columns = [_column(hour) for hour in came]
+    shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data]
+    return HomePage(found, came, columns, shown, due.next_cursor is not None, last)
 
 
 def _column(hour: Activity) -> Column:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from domain.dispute import AWAITING
 from domain.reading import snapshot
 from projections.customers import CUSTOMERS
 from projections.disputes import DISPUTES
@@ -84,6 +85,26 @@ class DueDisputes(Struct, frozen=True):
     data: list[DueDispute]
     next_cursor: str | None
     position: str
+
+
+class Waiting(Struct, frozen=True):
+    """How many disputes await an answer: in all, overdue, and due soon but not overdue."""
+
+    count: int
+    overdue: int
+    soon: int
+
+
+async def waiting(  # noqa: PLR0913 - the question, and when it is asked
+    conn: Queryable, book: str, response_days: int, now: datetime, *, soon: timedelta, most: int
+) -> Waiting:
+    """How many disputes await an answer, the longest open counted first; no more than ``most``."""
+    statement = statements.bind_views("queries/disputes_waiting", disputes=DISPUTES.view)
+    late = now - timedelta(days=response_days)
+    params = {"book": book, "status": AWAITING, "late": late, "close": late + soon, "most": most}
+    row = await (await conn.execute(statement, params)).fetchone()
+    assert row is not None  # noqa: S101 - a count is one row
+    return Waiting(row["count"], row["late"], row["close"] - row["late"])
 
 
 class ReachedDispute(Struct, frozen=True):
