@@ -1,5 +1,6 @@
 """What may be wrong with a book now, one check each; home shows them, the worst first."""
 
+from asyncio import gather
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -40,35 +41,61 @@ class Check(Struct, frozen=True):
     query: Mapping[str, str] = {}
 
 
-async def checks(
-    conn: Queryable, view: View, last: datetime | None, first_due: DueDispute | None
+class Asked(Struct, frozen=True):
+    """What the checks of a book look at; no ``refused`` for a key without the scope ``admin``."""
+
+    standing: ProjectionPage
+    proof: CheckpointPage
+    runs: list[tuple[str, Run, datetime | None]]
+    waiting: Waiting
+    attention: Attention
+    refused: list[tuple[str, RefusalCount]] | None
+
+
+async def ask(conn: Queryable, view: View) -> Asked:
+    """Ask all of it at once."""
+    refused = refusals.counts(conn, view.book) if view.may("admin") else _nothing()
+    return Asked(
+        *await gather(
+            projections.projections(conn, view.book, view.now),
+            checkpoints.page(conn, view.book, 1, None),
+            reconcile.last_runs(conn, [view.book]),
+            disputes.waiting(
+                conn, view.book, view.response_days, view.now, soon=_SOON, most=_MOST_WAITING
+            ),
+            attention.attention(conn, view.book, MOST_COUNTED),
+            refused,
+        )
+    )
+
+
+async def _nothing() -> None:
+    pass
+
+
+def checks(
+    asked: Asked, view: View, last: datetime | None, first_due: DueDispute | None
 ) -> list[Check]:
     """All checks of a book, the worst first.
 
     Args:
-        conn: a connection for questions.
+        asked: what they look at.
         view: whose book it is.
         last: when its last event was recorded.
         first_due: the most urgent dispute that awaits an answer, if one does.
     """
-    standing = await projections.projections(conn, view.book, view.now)
-    proof = await checkpoints.page(conn, view.book, 1, None)
-    runs = await reconcile.last_runs(conn, [view.book])
-    waiting = await disputes.waiting(
-        conn, view.book, view.response_days, view.now, soon=_SOON, most=_MOST_WAITING
-    )
+    standing, runs = asked.standing, asked.runs
     found = [
         _silence(last, view.now),
         _lag(standing),
         _parked(standing),
-        _attention(await attention.attention(conn, view.book, MOST_COUNTED)),
-        _disputes(first_due, waiting),
+        _attention(asked.attention),
+        _disputes(first_due, asked.waiting),
         _drift(runs[0][1] if runs else None, view.now),
-        _proof(proof, view.now),
+        _proof(asked.proof, view.now),
     ]
-    if view.may("admin"):
-        counts = [count for _, count in await refusals.counts(conn, view.book)]
-        found.append(_refusals(counts))
+    if asked.refused is not None:
+        found.append(_refusals([count for _, count in asked.refused]))
     else:
         needs = "A key with the scope admin shows them."
         found.append(Check("Refused webhooks", "plain", "not shown", needs))

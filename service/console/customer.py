@@ -1,11 +1,13 @@
 """``/console/{book}/customers/{id}``: active? Until when? Why?"""
 
+from asyncio import gather
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from domain.access import Because
+from domain.past import Past
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
@@ -88,30 +90,25 @@ class CustomerPage(Struct, frozen=True):
 async def customer(view: View) -> CustomerPage:
     """The access card, the last things in words, and what the customer has."""
     identity, box = view.name("customer_id"), view.query(DateBox)
-    # the past folds whatever was known then, and must not hold up what shares a connection
-    async with view.pooled() if box.is_set else view.pipelined() as conn:
+    async with view.pipelined() as conn:
         moments = await box.past(conn, view)
-        if box.is_set:
-            target = await resources.target_of(conn, view.book)
-            answer = await past_access_of(
-                conn, target, identity, moments, now=view.now, policy=view.policy
-            )
-        else:
-            answer = await access_of(conn, view.book, identity, view.now, view.policy)
-        document = plain(
-            await resources.resource(conn, view.book, CUSTOMERS, identity, view.response_days)
-        )
-        timeline = await events.timeline(
-            conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
-            order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
+        answer, found, timeline, of_payer = await gather(
+            _access(conn, view, identity, moments),
+            resources.resource(conn, view.book, CUSTOMERS, identity, view.response_days),
+            events.timeline(
+                conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
+                order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
+            ),
+            streams_of_payer(conn, view.book, identity),
         )  # fmt: skip
-        of_payer = await streams_of_payer(conn, view.book, identity)
-        owned = [
-            one
-            for projection in STREAMS
-            if "customer_id" in projection.filters
-            if (one := await _owned(conn, view, projection, identity, of_payer)).rows
-        ]
+        every = await gather(
+            *(
+                _owned(conn, view, projection, identity, of_payer)
+                for projection in STREAMS
+                if "customer_id" in projection.filters
+            )
+        )
+    document, owned = plain(found), [one for one in every if one.rows]
     return CustomerPage(
         id=identity,
         title=document.get("name") or document.get("email") or identity,
@@ -124,6 +121,17 @@ async def customer(view: View) -> CustomerPage:
         totals=money(owned),
         box=box,
     )
+
+
+async def _access(conn: Queryable, view: View, identity: str, moments: Past) -> AccessAnswer:
+    if not moments:
+        return await access_of(conn, view.book, identity, view.now, view.policy)
+    # it folds whatever was known then, and must not hold up what shares a connection
+    async with view.pooled() as own:
+        target = await resources.target_of(own, view.book)
+        return await past_access_of(
+            own, target, identity, moments, now=view.now, policy=view.policy
+        )
 
 
 async def _owned(

@@ -1,5 +1,6 @@
 """``/console/{book}/events/{position}``: what exactly came?"""
 
+from asyncio import gather
 from typing import Any
 
 from litestar import Response, get
@@ -10,7 +11,7 @@ from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, page, view_of
 from service.console.wording import legible, pretty
 from service.database.reader import Queryable
-from service.queries import checkpoints, events, resources, stretches
+from service.queries import checkpoints, events, stretches
 from service.queries.answers import EventAnswer, HistoryEntry
 from service.queries.restores import event_number
 from service.queries.snapshots import FieldChange, Telling, tellings
@@ -55,10 +56,12 @@ async def event(view: View) -> EventPage:
     async with view.pipelined() as conn:
         place = await event_number(conn, view.book, view.name("event_position"))
         found = await events.event(conn, view.book, place)
-        stretch = await _stretch(conn, view, found, place)
-        content = await events.body(conn, view.book, place) if view.may("audit") else None
-        told = await tellings(conn, view.book, place)
-        is_provable = await _is_provable(conn, view.book, place)
+        stretch, content, told, signed = await gather(
+            _stretch(conn, view, found, place),
+            events.body(conn, view.book, place),
+            tellings(conn, view.book, place),
+            checkpoints.signed(conn, view.book),
+        )
     if not view.may("audit"):
         found = without_headers(found)
     return EventPage(
@@ -66,10 +69,10 @@ async def event(view: View) -> EventPage:
         entry=next((one for one in stretch.data if one.event_position == str(place)), None),
         changes=stretch.changes.get(str(place), []),
         neighbours=stretch.data,
-        body=None if content is None else _body(content),
+        body=_body(content) if view.may("audit") else None,
         secret=_secret(view, found.verified_by),
         tellings=told,
-        is_provable=is_provable,
+        is_provable=signed >= place,
         command=_command(view, place, found),
     )
 
@@ -104,14 +107,9 @@ async def _stretch(conn: Queryable, view: View, found: EventAnswer, place: int) 
     foreign = found.verdict in {"foreign", "unreadable"}
     if foreign or found.stream is None or found.occurred_at is None:
         return Stretch([], {})
-    target = await resources.target_of(conn, view.book)
-    return await stretches.around(conn, target, found.stream, found.occurred_at, place, _NEIGHBOURS)
-
-
-async def _is_provable(conn: Queryable, book: str, place: int) -> bool:
-    """Whether a signed checkpoint covers the position."""
-    latest = (await checkpoints.page(conn, book, 1, None)).data
-    return bool(latest) and latest[0].size >= place
+    return await stretches.around(
+        conn, view.book, found.stream, found.occurred_at, place, each=_NEIGHBOURS
+    )
 
 
 def without_headers(found: EventAnswer) -> EventAnswer:

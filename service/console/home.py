@@ -1,11 +1,12 @@
 """``/console/{book}``: is anything wrong now?"""
 
+from asyncio import gather
 from datetime import datetime
 
 from msgspec import Struct
 
 from service.console.charts import Column
-from service.console.checks import Check, checks
+from service.console.checks import Check, ask, checks
 from service.console.disputes import OPENED, Due, urgency
 from service.console.view import View, page
 from service.console.wording import MOST_COUNTED, counted
@@ -39,21 +40,22 @@ class HomePage(Struct, frozen=True):
 @page("", template="home.html", section="Today")
 async def home(view: View) -> HomePage:
     """What somebody on call sees first."""
-    async with view.pooled() as conn:
-        came = (
-            await activity(conn, view.book, "hour", view.now, refusals=False, most=MOST_COUNTED)
-        ).data
     async with view.pipelined() as conn:
         # not the last event: readings at the provider come even if no webhook does
-        last = (await resources.last_webhooks(conn, [view.book])).get(view.book)
-        due = await disputes.due(
-            conn, view.book, OPENED, response_days=view.response_days, now=view.now,
-            limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
+        webhooks, came, due, asked = await gather(
+            resources.last_webhooks(conn, [view.book]),
+            activity(conn, view.book, "hour", view.now, refusals=False, most=MOST_COUNTED),
+            disputes.due(
+                conn, view.book, OPENED, response_days=view.response_days, now=view.now,
+                limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
+            ),
+            ask(conn, view),
         )  # fmt: skip
-        found = await checks(conn, view, last, due.data[0] if due.data else None)
-    columns = [_column(hour) for hour in came]
+    last = webhooks.get(view.book)
+    found = checks(asked, view, last, due.data[0] if due.data else None)
+    columns = [_column(hour) for hour in came.data]
     shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data]
-    return HomePage(found, came, columns, shown, due.next_cursor is not None, last)
+    return HomePage(found, came.data, columns, shown, due.next_cursor is not None, last)
 
 
 def _column(hour: Activity) -> Column:

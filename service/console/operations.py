@@ -1,5 +1,6 @@
 """``/console/{book}/operations``: do the read models keep up? With what an operator can do."""
 
+from asyncio import gather
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -98,14 +99,14 @@ async def operations(view: View) -> OperationsPage:
     """What somebody on call looks at after Today."""
     query = view.query(OperationsQuery)
     is_operator = view.may("admin")
-    async with view.pooled() as conn:
-        came = await activity.activity(
-            conn, view.book, query.interval, view.now, refusals=is_operator, most=MOST_COUNTED
-        )
-        held = (await keys.keys(conn, view.book)).data if is_operator else []
     async with view.pipelined() as conn:
-        standing = await projections.projections(conn, view.book, view.now)
-        for_operators = await _for_operators(conn, view, held) if is_operator else None
+        came, standing, for_operators = await gather(
+            activity.activity(
+                conn, view.book, query.interval, view.now, refusals=is_operator, most=MOST_COUNTED
+            ),
+            projections.projections(conn, view.book, view.now),
+            _for_operators(conn, view),
+        )
     return OperationsPage(
         standing,
         query.interval,
@@ -157,14 +158,17 @@ async def revoke_key(view: View, form: RevokedKey, act: Act) -> Done:
     return Done(f"Revoked the key {name}. It opens nothing after five seconds.", "operations")
 
 
-async def _for_operators(conn: Queryable, view: View, held: list[KeyAnswer]) -> ForOperators:
+async def _for_operators(conn: Queryable, view: View) -> ForOperators | None:
+    if not view.may("admin"):
+        return None
     order = paging.order({}, ("-asked_at",), str, view.path)
-    return ForOperators(
-        (await projections.parked(conn, view.book)).data,
-        (await jobs.jobs(conn, view.book, _JOBS, order)).data,
-        await refusals.page(conn, view.book, _REFUSALS, None),
-        held,
+    parked, asked, refused, held = await gather(
+        projections.parked(conn, view.book),
+        jobs.jobs(conn, view.book, _JOBS, order),
+        refusals.page(conn, view.book, _REFUSALS, None),
+        keys.keys(conn, view.book),
     )
+    return ForOperators(parked.data, asked.data, refused, held.data)
 
 
 async def _ask(view: View, kind: Kind, names: Sequence[str], act: Act) -> None:

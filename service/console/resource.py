@@ -1,5 +1,6 @@
 """``/console/{book}/{name}/{id}``: what happened to it?"""
 
+from asyncio import gather
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,18 +83,18 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             order = await paging.checked_order(
                 conn, view.book, asdict(box), (_SORT,), int, view.path
             )
-            target = await resources.target_of(conn, view.book)
             if box.is_set:
+                target = await resources.target_of(conn, view.book)
                 moments = await box.past(conn, view)
                 found = await resources.resource_past(
                     conn, target, projection, identity, moments, response_days=view.response_days
                 )
                 stretch = await _past(conn, target, stream, moments, order)
             else:
-                found = await resources.resource(
-                    conn, view.book, projection, identity, view.response_days
+                found, stretch = await gather(
+                    resources.resource(conn, view.book, projection, identity, view.response_days),
+                    stretches.latest(conn, view.book, stream, order=order, limit=_SHOWN),
                 )
-                stretch = await stretches.latest(conn, target, stream, order=order, limit=_SHOWN)
         document = plain(found)
         customer_id, customer = customer_of(document)
         return ResourcePage(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from projections.events import EVENTS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.database.statements import text
 
 Unit = Literal["minute", "hour"]
@@ -39,7 +39,7 @@ class ActivityPage(Struct, frozen=True):
 
 
 async def activity(  # noqa: PLR0913 - the question, and how far it counts
-    conn: Connection,
+    conn: Queryable,
     book: str,
     unit: Unit,
     now: datetime,
@@ -84,7 +84,7 @@ _NOTHING: Mapping[str, int] = {"events": 0, "attention": 0}
 
 
 async def _by_time(
-    conn: Connection, name: str, params: Mapping[str, object]
+    conn: Queryable, name: str, params: Mapping[str, object]
 ) -> dict[datetime, dict[str, Any]]:
     rows = await (await conn.execute(text(name), params)).fetchall()
     return {row["at"]: row for row in rows}

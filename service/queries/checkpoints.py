@@ -127,6 +127,12 @@ async def page(conn: Queryable, book: str, limit: int, cursor: str | None) -> Ch
     )
 
 
+async def signed(conn: Queryable, book: str) -> int:
+    """How many events the last checkpoint of a book covers; 0 before the first one."""
+    latest = await published.checkpoints(conn, book, published.LAST, 1)
+    return latest[0].size if latest else 0
+
+
 _SIZE_BITS = 48
 
 

@@ -25,7 +25,6 @@ from service.queries.answers import HistoryEntry, history_entry, indexed_event
 from service.queries.paging import Order
 from service.queries.resources import checkpoint_of, of
 from service.queries.snapshots import FieldChange, changes_of
-from service.readmodels.streams import Target
 from service.store.events import event_of
 
 _BESIDE = 6
@@ -52,7 +51,7 @@ class Stretch(Struct, frozen=True):
 
 
 async def latest(
-    conn: Queryable, target: Target, stream: str, *, order: Order[int], limit: int
+    conn: Queryable, book: str, stream: str, *, order: Order[int], limit: int
 ) -> Stretch:
     """The events that happened last, or last before a cursor.
 
@@ -60,11 +59,11 @@ async def latest(
         Problem: ``not-found`` if there are none.
     """
     end = (order.after.at, order.after.key) if order.after else (_END, 0)
-    before, after = await _around(conn, target, stream, end, limit + _BESIDE, _BESIDE)
+    before, after = await _around(conn, book, stream, end, limit + _BESIDE, _BESIDE)
     if not before:
         raise Problem("not-found", f"No events for {stream!r} in this book.")
     told = _told(
-        target, before, after, before[-limit:],
+        before, after, before[-limit:],
         begins=len(before) < limit + _BESIDE, ends=len(after) < _BESIDE,
     )  # fmt: skip
     if len(before) <= limit:
@@ -78,27 +77,27 @@ async def latest(
     )
 
 
-async def around(  # noqa: PLR0913, PLR0917 - the place, and how much around it
-    conn: Queryable, target: Target, stream: str, at: datetime, place: int, each: int
+async def around(  # noqa: PLR0913 - the place, and how much around it
+    conn: Queryable, book: str, stream: str, at: datetime, place: int, *, each: int
 ) -> Stretch:
     """An event of a stream and its neighbours, so many on each side; without any if it is none."""
     end = (at, place + 1)
-    before, after = await _around(conn, target, stream, end, each + 1 + _BESIDE, each + _BESIDE)
+    before, after = await _around(conn, book, stream, end, each + 1 + _BESIDE, each + _BESIDE)
     if not before or before[-1]["position"] != place:
         return Stretch([], {})
     return _told(
-        target, before, after, [*before[-each - 1 :], *after[:each]],
+        before, after, [*before[-each - 1 :], *after[:each]],
         begins=len(before) < each + 1 + _BESIDE, ends=len(after) < each + _BESIDE,
     )  # fmt: skip
 
 
 async def _around(  # noqa: PLR0913, PLR0917 - the place, and how much around it
-    conn: Queryable, target: Target, stream: str, end: tuple[datetime, int], before: int, after: int
+    conn: Queryable, book: str, stream: str, end: tuple[datetime, int], before: int, after: int
 ) -> tuple[list[Row], list[Row]]:
     """The rows before a place and from it on, in the order of the index."""
     statement = statements.bind_views("queries/stretch", events=EVENTS.view)
     params = of(
-        target.book, stream=stream, at=end[0], position=end[1], before=before, after=after
+        book, stream=stream, at=end[0], position=end[1], before=before, after=after
     )  # fmt: skip
     rows = await (await conn.execute(statement, params)).fetchall()
     checkpoint_of(rows)
@@ -107,8 +106,7 @@ async def _around(  # noqa: PLR0913, PLR0917 - the place, and how much around it
     return earlier, found[len(earlier) :]
 
 
-def _told(  # noqa: PLR0913 - what is read, and what it lacks
-    target: Target,
+def _told(
     before: Sequence[Row],
     after: Sequence[Row],
     shown: Sequence[Row],
@@ -120,7 +118,7 @@ def _told(  # noqa: PLR0913 - what is read, and what it lacks
     entries = [
         entry
         for row in (*before, *after)
-        for entry in (read(event_of({**row, "revision": row["telling"]}), target.business_id),)
+        for entry in (read(event_of({**row, "revision": row["telling"]}), row["business_id"]),)
         # the book may name another business since the index was built
         if entry.stream is not None and entry.stream == row["stream"]
     ]

@@ -24,9 +24,10 @@ found as (
         limit %(after)s
     )
 )
-select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
+select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost, h.business_id,
     r.*
 from read.checkpoint c
+left join store.head h on h.book = %(book)s
 left join lateral (
     select f.*, e.source, e.webhook_id, e.revision as telling, e.sent_at, e.recorded_at,
         e.body_sha256, e.body, case when e.source = 'api' then e.headers end as observation

@@ -40,12 +40,11 @@ async def record(conn: Connection, count: int, identity: str = "x_1") -> None:
 
 async def pages(conn: Connection) -> list[Stretch]:
     """All stretches of the stream, the latest one first, by their cursors."""
-    target = await resources.target_of(conn, "test")
     found = list[Stretch]()
     cursor = None
     while not found or cursor:
         order = paging.order({"cursor": cursor}, ("-occurred_at",), int, _PATH)
-        found.append(await stretches.latest(conn, target, STREAM, order=order, limit=LIMIT))
+        found.append(await stretches.latest(conn, "test", STREAM, order=order, limit=LIMIT))
         cursor = found[-1].next_cursor
     return found
 
@@ -111,19 +110,18 @@ async def test_the_neighbours_of_an_event_are_those_in_the_order_of_the_world(
     for n in (0, 1, 150, LONG - 1):
         one = history[n]
         found = await stretches.around(
-            conn, target, STREAM, one.occurred_at, int(one.event_position), 3
+            conn, "test", STREAM, one.occurred_at, int(one.event_position), each=3
         )
         places = [each.event_position for each in found.data]
         assert one.event_position in places
         assert len(places) in {4, 5, 7}
         assert {judged(each) for each in found.data} <= {judged(each) for each in history}
-    none = await stretches.around(conn, target, OTHER, history[0].occurred_at, 1, 3)
+    none = await stretches.around(conn, "test", OTHER, history[0].occurred_at, 1, each=3)
     assert none.data == []
 
 
 async def test_a_stream_without_events_is_not_found(conn: Connection) -> None:
     await record(conn, 1)
-    target = await resources.target_of(conn, "test")
     order = paging.order({}, ("-occurred_at",), int, _PATH)
     with pytest.raises(Problem, match="No events"):
-        await stretches.latest(conn, target, OTHER, order=order, limit=LIMIT)
+        await stretches.latest(conn, "test", OTHER, order=order, limit=LIMIT)
