@@ -5,7 +5,7 @@ one. A tree is computed from the hashes of perfect subtrees. Only those of 256, 
 stored (``BITS``); what lies between is computed from them, and the leaves from the links.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from msgspec import Struct
@@ -96,8 +96,21 @@ class Nodes(Struct, frozen=True):
     last: int
 
 
-Lookup = Callable[[int, int], bytes]
-"""The hash of a stored node, by its level (a multiple of ``BITS``) and its index."""
+class Hashes(dict[tuple[int, int], bytes]):
+    """The hashes of perfect subtrees, by level and index.
+
+    One that is unknown is computed from the stored level below it, which must be known, and kept.
+    """
+
+    def __missing__(self, place: tuple[int, int]) -> bytes:
+        level, index = place
+        if not level:
+            raise KeyError(place)
+        below = (level - 1) // BITS * BITS
+        width = 1 << (level - below)
+        hashes = [self[below, n] for n in range(index * width, (index + 1) * width)]
+        one = self[place] = perfect_root(hashes)
+        return one
 
 
 def inclusion(index: int, size: int) -> list[Range]:
@@ -164,13 +177,11 @@ def needed(ranges: Iterable[Range]) -> list[Nodes]:
     ]
 
 
-def range_hash(of: Range, lookup: Lookup) -> bytes:
-    """The hash of a range, from stored nodes."""
+def range_hash(of: Range, known: Hashes) -> bytes:
+    """The hash of a range, from the stored nodes that it needs."""
     grown = Frontier([])
     for level, index in perfect(of):
-        base = level - level % BITS
-        width = 1 << (level - base)
-        grown.push(level, perfect_root([lookup(base, index * width + n) for n in range(width)]))
+        grown.push(level, known[level, index])
     return grown.root()
 
 

@@ -69,13 +69,17 @@ async def test_higher_levels_are_stored_when_they_are_full(
         "insert into store.tree_node select 'test', 8, n, sha256(n::text::bytea)"
         " from generate_series(2, 255) n"
     )
-    await tree._extend_upwards(conn, "test", {8: 256})
+    await tree.store(conn, "test", await tree.grow(conn, "test", _head(65_536, 256)))
     cursor = await conn.execute("select hash from store.tree_node where level = 8 order by index")
     blocks = [row["hash"] for row in await cursor.fetchall()]
     assert await tree.roots(conn, "test", [65_536]) == [perfect_root(blocks)]
     await conn.execute("insert into store.tree_node values ('test', 8, 300, sha256('x'))")
     with pytest.raises(tree.MissingNodesError):
-        await tree._extend_upwards(conn, "test", {8: 512, 16: 1})
+        await tree.grow(conn, "test", _head(2 * 65_536, 512, 1))
+
+
+def _head(size: int, blocks: int, wide: int = 0) -> tree.Head:
+    return tree.Head(size, tree.Head().stored | {8: blocks, 16: wide})
 
 
 async def test_it_is_made_after_a_thousand_events_or_an_hour(
