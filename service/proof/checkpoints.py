@@ -27,7 +27,7 @@ Elsewhere = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class Origin(Struct, frozen=True):
-    """A name under which checkpoints of a book are signed, and the last one."""
+    """A name under which checkpoints of a book are signed, the last one, and the book's head."""
 
     number: int
     name: str
@@ -38,6 +38,7 @@ class Origin(Struct, frozen=True):
     root: bytes | None
     note: str | None
     signed_at: datetime | None
+    head: int
 
     @property
     def key(self) -> Key:
@@ -90,9 +91,9 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
             f" signing-key of the data directory). If it is lost: daybook books continue"
             f" --book {book}"
         )
-    head = await tree.head_of(conn, book)
-    if not look and not _is_due(origin, origin.size or 0, head.size):
+    if not look and not _is_due(origin, origin.size or 0, origin.head):
         return None
+    head = tree.Head.after(origin.size or 0, origin.head)
     if head.lacking > tree.AT_ONCE:
         head = await tree.extend(conn, book)
     known = await known_notes(signer, origin, elsewhere)
@@ -192,8 +193,8 @@ async def _keep(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     conn: Connection, book: str, number: int, made: Checkpoint, note: str, grown: tree.Grown
 ) -> None:
     params = {"book": book, "origin": number, "size": made.size, "root": made.root, "note": note}
-    # with the blocks from which events are proved in it
-    async with conn.transaction():
+    # together with the blocks from which events are proved in it
+    async with conn.pipeline(), conn.transaction():
         await tree.store(conn, book, grown)
         await conn.execute(statements.text("proof/add_checkpoint"), params)
 

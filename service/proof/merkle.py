@@ -7,6 +7,7 @@ stored (``BITS``); what lies between is computed from them, and the leaves from 
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -30,9 +31,9 @@ def leaf_hash(link: bytes) -> bytes:
 
 def leaf_hashes(links: Iterable[bytes]) -> list[bytes]:
     """The hashes of many entries."""
-    hashes = []
+    hashes, begin = [], _LEAF.copy
     for link in links:
-        hashed = _LEAF.copy()
+        hashed = begin()
         hashed.update(link)
         hashes.append(hashed.digest())
     return hashes
@@ -45,10 +46,11 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """The root over 2^n hashes of one level."""
+    begin = _NODE.copy
     while len(hashes) > 1:
-        above = []
-        for left, right in zip(hashes[::2], hashes[1::2], strict=True):
-            hashed = _NODE.copy()
+        above, pairs = [], iter(hashes)
+        for left, right in zip(pairs, pairs, strict=True):
+            hashed = begin()
             hashed.update(left)
             hashed.update(right)
             above.append(hashed.digest())
@@ -175,6 +177,18 @@ def needed(ranges: Iterable[Range]) -> list[Nodes]:
         for level, index in perfect(of)
         for base in (level - level % BITS,)
     ]
+
+
+def joined(nodes: Iterable[Nodes]) -> list[Nodes]:
+    """The same nodes in as few ranges as can be, which may have single ones in addition."""
+    ranges: list[Nodes] = []
+    for one in sorted(nodes, key=attrgetter("level", "first", "last")):
+        before = ranges[-1] if ranges else None
+        if before and before.level == one.level and one.first <= before.last + 1:
+            ranges[-1] = Nodes(one.level, before.first, max(before.last, one.last))
+        elif one.first < one.last:
+            ranges.append(one)
+    return ranges
 
 
 def range_hash(of: Range, known: Hashes) -> bytes:

@@ -13,6 +13,7 @@ from service.proof.merkle import (
     Hashes,
     Nodes,
     Range,
+    joined,
     leaf_hashes,
     needed,
     range_hash,
@@ -39,6 +40,11 @@ class Head(Struct, frozen=True):
 
     size: int = 0
     stored: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_LEVELS, 0))
+
+    @classmethod
+    def after(cls, checkpoint: int, size: int) -> "Head":
+        """The end of a book with a checkpoint, whose blocks were stored together with it."""
+        return cls(size, {level: checkpoint >> level for level in _LEVELS})
 
     @property
     def lacking(self) -> int:
@@ -146,7 +152,7 @@ async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
     Raises:
         MissingNodesError: if one is missing.
     """
-    some = [one for one in dict.fromkeys(wanted) if one.first < one.last]
+    some = joined(wanted)
     params = {
         "book": book,
         "levels": [one.level for one in some],
@@ -158,13 +164,13 @@ async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
     text = statements.text("proof/hashes")
     cursor = await conn.execute(text, params, prepare=False, binary=True)
     for row in await cursor.fetchall():
-        level, first, last, joined = row["level"], row["first"], row["last"], row["joined"]
-        if joined is None or len(joined) != _SIZE * (last - first):
+        level, first, last, found = row["level"], row["first"], row["last"], row["joined"]
+        if found is None or len(found) != _SIZE * (last - first):
             raise MissingNodesError(
                 f"Events of book {book!r} are missing, or blocks of its tree."
                 " Run: daybook verify chain."
             )
-        parts = [joined[n : n + _SIZE] for n in range(0, len(joined), _SIZE)]
+        parts = [found[n : n + _SIZE] for n in range(0, len(found), _SIZE)]
         hashes = parts if level else leaf_hashes(parts)
         known.update(zip([(level, n) for n in range(first, last)], hashes, strict=True))
     return known
