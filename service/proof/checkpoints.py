@@ -102,9 +102,11 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
         return None
     made = Checkpoint(origin.name, head.size, grown.roots[-1])
     note = sign(made.text, origin.name, signer.private)
-    # before anybody sees it: were it lost here, another could be signed in its place
-    await asyncio.to_thread(signer.remember, origin.name, note)
-    await _keep(conn, book, origin.number, made, note, grown)
+    written = asyncio.create_task(asyncio.to_thread(signer.remember, origin.name, note))
+    try:
+        await _keep(conn, book, origin.number, made, note, grown, written)
+    finally:
+        await asyncio.gather(written, return_exceptions=True)
     return made
 
 
@@ -190,13 +192,25 @@ def _lost(book: str, origin: Origin, reason: str) -> RefusedError:
 
 
 async def _keep(  # noqa: PLR0913, PLR0917 - one parameter a part of it
-    conn: Connection, book: str, number: int, made: Checkpoint, note: str, grown: tree.Grown
+    conn: Connection,
+    book: str,
+    number: int,
+    made: Checkpoint,
+    note: str,
+    grown: tree.Grown,
+    written: Awaitable[None] | None = None,
 ) -> None:
+    """Keep a checkpoint in the database, once it is written down next to the key.
+
+    Before anybody sees it: were it lost there, another could be signed in its place.
+    """
     params = {"book": book, "origin": number, "size": made.size, "root": made.root, "note": note}
     # together with the blocks from which events are proved in it
     async with conn.pipeline(), conn.transaction():
         await tree.store(conn, book, grown)
         await conn.execute(statements.text("proof/add_checkpoint"), params)
+        if written is not None:
+            await written
 
 
 async def continue_book(

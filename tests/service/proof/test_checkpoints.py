@@ -200,6 +200,23 @@ async def test_a_checkpoint_that_only_the_key_remembers_is_kept_again(
     assert [one.size for one in await notes(conn)] == [10, 11]
 
 
+async def test_what_cannot_be_written_down_next_to_the_key_is_not_signed(
+    conn: Connection, signer: Signer, tmp_path: Path
+) -> None:
+    await fill(conn, BLOCK - 1)
+    await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    (lock,) = (tmp_path / "data" / "signed-checkpoints").glob("*.lock")
+    lock.unlink()
+    lock.mkdir()
+    await append(conn, "test", [signed(BLOCK)])
+    with pytest.raises(IsADirectoryError):
+        await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    assert [one.size for one in await notes(conn)] == [BLOCK - 1]
+    lock.rmdir()
+    await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    assert [one.size for one in await notes(conn)] == [BLOCK - 1, BLOCK]
+
+
 async def test_a_history_that_was_recomputed_is_not_signed(
     conn: Connection, database_url: str, signer: Signer
 ) -> None:
