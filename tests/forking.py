@@ -21,11 +21,16 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
+from typing import cast
 
 import msgspec
 from setproctitle import setproctitle
 
 import service
+from service.processes.link import Link
+from service.queries.freshness import Freshness
+from service.server.app import build
+from service.settings import Settings
 
 _ADOPTS = 36  # PR_SET_CHILD_SUBREAPER
 _MOST_BYTES = 1 << 20
@@ -188,6 +193,8 @@ def _import() -> None:
     for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvloop", "httptools",
                  "rich.console", "rich.progress", "rich.table", "typer.main"):  # fmt: skip
         import_module(name)
+    # once, so that what the framework and the templates remember of it is there in every fork
+    build(Settings(), "", cast("Link", None), Freshness())
     # the first time, while it finds the environment where the system has put it
     setproctitle("fork server of tests")
     gc.collect()
