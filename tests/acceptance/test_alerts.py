@@ -85,7 +85,7 @@ def healthy(watched: Watched) -> Samples:
 
 
 def test_a_healthy_service_raises_none(watched: Watched, healthy: Samples) -> None:
-    assert watched.fires(healthy, healthy, 300) == set()
+    assert watched.fires(healthy, healthy, 100) == set()
 
 
 def test_webhooks_that_the_book_refuses(watched: Watched, healthy: Samples) -> None:
@@ -180,7 +180,7 @@ def test_a_stream_that_is_parked(watched: Watched, healthy: Samples) -> None:
 def test_a_book_that_differs_from_the_provider(watched: Watched, healthy: Samples) -> None:
     keep_comparison(watched.database_url, "20260504T120000Z-00000002", compared.RUN.drift)
     after = scraped(watched.service)
-    assert watched.fires(healthy, after, 280) == set()
+    assert watched.fires(healthy, after, 100) == set()
     assert watched.fires(healthy, after, 300) == {"DaybookDrift"}
     watched.admin.execute("update store.reconcile_run set ended_at = ended_at - interval '2 days'")
     late = scraped(watched.service)

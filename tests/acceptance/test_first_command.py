@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 DEMO = (sys.executable, "-m", "service", "demo", "--once", "--port", "0")
 
 
+@pytest.mark.slow
 def test_as_an_ordinary_user(scratch: Path) -> None:
     home = scratch / "home"
     home.mkdir()
