@@ -87,7 +87,7 @@ def house(
     service = Service(here, env=env).start()
     target = f"{service.client.base_url}/webhooks/test"
     with sandbox(
-        *UNLIMITED, customers=10, behind="400d", webhooks_to=target, secret=SECRET
+        *UNLIMITED, customers=8, behind="60d", webhooks_to=target, secret=SECRET
     ) as provider:
         with (here / "daybook.toml").open("a") as file:
             file.write(
