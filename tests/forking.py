@@ -82,7 +82,7 @@ class Client:
 
 
 def share_certificates() -> None:
-    """Have the clients of this process read the authorities' certificates once, not each its own."""
+    """Have the clients of this process read the authorities' certificates once for all."""
     name = "create_ssl_context"
     setattr(default, name, cache(getattr(default, name)))
     httpx.Client().close()

@@ -12,19 +12,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import psycopg
 import pytest
 
 from projections.projection import VERSION
-from service.queries.reconcile import Drift
 from service.readmodels.follower import lease_name
 from tests.acceptance import compared
 from tests.acceptance.alerting import NAMES, UP, Samples, evaluated, scraped, series
 from tests.acceptance.doors import CONFIG, deliver
 from tests.acceptance.processes import pid_of
 from tests.acceptance.service import Service, new_key
-from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, named, of
+from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, keep_comparison, named, of
 from tests.builders import body
 from tests.conftest import fresh_database
 
@@ -69,14 +67,6 @@ def watched(
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def keep_comparison(url: str, run_id: str, drift: tuple[Drift, ...]) -> None:
-    """Keep a comparison with the provider that has just ended."""
-    run = msgspec.structs.replace(
-        compared.RUN, run_id=run_id, began_at=now(), ended_at=now(), drift=drift
-    )
-    compared.keep(url, "live", run)
 
 
 @pytest.fixture

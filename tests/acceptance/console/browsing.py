@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -91,6 +92,15 @@ class Person:
         # a refused page is an error to the browser, and an answer to us
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
+
+
+@contextmanager
+def signed_in(doors: Doors, key: str) -> Iterator[httpx.Client]:
+    """A client that sends forms as a browser does, where what a browser shows is not the point."""
+    url = doors.service.client.base_url
+    with httpx.Client(base_url=url, headers=OURS, timeout=30) as client:
+        client.post(SIGN_IN, data={"key": key})
+        yield client
 
 
 @contextmanager

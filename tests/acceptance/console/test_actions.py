@@ -4,7 +4,6 @@ import html
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from service.console import router
 from service.console.frame import ACTIONS
-from tests.acceptance.console.browsing import OURS, person
+from tests.acceptance.console.browsing import OURS, person, signed_in
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import new_key, number
 from tests.builders import at, body
@@ -23,14 +22,6 @@ from tests.conftest import as_owner
 
 ROUTER = router.console(None)
 """To have it defines all actions."""
-
-
-@contextmanager
-def signed_in(doors: Doors, key: str) -> Iterator[httpx.Client]:
-    url = doors.service.client.base_url
-    with httpx.Client(base_url=url, headers=OURS, timeout=30) as client:
-        client.post("/console/-/sign-in", data={"key": key})
-        yield client
 
 
 @pytest.fixture(scope="module")

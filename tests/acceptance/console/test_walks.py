@@ -3,12 +3,11 @@
 import re
 from urllib.parse import quote
 
-import httpx
 import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.acceptance.console.browsing import OURS, SIGN_IN, person
+from tests.acceptance.console.browsing import person, signed_in
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import new_key, number
 from tests.builders import SECRET, at
@@ -229,8 +228,7 @@ def test_a_key_sees_what_its_scopes_allow(browser: Browser, doors: Doors) -> Non
 def test_an_error_is_a_page_that_says_what_to_do(
     doors: Doors, path: str, status: int, says: str
 ) -> None:
-    with httpx.Client(base_url=doors.service.client.base_url) as client:
-        client.post(SIGN_IN, data={"key": doors.live}, headers=OURS)
+    with signed_in(doors, doors.live) as client:
         answer = client.get(f"/console{path}")
     assert answer.status_code == status
     (heading,) = re.findall("<h1[^>]*>(.*?)</h1>", answer.text, re.DOTALL)
