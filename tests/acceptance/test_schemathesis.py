@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import schemathesis
 
 from tests.acceptance.doors import Doors
 from tests.acceptance.walk import POSTED, questions
@@ -47,6 +46,9 @@ def test_no_made_up_request_is_answered_wrongly(told: Doors, tmp_path: Path) -> 
 
 
 def test_what_exists_is_answered_as_described(told: Doors) -> None:
+    # not at the top, where it would take a second of each process that collects this
+    import schemathesis  # noqa: PLC0415
+
     client = told.service.client
     document = client.get("/schema/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)

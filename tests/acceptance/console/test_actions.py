@@ -215,6 +215,7 @@ def test_a_stream_that_fails_again_says_so(doors: Doors, operator: httpx.Client)
     assert notices(operator, "/console/live") == ["subscription-sub_odd is up to date."]
 
 
+@pytest.mark.slow
 def test_a_rebuild_is_previewed_made_and_undone(browser: Browser, doors: Doors) -> None:
     with person(browser, doors, doors.live, java_script_enabled=False) as somebody:
         page = somebody.page
