@@ -189,7 +189,7 @@ async def _fill(url: str, events: int) -> None:
 def _deliveries() -> Iterator[Delivery]:
     # one merchant's year: of several, resources of one id would run into each other
     for number, one in enumerate(simulate(EVENTS // 20, 70_000, until=NOON)):
-        yield delivery(one.body, f"msg_{number:012d}")
+        yield delivery(one.body, f"msg_{number:012d}", one.sent_at)
 
 
 def _widen(url: str) -> int:
