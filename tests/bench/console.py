@@ -76,12 +76,12 @@ class Page(Struct, frozen=True):
 
 
 def run() -> None:
-    """Print latencies and bytes of each page, at eight connections."""
+    """Print latencies and bytes of each page, at eight connections to two workers."""
     with server() as url:
         asyncio.run(_fill(url, EVENTS))
         asyncio.run(rebuilt(url))
         terms = _widen(url)
-        with served(url) as (service, _, _projector):
+        with served(url, "--workers", "2") as (service, _, _projector):
             port, key = int(service.port), new_key(url, _BOOK, "read,audit,admin")
             service.await_position(key, EVENTS)
             with _signed_in(port, key) as client:
@@ -189,7 +189,7 @@ async def _fill(url: str, events: int) -> None:
 def _deliveries() -> Iterator[Delivery]:
     # one merchant's year: of several, resources of one id would run into each other
     for number, one in enumerate(simulate(EVENTS // 20, 70_000, until=NOON)):
-        yield delivery(one.body, f"msg_{number:012d}")
+        yield delivery(one.body, f"msg_{number:012d}", one.sent_at)
 
 
 def _widen(url: str) -> int:
