@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -83,17 +84,20 @@ def postgres() -> Iterator[str]:
     """The URL of a server of our own, with nothing in it."""
     if given := servers.given():
         yield given
+        _admin(given).close()
         servers.clear(given, _PREFIX)
         return
     if other := os.environ.get("TEST_POSTGRES_BIN"):
         with servers.running(Path(other)) as url:
             yield url
+            _admin(url).close()
         return
     path = Path(tempfile.mkdtemp(prefix="daybook-tests-", dir=servers.place()))
     try:
         with embedded(path) as server:
             _spare_the_disk(server.url)
             yield server.url
+            _admin(server.url).close()
             # its last checkpoint, of hundreds of databases, is for nobody
             pid = (path / "postgres" / "postmaster.pid").read_text().split()[0]
             os.kill(int(pid), signal.SIGQUIT)
@@ -127,7 +131,7 @@ def database_url(postgres: str, template: str) -> Iterator[str]:
     """A prepared database of this test's own, as the role that the service has."""
     url = fresh_database(postgres, template)
     yield url
-    _drop(postgres, url)
+    drop_database(postgres, url)
 
 
 @pytest.fixture
@@ -135,7 +139,7 @@ def empty_database_url(postgres: str) -> Iterator[str]:
     """A database with nothing in it, as its owner."""
     url = as_owner(fresh_database(postgres, "template1"))
     yield url
-    _drop(postgres, url)
+    drop_database(postgres, url)
 
 
 @pytest.fixture
@@ -180,18 +184,28 @@ def _chosen(config: pytest.Config, mark: str) -> bool:
 
 def fresh_database(postgres: str, template: str) -> str:
     name = f"{_PREFIX}{next(_numbers)}"
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        # by its files, which takes half as long as by its log
-        statement = SQL("create database {} template {} strategy file_copy")
-        admin.execute(statement.format(Identifier(name), Identifier(template)))
+    # by its files, which takes half as long as by its log
+    statement = SQL("create database {} template {} strategy file_copy")
+    _admin(postgres).execute(statement.format(Identifier(name), Identifier(template)))
     return as_service(_database(postgres, name))
 
 
-def _drop(postgres: str, url: str) -> None:
+def drop_database(postgres: str, url: str) -> None:
     """Drop a database, so that hundreds of them do not pile up in memory."""
-    name = url.partition("@/")[2].partition("?")[0]
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(SQL("drop database if exists {} with (force)").format(Identifier(name)))
+    name = name_of(url)
+    statement = SQL("drop database if exists {} with (force)")
+    _admin(postgres).execute(statement.format(Identifier(name)))
+
+
+@cache
+def _admin(postgres: str) -> psycopg.Connection:
+    """A connection for databases that come and go: to connect takes as long as to copy one."""
+    return psycopg.connect(postgres, autocommit=True)
+
+
+def name_of(url: str) -> str:
+    """The name of a database."""
+    return url.partition("@/")[2].partition("?")[0]
 
 
 def as_service(url: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 EVERY_DAY, MANY = "every day", "many"
 """The profiles."""
 
-FEW = 30
+FEW = 15
 """Of a property that names no number of its own."""
 
 TIMES = 30
@@ -17,7 +17,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile(MANY, settings.get_profile(EVERY_DAY), max_examples=FEW * TIMES)
+settings.register_profile(MANY, settings.get_profile(EVERY_DAY), max_examples=2 * FEW * TIMES)
 
 
 def examples(few: int) -> settings:

@@ -16,16 +16,23 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
+from typing import cast
 
+import httpx
 import msgspec
+from httpx._transports import default
 from setproctitle import setproctitle
 
 import service
+from service.processes.link import Link
+from service.queries.freshness import Freshness
+from service.server.app import build
+from service.settings import Settings
 
 _ADOPTS = 36  # PR_SET_CHILD_SUBREAPER
 _MOST_BYTES = 1 << 20
@@ -72,6 +79,13 @@ class Client:
         self._connection.close()
         with suppress(ChildProcessError):
             os.waitpid(server, 0)
+
+
+def share_certificates() -> None:
+    """Have the clients of this process read the authorities' certificates once for all."""
+    name = "create_ssl_context"
+    setattr(default, name, cache(getattr(default, name)))
+    httpx.Client().close()
 
 
 def limits() -> list[tuple[int, int]]:
@@ -188,6 +202,9 @@ def _import() -> None:
     for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvloop", "httptools",
                  "rich.console", "rich.progress", "rich.table", "typer.main"):  # fmt: skip
         import_module(name)
+    share_certificates()
+    # once, so that what the framework and the templates remember of it is there in every fork
+    build(Settings(), "", cast("Link", None), Freshness())
     # the first time, while it finds the environment where the system has put it
     setproctitle("fork server of tests")
     gc.collect()

@@ -20,7 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from tests.forking import Client, Request, limits, pair, spawn
+from tests.forking import Client, Request, limits, pair, share_certificates, spawn
 
 FORKED = ("service", "tests.acceptance.hasty", "tests.acceptance.projecting")
 """The modules that a fork runs."""
@@ -88,6 +88,7 @@ def run(
 
 def use() -> None:
     """Fork from now on, also what this process spawns by ``multiprocessing``."""
+    share_certificates()
     if sys.platform == "linux":
         Popen.forks = True
         multiprocessing.util.spawnv_passfds = partial(spawn, _server)

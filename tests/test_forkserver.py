@@ -25,7 +25,16 @@ def both(see: Callable[[type[forkserver.Popen]], object]) -> tuple[object, objec
     return see(forkserver.Popen), see(Started)
 
 
-@pytest.mark.parametrize("line", [["--version"], ["send", "no.json"], ["nothing"], ["keys"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["send", "no.json"],
+        *(
+            pytest.param([word], marks=pytest.mark.slow)
+            for word in ("--version", "nothing", "keys")
+        ),
+    ],
+)
 def test_it_says_and_returns_the_same(line: list[str], tmp_path: Path) -> None:
     def see(start: type[forkserver.Popen]) -> object:
         with start(

@@ -26,7 +26,7 @@ from service.queries.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.queries.metric_rows import MetricQuestion
+from service.queries.metric_known import MetricQuestion
 
 R = TypeVar("R")
 

@@ -4,10 +4,11 @@ A build begins with empty tables. It ends with filled and indexed ones, which re
 it was when the build began.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from psycopg.sql import Composed
 
 from projections.catalog import PROJECTIONS
 from service.database import statements as sql
@@ -17,6 +18,7 @@ from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.readmodels import passes, spill
 from service.readmodels.errors import MissingEventsError
 from service.readmodels.tables import Generations, index_statements
+from service.readmodels.writing import count_statement
 from service.store import scan
 from service.store.events import books
 from service.store.scan import Tally
@@ -82,7 +84,7 @@ async def fill(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     async with worker_pool(0 if few else processes or processors()) as workers:
         await _read(conn, workers, plan, progress)
         await _fold(conn, build, workers, plan, progress)
-        await _index(conn, build, workers, progress)
+        await _index(conn, build, workers, progress, few=few)
 
 
 async def _read(
@@ -123,13 +125,32 @@ async def _fold(
             await conn.execute(sql.text("readmodels/park"), params)
 
 
-async def _index(conn: Connection, build: Build, workers: WorkerPool, progress: Progress) -> None:
-    statements = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
-    tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in statements]
-    await workers.run(tasks, _one_by_one(progress, "indexes", len(tasks)))
+async def _index(
+    conn: Connection, build: Build, workers: WorkerPool, progress: Progress, *, few: bool
+) -> None:
+    counting = [
+        statement
+        for book in build.positions
+        for projection in build.generations
+        if (statement := count_statement(projection, build.tables, book))
+    ]
+    await workers.run(_runs(conn, counting, few=few), lambda _: None)
+    indexes = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
+    count = _counted(progress, "indexes", len(indexes))
+
+    def made(number: int) -> None:
+        for _ in range(number):
+            count(1)
+
+    await workers.run(_runs(conn, indexes, few=few), made)
     analyze = [sql.fill("readmodels/analyze", table=sql.relation(t)) for t in build.tables.values()]
-    tasks = [Call(passes.run, (url_of(conn), s.as_string(conn))) for s in analyze]
-    await workers.run(tasks, lambda _: None)
+    await workers.run(_runs(conn, analyze, few=few), lambda _: None)
+
+
+def _runs(conn: Connection, statements: Sequence[Composed], *, few: bool) -> list[Call[int]]:
+    """Calls that run statements; of few events one runs all, as each has to connect first."""
+    url, texts = url_of(conn), [statement.as_string(conn) for statement in statements]
+    return [Call(passes.run, (url, run)) for run in ([texts] if few else [[t] for t in texts])]
 
 
 def _one_by_one(progress: Progress, doing: str, total: int) -> Callable[[object], None]:

@@ -192,10 +192,12 @@ def fold_partition(plan: Plan, book: str, number: int) -> tuple[str, list[Parked
     return book, parked
 
 
-def run(url: str, statement: str) -> None:
-    """Run one statement, such as the making of an index, on a connection of its own."""
+def run(url: str, statements: Sequence[str]) -> int:
+    """Run statements, such as the making of indexes, on a connection of their own; how many."""
     with bulk_connection(url) as conn:
-        conn.execute(statement.encode())
+        for statement in statements:
+            conn.execute(statement.encode())
+    return len(statements)
 
 
 class _Rows:

@@ -129,7 +129,7 @@ def append(directory: Path, partition: int, frames: Mapping[str, bytes]) -> None
 
 def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
     """The frames of a partition, each with its kind, in any order."""
-    for path in directory.glob(f"{partition}.*"):
+    for path in _files(directory, partition):
         with path.open("rb") as file:
             while head := file.read(_frame.size):
                 named, length = _frame.unpack(head)
@@ -138,5 +138,13 @@ def frames(directory: Path, partition: int) -> Iterator[tuple[str, bytes]]:
 
 def remove(directory: Path, partition: int) -> None:
     """Delete the frames of a partition."""
-    for path in directory.glob(f"{partition}.*"):
+    for path in _files(directory, partition):
         path.unlink()
+
+
+def _files(directory: Path, partition: int) -> list[Path]:
+    begins = f"{partition}."
+    # asked for hundreds of partitions, of which most have none: `glob` takes ten times as long
+    with suppress(FileNotFoundError), os.scandir(directory) as found:
+        return [Path(one) for one in found if one.name.startswith(begins)]
+    return []

@@ -18,6 +18,7 @@ Identity = tuple[str, bytes]
 
 _PROVIDERS_SECONDS = 15
 _RETRY_SECONDS = 0.02
+_PAUSE_SECONDS = 0.01
 _RECOVERY_SECONDS = 90
 
 # a line for each of a hundred thousand requests would bury the figures
@@ -93,6 +94,8 @@ class Provider:
                 told = answer.json()
                 place = self.acknowledged.setdefault((identity, content), number(told["position"]))
                 assert place == number(told["position"]), "it is at two places"
+                # else the senders would take all of a processor from what they try
+                time.sleep(_PAUSE_SECONDS)
                 return
             assert answer.status_code != 503 or answer.headers["retry-after"]
             time.sleep(_RETRY_SECONDS)

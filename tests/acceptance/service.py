@@ -1,15 +1,19 @@
 """The service as its users run it: a process of its own, spoken to over HTTP."""
 
 import asyncio
+import atexit
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +67,20 @@ def new_key(url: str, book: str, scope: str = "read") -> str:
 def environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     # compiled once, and not by each of the hundreds of processes that are started
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DAYBOOK_", _NOT_COMPILED))}
-    # given, so that no key is made in the data directory of the account that tests
-    key = {"DAYBOOK_SIGNING_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
-    return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), **key, **(extra or {})}
+    # neither is that of the account that tests: a configuration that lies there would be used
+    own = {
+        "DAYBOOK_SIGNING_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "DAYBOOK_DATA_DIR": str(_home() / "data"),
+    }
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), **own, **(extra or {})}
+
+
+@cache
+def _home() -> Path:
+    made = Path(tempfile.mkdtemp(prefix="daybook-home-"))
+    made.chmod(0o711)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def number(position: str) -> int:

@@ -12,19 +12,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import psycopg
 import pytest
 
 from projections.projection import VERSION
-from service.queries.reconcile import Drift
 from service.readmodels.follower import lease_name
 from tests.acceptance import compared
 from tests.acceptance.alerting import NAMES, UP, Samples, evaluated, scraped, series
 from tests.acceptance.doors import CONFIG, deliver
 from tests.acceptance.processes import pid_of
 from tests.acceptance.service import Service, new_key
-from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, named, of
+from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, keep_comparison, named, of
 from tests.builders import body
 from tests.conftest import fresh_database
 
@@ -71,21 +69,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def keep_comparison(url: str, run_id: str, drift: tuple[Drift, ...]) -> None:
-    """Keep a comparison with the provider that has just ended."""
-    run = msgspec.structs.replace(
-        compared.RUN, run_id=run_id, began_at=now(), ended_at=now(), drift=drift
-    )
-    compared.keep(url, "live", run)
-
-
 @pytest.fixture
 def healthy(watched: Watched) -> Samples:
     return watched.settled()
 
 
 def test_a_healthy_service_raises_none(watched: Watched, healthy: Samples) -> None:
-    assert watched.fires(healthy, healthy, 300) == set()
+    assert watched.fires(healthy, healthy, 100) == set()
 
 
 def test_webhooks_that_the_book_refuses(watched: Watched, healthy: Samples) -> None:
@@ -180,7 +170,7 @@ def test_a_stream_that_is_parked(watched: Watched, healthy: Samples) -> None:
 def test_a_book_that_differs_from_the_provider(watched: Watched, healthy: Samples) -> None:
     keep_comparison(watched.database_url, "20260504T120000Z-00000002", compared.RUN.drift)
     after = scraped(watched.service)
-    assert watched.fires(healthy, after, 280) == set()
+    assert watched.fires(healthy, after, 100) == set()
     assert watched.fires(healthy, after, 300) == {"DaybookDrift"}
     watched.admin.execute("update store.reconcile_run set ended_at = ended_at - interval '2 days'")
     late = scraped(watched.service)

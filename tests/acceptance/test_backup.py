@@ -208,6 +208,7 @@ def test_a_restore_that_fails_changes_nothing(home: Installation, saved: Path) -
     home.tell("sub_5")
 
 
+@pytest.mark.slow
 def test_a_move_to_another_host_with_the_secrets(home: Installation) -> None:
     home.service.await_ready()
     moved = home.here / "moved.backup"

@@ -2,11 +2,12 @@
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,7 +117,21 @@ async def bodies(conn: Connection) -> set[bytes]:
     return {bytes(row["body"]) for row in await cursor.fetchall()}
 
 
-@pytest.mark.parametrize("name", RECORDED)
+EVERY_DAY = {
+    "half of a surrogate pair", "not UTF-8", "NUL in a name", "deep", "created_at a word",
+    "customer a word", "a long customer's id",
+    "no id", "null as an id", "NUL in an id", "a list", "a text without an end",
+}  # fmt: skip
+"""One of each way; the others with ``-m slow``."""
+
+
+def each(rows: Iterable[str]) -> list[ParameterSet]:
+    return [
+        pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.slow) for name in rows
+    ]
+
+
+@pytest.mark.parametrize("name", each(RECORDED))
 async def test_a_value_that_cannot_be_read_costs_its_field(
     name: str, database_url: str, conn: Connection
 ) -> None:
@@ -130,7 +145,7 @@ async def test_a_value_that_cannot_be_read_costs_its_field(
     assert await events(conn) == recorded
 
 
-@pytest.mark.parametrize("name", NOT_RECORDED)
+@pytest.mark.parametrize("name", each(NOT_RECORDED))
 async def test_a_row_without_an_id_costs_itself_and_is_named(
     name: str, database_url: str, conn: Connection
 ) -> None:

@@ -152,6 +152,7 @@ def metric(book: Restorable, line: str) -> bool:
     return f"\n{line}\n" in book.service.client.get("/metrics").text
 
 
+@pytest.mark.slow
 def test_after_a_restore_it_signs_under_a_new_origin_only(book: Restorable) -> None:
     eventually(lambda: proof(book, book.tell(subscription("sub_5", "active"))))
     book.save()

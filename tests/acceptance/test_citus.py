@@ -27,6 +27,9 @@ from tests.acceptance.walk import POSTED, questions
 from tests.builders import SECRET
 from tests.conftest import as_owner, as_service, fresh_database
 
+pytestmark = pytest.mark.slow
+"""``tests/service/store/test_distribution.py`` is quick."""
+
 ACROSS = {
     "store/heads": "the books; one row each",
     "queries/checkpoints": "the books; joined by book",

@@ -20,6 +20,9 @@ from tests.builders import at
 
 NAME = "daybook_client"
 
+pytestmark = pytest.mark.slow
+"""To generate it takes seconds; ``test_openapi.py`` and ``test_schemathesis.py`` are quick."""
+
 
 @pytest.fixture(scope="module")
 def document(told: Doors) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def fill_log(url: str) -> None:
         assert conn.broken, "it did not crash"
 
 
-@pytest.mark.parametrize("what", ["tables", pytest.param("log", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["tables", "log"])
 def test_a_full_disk_loses_nothing(what: str, disk: Path, scratch: Path) -> None:
     service = Service(scratch, "--data-dir", str(disk)).start()
     with embedded(disk) as server, provider(service, service.find(r"SECRET=(\S+)")) as made:

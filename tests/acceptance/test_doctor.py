@@ -267,6 +267,7 @@ async def test_a_check_that_hangs_or_fails_is_one_that_could_not_look(
     assert ("longer than" in hung.found, failed.found) == (True, "no")
 
 
+@pytest.mark.slow
 def test_the_sandbox_is_connected_and_examined(
     postgres: str, template: str, tmp_path: Path
 ) -> None:

@@ -47,7 +47,9 @@ def test_what_was_accepted_is_answered(scratch: Path, data: Path) -> None:
     service.client.close()
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(1, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.long)]
+)
 def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path, data: Path) -> None:
     service = Service(scratch, "--data-dir", str(data), "--workers", "2").start()
     with provider(service, service.find(r"SECRET=(\S+)")) as made:
@@ -71,7 +73,7 @@ def test_a_stop_under_load_loses_nothing(rounds: int, scratch: Path, data: Path)
     assert service.stop() == 0
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.5])
+@pytest.mark.parametrize("seconds", [0.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_a_stop_during_the_start_is_obeyed(seconds: float, scratch: Path) -> None:
     with (scratch / "serve.out").open("w") as out:
         process = forkserver.Popen(

@@ -54,7 +54,9 @@ def kill_postgres(_: Service, data: Path) -> None:
     os.kill(int(pid), signal.SIGKILL)
 
 
-FAULTS: tuple[tuple[Callable[[Service, Path], None], set[str]], ...] = (
+Faults = tuple[tuple[Callable[[Service, Path], None], set[str]], ...]
+
+FAULTS: Faults = (
     # whatever befalls the database, everybody is answered; a killed service answers nobody
     (kill_the_writers_backend, {"503"}),
     (terminate_all_backends, {"503"}),
@@ -72,11 +74,18 @@ def service(scratch: Path, data: Path) -> Iterator[Service]:
     assert started.stop() == 0
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(15, marks=pytest.mark.long)])
-def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> None:
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param(FAULTS[-1:], id="kill -9"),
+        pytest.param(FAULTS, id="each", marks=pytest.mark.slow),
+        pytest.param(FAULTS * 15, id="again and again", marks=pytest.mark.long),
+    ],
+)
+def test_kills_lose_nothing(faults: Faults, service: Service, scratch: Path) -> None:
     data = scratch / "data"
     with provider(service, service.find(r"SECRET=(\S+)")) as made:
-        for fault, told in FAULTS * rounds:
+        for fault, told in faults:
             before = made.failures
             time.sleep(random.uniform(0, 0.5))  # noqa: S311 - any moment will do
             fault(service, data)
@@ -85,7 +94,7 @@ def test_kills_lose_nothing(rounds: int, service: Service, scratch: Path) -> Non
     service.await_ready()
     with embedded(data) as server:
         key = service.find(r"KEY=(\S+)")
-        nothing_lost_nothing_doubled(made, server.url, service, key, rounds * len(FAULTS))
+        nothing_lost_nothing_doubled(made, server.url, service, key, len(faults))
 
 
 @pytest.mark.parametrize(

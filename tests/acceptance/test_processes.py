@@ -86,6 +86,7 @@ def test_children_have_titles_and_are_replaced_and_it_is_told(
     ]
 
 
+@pytest.mark.slow
 def test_it_recovers_from_used_up_descriptors_and_a_missing_directory(
     service: Service, scratch: Path, temporary: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_every_link_leads_to_a_file_or_a_heading(path: Path) -> None:
             assert heading in slugs, (target, heading)
 
 
+@pytest.mark.slow
 def test_every_command_of_the_walks_answers_what_is_shown(service: Service, scratch: Path) -> None:
     env = {
         "DAYBOOK_DATA_DIR": str(scratch / "data"),

@@ -87,7 +87,7 @@ def house(
     service = Service(here, env=env).start()
     target = f"{service.client.base_url}/webhooks/test"
     with sandbox(
-        *UNLIMITED, customers=10, behind="400d", webhooks_to=target, secret=SECRET
+        *UNLIMITED, customers=8, behind="60d", webhooks_to=target, secret=SECRET
     ) as provider:
         with (here / "daybook.toml").open("a") as file:
             file.write(
@@ -132,6 +132,7 @@ def test_a_lost_hold_is_reported_by_name_and_applied(house: House) -> None:
     assert history[-1]["source"] == "api"
 
 
+@pytest.mark.slow
 def test_it_is_printed_for_programs_too(house: House) -> None:
     house.fill()
     house.lose()
@@ -188,6 +189,7 @@ def test_missing_types_are_named_with_the_way_to_have_them_replayed(house: House
         httpx.patch(f"{url}/webhooks/{endpoint}", json=every, headers=headers)
 
 
+@pytest.mark.slow
 def test_a_comparison_that_is_killed_does_no_harm(house: House) -> None:
     house.fill()
     house.provider.control.add_answer_fault(

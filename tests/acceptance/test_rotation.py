@@ -18,8 +18,8 @@ from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body
 from tests.conftest import fresh_database
 
-TRIES = 40
-"""So many new connections that each of four workers is met."""
+TRIES = 20
+"""So many new connections that each worker is met."""
 
 
 def configure(here: Path, secrets: str, policy: str = "") -> None:

@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+from msgspec.structs import replace
 
+from service.queries.reconcile import Drift
+from tests.acceptance import compared
 from tests.acceptance.alerting import Samples, firing, scraped, series
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import Service
@@ -54,3 +58,10 @@ def named(name: str, **labels: str) -> str:
 
 def of(samples: Samples, name: str) -> float:
     return samples[named(name)]
+
+
+def keep_comparison(url: str, run_id: str, drift: tuple[Drift, ...]) -> None:
+    """Keep a comparison with the provider that has just ended."""
+    now = datetime.now(UTC)
+    run = replace(compared.RUN, run_id=run_id, began_at=now, ended_at=now, drift=drift)
+    compared.keep(url, "live", run)

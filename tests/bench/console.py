@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -50,9 +49,6 @@ _LONG, _LENGTH = 5, 2000
 """Streams that are much longer than others, and how many events they have."""
 
 _TERMS = 1_000_000
-
-_NUMBERED = re.compile(rb'_(?=\d{6}[_:"])|(?<=pyt_simulated)_')
-"""Before the number of a customer or a payout in an id; the simulation counts them from 0."""
 
 _WIDEN = SQL("""
     with made as (
@@ -191,14 +187,9 @@ async def _fill(url: str, events: int) -> None:
 
 
 def _deliveries() -> Iterator[Delivery]:
-    number = 0
-    for part in count():
-        # a part at a time, since there is no end to them
-        for one in simulate(2_000, 70_000 + part, until=NOON):
-            number += 1
-            # each part has customers of its own: else a stream would be several, told as one
-            body = _NUMBERED.sub(b"_%03d" % part, one.body)
-            yield delivery(body, f"msg_{number:012d}")
+    # one merchant's year: of several, resources of one id would run into each other
+    for number, one in enumerate(simulate(EVENTS // 20, 70_000, until=NOON)):
+        yield delivery(one.body, f"msg_{number:012d}")
 
 
 def _widen(url: str) -> int:

@@ -58,7 +58,7 @@ def verdict(broken: Failures, name: str) -> str:
 @pytest.fixture(scope="module")
 def broken() -> Failures:
     # enough for every day; a hundred thousand below
-    return failures(range(1_000))
+    return failures(range(500))
 
 
 @pytest.mark.parametrize("name", PROPERTIES)

@@ -88,6 +88,7 @@ def test_the_proof_page_has_the_key_and_says_how_far_the_book_is_signed(
     expect(auditor.page.locator("body")).to_contain_text(found["origins"][0]["origin"])
 
 
+@pytest.mark.slow
 def test_without_the_scope_there_is_a_sentence_and_no_button(
     browser: Browser, told: Doors, reading_key: str
 ) -> None:

@@ -33,11 +33,13 @@ def loaded(*names: str) -> set[str]:
     ("modules", "needed"),
     [
         (["service.cli.main"], set()),
-        ([COMMANDS + "proof"], SIGNING),
+        pytest.param([COMMANDS + "proof"], SIGNING, marks=pytest.mark.slow),
         ([COMMANDS + name for name in ("send", "simulate", "trigger", "sandbox_control")], HTTP),
-        ([COMMANDS + "connect"], HTTP | SETTINGS),
+        pytest.param([COMMANDS + "connect"], HTTP | SETTINGS, marks=pytest.mark.slow),
         ([COMMANDS + name for name in ("status", "rebuild", "serve")], DATABASE | SETTINGS),
-        (["service.server.projector"], DATABASE | SETTINGS | SIGNING),
+        pytest.param(
+            ["service.server.projector"], DATABASE | SETTINGS | SIGNING, marks=pytest.mark.slow
+        ),
         (
             [COMMANDS + name for name in ("backfill", "history", "reconcile", "doctor", "verify")],
             LIBRARIES - SERVER,

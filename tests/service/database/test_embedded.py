@@ -53,8 +53,17 @@ def test_a_user_that_was_killed_does_not_keep_it_running(data_dir: Path) -> None
     assert not answers(server)
 
 
-@pytest.mark.parametrize("name", ["d" * 100, 'it\'s "ü" $HOME `id` \\, a'])
-@pytest.mark.parametrize("above", ["", "/dev/shm"])  # noqa: S108 - a file system in memory
+STRANGE = 'it\'s "ü" $HOME `id` \\, a'
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [
+        ("d" * 100, ""), (STRANGE, "/dev/shm"),  # noqa: S108 - a file system in memory
+        pytest.param(STRANGE, "", marks=pytest.mark.slow),
+        pytest.param("d" * 100, "/dev/shm", marks=pytest.mark.slow),  # noqa: S108
+    ],
+)  # fmt: skip
 def test_no_path_matters(
     data_dir: Path, name: str, above: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

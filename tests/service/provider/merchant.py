@@ -1,11 +1,12 @@
 """A merchant at the stand-in for the provider, whose webhooks a test passes on or loses."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from service.database.connections import Connection
+from service.database.connections import Connection, connect
 from service.provider.reconciliation.options import Options
 from service.provider.reconciliation.run import reconcile
 from service.queries import reconcile as kept
@@ -15,6 +16,7 @@ from service.readmodels.projector import advance
 from service.settings import Book
 from service.store.events import append
 from tests.builders import SECRET
+from tests.conftest import fresh_database, name_of
 from tests.deliveries import delivery
 from tests.receiver import Received, Receiver, receiver
 from tests.sandbox import Sandbox, sandbox
@@ -94,6 +96,18 @@ async def fill(conn: Connection, url: str, shop: Merchant) -> None:
     shop.sent()
     await shop.reconcile(url, apply=True, accept_losses=True)
     await project(conn)
+
+
+def filled(postgres: str, template: str, shop: Merchant) -> str:
+    """The name of a database with what the provider has now, for others to be copies of."""
+    url = fresh_database(postgres, template)
+
+    async def made() -> None:
+        async with await connect(url) as conn:
+            await fill(conn, url, shop)
+
+    asyncio.run(made())
+    return name_of(url)
 
 
 async def event_count(conn: Connection) -> int:

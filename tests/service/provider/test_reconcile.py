@@ -30,6 +30,7 @@ from tests.service.provider.merchant import (
     deliver,
     event_count,
     fill,
+    filled,
     found,
     merchant,
     project,
@@ -48,8 +49,18 @@ def shop() -> Iterator[Merchant]:
 @pytest.fixture(scope="module")
 def live() -> Iterator[Merchant]:
     """A merchant to whom things happen."""
-    with merchant(customers=12, behind="400d") as made:
+    with merchant(customers=12, behind="100d") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def start(postgres: str, template: str, live: Merchant) -> str:
+    """What ``live`` has in the beginning, as a database."""
+    return filled(postgres, template, live)
+
+
+FILLED = pytest.mark.usefixtures("start")
+"""Of a test that fills the book: it has to read only what is new."""
 
 
 async def only(conn: Connection, run: Run, name: str) -> Difference:
@@ -90,6 +101,7 @@ async def test_what_was_applied_differs_no_more(
     assert second.looked_at > sum(map(len, held))
 
 
+@FILLED
 async def test_a_lost_hold_is_found_with_its_cause_and_effect(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -117,6 +129,7 @@ async def test_a_lost_hold_is_found_with_its_cause_and_effect(
     assert (again.state, await found(conn, again)) == ("in_sync", [])
 
 
+@FILLED
 async def test_refusals_since_the_change_explain_it(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -134,6 +147,7 @@ async def test_refusals_since_the_change_explain_it(
     assert "3 for bad-signature" in difference.evidence
 
 
+@FILLED
 async def test_a_parked_stream_is_the_cause_and_nothing_is_applied(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -149,6 +163,7 @@ async def test_a_parked_stream_is_the_cause_and_nothing_is_applied(
     assert (difference.applied, run.state) == (False, "drift")
 
 
+@FILLED
 async def test_a_type_of_tomorrow_is_the_cause(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -166,6 +181,7 @@ async def test_a_type_of_tomorrow_is_the_cause(
     assert "subscription.frozen" in difference.evidence
 
 
+@FILLED
 async def test_a_licence_key_changes_silently(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -179,6 +195,7 @@ async def test_a_licence_key_changes_silently(
     assert difference.missing_types == ()
 
 
+@FILLED
 async def test_what_has_just_changed_is_in_flight_and_not_applied(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -216,6 +233,7 @@ async def test_what_only_a_row_of_a_list_has_told_is_a_blind_spot(
     assert set(difference.fields) <= DISPUTE.lacks
 
 
+@FILLED
 async def test_what_has_just_changed_is_read_again_after_a_while(
     conn: Connection, database_url: str, live: Merchant
 ) -> None:
@@ -230,6 +248,7 @@ async def test_what_has_just_changed_is_read_again_after_a_while(
 
 
 @pytest.mark.parametrize("path", ["/subscriptions", "/"])
+@FILLED
 async def test_an_outage_is_no_drift(
     conn: Connection, database_url: str, live: Merchant, path: str
 ) -> None:

@@ -19,6 +19,7 @@ from tests.service.provider.merchant import (
     customer_of,
     event_count,
     fill,
+    filled,
     found,
     merchant,
     project,
@@ -30,8 +31,18 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Merchant]:
-    with merchant(customers=16, behind="200d") as made:
+    with merchant(customers=16, behind="60d") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def start(postgres: str, template: str, shop: Merchant) -> str:
+    """What ``shop`` has in the beginning, as a database."""
+    return filled(postgres, template, shop)
+
+
+FILLED = pytest.mark.usefixtures("start")
+"""Of a test that fills the book: it has to read only what is new."""
 
 
 async def tell(conn: Connection, *names: str) -> None:
@@ -76,6 +87,7 @@ async def test_another_mode_stops_it(conn: Connection, database_url: str, shop: 
 
 
 @pytest.mark.parametrize("filled", [False, True])
+@FILLED
 async def test_another_business_stops_it(
     conn: Connection, database_url: str, shop: Merchant, *, filled: bool
 ) -> None:
@@ -87,6 +99,7 @@ async def test_another_business_stops_it(
     assert "business" in await assert_stopped(conn, run, events)
 
 
+@FILLED
 async def test_a_storm_of_404s_stops_it(
     conn: Connection, database_url: str, shop: Merchant
 ) -> None:
@@ -97,6 +110,7 @@ async def test_a_storm_of_404s_stops_it(
     assert "404" in await assert_stopped(conn, run, events)
 
 
+@FILLED
 async def test_a_fault_of_the_provider_is_a_storm_too(
     conn: Connection, database_url: str, shop: Merchant
 ) -> None:
@@ -111,6 +125,7 @@ async def test_a_fault_of_the_provider_is_a_storm_too(
     assert await event_count(conn) == events
 
 
+@FILLED
 async def test_a_404_counts_the_second_time_and_changes_nothing(
     conn: Connection, database_url: str, shop: Merchant
 ) -> None:
@@ -129,6 +144,7 @@ async def test_a_404_counts_the_second_time_and_changes_nothing(
     assert await event_count(conn) == events
 
 
+@FILLED
 async def test_many_who_would_lose_access_are_reported_and_not_applied(
     conn: Connection, database_url: str, shop: Merchant
 ) -> None:
@@ -150,6 +166,7 @@ async def test_many_who_would_lose_access_are_reported_and_not_applied(
     assert await event_count(conn) > events
 
 
+@FILLED
 async def test_a_person_decides_on_a_customer_with_another_subscription(
     conn: Connection, database_url: str, shop: Merchant
 ) -> None:

@@ -51,7 +51,17 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+EVERY_DAY = {"a list", "of another resource", "cut", "forbidden"}
+"""One of each way; the others with ``-m slow``."""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(answer, id=name, marks=() if name in EVERY_DAY else pytest.mark.slow)
+        for name, answer in BROKEN.items()
+    ],
+)
 async def test_one_that_cannot_be_read_costs_no_other(
     conn: Connection, database_url: str, shop: Account, broken: Answer
 ) -> None:
@@ -82,8 +92,19 @@ async def test_one_that_no_list_shows_and_cannot_be_read_is_named(
     assert [*await differing(conn, run)] == ["sub_b"]
 
 
-@pytest.mark.parametrize("path", ["/subscriptions", "/license_keys", "/entitlements"])
-@pytest.mark.parametrize("status", [500, 422, 403])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/subscriptions", 500), ("/license_keys", 422), ("/entitlements", 403),
+        *(
+            pytest.param(path, status, marks=pytest.mark.slow)
+            for path, status in (
+                ("/subscriptions", 422), ("/subscriptions", 403), ("/license_keys", 500),
+                ("/license_keys", 403), ("/entitlements", 500), ("/entitlements", 422),
+            )
+        ),
+    ],
+)  # fmt: skip
 async def test_a_list_that_cannot_be_read_costs_no_other_kind(
     conn: Connection, database_url: str, shop: Account, path: str, status: int
 ) -> None:

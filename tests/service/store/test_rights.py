@@ -86,7 +86,16 @@ def revoking(right: str) -> Composed:
     return SQL("revoke " + literal + " from {}").format(Identifier(SERVICE))
 
 
-@pytest.mark.parametrize("bin_dir", servers.installed().values(), ids=map(str, servers.installed()))
+@pytest.mark.parametrize(
+    "bin_dir",
+    [
+        pytest.param(
+            found, id=str(major),
+            marks=() if major == max(servers.installed()) else pytest.mark.slow,
+        )
+        for major, found in servers.installed().items()
+    ],
+)  # fmt: skip
 async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
     bin_dir: Path,
 ) -> None:
