@@ -24,7 +24,7 @@ from service.proof.rows import MalformedRowError, Row, Signatures, Signer, field
 EVENTS = 256 * BLOCK
 """The most events of a stretch: whole blocks, which take about a second."""
 
-_ROWS = 32  # that are in memory at once: a body may be as large as the limit for webhooks
+_ROWS = 16  # that are in memory at once: a body may be as large as the limit for webhooks
 
 SHOWN = 16
 """How many broken positions a stretch names."""
