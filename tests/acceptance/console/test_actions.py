@@ -300,7 +300,6 @@ def test_a_reader_sees_how_it_stands_and_acts_on_nothing(reader: httpx.Client) -
         assert reader.get(f"/console/live/{path}").status_code == 403
 
 
-@pytest.mark.slow
 def test_the_audit_tells_who_did_what_and_leads_there(browser: Browser, doors: Doors) -> None:
     with person(browser, doors, doors.live) as somebody:
         page = somebody.page
