@@ -10,6 +10,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from functools import cache
@@ -31,6 +32,9 @@ from tests import citus, examples, forkserver, servers
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # as of a shell in the background; commands that tests interrupt would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# also where the environment forbids it: else each worker would compile all tests, for ten seconds
+sys.dont_write_bytecode = False
 
 _numbers = itertools.count()
 _PREFIX = f"daybook_{os.getpid()}_" if servers.given() else "daybook_"

@@ -209,7 +209,8 @@ def test_a_restore_that_fails_changes_nothing(home: Installation, saved: Path) -
 
 
 @pytest.mark.slow
-def test_a_move_to_another_host_with_the_secrets(home: Installation) -> None:
+def test_a_move_to_another_host_with_the_secrets(home: Installation, saved: Path) -> None:
+    assert saved.exists()
     home.service.await_ready()
     moved = home.here / "moved.backup"
     done = home.daybook("backup", moved, "--with-secrets")

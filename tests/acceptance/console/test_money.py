@@ -120,6 +120,7 @@ def test_the_figures_come_as_csv(finance: Person) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_filters_are_a_form_and_links(finance: Person) -> None:
     finance.open("/live/money")
     page = finance.page

@@ -101,6 +101,7 @@ def test_finance_closes_a_month_and_follows_what_changes(browser: Browser, doors
         assert finance.complaints == []
 
 
+@pytest.mark.slow
 def test_on_call_looks_at_what_is_wrong(browser: Browser, doors: Doors) -> None:
     position = deliver(doors, "subscription.gifted", subscription("sub_gift"), 7)
     with person(browser, doors, doors.live) as on_call:
