@@ -47,5 +47,5 @@ _COUNTED: tuple[Projection[Any], ...] = (MOVEMENTS, PAYMENTS, REFUNDS, DISPUTES,
 BY_DAY: tuple[Projection[Any], ...] = tuple(_by_day(one) for one in _COUNTED)
 """The counts of each read model that metrics add up.
 
-They change in the statement that writes the counted rows, so they always add up to these.
+They change in the transaction that writes the counted rows, so they always add up to these.
 """
