@@ -29,8 +29,8 @@ def changes(entries: Sequence[Entry], late: Step) -> tuple[str, ...]:
 def all_changes(entries: Sequence[Entry], late: Collection[int]) -> Mapping[int, tuple[str, ...]]:
     """The conclusions that each of several late events changed, by its position.
 
-    One walk over the stream in the order in which it was recorded. The whole is folded again at
-    each position of ``late``, and before it only where another late event was recorded since.
+    One walk over the stream in the order in which it was recorded. An event that came a little late
+    lets only what happened after it be folded again, and some events before it.
     """
     walk = _Walk()
     changed: dict[int, tuple[str, ...]] = {}
@@ -41,44 +41,65 @@ def all_changes(entries: Sequence[Entry], late: Collection[int]) -> Mapping[int,
         before = walk.now() if position in late else None
         walk.add(entry)
         if before is not None:
-            changed[position] = _differences(before, walk.now())
+            changed[position] = _differences(before, walk.now(), walk.unchanged)
     return changed
 
 
 _Folded = tuple[Fold[Any], list[Step]]
 
+_EVERY = 32
+"""How many entries apart the folds are kept from which the walk goes on."""
+
 
 class _Walk:
-    """A stream in the order of recording, folded on demand."""
+    """A stream in the order of recording, folded on demand.
+
+    ``unchanged`` counts the first steps that the last fold left as they were.
+    """
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._waiting: list[Entry] = []
-        self._folded: _Folded | None = None
+        self._steps: list[Step] = []
+        self.unchanged = 0
+        # folds of the first so many entries in the order of the world, the last one of all
+        self._kept: list[tuple[int, Fold[Any]]] = []
 
     def add(self, entry: Entry) -> None:
         """Add the entry that was recorded next."""
         self._entries.append(entry)
         self._waiting.append(entry)
+        if len(self._waiting) == _EVERY:
+            self.now()
 
     def now(self) -> _Folded:
         """The fold of all entries added so far, and its steps."""
-        if self._waiting or self._folded is None:
-            self._folded = self._extended() or fold(self._entries)
+        if self._waiting:
+            memo, self._steps = self._further() or self._afresh()
             self._waiting = []
-        return self._folded
+            self._kept.append((len(self._steps), memo))
+        return self._kept[-1][1], self._steps
 
-    def _extended(self) -> _Folded | None:
-        if self._folded is None:
-            return None
-        memo, steps = self._folded
-        further = extend(memo, self._waiting)
-        return further and (further[0], [*steps, *further[1]])
+    def _further(self) -> _Folded | None:
+        """Fold on from the last kept fold that no waiting entry changes."""
+        while self._kept:
+            count, memo = self._kept[-1]
+            after = [step.entry for step in self._steps[count:]]
+            if further := extend(memo, [*after, *self._waiting]):
+                self.unchanged = count
+                return further[0], [*self._steps[:count], *further[1]]
+            self._kept.pop()
+        return None
+
+    def _afresh(self) -> _Folded:
+        self.unchanged = 0
+        return fold(self._entries)
 
 
-def _differences(before: _Folded, after: _Folded) -> tuple[str, ...]:
+def _differences(before: _Folded, after: _Folded, unchanged: int) -> tuple[str, ...]:
     (old, steps), (new, others) = before, after
-    now = {step.entry.event.position: step for step in others}
+    steps = steps[unchanged:]
+    now = {step.entry.event.position: step for step in others[unchanged:]}
     clauses = [
         f"{step.entry.type} at position {step.entry.event.position} is now {_judgement(other)},"
         f" was {_judgement(step)}"

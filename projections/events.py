@@ -1,6 +1,6 @@
-"""The index of events: the stream, customer, verdict and movements of each."""
+"""The index of events: the stream, customer and verdict of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,6 @@ from msgspec import Struct
 from domain import subscription
 from domain.events import Entry
 from domain.fold import Fold
-from domain.recurring import Movement, movements
 from domain.steps import Step
 from domain.story import money_of
 from projections.projection import Projection
@@ -22,13 +21,7 @@ class Row(Struct, frozen=True, gc=False):
     """One event; ``stream`` and ``customer_id`` are None where it belongs to none.
 
     ``customer_id`` is the customer that the event names or, if it names none, that of its stream.
-    ``movements`` lists what a subscription's event did to recurring revenue; the columns after it
-    hold the time, the currency and the monthly amount of each movement, in minor units. All are
-    None if nothing moved. They are columns of the event, not rows of their own, so that writing a
-    row again leaves nothing stale behind.
-    ``movement_products`` are of the subscription's product; where it changed, the next two columns
-    hold the product and the amount before, else null and 0. ``named_product`` is a product whose
-    name the event tells.
+    ``named_product`` is a product whose name the event tells.
     ``amount`` is that of the resource after the event, in minor units of ``currency``.
     ``shown_at`` is the moment from which a snapshot counts that was rendered later than its event;
     ``undecided`` marks a snapshot that can be read in two ways. ``unread`` names the fields that
@@ -48,13 +41,6 @@ class Row(Struct, frozen=True, gc=False):
     revision: bool = False
     undecided: bool = False
     shown_at: datetime | None = None
-    movements: list[str] | None = None
-    movement_times: list[datetime] | None = None
-    movement_currencies: list[str | None] | None = None
-    movement_amounts: list[int] | None = None
-    movement_products: list[str | None] | None = None
-    movement_was_products: list[str | None] | None = None
-    movement_was_amounts: list[int] | None = None
     unread: list[str] | None = None
     amount: int | None = None
     currency: str | None = None
@@ -84,6 +70,12 @@ def owner_of(folded: Fold[Any]) -> str | None:
     return owner
 
 
+def position_of(event: Placed | Entry) -> int:
+    """The position of an event."""
+    entry = event.step.entry if isinstance(event, Placed) else event
+    return entry.event.position
+
+
 def rows(event: Placed | Entry) -> tuple[Row]:
     """The row of an event: from its step or, where it belongs to no stream, from its entry."""
     return (_placed(event) if isinstance(event, Placed) else _unplaced(event),)
@@ -91,7 +83,7 @@ def rows(event: Placed | Entry) -> tuple[Row]:
 
 def _placed(event: Placed) -> Row:
     step = event.step
-    entry, shown, moved = step.entry, step.shown, movements(step)
+    entry, shown = step.entry, step.shown
     after, shown_at, undecided = step.after, None, False
     if shown is not None:
         after, shown_at, undecided = step.leads_to, shown.at, step.undecided
@@ -101,28 +93,9 @@ def _placed(event: Placed) -> Row:
     return Row(
         entry.event.position, entry.stream, event.customer_id, entry.type, entry.occurred_at,
         step.verdict, step.before, after, step.newer, step.late, step.revision, undecided,
-        shown_at, *_columns(moved), list(entry.unread) if entry.unread else None, *money_of(step),
+        shown_at, list(entry.unread) if entry.unread else None, *money_of(step),
         *named,
     )  # fmt: skip
-
-
-_Columns = tuple[Any, Any, Any, Any, Any, Any, Any]
-
-_NONE_MOVED: _Columns = (None, None, None, None, None, None, None)
-
-
-def _columns(moved: Sequence[Movement]) -> _Columns:
-    if not moved:
-        return _NONE_MOVED
-    return (
-        [one.kind for one in moved],
-        [one.at for one in moved],
-        [one.currency for one in moved],
-        [one.amount for one in moved],
-        [one.product for one in moved],
-        [one.was_product for one in moved],
-        [one.was_amount or 0 for one in moved],
-    )
 
 
 def _unplaced(entry: Entry) -> Row:

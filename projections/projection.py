@@ -14,18 +14,18 @@ from domain.catalog import Aggregate
 
 T = TypeVar("T")
 
-VERSION = 4
+VERSION = 5
 """The version of all read models, and of the folds stored in their ``memo`` columns.
 
 Raise it whenever the meaning of any row changes, in the domain too. All tables of the new version
 are then built together, next to the old ones: one fold makes them all, so they must agree.
 """
 
-Source = Literal["event", "customer"] | Aggregate
+Source = Literal["event", "customer", "read model"] | Aggregate
 """The things that a read model shows; ``rows.Folded`` holds them.
 
 ``"event"`` is each event; an aggregate is each of its streams, folded; ``"customer"`` is each
-customer that events name.
+customer that events name. ``"read model"`` is another read model, whose rows are counted.
 """
 
 
@@ -39,6 +39,9 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
         further: additional columns of that key, if one is not enough.
         columns: the type of a row.
         rows: makes the rows of one thing. No two things may share a row's key.
+        several: whether an event may have any number of rows, so that one that is written again
+            may have lost some.
+        counted: the read model whose rows are counted, if it counts any.
         filters: the columns that the API offers as filters.
         sorts: the times that the API offers as orders, the default first; never null.
     """
@@ -49,6 +52,8 @@ class Projection(Struct, Generic[T], frozen=True, eq=False):
     columns: type[Struct]
     rows: Callable[[T], Collection[Any]]
     further: tuple[str, ...] = ()
+    several: bool = False
+    counted: "Projection[Any] | None" = None
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("created_at", "status_since")
 

@@ -17,8 +17,9 @@ from service.api.metric_queries import (
 )
 from service.database.connections import Connection
 from service.queries import metric_parts, paging, resources
+from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Parts, Wanted
-from service.queries.metric_rows import DISPUTED, PAID, PAID_OUT, REFUNDED, Counted, MetricQuestion
+from service.queries.metric_rows import DISPUTED, PAID, PAID_OUT, REFUNDED, Counted
 
 Q = TypeVar("Q", bound=RowsQuery)
 

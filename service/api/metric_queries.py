@@ -6,9 +6,9 @@ from typing import Annotated, get_args
 from service.api.parameters import KnownAt, choice, day_or_time, text, time_zone
 from service.api.query import ListQuery, PageQuery
 from service.database.connections import Connection
+from service.queries.metric_known import Booking, MetricQuestion
 from service.queries.metric_parts import Figure
 from service.queries.metric_questions import Periods, metric_question
-from service.queries.metric_rows import Booking, MetricQuestion
 from service.queries.periods import Interval
 
 _Interval = Annotated[Interval, choice("How long a period is.", get_args(Interval))]

@@ -26,7 +26,7 @@ from service.queries.metric_answers import (
     Series,
     Subscriptions,
 )
-from service.queries.metric_rows import MetricQuestion
+from service.queries.metric_known import MetricQuestion
 
 R = TypeVar("R")
 
@@ -34,8 +34,8 @@ _PERIODS = (
     " Periods are whole, in UTC or in the time zone `tz`, and weeks begin on Monday. The first"
     " contains `created_at_gte` and the last contains `created_at_lte`: `2026-03-31` includes the"
     " 31st, and with `interval=month` all of March. By default they are the last thirty days,"
-    " twelve weeks, twelve months or four quarters; at most 1,000. They are computed on request, so"
-    " late events change past periods; with `known_at` they stay as they were known then."
+    " twelve weeks, twelve months or four quarters; at most 1,000. Late events"
+    " change past periods; with `known_at` they stay as they were known then."
 )
 _HOLD = " A hold or a pause counts as churned when it begins, and as reactivated when it ends."
 _EXCLUDED = (

@@ -1,17 +1,19 @@
 """What may be wrong with a book now, one check each; home shows them, the worst first."""
 
-from collections.abc import Iterable, Mapping
+from asyncio import gather
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from service.console.attention import fresh_of
 from service.console.view import View
-from service.console.wording import ago, number
-from service.database.connections import Connection
-from service.queries import attention, checkpoints, projections, reconcile, refusals
+from service.console.wording import MOST_COUNTED, ago, number
+from service.database.reader import Queryable
+from service.queries import attention, checkpoints, disputes, projections, reconcile, refusals
 from service.queries.attention import Attention
 from service.queries.checkpoints import CheckpointPage
-from service.queries.disputes import DueDispute
+from service.queries.disputes import DueDispute, Waiting
 from service.queries.projections import ProjectionPage
 from service.queries.reconcile import Run
 from service.queries.refusals import RefusalCount
@@ -20,6 +22,7 @@ _SILENT = timedelta(hours=24)
 _LAG_SECONDS = 60.0
 _UNANCHORED = timedelta(hours=24)
 _SOON = timedelta(days=3)
+_MOST_WAITING = 100
 _WORST_FIRST = {"bad": 0, "wait": 1, "good": 2, "plain": 3}
 
 
@@ -38,33 +41,61 @@ class Check(Struct, frozen=True):
     query: Mapping[str, str] = {}
 
 
-async def checks(
-    conn: Connection, view: View, last: datetime | None, due: Iterable[DueDispute], *, more: bool
+class Asked(Struct, frozen=True):
+    """What the checks of a book look at; no ``refused`` for a key without the scope ``admin``."""
+
+    standing: ProjectionPage
+    proof: CheckpointPage
+    runs: list[tuple[str, Run, datetime | None]]
+    waiting: Waiting
+    attention: Attention
+    refused: list[tuple[str, RefusalCount]] | None
+
+
+async def ask(conn: Queryable, view: View) -> Asked:
+    """Ask all of it at once."""
+    refused = refusals.counts(conn, view.book) if view.may("admin") else _nothing()
+    return Asked(
+        *await gather(
+            projections.projections(conn, view.book, view.now),
+            checkpoints.page(conn, view.book, 1, None),
+            reconcile.last_runs(conn, [view.book]),
+            disputes.waiting(
+                conn, view.book, view.response_days, view.now, soon=_SOON, most=_MOST_WAITING
+            ),
+            attention.attention(conn, view.book, MOST_COUNTED),
+            refused,
+        )
+    )
+
+
+async def _nothing() -> None:
+    pass
+
+
+def checks(
+    asked: Asked, view: View, last: datetime | None, first_due: DueDispute | None
 ) -> list[Check]:
     """All checks of a book, the worst first.
 
     Args:
-        conn: a connection for questions.
+        asked: what they look at.
         view: whose book it is.
         last: when its last event was recorded.
-        due: the disputes that await an answer, the most urgent first.
-        more: whether there are further ones.
+        first_due: the most urgent dispute that awaits an answer, if one does.
     """
-    standing = await projections.projections(conn, view.book, view.now)
-    proof = await checkpoints.page(conn, view.book, 1, None)
-    runs = await reconcile.last_runs(conn, [view.book])
+    standing, runs = asked.standing, asked.runs
     found = [
         _silence(last, view.now),
         _lag(standing),
         _parked(standing),
-        _attention(await attention.attention(conn, view.book)),
-        _disputes([*due], view.now, more=more),
+        _attention(asked.attention),
+        _disputes(first_due, asked.waiting),
         _drift(runs[0][1] if runs else None, view.now),
-        _proof(proof, view.now),
+        _proof(asked.proof, view.now),
     ]
-    if view.may("admin"):
-        counts = [count for _, count in await refusals.counts(conn, view.book)]
-        found.append(_refusals(counts))
+    if asked.refused is not None:
+        found.append(_refusals([count for _, count in asked.refused]))
     else:
         needs = "A key with the scope admin shows them."
         found.append(Check("Refused webhooks", "plain", "not shown", needs))
@@ -113,24 +144,26 @@ def _attention(found: Attention) -> Check:
     fresh = [group for group in found.data if group.fresh]
     if fresh:
         verdicts = ", ".join(sorted({group.verdict for group in fresh}))
-        total = number(sum(group.fresh for group in fresh))
-        return Check(name, "wait", total, f"Events that are {verdicts}.", "attention")
+        return Check(name, "wait", fresh_of(fresh), f"Events that are {verdicts}.", "attention")
     detail = "All were looked at." if found.data else "Every event fitted its lifecycle."
     return Check(name, "good", "none", detail, "attention")
 
 
-def _disputes(due: list[DueDispute], now: datetime, *, more: bool) -> Check:
-    if not due:
+def _disputes(first: DueDispute | None, waiting: Waiting) -> Check:
+    if first is None:
         return Check("Disputes to answer", "good", "none", "None awaits an answer.", "disputes")
-    overdue = sum(one.overdue for one in due)
-    soon = sum(one.respond_by - now < _SOON for one in due) - overdue
-    said = [f"{overdue} overdue"] * bool(overdue) + [f"{soon} due within three days"] * bool(soon)
-    first = f"The first is due on {due[0].respond_by:%d %b %Y %H:%M} UTC."
+    more = "+" * (waiting.count == _MOST_WAITING)
+    overdue, soon = waiting.overdue, waiting.soon
+    # the most urgent are counted first
+    late, close = (more * (count == waiting.count) for count in (overdue, overdue + soon))
+    said = [f"{overdue}{late} overdue"] * bool(overdue)
+    said += [f"{soon}{close} due within three days"] * bool(soon)
+    by = f"The first is due on {first.respond_by:%d %b %Y %H:%M} UTC."
     return Check(
         "Disputes to answer",
         "bad" if overdue or soon else "wait",
-        f"{len(due)}{'+' * more}",
-        f"{'; '.join(said)}. {first}" if said else first,
+        f"{waiting.count}{more}",
+        f"{'; '.join(said)}. {by}" if said else by,
         "disputes",
     )
 

@@ -1,16 +1,18 @@
 """``/console/{book}/customers/{id}``: active? Until when? Why?"""
 
+from asyncio import gather
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from domain.access import Because
+from domain.past import Past
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from service.console.clocks import DateBox
-from service.console.facts import LISTED, SHOWN, Fact, fact, facts, plain
+from service.console.facts import LISTED, SHOWN, Fact, customer_of, fact, facts, listed, plain
 from service.console.rules import PAGES, rule
 from service.console.view import View, page
 from service.database.reader import Queryable
@@ -41,12 +43,14 @@ class Reason(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """A resource in a table."""
+    """A resource in a table, and whose it is."""
 
     id: str
     status: str | None
     facts: list[Fact]
     stale: bool
+    customer_id: str | None
+    customer: str | None
 
 
 class Owned(Struct, frozen=True):
@@ -86,29 +90,25 @@ class CustomerPage(Struct, frozen=True):
 async def customer(view: View) -> CustomerPage:
     """The access card, the last things in words, and what the customer has."""
     identity, box = view.name("customer_id"), view.query(DateBox)
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         moments = await box.past(conn, view)
-        if box.is_set:
-            target = await resources.target_of(conn, view.book)
-            answer = await past_access_of(
-                conn, target, identity, moments, now=view.now, policy=view.policy
-            )
-        else:
-            answer = await access_of(conn, view.book, identity, view.now, view.policy)
-        document = plain(
-            await resources.resource(conn, view.book, CUSTOMERS, identity, view.response_days)
-        )
-        timeline = await events.timeline(
-            conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
-            order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
+        answer, found, timeline, of_payer = await gather(
+            _access(conn, view, identity, moments),
+            resources.resource(conn, view.book, CUSTOMERS, identity, view.response_days),
+            events.timeline(
+                conn, view.book, identity, kinds=(), since=None, until=moments.as_of,
+                order=paging.order({}, (_TIMELINE,), int, view.path), limit=_LAST_THINGS,
+            ),
+            streams_of_payer(conn, view.book, identity),
         )  # fmt: skip
-        of_payer = await streams_of_payer(conn, view.book, identity)
-        owned = [
-            one
-            for projection in STREAMS
-            if "customer_id" in projection.filters
-            if (one := await _owned(conn, view, projection, identity, of_payer)).rows
-        ]
+        every = await gather(
+            *(
+                _owned(conn, view, projection, identity, of_payer)
+                for projection in STREAMS
+                if "customer_id" in projection.filters
+            )
+        )
+    document, owned = plain(found), [one for one in every if one.rows]
     return CustomerPage(
         id=identity,
         title=document.get("name") or document.get("email") or identity,
@@ -123,6 +123,17 @@ async def customer(view: View) -> CustomerPage:
     )
 
 
+async def _access(conn: Queryable, view: View, identity: str, moments: Past) -> AccessAnswer:
+    if not moments:
+        return await access_of(conn, view.book, identity, view.now, view.policy)
+    # it folds whatever was known then, and must not hold up what shares a connection
+    async with view.pooled() as own:
+        target = await resources.target_of(own, view.book)
+        return await past_access_of(
+            own, target, identity, moments, now=view.now, policy=view.policy
+        )
+
+
 async def _owned(
     conn: Queryable, view: View, projection: Projection[Any], customer_id: str, of_payer: list[str]
 ) -> Owned:
@@ -134,11 +145,11 @@ async def _owned(
         response_days=view.response_days,
     )  # fmt: skip
     category = projection.aggregate.category if projection.aggregate else projection.name
-    listed = {document[projection.key] for document in found.data}
+    known = {document[projection.key] for document in found.data}
     unnamed = [
         identity
         for kind, _, identity in (stream.partition("-") for stream in of_payer)
-        if kind == category and identity not in listed
+        if kind == category and identity not in known
     ]
     documents = [
         *found.data,
@@ -172,12 +183,13 @@ def money(owned: list[Owned]) -> list[Total]:
 
 def row(projection: Projection[Any], document: dict[str, Any]) -> Row:
     """A resource's document as a row of its list."""
-    shown = plain(document)
+    shown = listed(document, projection.name, projection.key)
     return Row(
         shown[projection.key],
         shown.get("status"),
         [fact(shown, name) for name in LISTED.get(projection.name, ())],
         bool(shown.get("stale")),
+        *customer_of(shown),
     )
 
 

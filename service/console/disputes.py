@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from domain.dispute import AWAITING, LIFECYCLE
-from projections.disputes import DISPUTES
-from service.console.facts import customer_of, fact, plain
 from service.console.view import View, page
-from service.database.connections import Connection
-from service.queries import disputes, paging, resources
-from service.queries.disputes import DueDispute
+from service.database.reader import Queryable
+from service.queries import disputes, paging
+from service.queries.disputes import DueDispute, ReachedDispute
 
 _ANSWERED = "challenged"
 _DECIDED = tuple(s for s in LIFECYCLE.statuses if s not in {AWAITING, _ANSWERED})
-_ROWS = 50
-_DECIDED_SHOWN = 20
+_ROWS = 25
+_LATEST = 10
+"""How many are shown of those that await nothing."""
+
 _SORT = "created_at"
 _SOON, _A_DAY = timedelta(days=3), timedelta(days=1)
 
@@ -41,21 +41,8 @@ class Due(Struct, frozen=True):
     tone: str
 
 
-class Decided(Struct, frozen=True):
-    """A dispute that awaits nothing of the merchant, and since when."""
-
-    id: str
-    status: str
-    since: datetime
-    stage: str | None
-    amount: int | None
-    currency: str | None
-    customer_id: str | None
-    customer: str | None
-
-
 class DisputesPage(Struct, frozen=True):
-    """The work list, the most urgent first; those that were answered; the last that were decided.
+    """The work list, the most urgent first; those last answered, and those last decided.
 
     ``is_first`` says that the work list begins at its beginning: only then the others are shown.
     """
@@ -65,9 +52,9 @@ class DisputesPage(Struct, frozen=True):
     is_first: bool
     overdue: int
     soon: int
-    answered: list[DueDispute]
+    answered: list[ReachedDispute]
     more_answered: bool
-    decided: list[Decided]
+    decided: list[ReachedDispute]
     more_decided: bool
     response_days: int
 
@@ -76,57 +63,33 @@ class DisputesPage(Struct, frozen=True):
 async def show_disputes(view: View) -> DisputesPage:
     """What is due, and what became of the rest."""
     query = view.query(DisputesQuery)
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         found = await _due(conn, view, OPENED, query.cursor)
-        answered = await _due(conn, view, {**_ALL, "status": _ANSWERED}, None)
-        decided = [one for status in _DECIDED for one in await _decided(conn, view, status)]
+        answered = await disputes.reached(conn, view.book, (_ANSWERED,), _LATEST + 1)
+        decided = await disputes.reached(conn, view.book, _DECIDED, _LATEST + 1)
     due = [Due(one, *urgency(one.respond_by, view.now)) for one in found.data]
-    decided.sort(key=lambda one: (one.since, one.id), reverse=True)
     return DisputesPage(
         due=due,
         next_cursor=found.next_cursor,
         is_first=query.cursor is None,
         overdue=sum(one.dispute.overdue for one in due),
         soon=sum(one.tone != "plain" and not one.dispute.overdue for one in due),
-        answered=answered.data,
-        more_answered=answered.next_cursor is not None,
-        decided=decided[:_DECIDED_SHOWN],
-        more_decided=len(decided) > _DECIDED_SHOWN,
+        answered=answered[:_LATEST],
+        more_answered=len(answered) > _LATEST,
+        decided=decided[:_LATEST],
+        more_decided=len(decided) > _LATEST,
         response_days=view.response_days,
     )
 
 
 async def _due(
-    conn: Connection, view: View, filters: Mapping[str, object], cursor: str | None
+    conn: Queryable, view: View, filters: Mapping[str, object], cursor: str | None
 ) -> disputes.DueDisputes:
     given = {**filters, "cursor": cursor}
     return await disputes.due(
         conn, view.book, filters, response_days=view.response_days, now=view.now, limit=_ROWS,
         order=await paging.checked_order(conn, view.book, given, (_SORT,), str, view.path),
     )  # fmt: skip
-
-
-async def _decided(conn: Connection, view: View, status: str) -> list[Decided]:
-    """The last that reached a status."""
-    found = await resources.page(
-        conn, view.book, DISPUTES, filters={"status": status},
-        order=paging.order({}, ("-status_since",), str, view.path), limit=_DECIDED_SHOWN + 1,
-        response_days=view.response_days,
-    )  # fmt: skip
-    shown = [plain(one) for one in found.data]
-    return [
-        Decided(
-            one["dispute_id"],
-            one["status"],
-            datetime.fromisoformat(one["status_since"]),
-            one.get("dispute_stage"),
-            amount.value if amount.kind == "money" else None,
-            amount.about,
-            *customer_of(one),
-        )
-        for one in shown
-        for amount in (fact(one, "amount"),)
-    ]
 
 
 def urgency(respond_by: datetime, now: datetime) -> tuple[str, str]:

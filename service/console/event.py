@@ -1,6 +1,6 @@
 """``/console/{book}/events/{position}``: what exactly came?"""
 
-from collections.abc import Iterable, Sequence
+from asyncio import gather
 from typing import Any
 
 from litestar import Response, get
@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, page, view_of
 from service.console.wording import legible, pretty
-from service.database.connections import Connection
-from service.problems import Problem
-from service.queries import checkpoints, events, resources
+from service.database.reader import Queryable
+from service.queries import checkpoints, events, stretches
 from service.queries.answers import EventAnswer, HistoryEntry
 from service.queries.restores import event_number
-from service.queries.snapshots import FieldChange, Telling, snapshot_changes, tellings
+from service.queries.snapshots import FieldChange, Telling, tellings
+from service.queries.stretches import Stretch
 from service.store.chain import fingerprint
 
 _MOST_PRETTY = 200_000
@@ -53,25 +53,26 @@ class EventPage(Struct, frozen=True):
 @page("/events/{event_position:str}", template="event.html", section="Events")
 async def event(view: View) -> EventPage:
     """Everything about one event."""
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         place = await event_number(conn, view.book, view.name("event_position"))
         found = await events.event(conn, view.book, place)
-        history, changes = await _history(conn, view, found)
-        content = await events.body(conn, view.book, place) if view.may("audit") else None
-        told = await tellings(conn, view.book, place)
-        is_provable = await _is_provable(conn, view.book, place)
+        stretch, content, told, signed = await gather(
+            _stretch(conn, view, found, place),
+            events.body(conn, view.book, place),
+            tellings(conn, view.book, place),
+            checkpoints.signed(conn, view.book),
+        )
     if not view.may("audit"):
         found = without_headers(found)
-    at = next((n for n, one in enumerate(history) if one.event_position == str(place)), None)
     return EventPage(
         event=found,
-        entry=None if at is None else history[at],
-        changes=changes,
-        neighbours=[] if at is None else _around(history, at),
-        body=None if content is None else _body(content),
+        entry=next((one for one in stretch.data if one.event_position == str(place)), None),
+        changes=stretch.changes.get(str(place), []),
+        neighbours=stretch.data,
+        body=_body(content) if view.may("audit") else None,
         secret=_secret(view, found.verified_by),
         tellings=told,
-        is_provable=is_provable,
+        is_provable=signed >= place,
         command=_command(view, place, found),
     )
 
@@ -101,36 +102,19 @@ def _file(content: bytes, name: str) -> Response[bytes]:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-async def _history(
-    conn: Connection, view: View, found: EventAnswer
-) -> tuple[Sequence[HistoryEntry], list[FieldChange]]:
-    """The history of the event's stream, and what the event changed in the snapshot."""
-    if found.stream is None or found.verdict in {"foreign", "unreadable"}:
-        return (), []
-    target = await resources.target_of(conn, view.book)
-    try:
-        history = await events.history(conn, target, found.stream)
-        changes = await snapshot_changes(conn, target, found.stream)
-    except Problem as problem:
-        if problem.kind.name not in {"not-found", "too-many-events"}:
-            raise
-        return (), []
-    return history.data, changes.get(found.event_position, [])
-
-
-async def _is_provable(conn: Connection, book: str, place: int) -> bool:
-    """Whether a signed checkpoint covers the position."""
-    latest = (await checkpoints.page(conn, book, 1, None)).data
-    return bool(latest) and latest[0].size >= place
+async def _stretch(conn: Queryable, view: View, found: EventAnswer, place: int) -> Stretch:
+    """The event and its neighbours in its stream, and what it changed in the snapshot."""
+    foreign = found.verdict in {"foreign", "unreadable"}
+    if foreign or found.stream is None or found.occurred_at is None:
+        return Stretch([], {})
+    return await stretches.around(
+        conn, view.book, found.stream, found.occurred_at, place, each=_NEIGHBOURS
+    )
 
 
 def without_headers(found: EventAnswer) -> EventAnswer:
     """The event as a key without the scope ``audit`` sees it."""
     return replace(found, headers=None)
-
-
-def _around(history: Sequence[HistoryEntry], at: int) -> list[HistoryEntry]:
-    return [*history[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1]]
 
 
 def _body(content: bytes) -> Body:
@@ -142,7 +126,7 @@ def _secret(view: View, verified_by: str | None) -> str:
     """Which of the book's secrets signed it, in words."""
     if verified_by is None or view.configured is None:
         return ""
-    named: Iterable[tuple[str, Any]] = (
+    named: tuple[tuple[str, Any], ...] = (
         *((f"secret {n}", s) for n, s in enumerate(view.configured.secrets, 1)),
         *((f"retired secret {n}", s) for n, s in enumerate(view.configured.retired_secrets, 1)),
     )

@@ -10,7 +10,7 @@ from service.console.view import View, page
 from service.queries import events, paging
 from service.queries.answers import IndexedEvent
 
-_ROWS = 50
+_ROWS = 25
 _SORT = "-position"
 
 
@@ -80,7 +80,7 @@ class EventsPage(Struct, frozen=True):
 async def list_events(view: View) -> EventsPage:
     """The latest events that match all filters."""
     query = view.query(EventsQuery)
-    async with view.pooled() as conn:
+    async with view.pipelined() as conn:
         given = {**query.given, "cursor": query.cursor}
         found = await events.page(
             conn,

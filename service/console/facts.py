@@ -27,6 +27,9 @@ LISTED: Mapping[str, tuple[str, ...]] = {
 }
 """The columns of each list, after the id, the status and the customer."""
 
+_BESIDE = ("status", "stale", "customer", "customer_id", "currency", "settlement_currency")
+"""What a row of a list needs besides its key and its columns."""
+
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "subscriptions": (
         "product_id", "recurring_pre_tax_amount", "payment_frequency_count",
@@ -80,10 +83,19 @@ class Fact(Struct, frozen=True):
     about: str | None = None
 
 
-def plain(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as JSON has it, without structs and without bytes that wait to be decoded."""
-    decoded: dict[str, Any] = JSON.decode(msgspec.json.encode(document))
+def plain(document: Mapping[str, Any], names: Iterable[str] = ()) -> dict[str, Any]:
+    """A document as JSON has it, without structs and without bytes that wait to be decoded.
+
+    With ``names``, only those of its fields.
+    """
+    chosen = {name: document[name] for name in names if name in document} or document
+    decoded: dict[str, Any] = JSON.decode(msgspec.json.encode(chosen))
     return decoded
+
+
+def listed(document: Mapping[str, Any], name: str, key: str) -> dict[str, Any]:
+    """What the list of this name shows of a document, as JSON has it."""
+    return plain(document, (key, *LISTED.get(name, ()), *_BESIDE))
 
 
 def fact(document: Mapping[str, Any], name: str) -> Fact:

@@ -10,11 +10,11 @@ from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.console.customer import Row, row
-from service.console.facts import LISTED, customer_of, plain
+from service.console.facts import LISTED
 from service.console.view import View, page
 from service.queries import paging, resources
 
-_ROWS = 50
+_ROWS = 25
 
 
 class ListQuery(Struct, frozen=True):
@@ -22,14 +22,6 @@ class ListQuery(Struct, frozen=True):
 
     status: str = ""
     cursor: str | None = None
-
-
-class Listed(Struct, frozen=True):
-    """A row, and whose it is."""
-
-    row: Row
-    customer_id: str | None
-    customer: str | None
 
 
 class ListPage(Struct, frozen=True):
@@ -40,7 +32,7 @@ class ListPage(Struct, frozen=True):
     status: str
     statuses: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: list[Listed]
+    rows: list[Row]
     next_cursor: str | None
 
 
@@ -52,7 +44,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         query = view.query(ListQuery)
         given = {"cursor": query.cursor, "status": query.status}
         sort = f"-{projection.sorts[0]}"
-        async with view.pooled() as conn:
+        async with view.pipelined() as conn:
             found = await resources.page(
                 conn,
                 view.book,
@@ -62,7 +54,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
                 limit=_ROWS,
                 response_days=view.response_days,
             )
-        rows = [Listed(row(projection, one), *customer_of(plain(one))) for one in found.data]
+        rows = [row(projection, one) for one in found.data]
         columns = LISTED.get(projection.name, ())
         return ListPage(
             projection.name, category, query.status, tuple(statuses), columns, rows,

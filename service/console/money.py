@@ -12,7 +12,7 @@ from service.console.view import View, page
 from service.database.connections import Connection
 from service.problems import invalid
 from service.queries import metrics, resources
-from service.queries.metric_rows import MetricQuestion
+from service.queries.metric_known import MetricQuestion
 from service.store.positions import Position
 
 _MOST_LABELS = 12
@@ -58,10 +58,9 @@ async def show_money(view: View) -> MoneyPage:
         if len(question.span.periods) > _MOST_PERIODS:
             reason = f"since: more than {_MOST_PERIODS} periods. Take longer ones, or the CSV."
             raise invalid(reason, "since", str(query.since), (f"{_MOST_PERIODS} periods",))
-        values = await _values(conn, question)
-        now = values
-        if question.known is not None:
-            now = await _values(conn, replace(question, known=None))
+        now = await _values(conn, replace(question, known=None))
+        is_past = question.known is not None and question.known.position < position.number
+        values = await _values(conn, question) if is_past else now
     currencies = sorted({c for _, _, c in (*values, *now)}, key=lambda c: (c is None, c))
     end = question.known.moment if question.known else view.now
     books = Figures(query, question.span, end, values, now)

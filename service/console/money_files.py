@@ -17,8 +17,8 @@ from service.database.connections import Connection
 from service.problems import Problem
 from service.queries import metrics
 from service.queries.csv_cells import cell
+from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Parts
-from service.queries.metric_rows import MetricQuestion
 
 _METRICS: Mapping[str, Callable[[Connection, MetricQuestion], Awaitable[list[Any]]]] = {
     "revenue": metrics.revenue, "refunds": metrics.refunds, "payouts": metrics.payouts,

@@ -10,8 +10,8 @@ from msgspec.structs import asdict
 from service.console.view import View
 from service.database.connections import Connection
 from service.problems import Problem, invalid
+from service.queries.metric_known import Booking, MetricQuestion
 from service.queries.metric_questions import Periods, metric_question
-from service.queries.metric_rows import Booking, MetricQuestion
 from service.queries.periods import Interval, known_zone
 from service.store.positions import PATTERN, Position, parse
 

@@ -12,8 +12,9 @@ from service.console.view import View, page
 from service.database.connections import Connection
 from service.problems import Problem, invalid
 from service.queries import metrics, paging, resources
+from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_mrr, parts_of_sum
-from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED, Counted, MetricQuestion
+from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED, Counted
 
 _ROWS = 100
 _SORT = "-at"

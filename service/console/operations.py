@@ -1,5 +1,6 @@
 """``/console/{book}/operations``: do the read models keep up? With what an operator can do."""
 
+from asyncio import gather
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -7,7 +8,8 @@ from msgspec import Struct
 from service.console.actions import Done, action
 from service.console.charts import Column
 from service.console.view import View, page
-from service.database.connections import Connection
+from service.console.wording import MOST_COUNTED, counted
+from service.database.reader import Queryable
 from service.queries import activity, jobs, keys, paging, projections, refusals
 from service.queries.activity import Activity, Unit
 from service.queries.jobs import JobAnswer
@@ -97,12 +99,14 @@ async def operations(view: View) -> OperationsPage:
     """What somebody on call looks at after Today."""
     query = view.query(OperationsQuery)
     is_operator = view.may("admin")
-    async with view.pooled() as conn:
-        standing = await projections.projections(conn, view.book, view.now)
-        came = await activity.activity(
-            conn, view.book, query.interval, view.now, refusals=is_operator
+    async with view.pipelined() as conn:
+        came, standing, for_operators = await gather(
+            activity.activity(
+                conn, view.book, query.interval, view.now, refusals=is_operator, most=MOST_COUNTED
+            ),
+            projections.projections(conn, view.book, view.now),
+            _for_operators(conn, view),
         )
-        for_operators = await _for_operators(conn, view) if is_operator else None
     return OperationsPage(
         standing,
         query.interval,
@@ -154,14 +158,17 @@ async def revoke_key(view: View, form: RevokedKey, act: Act) -> Done:
     return Done(f"Revoked the key {name}. It opens nothing after five seconds.", "operations")
 
 
-async def _for_operators(conn: Connection, view: View) -> ForOperators:
+async def _for_operators(conn: Queryable, view: View) -> ForOperators | None:
+    if not view.may("admin"):
+        return None
     order = paging.order({}, ("-asked_at",), str, view.path)
-    return ForOperators(
-        (await projections.parked(conn, view.book)).data,
-        (await jobs.jobs(conn, view.book, _JOBS, order)).data,
-        await refusals.page(conn, view.book, _REFUSALS, None),
-        (await keys.keys(conn, view.book)).data,
+    parked, asked, refused, held = await gather(
+        projections.parked(conn, view.book),
+        jobs.jobs(conn, view.book, _JOBS, order),
+        refusals.page(conn, view.book, _REFUSALS, None),
+        keys.keys(conn, view.book),
     )
+    return ForOperators(parked.data, asked.data, refused, held.data)
 
 
 async def _ask(view: View, kind: Kind, names: Sequence[str], act: Act) -> None:
@@ -176,8 +183,10 @@ def _came(one: Activity, unit: Unit) -> Column:
         ("wait", float(one.attention)),
         ("bad", float(refused)),
     )
-    said = f"{one.at:%H:%M} UTC: {one.events} events, {one.attention} for a person to look at"
-    title = said if one.refused is None else f"{said}, {refused} refused"
+    said = f"{one.events} events, {counted(one.attention)} for a person to look at"
+    title = f"{one.at:%H:%M} UTC: {said}"
+    if one.refused is not None:
+        title = f"{title}, {refused} refused"
     return Column(_label(one, unit), parts, title)
 
 

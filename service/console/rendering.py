@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 
-from service.console import charts, wording
+from service.console import charts, pieces, wording
 from service.console.static_files import VERSION
 from service.evidence.case import KINDS
 
@@ -20,16 +20,17 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     for function in (
-        wording.money, wording.figure, wording.number, wording.percent, wording.words,
-        wording.moment, wording.ago, wording.size, wording.label, wording.plain, wording.tone,
-        wording.as_json, wording.untimed, wording.position,
+        wording.money, wording.figure, wording.number, wording.counted, wording.percent,
+        wording.words, wording.moment, wording.ago, wording.size,
+        wording.label, wording.plain, wording.tone, wording.as_json,
+        wording.untimed, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {
         "verdicts": wording.VERDICTS,
-        "marks": wording.MARKS,
         "version": VERSION,
         "bars": charts.bars,
+        "pieces": pieces,
         "evidence_kinds": KINDS,
     }
     return made

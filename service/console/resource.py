@@ -1,22 +1,31 @@
 """``/console/{book}/{name}/{id}``: what happened to it?"""
 
+from asyncio import gather
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
+from msgspec.structs import asdict
 
+from domain.past import Past
 from projections.catalog import STREAMS
 from projections.projection import Projection
 from service.console.clocks import DateBox
 from service.console.facts import SHOWN, Fact, customer_of, facts, plain
 from service.console.lifecycles import Drawing, draw
 from service.console.view import View, page
-from service.queries import events, resources
+from service.database.reader import Queryable
+from service.queries import events, paging, resources, stretches
 from service.queries.answers import HistoryEntry
+from service.queries.paging import Order
 from service.queries.snapshots import FieldChange, snapshot_changes
+from service.queries.stretches import Stretch
+from service.readmodels.streams import Target
 
-_MOST_SHOWN = 100
+_SHOWN = 20
+_SORT = "-occurred_at"
 
 
 class Related(Struct, frozen=True):
@@ -30,9 +39,10 @@ class Related(Struct, frozen=True):
 
 
 class ResourcePage(Struct, frozen=True):
-    """A resource, its way, and each event with what it changed.
+    """A resource, its last events with what each changed, and the way that it took through them.
 
-    ``history`` has the latest first; ``left_out`` counts the earlier events that are not shown.
+    ``history`` has the latest first; ``next_cursor`` leads to those before. ``is_latest`` says that
+    it begins with the last one.
     """
 
     name: str
@@ -49,9 +59,16 @@ class ResourcePage(Struct, frozen=True):
     related: list[Related]
     drawing: Drawing
     history: list[HistoryEntry]
-    left_out: int
-    changes: dict[str, list[FieldChange]]
+    changes: Mapping[str, list[FieldChange]]
+    next_cursor: str | None
+    is_latest: bool
     box: DateBox
+
+
+class ResourceQuery(DateBox, frozen=True):
+    """The days that are asked about, and before which event the page begins."""
+
+    cursor: str | None = None
 
 
 def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
@@ -59,21 +76,25 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
     assert aggregate is not None  # noqa: S101 - each of STREAMS has one
 
     async def resource(view: View) -> ResourcePage:
-        identity, box = view.name("identity"), view.query(DateBox)
+        identity, box = view.name("identity"), view.query(ResourceQuery)
         stream = f"{aggregate.category}-{identity}"
-        async with view.pooled() as conn:
-            moments = await box.past(conn, view)
-            target = await resources.target_of(conn, view.book)
+        # the past folds whatever was known then, and must not hold up what shares a connection
+        async with view.pooled() if box.is_set else view.pipelined() as conn:
+            order = await paging.checked_order(
+                conn, view.book, asdict(box), (_SORT,), int, view.path
+            )
             if box.is_set:
+                target = await resources.target_of(conn, view.book)
+                moments = await box.past(conn, view)
                 found = await resources.resource_past(
                     conn, target, projection, identity, moments, response_days=view.response_days
                 )
+                stretch = await _past(conn, target, stream, moments, order)
             else:
-                found = await resources.resource(
-                    conn, view.book, projection, identity, view.response_days
+                found, stretch = await gather(
+                    resources.resource(conn, view.book, projection, identity, view.response_days),
+                    stretches.latest(conn, view.book, stream, order=order, limit=_SHOWN),
                 )
-            history = (await events.history(conn, target, stream, moments)).data
-            changes = await snapshot_changes(conn, target, stream, moments)
         document = plain(found)
         customer_id, customer = customer_of(document)
         return ResourcePage(
@@ -89,16 +110,26 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             facts=facts(document, SHOWN[name]),
             document=msgspec.json.format(msgspec.json.encode(document), indent=2).decode(),
             related=_related(document.get("related") or {}),
-            drawing=draw(aggregate.lifecycle, history),
-            history=history[: -_MOST_SHOWN - 1 : -1],
-            left_out=max(0, len(history) - _MOST_SHOWN),
-            changes=changes,
+            drawing=draw(aggregate.lifecycle, stretch.data),
+            history=stretch.data[::-1],
+            changes=stretch.changes,
+            next_cursor=stretch.next_cursor,
+            is_latest=box.cursor is None,
             box=box,
         )
 
     section = name.capitalize() if name in {"subscriptions", "payments", "disputes"} else ""
     route = page(f"/{name}/{{identity:str}}", template="resource.html", section=section)
     return route(resource)
+
+
+async def _past(
+    conn: Queryable, target: Target, stream: str, moments: Past, order: Order[int]
+) -> Stretch:
+    """The events until a moment, told by what was known then."""
+    told = await events.history(conn, target, stream, moments, order=order, limit=_SHOWN)
+    changes = await snapshot_changes(conn, target, stream, moments)
+    return Stretch(told.data[::-1], changes, told.next_cursor)
 
 
 def _related(found: dict[str, list[dict[str, Any]]]) -> list[Related]:

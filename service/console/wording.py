@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,6 +30,15 @@ def figure(amount: int, currency: str | None) -> str:
 def number(value: float | None) -> str:
     """A number with thin spaces between thousands."""
     return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+MOST_COUNTED = 1000
+"""As far as counts go that would take long: who reads them does the same about more."""
+
+
+def counted(value: int) -> str:
+    """A count that ended at ``MOST_COUNTED``, if it came so far: ``1 000+``."""
+    return f"{number(value)}{'+' * (value >= MOST_COUNTED)}"
 
 
 def percent(fraction: float | None) -> str:
@@ -70,18 +79,26 @@ def untimed(what: str) -> str:
     return said[:1].upper() + said[1:]
 
 
+def made(markup: str) -> Markup:
+    """Markup whose parts were escaped where they were put in; to escape them here is slower."""
+    return Markup(markup)  # noqa: S704 - see above
+
+
+_MONTHS = ("", *(f"{date(2000, month, 1):%b}" for month in range(1, 13)))
+
+
 def moment(at: datetime | str | None) -> Markup:
     """A moment in UTC, to the minute; a browser with scripts shows the local time next to it."""
     if isinstance(at, str):
         at = datetime.fromisoformat(at)
     if at is None:
         return escape(ABSENT)
-    at = at.astimezone(UTC)
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    named = at.isoformat(timespec="seconds").replace("+00:00", "Z")
     # unbroken, in a narrow column too
-    shown = f"{at.day} {at:%b %Y %H:%M}".replace(" ", "\u00a0")
-    return Markup('<time datetime="{}">{}&nbsp;<span class="zone">UTC</span></time>').format(
-        at.isoformat(timespec="seconds").replace("+00:00", "Z"), shown
-    )
+    shown = f"{at.day}\u00a0{_MONTHS[at.month]}\u00a0{at.year}\u00a0{named[11:16]}"
+    return made(f'<time datetime="{named}">{shown}&nbsp;<span class="zone">UTC</span></time>')
 
 
 def ago(seconds: float | timedelta | None) -> str:

@@ -7,6 +7,7 @@ behind the row.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache, partial
 from operator import call
 from types import NoneType, UnionType
@@ -17,6 +18,7 @@ from msgspec.structs import astuple, replace
 from psycopg import adapters
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from psycopg.types.numeric import DecimalBinaryDumper
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -58,6 +60,11 @@ def timestamptz(value: datetime) -> bytes:
 def boolean(value: bool) -> bytes:  # noqa: FBT001 - a column's value
     """A ``boolean``."""
     return _TRUE if value else _FALSE
+
+
+def numeric(value: Decimal) -> bytes:
+    """A ``numeric``."""
+    return bytea(bytes(DecimalBinaryDumper(Decimal).dump(value) or b""))
 
 
 def elements(oid: int, encoded: Iterable[bytes], count: int) -> bytes:
@@ -111,10 +118,8 @@ _TYPES: dict[Any, Type] = {
     int: _INT8,
     bool: Type("boolean", 16, boolean),
     datetime: _TIMESTAMPTZ,
+    Decimal: Type("numeric", 1700, numeric),
     list[str]: Type("text[]", 1009, array_encoder(_TEXT)),
-    list[str | None]: Type("text[]", 1009, array_encoder(_TEXT)),
-    list[int]: Type("bigint[]", 1016, array_encoder(_INT8)),
-    list[datetime]: Type("timestamptz[]", 1185, array_encoder(_TIMESTAMPTZ)),
 }
 
 

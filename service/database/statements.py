@@ -48,8 +48,8 @@ def bind_views(name: str, key: str = "", **views: str) -> LiteralString:
 
 
 @cache
-def upsert(projection: Projection[object], table: str) -> Composed:
-    """The statement that upserts whole rows of a projection, sent as one array per column.
+def upsert(projection: Projection[object], table: str) -> LiteralString:
+    """The statement that upserts whole rows of a projection, sent as one array per column; cached.
 
     Its parameters are ``book``, and a ``binary.Column`` named like each column.
     """
@@ -58,7 +58,7 @@ def upsert(projection: Projection[object], table: str) -> Composed:
     # unnest would flatten arrays of arrays: those are sent as text
     sent = ["text" if kind.endswith("[]") else kind for kind in types]
     comma = SQL(", ")
-    return fill(
+    filled = fill(
         "database/upsert",
         table=relation(table),
         key=comma.join(map(Identifier, ("book", *projection.identity))),
@@ -73,3 +73,6 @@ def upsert(projection: Projection[object], table: str) -> Composed:
         ),
         excluded=comma.join(Identifier("excluded", column) for column in columns),
     )
+    # safe as a literal: the file and the quoted names are part of the code
+    literal: LiteralString = filled.as_string()
+    return literal

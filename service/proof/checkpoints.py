@@ -27,7 +27,7 @@ Elsewhere = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class Origin(Struct, frozen=True):
-    """A name under which checkpoints of a book are signed, and the last one."""
+    """A name under which checkpoints of a book are signed, the last one, and the book's head."""
 
     number: int
     name: str
@@ -38,6 +38,7 @@ class Origin(Struct, frozen=True):
     root: bytes | None
     note: str | None
     signed_at: datetime | None
+    head: int
 
     @property
     def key(self) -> Key:
@@ -90,18 +91,22 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
             f" signing-key of the data directory). If it is lost: daybook books continue"
             f" --book {book}"
         )
-    grown = await tree.extend(conn, book)
-    if not look and not _is_due(origin, origin.size or 0, grown.size):
+    if not look and not _is_due(origin, origin.size or 0, origin.head):
         return None
+    head = tree.Head.after(origin.size or 0, origin.head)
+    if head.lacking > tree.AT_ONCE:
+        head = await tree.extend(conn, book)
     known = await known_notes(signer, origin, elsewhere)
-    last, root = await _agreed(conn, book, origin, known, grown.size)
-    if grown.size == last or not (at_once or _is_due(origin, last, grown.size)):
+    last, grown = await _agreed(conn, book, origin, known, head)
+    if head.size == last or not (at_once or _is_due(origin, last, head.size)):
         return None
-    made = Checkpoint(origin.name, grown.size, root)
+    made = Checkpoint(origin.name, head.size, grown.roots[-1])
     note = sign(made.text, origin.name, signer.private)
-    # before anybody sees it: were it lost here, another could be signed in its place
-    await asyncio.to_thread(signer.remember, origin.name, note)
-    await _keep(conn, book, origin.number, made, note)
+    written = asyncio.create_task(asyncio.to_thread(signer.remember, origin.name, note))
+    try:
+        await _keep(conn, book, origin.number, made, note, grown, written)
+    finally:
+        await asyncio.gather(written, return_exceptions=True)
     return made
 
 
@@ -144,9 +149,11 @@ async def _agreed(
     book: str,
     origin: Origin,
     known: Sequence[tuple[str, str]],
-    head: int,
-) -> tuple[int, bytes]:
-    """See that all known checkpoints are of this history; the largest size, and the root of all.
+    head: tree.Head,
+) -> tuple[int, tree.Grown]:
+    """See that all known checkpoints are of this history; the largest size, and the tree.
+
+    The last root of the tree is that of the head.
 
     What is known elsewhere only, since the process ended in between, is kept in the database too.
     """
@@ -159,21 +166,21 @@ async def _agreed(
             one = open_checkpoint(note, [origin.key])
         except NoteError as error:
             raise RefusedError(f"A checkpoint of {origin.name} in {where}: {error}") from None
-        if one.size > head:
+        if one.size > head.size:
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events, and the book"
-                        f" has {head}")  # fmt: skip
+                        f" has {head.size}")  # fmt: skip
         opened[note] = where, one
     sizes = [one.size for _, one in opened.values()]
-    *roots, whole = await tree.roots(conn, book, [*sizes, head])
+    grown = await tree.grow(conn, book, head, [*sizes, head.size])
     last = 0
-    for (note, (where, one)), root in zip(opened.items(), roots, strict=True):
+    for (note, (where, one)), root in zip(opened.items(), grown.roots[:-1], strict=True):
         if root != one.root:
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events of another"
                         " history")  # fmt: skip
         if one.size > (origin.size or 0):
-            await _keep(conn, book, origin.number, one, note)
+            await _keep(conn, book, origin.number, one, note, grown)
         last = max(last, one.size)
-    return last, whole
+    return last, grown
 
 
 def _lost(book: str, origin: Origin, reason: str) -> RefusedError:
@@ -184,9 +191,26 @@ def _lost(book: str, origin: Origin, reason: str) -> RefusedError:
     )
 
 
-async def _keep(conn: Connection, book: str, number: int, made: Checkpoint, note: str) -> None:
+async def _keep(  # noqa: PLR0913, PLR0917 - one parameter a part of it
+    conn: Connection,
+    book: str,
+    number: int,
+    made: Checkpoint,
+    note: str,
+    grown: tree.Grown,
+    written: Awaitable[None] | None = None,
+) -> None:
+    """Keep a checkpoint in the database, once it is written down next to the key.
+
+    Before anybody sees it: were it lost there, another could be signed in its place.
+    """
     params = {"book": book, "origin": number, "size": made.size, "root": made.root, "note": note}
-    await conn.execute(statements.text("proof/add_checkpoint"), params)
+    # together with the blocks from which events are proved in it
+    async with conn.pipeline(), conn.transaction():
+        await tree.store(conn, book, grown)
+        await conn.execute(statements.text("proof/add_checkpoint"), params)
+        if written is not None:
+            await written
 
 
 async def continue_book(
@@ -212,10 +236,10 @@ async def continue_book(
     old = await current_origin(conn, book)
     if old is None:
         raise RefusedError(f"Book {book!r} has no checkpoints yet: there is nothing to continue.")
-    grown = await tree.extend(conn, book)
+    head = await tree.extend(conn, book)
     known = await known_notes(signer, old, elsewhere)
     try:
-        await _agreed(conn, book, old, known, grown.size)
+        await _agreed(conn, book, old, known, head)
     except RefusedError:
         pass
     else:
@@ -229,7 +253,7 @@ async def continue_book(
         number += 1
     params = {
         "book": book, "number": number, "name": f"{base}/{number}",
-        "public_key": signer.public, "parted_at": await _parted(conn, book, old, known, grown.size),
+        "public_key": signer.public, "parted_at": await _parted(conn, book, old, known, head.size),
     }  # fmt: skip
     await conn.execute(statements.text("proof/add_origin"), params)
     await make_checkpoint(conn, book, signer, elsewhere, at_once=True)

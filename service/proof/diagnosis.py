@@ -67,7 +67,7 @@ def diagnose(around: Surroundings, position: int) -> Fault:
     if row is None:
         return Fault(position, "missing", "There is no event at this position.")
     previous = around.link(position - 1)
-    digest = sha256(row.body).digest()
+    digest = row.digest
     if around.follows(row, previous):
         if digest != row.body_sha256:
             text = "The body is not the one that was recorded: its SHA-256 differs."

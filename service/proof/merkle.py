@@ -5,8 +5,9 @@ one. A tree is computed from the hashes of perfect subtrees. Only those of 256, 
 stored (``BITS``); what lies between is computed from them, and the leaves from the links.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -19,10 +20,23 @@ BLOCK = 1 << BITS
 EMPTY = sha256(b"").digest()
 """The root of the tree without entries."""
 
+# begun: a copy costs less than a beginning, and this is done for every event of a store
+_LEAF, _NODE = sha256(b"\x00"), sha256(b"\x01")
+
 
 def leaf_hash(link: bytes) -> bytes:
     """The hash of an entry."""
     return sha256(b"\x00" + link).digest()
+
+
+def leaf_hashes(links: Iterable[bytes]) -> list[bytes]:
+    """The hashes of many entries."""
+    hashes, begin = [], _LEAF.copy
+    for link in links:
+        hashed = begin()
+        hashed.update(link)
+        hashes.append(hashed.digest())
+    return hashes
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -32,11 +46,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """The root over 2^n hashes of one level."""
+    begin = _NODE.copy
     while len(hashes) > 1:
-        hashes = [
-            sha256(b"\x01" + left + right).digest()
-            for left, right in zip(hashes[::2], hashes[1::2], strict=True)
-        ]
+        above, pairs = [], iter(hashes)
+        for left, right in zip(pairs, pairs, strict=True):
+            hashed = begin()
+            hashed.update(left)
+            hashed.update(right)
+            above.append(hashed.digest())
+        hashes = above
     return hashes[0]
 
 
@@ -80,8 +98,21 @@ class Nodes(Struct, frozen=True):
     last: int
 
 
-Lookup = Callable[[int, int], bytes]
-"""The hash of a stored node, by its level (a multiple of ``BITS``) and its index."""
+class Hashes(dict[tuple[int, int], bytes]):
+    """The hashes of perfect subtrees, by level and index.
+
+    One that is unknown is computed from the stored level below it, which must be known, and kept.
+    """
+
+    def __missing__(self, place: tuple[int, int]) -> bytes:
+        level, index = place
+        if not level:
+            raise KeyError(place)
+        below = (level - 1) // BITS * BITS
+        width = 1 << (level - below)
+        hashes = [self[below, n] for n in range(index * width, (index + 1) * width)]
+        one = self[place] = perfect_root(hashes)
+        return one
 
 
 def inclusion(index: int, size: int) -> list[Range]:
@@ -148,13 +179,23 @@ def needed(ranges: Iterable[Range]) -> list[Nodes]:
     ]
 
 
-def range_hash(of: Range, lookup: Lookup) -> bytes:
-    """The hash of a range, from stored nodes."""
+def joined(nodes: Iterable[Nodes]) -> list[Nodes]:
+    """The same nodes in as few ranges as can be, which may have single ones in addition."""
+    ranges: list[Nodes] = []
+    for one in sorted(nodes, key=attrgetter("level", "first", "last")):
+        before = ranges[-1] if ranges else None
+        if before and before.level == one.level and one.first <= before.last + 1:
+            ranges[-1] = Nodes(one.level, before.first, max(before.last, one.last))
+        elif one.first < one.last:
+            ranges.append(one)
+    return ranges
+
+
+def range_hash(of: Range, known: Hashes) -> bytes:
+    """The hash of a range, from the stored nodes that it needs."""
     grown = Frontier([])
     for level, index in perfect(of):
-        base = level - level % BITS
-        width = 1 << (level - base)
-        grown.push(level, perfect_root([lookup(base, index * width + n) for n in range(width)]))
+        grown.push(level, known[level, index])
     return grown.root()
 
 

@@ -105,25 +105,22 @@ async def event_proof(conn: Queryable, book: str, position: int) -> str:
     row = await _one(conn, "proof/event", {"book": book, "position": position})
     if row is None:
         raise NotProvableError(f"This book has no event at position {position}.")
-    row.pop("position")
-    link, previous, revision = row.pop("link"), row.pop("previous"), row.pop("revision")
-    recorded_at = row.pop("recorded_at")
-    columns = Columns(**row)
-    extra = link_preimage(previous or b"", book, position, revision, recorded_at, columns)
-    if sha256(extra).digest() != link:
+    columns = convert(row, Columns)
+    extra = link_preimage(
+        row["previous"], book, position, row["revision"], row["recorded_at"], columns
+    )
+    if sha256(extra).digest() != row["link"]:
         raise NotProvableError(
             f"The link of the event at position {position} does not fit its columns. Run: daybook"
             " verify chain."
         )
-    covering = await _one(conn, "proof/checkpoint", {"book": book, "size": position})
-    if covering is None:
+    if row["size"] is None:
         raise NotProvableError(
             f"No checkpoint covers position {position} yet. One is made every hour, and every"
             " 1,000 events."
         )
-    ranges = inclusion(position - 1, covering["size"])
-    hashes = await tree.range_hashes(conn, book, ranges)
-    return encode_proof(extra, position - 1, hashes, covering["note"])
+    hashes = await tree.range_hashes(conn, book, inclusion(position - 1, row["size"]))
+    return encode_proof(extra, position - 1, hashes, row["note"])
 
 
 async def checkpoint_note(conn: Queryable, book: str, size: int) -> str:

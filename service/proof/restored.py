@@ -1,5 +1,6 @@
 """What is known elsewhere of a book that was restored to an earlier moment."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec import Struct
@@ -8,7 +9,6 @@ from service.database import statements
 from service.database.connections import Connection
 from service.proof import tree
 from service.proof.checkpoints import Elsewhere, Origin, current_origin, known_notes
-from service.proof.ends import end_of
 from service.proof.keys import Signer
 from service.proof.notes import NoteError, open_checkpoint
 
@@ -43,26 +43,27 @@ async def look(
     Changes nothing. A checkpoint that none of the keys signed counts as one of another history.
 
     Raises:
-        tree.MissingNodesError: if the tree was not extended to a checkpoint yet.
+        tree.MissingNodesError: if events are missing.
     """
     origin = await current_origin(conn, book)
     if origin is None:
         return None
-    end = await end_of(conn, book)
-    head = (end.position or 0) if end else 0
-    agreed, signed, where = 0, 0, []
+    known = []
     for place, note in await known_notes(signer, origin, elsewhere):
-        try:
-            one = open_checkpoint(note, [origin.key])
-        except NoteError:
-            continue
-        if one.size <= head and await tree.roots(conn, book, [one.size]) == [one.root]:
+        with suppress(NoteError):
+            known.append((place, open_checkpoint(note, [origin.key])))
+    head = await tree.head_of(conn, book)
+    sizes = [one.size for _, one in known if one.size <= head.size]
+    roots = dict(zip(sizes, (await tree.grow(conn, book, head, sizes)).roots, strict=True))
+    agreed, signed, where = 0, 0, []
+    for place, one in known:
+        if roots.get(one.size) == one.root:
             agreed = max(agreed, one.size)
         else:
             signed = max(signed, one.size)
             where.append(place)
     lost = Lost(agreed, signed, tuple(where)) if where else None
-    return Checkpoints(origin, head, lost)
+    return Checkpoints(origin, head.size, lost)
 
 
 async def recorded_at(conn: Connection, book: str, position: int) -> datetime | None:

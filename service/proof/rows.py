@@ -1,54 +1,57 @@
-"""Recomputes events from the rows of the store, as binary COPY delivers them. Pure.
+"""Recomputes events from the rows of the store. Pure.
 
-The encoding of the chain is in ``service.store.chain``; here it is made from the row's own bytes,
-without decoding them, since a whole store is recomputed. A test holds the two equal.
+The encoding of the chain is in ``service.store.chain``; here it is made from the bytes of the
+columns, without decoding them, since a whole store is recomputed. A test holds the two equal.
 """
 
 import hmac
 import re
-import struct
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from service.store.chain import LINK
 
 TO_1970 = 946_684_800_000_000
 """Microseconds from 1970 to 2000, where PostgreSQL's times begin."""
 
-_fixed = struct.Struct(">hiqiiiqiqi32si32s")
-_LENGTHS = (8, 4, 8, 8, 32, 32)
-_int = struct.Struct(">i").unpack_from
-_VARIABLE = 8
 _MOST_NAMES = 100
-_ZEROS, _NULL = bytes(4), b"\xff" * 8
+_NULL = b"\xff" * 8
 _ENTRY = re.compile(rb"(?<!\S)v1,([A-Za-z0-9+/]+={0,2})(?!\S)")
+_WEBHOOK = b"webhook"
+
+Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class MalformedRowError(ValueError):
     """A row that no event can have; a constraint of the table was removed."""
 
 
-class Row(Struct, frozen=True, gc=False):
-    """One event's row: decoded where it is needed, and otherwise in the encoding of the chain."""
+class Row(Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
+    """One event's row, as ``proof/stretch`` orders its columns.
+
+    Texts are UTF-8, times are microseconds since 2000. What is null here although no event can have
+    it so, is found when the link is recomputed.
+    """
 
     position: int
     revision: int
     sent_at: int
     recorded_at: int
-    body_sha256: bytes
-    link: bytes
-    source: bytes
-    webhook_id: bytes
-    webhook_timestamp: bytes
-    webhook_signature: bytes
-    headers: bytes
-    verified_by: bytes
-    salt: bytes
-    body: bytes
+    body_sha256: Hash
+    link: Hash
+    source: bytes | None
+    webhook_id: bytes | None
+    webhook_timestamp: bytes | None
+    webhook_signature: bytes | None
+    headers: bytes | None
+    verified_by: bytes | None
+    salt: bytes | None
+    body: bytes | None
 
     def preimage(
         self,
@@ -65,16 +68,13 @@ class Row(Struct, frozen=True, gc=False):
             position: another one than the row has.
             body_sha256: another one than the row has.
         """
-        numbers = (
-            b"%d" % (position or self.position), b"%d" % self.revision, b"%d" % self.sent_at,
-            b"%d" % self.recorded_at,
+        fields = (
+            b"%d" % (position or self.position), self.source, self.webhook_id,
+            b"%d" % self.revision, b"%d" % (self.sent_at + TO_1970),
+            b"%d" % (self.recorded_at + TO_1970), self.webhook_timestamp, self.webhook_signature,
+            self.headers, self.verified_by, body_sha256 or self.body_sha256, self.salt,
         )  # fmt: skip
-        at, revision, sent_at, recorded_at = map(field, numbers)
-        return b"".join((
-            LINK, previous, book, at, self.source, self.webhook_id, revision, sent_at, recorded_at,
-            self.webhook_timestamp, self.webhook_signature, self.headers, self.verified_by,
-            field(body_sha256 or self.body_sha256), self.salt,
-        ))  # fmt: skip
+        return b"".join([LINK, previous, book, *map(field, fields)])
 
     def follows(
         self,
@@ -86,50 +86,31 @@ class Row(Struct, frozen=True, gc=False):
         """Whether the row's link is the one after ``previous``; see ``preimage``."""
         return sha256(self.preimage(previous, book, position, body_sha256)).digest() == self.link
 
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the body; of a body that is null it is none that can be recorded."""
+        return b"" if self.body is None else sha256(self.body).digest()
 
-def field(value: bytes) -> bytes:
+
+def field(value: bytes | None) -> bytes:
     """A field in the encoding of the chain."""
-    return len(value).to_bytes(8, "big") + value
+    return _NULL if value is None else len(value).to_bytes(8, "big") + value
 
 
-def content(encoded: bytes) -> bytes | None:
-    """The value of an encoded field."""
-    return None if encoded == _NULL else encoded[8:]
-
-
-def parse_row(raw: bytes) -> Row:
-    """Parse one row of ``proof/stretch`` without the header of the COPY.
+def row_of(values: Sequence[Any]) -> Row:
+    """The row of the values of its columns.
 
     Raises:
-        MalformedRowError: if a column has a length that it cannot have.
+        MalformedRowError: if a column has a type or a length that it cannot have.
     """
     try:
-        (
-            _, n1, position, n2, revision, n3, sent_at, n4, recorded_at, n5, digest, n6, link,
-        ) = _fixed.unpack_from(raw)  # fmt: skip
-        if (n1, n2, n3, n4, n5, n6) != _LENGTHS:
-            raise MalformedRowError
-        at = _fixed.size
-        fields = []
-        for _ in range(_VARIABLE):
-            (length,) = _int(raw, at)
-            if length < 0:
-                fields.append(_NULL)
-                at += 4
-            else:
-                # the length of a field has 8 bytes; that of COPY, 4
-                fields.append(_ZEROS + raw[at : (at := at + 4 + length)])
-    except struct.error:
+        return convert(values, Row, builtin_types=(bytes,))
+    except ValidationError:
         raise MalformedRowError from None
-    source, verified_by, stamp, salt, webhook_id, signature, headers, body = fields
-    return Row(
-        position, revision, sent_at + TO_1970, recorded_at + TO_1970, digest, link, source,
-        webhook_id, stamp, signature, headers, verified_by, salt, body[8:],
-    )  # fmt: skip
 
 
 class Signer(Struct, frozen=True):
-    """A webhook secret: the two halves of its HMAC, each begun."""
+    """A webhook secret."""
 
     key: bytes
 
@@ -174,25 +155,22 @@ class Signatures(Struct):
         Returns:
             False if its signature is not of the secret that verified it; it is not counted.
         """
-        name, stamp = content(row.verified_by), content(row.webhook_timestamp)
-        signatures = content(row.webhook_signature)
         if row.source != _WEBHOOK:
             self.inapplicable += 1
             return True
-        secret = secrets.get(name or b"")
+        secret = secrets.get(row.verified_by or b"")
         if secret is None:
-            shown = (name or b"").decode(errors="replace")
+            shown = (row.verified_by or b"").decode(errors="replace")
             if shown not in self.unprovable and len(self.unprovable) >= _MOST_NAMES:
                 shown = "others"
             self.unprovable[shown] = self.unprovable.get(shown, 0) + 1
             return True
-        webhook_id = content(row.webhook_id) or b""
         try:
-            whole = secret.signed(webhook_id, stamp or b"", signatures or b"", row.body)
+            whole = secret.signed(
+                row.webhook_id or b"", row.webhook_timestamp or b"", row.webhook_signature or b"",
+                row.body or b"",
+            )  # fmt: skip
         except ValueError:
             whole = False
         self.proved += whole
         return whole
-
-
-_WEBHOOK = field(b"webhook")

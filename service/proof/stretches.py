@@ -4,21 +4,27 @@ A chain can be verified in stretches, in parallel: each link is recomputed from 
 before it, and so is the first of a stretch. Memory does not grow with the store.
 """
 
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from psycopg.sql import Literal
+from psycopg import AsyncCursor, Cursor
+from psycopg.rows import tuple_row
+from psycopg.types.numeric import Int8BinaryLoader
+from psycopg.types.string import ByteaBinaryLoader
 
-from service.database import binary, statements
+from service.database import statements
 from service.database.connections import bulk_connection
-from service.proof.merkle import BITS, BLOCK, Frontier, leaf_hash, perfect_root
-from service.proof.quick import quick_check
-from service.proof.rows import MalformedRowError, Row, Signatures, Signer, field, parse_row
+from service.proof.merkle import BITS, BLOCK, Frontier, leaf_hashes, perfect_root
+from service.proof.quick import Values, quick_check
+from service.proof.rows import MalformedRowError, Row, Signatures, Signer, field, row_of
 
-EVENTS = 64 * BLOCK
-"""The length of a stretch: whole blocks."""
+EVENTS = 256 * BLOCK
+"""The most events of a stretch: whole blocks, which take about a second."""
+
+_ROWS = 16  # that are in memory at once: a body may be as large as the limit for webhooks
 
 SHOWN = 16
 """How many broken positions a stretch names."""
@@ -64,17 +70,19 @@ class Recomputed(Struct):
 
 def recompute(url: str, stretch: Stretch, secrets: Sequence[tuple[str, bytes]]) -> Recomputed:
     """Recompute all events of a stretch, and their signatures with the secrets that we hold."""
-    with bulk_connection(url) as conn:
-        statement = statements.fill(
-            "proof/stretch",
-            book=Literal(stretch.book),
-            first=Literal(stretch.after),
-            last=Literal(stretch.last),
-        )
-        with conn.cursor() as cursor, cursor.copy(statement) as copy:
-            checked = Checked(stretch, secrets)
-            checked.run(map(bytes, copy))
+    checked = Checked(stretch, secrets)
+    params = {"book": stretch.book, "first": stretch.after, "last": stretch.last}
+    with bulk_connection(url) as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        as_stored(cursor)
+        rows = cursor.stream(statements.text("proof/stretch"), params, binary=True, size=_ROWS)
+        checked.run(rows)
     return checked.result()
+
+
+def as_stored(cursor: Cursor[Any] | AsyncCursor[Any]) -> None:
+    """Let a cursor load the columns of binary results as ``service.proof.rows.Row`` has them."""
+    cursor.adapters.register_loader("text", ByteaBinaryLoader)
+    cursor.adapters.register_loader("timestamptz", Int8BinaryLoader)
 
 
 class Checked:
@@ -95,34 +103,38 @@ class Checked:
         self._expected = stretch.after + 1
         self._previous: bytes | None = bytes(32) if not stretch.after else None
 
-    def run(self, rows: Iterable[bytes]) -> None:
-        """Recompute all rows of the stretch, as COPY delivers them."""
-        quick, links = self._quick, self._links
-        previous, position, proved = self._previous, self._expected, 0
-        for raw in rows:
-            link = quick(raw, previous, position) if previous else None
-            if link is None:
-                self._previous, self._expected = previous, position
-                self._look(raw)
-                previous, position = self._previous, self._expected
+    def run(self, rows: Iterator[Values]) -> None:
+        """Recompute all rows of the stretch, in order."""
+        links, found = self._links, self._found
+        while True:
+            before, wanted = len(links), self._wanted()
+            if self._previous is None:
+                unusual = next(rows, None)
             else:
-                links.append(link)
-                previous = link
-                proved += 1
-                position += 1
-            if len(links) == BLOCK or position == self._size + 1:
-                self._close(position - 1)
-        self._previous, self._expected = previous, position
-        self._found.events += proved
-        self._found.signatures.proved += proved
+                some = islice(rows, wanted)
+                unusual = self._quick(some, self._previous, self._expected, links)
+            proved = len(links) - before
+            if proved:
+                self._previous = links[-1]
+                self._expected += proved
+                found.events += proved
+                found.signatures.proved += proved
+            if unusual is not None:
+                self._look(unusual)
+            elif proved < wanted:
+                return
+            if len(links) == BLOCK or self._expected == self._size + 1:
+                self._close(self._expected - 1)
 
-    def _look(self, raw: bytes) -> None:
+    def _wanted(self) -> int:
+        """How many rows there are up to the end of a block, or to a size that is asked for."""
+        block, until = BLOCK - len(self._links), self._size + 1 - self._expected
+        return min(block, until) if until > 0 else block
+
+    def _look(self, values: Values) -> None:
         """Recompute one event that is not of the usual kind, or not whole."""
-        raw = raw.removeprefix(binary.HEADER)
-        if raw == binary.TRAILER or not raw:
-            return
         try:
-            row = parse_row(raw)
+            row = row_of(values)
         except MalformedRowError:
             self._break(self._expected)
             self._previous = None
@@ -140,7 +152,7 @@ class Checked:
     def _close(self, position: int) -> None:
         """Hash the links up to a size that was asked for, and those of a full block."""
         leaves = self._leaves
-        leaves += map(leaf_hash, self._links[len(leaves) :])
+        leaves += leaf_hashes(self._links[len(leaves) :])
         if position == self._size:
             self._found.ends[position] = [*self._tree.peaks, *subtrees(leaves)]
             self._size = next(self._sizes, -1)
@@ -161,7 +173,7 @@ class Checked:
         linked = self._previous is None or row.follows(self._previous, self._book)
         if (
             not linked
-            or sha256(row.body).digest() != row.body_sha256
+            or row.digest != row.body_sha256
             or not self._found.signatures.add(row, self._secrets)
         ):
             self._break(row.position)
@@ -177,7 +189,7 @@ class Checked:
         whole = self._expected > found.stretch.last
         found.link = self._previous if whole else None
         self._miss(found.stretch.last + 1)
-        leaves = [*self._leaves, *map(leaf_hash, self._links[len(self._leaves) :])]
+        leaves = [*self._leaves, *leaf_hashes(self._links[len(self._leaves) :])]
         found.subtrees = [*self._tree.peaks, *subtrees(leaves)]
         return found
 

@@ -1,8 +1,8 @@
 """The Merkle tree of a book in the database: its full blocks are stored, the rest is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from service.database import statements
 from service.database.connections import Connection
@@ -10,31 +10,71 @@ from service.database.reader import Queryable
 from service.proof.merkle import (
     BITS,
     BLOCK,
+    Hashes,
     Nodes,
     Range,
-    leaf_hash,
+    joined,
+    leaf_hashes,
     needed,
-    perfect_root,
     range_hash,
 )
 
-_BLOCKS = 64  # of leaves, that are read and hashed at once
+AT_ONCE = 64
+"""How many blocks of leaves are read and hashed at once."""
+
 _SIZE = 32  # of a hash, and of a link
-_LEVELS = range(2 * BITS, 6 * BITS, BITS)  # as in proof/tree_size
+_LEVELS = range(BITS, 6 * BITS, BITS)  # as in proof/tree_size
 
 
 class MissingNodesError(Exception):
     """The tree or the chain of a book has gaps; `daybook verify chain` says where."""
 
 
+class Head(Struct, frozen=True):
+    """The end of a book, and how far its tree is stored.
+
+    Attributes:
+        size: the position of the last event; 0 if there is none.
+        stored: how many full blocks of each level are stored.
+    """
+
+    size: int = 0
+    stored: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_LEVELS, 0))
+
+    @classmethod
+    def after(cls, checkpoint: int, size: int) -> "Head":
+        """The end of a book with a checkpoint, whose blocks were stored together with it."""
+        return cls(size, {level: checkpoint >> level for level in _LEVELS})
+
+    @property
+    def lacking(self) -> int:
+        """How many blocks of leaves are full, and not stored."""
+        return max(0, self.size // BLOCK - self.stored[BITS])
+
+
 class Grown(Struct, frozen=True):
-    """The head of a book, up to which its tree has been extended."""
+    """A tree up to the head of its book.
 
-    size: int
-    link: bytes
+    Attributes:
+        added: the full blocks that are not stored, each with its level, index and hash.
+        roots: those at the sizes that were asked for.
+    """
+
+    added: list[tuple[int, int, bytes]]
+    roots: list[bytes]
 
 
-async def extend(conn: Connection, book: str) -> Grown:
+async def head_of(conn: Queryable, book: str) -> Head:
+    """The head of a book."""
+    # not prepared: the plan must follow the tables as they grow
+    text = statements.text("proof/tree_size")
+    row = await (await conn.execute(text, {"book": book}, prepare=False)).fetchone()
+    if row is None:
+        return Head()
+    return Head(row["position"], {int(level): count for level, count in row["counts"].items()})
+
+
+async def extend(conn: Connection, book: str) -> Head:
     """Store the hashes of all blocks that are full by now; returns the head.
 
     Several processes may do so at once: they compute the same.
@@ -42,47 +82,51 @@ async def extend(conn: Connection, book: str) -> Grown:
     Raises:
         MissingNodesError: if events are missing.
     """
-    while True:
-        row = await (
-            await conn.execute(statements.text("proof/tree_size"), {"book": book}, prepare=False)
-        ).fetchone()
-        if row is None:
-            return Grown(0, bytes(32))
-        counts = {int(level): count for level, count in row["counts"].items()}
-        blocks = counts.get(BITS, 0)
-        more = min(row["position"] // BLOCK - blocks, _BLOCKS)
-        added = await _leaf_blocks(conn, book, blocks, more)
-        await _add(conn, book, [(BITS, blocks + n, one) for n, one in enumerate(added)])
-        await _extend_upwards(conn, book, counts | {BITS: blocks + more})
-        if blocks + more == row["position"] // BLOCK:
-            return Grown(row["position"], row["link"])
+    while (head := await head_of(conn, book)).lacking:
+        # in pieces: what is done stays done
+        size = (head.stored[BITS] + min(head.lacking, AT_ONCE)) * BLOCK
+        await store(conn, book, await grow(conn, book, Head(size, head.stored)))
+    return head
 
 
-async def _leaf_blocks(conn: Connection, book: str, first: int, count: int) -> list[bytes]:
-    if not count:
-        return []
-    (leaves,) = await _read(conn, book, [Nodes(0, first * BLOCK, (first + count) * BLOCK)])
-    return [perfect_root(leaves[n : n + BLOCK]) for n in range(0, len(leaves), BLOCK)]
+async def grow(conn: Queryable, book: str, head: Head, sizes: Iterable[int] = ()) -> Grown:
+    """Compute the blocks that are full and not stored, and the roots at some sizes up to the head.
 
-
-async def _extend_upwards(conn: Connection, book: str, counts: dict[int, int]) -> None:
-    for level in _LEVELS:
-        below, have = counts.get(level - BITS, 0), counts.get(level, 0)
-        if below // BLOCK <= have:
-            return
-        wanted = [
-            Nodes(level - BITS, number * BLOCK, (number + 1) * BLOCK)
-            for number in range(have, below // BLOCK)
+    Raises:
+        MissingNodesError: if events are missing.
+    """
+    ranges = [Range(0, size) for size in sizes]
+    known, blocks = Hashes(), head.stored[BITS]
+    for first in range(blocks, blocks + head.lacking - AT_ONCE, AT_ONCE):
+        piece = Nodes(0, first * BLOCK, (first + AT_ONCE) * BLOCK)
+        leaves = await _read(conn, book, [piece])
+        known |= {(BITS, n): leaves[BITS, n] for n in range(first, first + AT_ONCE)}
+        blocks = first + AT_ONCE
+    stored = head.stored | {0: blocks * BLOCK}
+    wanted = [
+        Nodes(of.level, of.first, min(of.last, stored[of.level]))
+        for of in [
+            *(
+                Nodes(level - BITS, head.stored[level] * BLOCK, (head.size >> level) * BLOCK)
+                for level in _LEVELS[1:]
+            ),
+            *needed(ranges),
         ]
-        roots = map(perfect_root, await _read(conn, book, wanted))
-        await _add(conn, book, [(level, number, root) for number, root in enumerate(roots, have)])
-        counts[level] = below // BLOCK
+    ]
+    known |= await _read(conn, book, [Nodes(0, blocks * BLOCK, head.size), *wanted])
+    added = [
+        (level, index, known[level, index])
+        for level in _LEVELS
+        for index in range(head.stored[level], head.size >> level)
+    ]
+    return Grown(added, [range_hash(one, known) for one in ranges])
 
 
-async def _add(conn: Connection, book: str, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-    if not nodes:
+async def store(conn: Connection, book: str, grown: Grown) -> None:
+    """Store the full blocks that a tree has in addition."""
+    if not grown.added:
         return
-    levels, indexes, hashes = (list(column) for column in zip(*nodes, strict=True))
+    levels, indexes, hashes = (list(column) for column in zip(*grown.added, strict=True))
     params = {"book": book, "levels": levels, "indexes": indexes, "hashes": hashes}
     await conn.execute(statements.text("proof/add_nodes"), params)
 
@@ -93,13 +137,8 @@ async def range_hashes(conn: Queryable, book: str, ranges: Sequence[Range]) -> l
     Raises:
         MissingNodesError: if it has gaps.
     """
-    wanted = needed(ranges)
-    found = {
-        (nodes.level, index): one
-        for nodes, hashes in zip(wanted, await _read(conn, book, wanted), strict=True)
-        for index, one in enumerate(hashes, nodes.first)
-    }
-    return [range_hash(one, lambda level, index: found[level, index]) for one in ranges]
+    known = await _read(conn, book, needed(ranges))
+    return [range_hash(one, known) for one in ranges]
 
 
 async def roots(conn: Queryable, book: str, sizes: Sequence[int]) -> list[bytes]:
@@ -107,36 +146,31 @@ async def roots(conn: Queryable, book: str, sizes: Sequence[int]) -> list[bytes]
     return await range_hashes(conn, book, [Range(0, size) for size in sizes])
 
 
-async def _read(conn: Queryable, book: str, wanted: Sequence[Nodes]) -> list[list[bytes]]:
+async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
     """The hashes of some ranges of stored nodes, and of leaves (level 0).
 
     Raises:
         MissingNodesError: if one is missing.
     """
-    kinds: dict[str, list[Nodes]] = {}
-    for one in wanted:
-        kinds.setdefault("proof/nodes" if one.level else "proof/links", []).append(one)
-    joined: dict[Nodes, bytes] = {}
-    for statement, some in kinds.items():
-        params = {
-            "book": book,
-            "levels": [one.level for one in some],
-            "firsts": [one.first for one in some],
-            "lasts": [one.last for one in some],
-        }
-        # not prepared: the plan must follow the tables as they grow
-        text = statements.text(statement)
-        cursor = await conn.execute(text, params, prepare=False, binary=True)
-        for row in await cursor.fetchall():
-            of = Nodes(row["level"], row["first"], row["last"])
-            if row["joined"] is None or len(row["joined"]) != _SIZE * (of.last - of.first):
-                raise MissingNodesError(
-                    f"Events of book {book!r} are missing, or blocks of its tree."
-                    " Run: daybook verify chain."
-                )
-            joined[of] = row["joined"]
-    return [
-        [*map(leaf_hash, parts)] if not one.level else parts
-        for one in wanted
-        for parts in ([joined[one][n : n + _SIZE] for n in range(0, len(joined[one]), _SIZE)],)
-    ]
+    some = joined(wanted)
+    params = {
+        "book": book,
+        "levels": [one.level for one in some],
+        "firsts": [one.first for one in some],
+        "lasts": [one.last for one in some],
+    }
+    known = Hashes()
+    # not prepared: the plan must follow the tables as they grow
+    text = statements.text("proof/hashes")
+    cursor = await conn.execute(text, params, prepare=False, binary=True)
+    for row in await cursor.fetchall():
+        level, first, last, found = row["level"], row["first"], row["last"], row["joined"]
+        if found is None or len(found) != _SIZE * (last - first):
+            raise MissingNodesError(
+                f"Events of book {book!r} are missing, or blocks of its tree."
+                " Run: daybook verify chain."
+            )
+        parts = [found[n : n + _SIZE] for n in range(0, len(found), _SIZE)]
+        hashes = parts if level else leaf_hashes(parts)
+        known.update(zip([(level, n) for n in range(first, last)], hashes, strict=True))
+    return known

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec import Struct, field
-from psycopg.sql import Literal
+from psycopg.rows import tuple_row
 
-from service.database import binary, statements
+from service.database import statements
 from service.database.connections import Connection, url_of
 from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.proof import stretches
@@ -16,7 +16,7 @@ from service.proof.diagnosis import AROUND, Fault, Surroundings, diagnose
 from service.proof.ends import End, end_of, ends
 from service.proof.merkle import BLOCK, Frontier
 from service.proof.notes import Checkpoint
-from service.proof.rows import MalformedRowError, Row, Signatures, parse_row
+from service.proof.rows import MalformedRowError, Row, Signatures, row_of
 from service.proof.stretches import EVENTS, Recomputed, Stretch
 from service.telemetry.wording import number_of
 
@@ -97,13 +97,15 @@ async def verify_chain(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     """
     chosen = [end for end in await ends(conn) if not books or end.book in books]
     few = sum(end.last for end in chosen) <= _FEW and processes is None
-    async with worker_pool(0 if few else processes or processors()) as workers:
+    count = 0 if few else processes or processors()
+    async with worker_pool(count) as workers:
         return [
             await _verify(
-                conn, workers, end, secrets.get(end.book, ()), sizes.get(end.book, ()), progress
+                conn, workers, end, _stretches(end, sizes.get(end.book, ()), max(count, 1)),
+                secrets.get(end.book, ()), progress,
             )
             for end in chosen
-        ]
+        ]  # fmt: skip
 
 
 async def verify_recent(
@@ -128,8 +130,8 @@ async def _verify(  # noqa: PLR0913, PLR0917
     conn: Connection,
     workers: WorkerPool,
     end: End,
+    parts: Sequence[Stretch],
     secrets: Sequence[tuple[str, bytes]],
-    sizes: Sequence[int],
     progress: Progress,
 ) -> Report:
     done, head, url = 0, end.position or 0, url_of(conn)
@@ -139,7 +141,7 @@ async def _verify(  # noqa: PLR0913, PLR0917
         done += found.events
         progress(end.book, done, max(head, end.last))
 
-    calls = [Call(stretches.recompute, (url, one, secrets)) for one in _stretches(end, sizes)]
+    calls = [Call(stretches.recompute, (url, one, secrets)) for one in parts]
     found = await workers.run(calls, took)
     report = Report(end.book, sum(one.events for one in found), end.position)
     tree = Frontier([])
@@ -168,16 +170,19 @@ async def _judge(
         report.broken, report.fault = 1, fault
 
 
-def _stretches(end: End, sizes: Sequence[int]) -> list[Stretch]:
+def _stretches(end: End, sizes: Sequence[int], processes: int) -> list[Stretch]:
+    """Stretches of one length, as many for each process, so that none waits for another long."""
     # what stands after the head, or is missing before it, is reported without being read
     last = end.last if end.position is None else min(end.position, end.last)
     ordered = sorted({*sizes})
+    rounds = -(-last // (EVENTS * processes))
+    length = -(-last // (rounds * processes * BLOCK)) * BLOCK if last else BLOCK
     return [
         Stretch(
-            end.book, after, min(after + EVENTS, last),
-            tuple(ordered[bisect_right(ordered, after) : bisect_right(ordered, after + EVENTS)]),
+            end.book, after, min(after + length, last),
+            tuple(ordered[bisect_right(ordered, after) : bisect_right(ordered, after + length)]),
         )
-        for after in range(0, last, EVENTS)
+        for after in range(0, last, length)
     ]  # fmt: skip
 
 
@@ -198,16 +203,14 @@ async def _diagnose(conn: Connection, end: End, broken: Sequence[int]) -> Fault:
     for number, position in enumerate(broken[: stretches.SHOWN]):
         after = AROUND if not number else 1
         around |= set(range(max(position - 1, 1), position + after + 1))
-    statement = statements.fill(
-        "proof/some", book=Literal(end.book), positions=Literal(sorted(around))
-    )
+    params = {"book": end.book, "positions": sorted(around)}
     rows: dict[int, Row] = {}
-    async with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        async for part in copy:
-            raw = bytes(part).removeprefix(binary.HEADER)
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        stretches.as_stored(cursor)
+        await cursor.execute(statements.text("proof/some"), params, binary=True)
+        for values in await cursor.fetchall():
             with suppress(MalformedRowError):
-                if raw and raw != binary.TRAILER:
-                    row = parse_row(raw)
-                    rows[row.position] = row
+                row = row_of(values)
+                rows[row.position] = row
     head = (end.position or 0, end.link or b"")
     return diagnose(Surroundings(end.book, rows, broken, head), broken[0])

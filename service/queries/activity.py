@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from projections.events import EVENTS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.database.statements import text
 
 Unit = Literal["minute", "hour"]
@@ -38,8 +38,14 @@ class ActivityPage(Struct, frozen=True):
     data: list[Activity]
 
 
-async def activity(
-    conn: Connection, book: str, unit: Unit, now: datetime, *, refusals: bool
+async def activity(  # noqa: PLR0913 - the question, and how far it counts
+    conn: Queryable,
+    book: str,
+    unit: Unit,
+    now: datetime,
+    *,
+    refusals: bool,
+    most: int | None = None,
 ) -> ActivityPage:
     """The activity of the last 60 minutes or 24 hours, oldest first.
 
@@ -49,12 +55,13 @@ async def activity(
         unit: of one entry.
         now: the end.
         refusals: whether refused webhooks are counted.
+        most: no more events that need attention are counted in one entry; all by default.
     """
     last = now.replace(minute=0 if unit == "hour" else now.minute, second=0, microsecond=0)
     first = last - (_SHOWN[unit] - 1) * _LENGTH[unit]
     # one more: where the last one ends
     bounds = [first + n * _LENGTH[unit] for n in range(_SHOWN[unit] + 1)]
-    params = {"book": book, "unit": unit, "since": first, "bounds": bounds}
+    params = {"book": book, "unit": unit, "since": first, "bounds": bounds, "most": most}
     statement = statements.fill("queries/activity", view=statements.relation(EVENTS.view))
     # not prepared: a plan made while the table was small would scan the grown one
     cursor = await conn.execute(statement, params, prepare=False)
@@ -77,7 +84,7 @@ _NOTHING: Mapping[str, int] = {"events": 0, "attention": 0}
 
 
 async def _by_time(
-    conn: Connection, name: str, params: Mapping[str, object]
+    conn: Queryable, name: str, params: Mapping[str, object]
 ) -> dict[datetime, dict[str, Any]]:
     rows = await (await conn.execute(text(name), params)).fetchall()
     return {row["at"]: row for row in rows}

@@ -55,10 +55,14 @@ class Attention(Struct, frozen=True):
     position: str
 
 
-async def attention(conn: Queryable, book: str) -> Attention:
-    """The groups of a book by verdict and type."""
+async def attention(conn: Queryable, book: str, most: int | None = None) -> Attention:
+    """The groups of a book by verdict and type.
+
+    With ``most``, no more of a group are counted than so many, next to those acknowledged:
+    to count all takes as long as there are many.
+    """
     statement = statements.fill("queries/attention", view=statements.relation(EVENTS.view))
-    rows = await (await conn.execute(statement, of(book))).fetchall()
+    rows = await (await conn.execute(statement, of(book, most=most))).fetchall()
     groups = [_group(row) for row in rows if row["verdict"] is not None]
     return Attention(groups, str(checkpoint_of(rows)))
 

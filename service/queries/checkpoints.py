@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.proof import published
 from service.proof.published import NotProvableError
@@ -81,7 +82,7 @@ class CheckpointPage(Struct, frozen=True):
     next_cursor: str | None
 
 
-async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> CheckpointPage:
+async def page(conn: Queryable, book: str, limit: int, cursor: str | None) -> CheckpointPage:
     """A page of a book's checkpoints.
 
     Raises:
@@ -124,6 +125,12 @@ async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> C
         ],
         following,
     )
+
+
+async def signed(conn: Queryable, book: str) -> int:
+    """How many events the last checkpoint of a book covers; 0 before the first one."""
+    latest = await published.checkpoints(conn, book, published.LAST, 1)
+    return latest[0].size if latest else 0
 
 
 _SIZE_BITS = 48

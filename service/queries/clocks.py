@@ -8,7 +8,7 @@ from domain.past import Past
 from service.database import statements
 from service.database.reader import Queryable
 from service.problems import Problem, invalid
-from service.queries.metric_rows import Known
+from service.queries.metric_known import Known
 from service.queries.resources import of
 from service.readmodels.checkpoints import checkpoint_rows
 from service.store.events import last_recorded_position

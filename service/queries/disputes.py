@@ -1,23 +1,26 @@
 """Disputes that need a response: the deadline, the payment and the customer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Raw, Struct
 
+from domain.dispute import AWAITING
 from domain.reading import snapshot
 from projections.customers import CUSTOMERS
 from projections.disputes import DISPUTES
 from projections.payments import PAYMENTS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.changes import link
 from service.queries.documents import refund_status, refund_statuses
 from service.queries.paging import Order
 from service.queries.products import product_names
 from service.queries.resources import checkpoint_of, of
+
+_VIEWS = {p.name: p.view for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
 
 
 class Payer(Struct, frozen=True):
@@ -84,8 +87,57 @@ class DueDisputes(Struct, frozen=True):
     position: str
 
 
+class Waiting(Struct, frozen=True):
+    """How many disputes await an answer: in all, overdue, and due soon but not overdue."""
+
+    count: int
+    overdue: int
+    soon: int
+
+
+async def waiting(  # noqa: PLR0913 - the question, and when it is asked
+    conn: Queryable, book: str, response_days: int, now: datetime, *, soon: timedelta, most: int
+) -> Waiting:
+    """How many disputes await an answer, the longest open counted first; no more than ``most``."""
+    statement = statements.bind_views("queries/disputes_waiting", disputes=DISPUTES.view)
+    late = now - timedelta(days=response_days)
+    params = {"book": book, "status": AWAITING, "late": late, "close": late + soon, "most": most}
+    row = await (await conn.execute(statement, params)).fetchone()
+    assert row is not None  # noqa: S101 - a count is one row
+    return Waiting(row["count"], row["late"], row["close"] - row["late"])
+
+
+class ReachedDispute(Struct, frozen=True):
+    """A dispute, and since when it has its status; ``amount`` in minor units of ``currency``."""
+
+    dispute_id: str
+    status: str
+    status_since: datetime
+    dispute_stage: str | None
+    amount: int | None
+    currency: str | None
+    customer: Payer | None
+
+
+async def reached(
+    conn: Queryable, book: str, statuses: Sequence[str], limit: int
+) -> list[ReachedDispute]:
+    """The disputes that last reached one of these statuses, the latest first."""
+    statement = statements.bind_views("queries/reached_disputes", **_VIEWS)
+    params = {"book": book, "statuses": list(statuses), "limit": limit}
+    rows = await (await conn.execute(statement, params)).fetchall()
+    return [
+        ReachedDispute(
+            row["dispute_id"], row["status"], row["status_since"], row["dispute_stage"],
+            row["amount"], row["currency"],
+            Payer(row["customer_id"], row["email"], row["name"]) if row["customer_id"] else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
 async def due(  # noqa: PLR0913 - the question, and when it is asked
-    conn: Connection,
+    conn: Queryable,
     book: str,
     filters: Mapping[str, Any],
     *,
@@ -105,11 +157,10 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
         limit: the size of the page.
         order: where the page begins.
     """
-    views = {p.name: statements.relation(p.view) for p in (DISPUTES, PAYMENTS, CUSTOMERS)}
     after = order.after.key if order.after else None
     params = of(book) | dict(filters) | {"after": after, "limit": limit + 1}
     rows = await (
-        await conn.execute(statements.fill("queries/due_disputes", **views), params)
+        await conn.execute(statements.bind_views("queries/due_disputes", **_VIEWS), params)
     ).fetchall()
     checkpoint = checkpoint_of(rows)
     due_rows = [row for row in rows if row["dispute_id"] is not None]
@@ -133,7 +184,7 @@ async def due(  # noqa: PLR0913 - the question, and when it is asked
 
 
 async def _subscribed(
-    conn: Connection, book: str, rows: Iterable[Mapping[str, Any]]
+    conn: Queryable, book: str, rows: Iterable[Mapping[str, Any]]
 ) -> dict[str, Subscribed]:
     ids = [key for row in rows for key in row["subscription_ids"] or ()]
     if not ids:

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.store import api_keys
 from service.store.api_keys import Key, Scope
@@ -29,7 +30,7 @@ class KeyPage(Struct, frozen=True):
     data: list[KeyAnswer]
 
 
-async def keys(conn: Connection, book: str) -> KeyPage:
+async def keys(conn: Queryable, book: str) -> KeyPage:
     """The keys of a book."""
     return KeyPage(_answers(await api_keys.list_keys(conn, book)))
 

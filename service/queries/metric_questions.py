@@ -7,7 +7,7 @@ from msgspec import Struct
 from service.database.connections import Connection
 from service.queries import resources
 from service.queries.clocks import known_by
-from service.queries.metric_rows import Booking, MetricQuestion
+from service.queries.metric_known import Booking, MetricQuestion
 from service.queries.periods import Interval, span
 from service.store.positions import Position
 

@@ -1,27 +1,20 @@
 """The rows that a metric is made of, now or as they were known at a position of the book.
 
-What was known is not stored. A row that no event has changed since is as it was then; the streams
-of the others are folded again, from the events up to the position. For a month that was closed
-these are few, however long ago that was. Of subscriptions, what moved at an event changes only if
-something is recorded later that happened earlier, so only streams with such an event are folded.
+Sums are of counts by day, which are few. Rows are read one by one on the days that two periods of a
+time zone share, where they changed since what was known, and where only a product is asked for.
 """
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import replace
 from psycopg.rows import DictRow
-from psycopg.sql import Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from domain.events import Entry
-from domain.fold import fold
-from domain.recurring import movements
+from projections.catalog import COUNTS
 from projections.disputes import DISPUTES
-from projections.events import EVENTS
+from projections.movements import MOVEMENTS
 from projections.payments import PAYMENTS
 from projections.payouts import PAYOUTS
 from projections.projection import Projection
@@ -29,54 +22,25 @@ from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
-from service.problems import Problem
-from service.queries.periods import Span
-from service.readmodels.folding import MOST_ENTRIES, fold_aside
-from service.readmodels.streams import Target, question_entries
+from service.queries.metric_known import MetricQuestion, known_movements, known_rows
+from service.readmodels.writing import counted as counted_rows
 
-Booking = Literal["created_at", "status_since"]
-"""The date by which something counts: when it was made, or when it reached its status."""
+_IN_CURRENCY = SQL(statements.text("queries/metrics/in_currency"))
 
-_LATER = timedelta(hours=1)
-"""How far clocks may be apart: more streams than needed are folded, never fewer."""
-
-
-class Known(Struct, frozen=True):
-    """A past state of knowledge: the last position recorded by then, and when that was."""
-
-    position: int
-    moment: datetime
-
-
-class MetricQuestion(Struct, frozen=True, kw_only=True):
-    """What a metric is asked.
-
-    Attributes:
-        target: the book, with its live read models.
-        span: the periods.
-        known: up to where the book is read; None for all of it.
-        product_id: only what is of this product; None for all.
-        booked_by: the date by which payments, refunds and disputes count.
-    """
-
-    target: Target
-    span: Span
-    known: Known | None = None
-    product_id: str | None = None
-    booked_by: Booking = "created_at"
+_ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Counted(Struct, frozen=True):
-    """What a sum counts: the statement that lists it, and the read model that it lists."""
+    """What a sum counts: rows of a read model, and whose product is theirs."""
 
-    statement: str
     projection: Projection[Any]
+    product_of: Literal["itself", "its payment", "nothing"]
 
 
-PAID = Counted("queries/metrics/counted_payments", PAYMENTS)
-REFUNDED = Counted("queries/metrics/counted_refunds", REFUNDS)
-DISPUTED = Counted("queries/metrics/counted_disputes", DISPUTES)
-PAID_OUT = Counted("queries/metrics/counted_payouts", PAYOUTS)
+PAID = Counted(PAYMENTS, "itself")
+REFUNDED = Counted(REFUNDS, "its payment")
+DISPUTED = Counted(DISPUTES, "its payment")
+PAID_OUT = Counted(PAYOUTS, "nothing")
 
 Asked = tuple[Composed, dict[str, Any]]
 """A statement and its parameters."""
@@ -88,7 +52,18 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
     Raises:
         Problem: as ``movement_statement``.
     """
-    statement, params = await movement_statement(conn, "queries/metrics/movements", question)
+    # a movement has one date
+    question = replace(question, booked_by="created_at")
+    known = await known_movements(conn, question)
+    if question.product_id is None:
+        changed = statements.fill("queries/metrics/changed_movements", view=_view(MOVEMENTS))
+        found = _by_day(MOVEMENTS, question, Identifier("at"), changed)
+    else:
+        moved = _moved(question, SQL("true"))
+        found = statements.fill("queries/metrics/moved_one_by_one", moved=moved)
+    statement = statements.fill("queries/metrics/movements", found=found)
+    # those before the first period lead to what stands at its beginning
+    params = _params(question) | known | {"begin": _ALWAYS}
     return await (await conn.execute(statement, params)).fetchall()
 
 
@@ -100,24 +75,23 @@ async def movement_statement(
     Raises:
         Problem: ``too-many-events`` if more must be folded than one question may; ``busy``.
     """
-    streams: list[str] = []
-    rows: list[Any] = []
+    known = await known_movements(conn, question)
+    moved_with = statements.text("queries/metrics/moved_with")
+    statement = statements.fill(
+        name,
+        moved=_moved(question, SQL("true")),
+        moved_with=_moved(question, SQL(moved_with)),
+        in_currency=_IN_CURRENCY,
+        **parts,
+    )
+    return statement, _params(question) | known
+
+
+def _moved(question: MetricQuestion, condition: Composable) -> Composed:
+    rows: Composable = _view(MOVEMENTS)
     if question.known is not None:
-        found = await conn.execute(
-            statements.fill("queries/metrics/told_late", events=_view(EVENTS)),
-            {
-                "book": question.target.book, "known": question.known.position,
-                "moment": question.known.moment + _LATER, "most": MOST_ENTRIES + 1,
-            },
-        )  # fmt: skip
-        streams = [row["stream"] for row in await found.fetchall()]
-        entries = await _entries(conn, question.target, streams, question.known)
-        count = sum(map(len, entries))
-        rows = await fold_aside(count, partial(_moved, entries))
-    moved = statements.fill("queries/metrics/moved", events=_view(EVENTS))
-    return statements.fill(name, moved=moved, **parts), _params(question, rows) | {
-        "folded": streams
-    }
+        rows = statements.fill("queries/metrics/known_movements", movements=rows)
+    return statements.fill("queries/metrics/moved", rows=rows, condition=condition)
 
 
 async def sum_rows(
@@ -128,8 +102,18 @@ async def sum_rows(
     Raises:
         Problem: as ``movement_statement``.
     """
-    statement, params = await counted_statement(conn, name, counted, question)
-    return await (await conn.execute(statement, params)).fetchall()
+    known = await known_rows(conn, counted.projection, question)
+    date = Identifier(question.booked_by)
+    if question.product_id is None:
+        view = _view(counted.projection)
+        changed = statements.fill("queries/metrics/changed_rows", view=view)
+        found = _by_day(counted.projection, question, date, changed)
+    else:
+        found = statements.fill(
+            "queries/metrics/one_by_one", **_listed(counted, question), date=date
+        )
+    statement = statements.fill(name, found=found)
+    return await (await conn.execute(statement, _params(question) | known)).fetchall()
 
 
 async def counted_statement(
@@ -140,68 +124,84 @@ async def counted_statement(
     Raises:
         Problem: as ``movement_statement``.
     """
-    projection, rows = counted.projection, list[Any]()
+    known = await known_rows(conn, counted.projection, question)
+    date = Identifier(question.booked_by)
+    statement = statements.fill(
+        name,
+        **_listed(counted, question),
+        date=date,
+        payments=_view(PAYMENTS),
+        in_currency=_IN_CURRENCY,
+        **parts,
+    )
+    return statement, _params(question) | known
+
+
+def _by_day(
+    projection: Projection[Any], question: MetricQuestion, column: Identifier, changed: Composed
+) -> Composed:
+    """What counts, by whole days where it can be; ``column`` is the date as the table names it."""
+    view = _view(projection)
+    found = [statements.fill("queries/metrics/by_day", counts=_view(COUNTS[projection.name]))]
+    # each only where it is needed: one plan for all would read everything
+    if _shared_days(question):
+        shared = statements.fill("queries/metrics/shared", view=view, column=column)
+        found.append(_row_by_row(projection, question, shared, "+"))
     if question.known is not None:
-        by_creation = question.booked_by == "created_at"
-        found = await conn.execute(
-            statements.fill(
-                "queries/metrics/changed",
-                view=_view(projection),
-                key=Identifier(projection.key),
-            ),
-            {
-                "book": question.target.book, "known": question.known.position,
-                "begin": question.span.periods[0] if by_creation else None,
-                "until": question.span.until, "most": MOST_ENTRIES + 1,
-            },
-        )  # fmt: skip
-        category = projection.source_name
-        streams = [f"{category}-{row['id']}" for row in await found.fetchall()]
-        entries = await _entries(conn, question.target, streams, question.known)
-        count = sum(map(len, entries))
-        rows = await fold_aside(count, partial(_shown, projection, entries))
-    views = {one.name: _view(one) for one in (PAYMENTS, SUBSCRIPTIONS, projection)}
-    listed = statements.fill(counted.statement, **views, date=Identifier(question.booked_by))
-    return statements.fill(name, counted=listed, **views, **parts), _params(question, rows)
+        folded = statements.fill("queries/metrics/folded_rows", view=view)
+        found.append(_row_by_row(projection, question, changed, "-"))
+        found.append(_row_by_row(projection, question, folded, "+"))
+    return SQL(" union all ").join(found)
 
 
-async def _entries(
-    conn: Connection, target: Target, streams: list[str], known: Known
-) -> list[list[Entry]]:
-    """The entries of some streams up to the position, stream by stream."""
-    if len(streams) > MOST_ENTRIES:
-        raise Problem(
-            "too-many-events",
-            f"More than {MOST_ENTRIES:,} resources have changed since known_at. Ask for fewer"
-            " periods, or for a later known_at.",
+def _row_by_row(
+    projection: Projection[Any],
+    question: MetricQuestion,
+    rows: Composed,
+    sign: Literal["+", "-"],
+) -> Composed:
+    return statements.fill(
+        "queries/metrics/row_by_row",
+        counted=counted_rows(projection, rows),
+        date=Identifier(question.booked_by),
+        sign=SQL(sign),
+    )
+
+
+def _listed(counted: Counted, question: MetricQuestion) -> dict[str, Composable]:
+    """What counts, row by row, and whether a row belongs to the product that is asked for."""
+    view, column = _view(counted.projection), Identifier(question.booked_by)
+    listed = statements.fill("queries/metrics/listed", view=view, column=column)
+    if question.known is not None:
+        listed = statements.fill("queries/metrics/known_rows", view=view, column=column)
+    condition: Composable = SQL("true")
+    if question.product_id is not None and counted.product_of != "nothing":
+        alias = Identifier("c" if counted.product_of == "itself" else "p")
+        condition = paid_for = statements.fill(
+            "queries/metrics/paid_for", payment=alias, subscriptions=_view(SUBSCRIPTIONS)
         )
-    if not streams:
-        return []
-    return [*(await question_entries(conn, target, streams, known.position)).values()]
+        if counted.product_of == "its payment":
+            condition = statements.fill(
+                "queries/metrics/payment_paid_for", payments=_view(PAYMENTS), paid_for=paid_for
+            )
+    return {"counted": counted_rows(counted.projection, listed), "condition": condition}
 
 
-def _moved(streams: Iterable[list[Entry]]) -> list[Any]:
-    return [
-        {**asdict(one), "stream": step.entry.stream, "position": step.entry.event.position}
-        for told in streams
-        for step in fold(told)[1]
-        for one in movements(step)
-    ]
-
-
-def _shown(projection: Projection[Any], streams: Iterable[list[Entry]]) -> list[Any]:
-    """The rows of the read model, without what is stored for other purposes."""
-    rows = (row for told in streams for row in projection.rows(fold(told)[0]))
-    return [{k: v for k, v in asdict(row).items() if not isinstance(v, bytes)} for row in rows]
-
-
-def _params(question: MetricQuestion, rows: list[Any]) -> dict[str, Any]:
+def _params(question: MetricQuestion) -> dict[str, Any]:
     span, known = question.span, question.known
     return {
-        "book": question.target.book, "periods": span.periods, "since": span.periods[0],
+        "book": question.target.book, "periods": span.periods, "begin": span.periods[0],
         "until": span.until, "known": known.position if known else None,
-        "product_id": question.product_id, "rows": msgspec.json.encode(rows).decode(),
+        "product_id": question.product_id, "booked_by": question.booked_by,
+        "shared": _shared_days(question),
     }  # fmt: skip
+
+
+def _shared_days(question: MetricQuestion) -> list[datetime]:
+    """The days of UTC that two periods share: none where periods are those of UTC too."""
+    bounds = [moment.astimezone(UTC) for moment in (*question.span.periods, question.span.until)]
+    days = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in bounds)
+    return [day for day, moment in zip(days, bounds, strict=True) if day != moment]
 
 
 def _view(projection: Projection[Any]) -> Identifier:

@@ -22,13 +22,13 @@ from service.queries.metric_answers import (
     Revenue,
     Subscriptions,
 )
+from service.queries.metric_known import MetricQuestion
 from service.queries.metric_rows import (
     DISPUTED,
     PAID,
     PAID_OUT,
     REFUNDED,
     Counted,
-    MetricQuestion,
     movement_rows,
     sum_rows,
 )

@@ -6,8 +6,8 @@ from msgspec import Struct, convert
 
 from projections.catalog import PROJECTIONS
 from projections.projection import VERSION
-from service.database.connections import Connection
 from service.database.lease import REBUILD
+from service.database.reader import Queryable
 from service.database.statements import text
 from service.queries import resources
 
@@ -67,7 +67,7 @@ class ParkedPage(Struct, frozen=True):
     position: str
 
 
-async def projections(conn: Connection, book: str, now: datetime) -> ProjectionPage:
+async def projections(conn: Queryable, book: str, now: datetime) -> ProjectionPage:
     """The state of each read model of a book."""
     checkpoint = await resources.position(conn, book, even_lost=True)
     params = {"book": book, "version": VERSION, "checkpoint": checkpoint.number, "lease": REBUILD}
@@ -91,7 +91,7 @@ async def projections(conn: Connection, book: str, now: datetime) -> ProjectionP
     return ProjectionPage(data, running, row["parked"], str(checkpoint))
 
 
-async def parked(conn: Connection, book: str) -> ParkedPage:
+async def parked(conn: Queryable, book: str) -> ParkedPage:
     """The first parked streams of a book, each with its error; ``projections`` counts all."""
     rows = await resources.parked(conn, book, MOST_PARKED)
     checkpoint = await resources.position(conn, book, even_lost=True)

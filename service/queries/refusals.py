@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, convert
 
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.database.statements import text
 from service.queries import paging
 from service.queries.paging import Cursor
@@ -46,13 +46,13 @@ class RefusalPage(Struct, frozen=True):
     next_cursor: str | None
 
 
-async def counts(conn: Connection, book: str | None) -> list[tuple[str, RefusalCount]]:
+async def counts(conn: Queryable, book: str | None) -> list[tuple[str, RefusalCount]]:
     """The counts of one book, or of all books, each with its book."""
     cursor = await conn.execute(text("queries/refusals/counts"), {"book": book})
     return [(row["book"], convert(row, RefusalCount)) for row in await cursor.fetchall()]
 
 
-async def page(conn: Connection, book: str, limit: int, cursor: str | None) -> RefusalPage:
+async def page(conn: Queryable, book: str, limit: int, cursor: str | None) -> RefusalPage:
     """A page of a book's refused webhooks.
 
     Raises:

@@ -1,6 +1,6 @@
 """What changed from one snapshot of a resource to the next, field by field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from math import isfinite
@@ -12,6 +12,7 @@ from msgspec import Struct
 from domain.events import Entry
 from domain.past import Past
 from domain.reading import snapshot
+from domain.steps import Step
 from service.database.reader import Queryable
 from service.database.statements import text
 from service.queries.resources import position
@@ -83,6 +84,33 @@ async def snapshot_changes(
     return await fold_aside(len(entries), partial(_changes, entries, past or Past()), 2)
 
 
+def changes_of(steps: Sequence[Step], places: Container[int]) -> dict[str, list[FieldChange]]:
+    """The same for the steps at some of the positions, as far as the steps tell."""
+    first = next((n for n, one in enumerate(steps) if one.entry.event.position in places), 0)
+    # a webhook's snapshot is whole: nothing before it matters
+    while first and steps[first - 1].entry.observed is not None:
+        first -= 1
+    steps = steps[max(0, first - 1) :]
+    changes: dict[str, list[FieldChange]] = {}
+    known: dict[str, str] = {}
+    decoded: dict[tuple[str, bytes], dict[str, str]] = {}
+    for step in steps:
+        entry, place = step.entry, step.entry.event.position
+        shown: dict[str, str] = {}
+        for name, raw in snapshot(entry.event.body).items():
+            # most fields stay as they were, and decoding is what takes long
+            key = (name, bytes(raw))
+            if key not in decoded:
+                decoded[key] = _flat({name: raw})
+            shown |= decoded[key]
+        # what was read at the provider may lack fields that webhooks have: they are not gone
+        after = shown if entry.observed is None else {**known, **shown}
+        if known and place in places:
+            changes[str(place)] = _differences(known, after)
+        known = after
+    return changes
+
+
 def changes_between(before: bytes, after: bytes) -> list[FieldChange]:
     """The changes from one body to another; none where either is not a JSON object."""
     try:
@@ -92,23 +120,14 @@ def changes_between(before: bytes, after: bytes) -> list[FieldChange]:
 
 
 def _changes(entries: Sequence[Entry], past: Past) -> dict[str, list[FieldChange]]:
-    changes: dict[str, list[FieldChange]] = {}
-    known: dict[str, str] = {}
-    for step in past.steps(entries):
-        entry = step.entry
-        shown = _flat(snapshot(entry.event.body))
-        # what was read at the provider may lack fields that webhooks have: they are not gone
-        after = shown if entry.observed is None else {**known, **shown}
-        if known:
-            changes[str(entry.event.position)] = _differences(known, after)
-        known = after
-    return changes
+    steps = past.steps(entries)
+    return changes_of(steps, {step.entry.event.position for step in steps})
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[FieldChange]:
-    names = dict.fromkeys((*before, *after))
-    found = (FieldChange(n, before.get(n), after.get(n)) for n in names)
-    return [change for change in found if change.before != change.after][:MAX_CHANGES]
+    names = [name for name, value in before.items() if after.get(name) != value]
+    names += [name for name in after if name not in before]
+    return [FieldChange(n, before.get(n), after.get(n)) for n in names[:MAX_CHANGES]]
 
 
 def _flat(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -20,13 +20,14 @@ from domain.fold import Fold, decode, extend, extends, fold
 from domain.reading import read
 from projections.catalog import BY_SOURCE, MEMOS
 from projections.customers import known_after, recall
-from projections.events import Placed, owner_of, placed
+from projections.events import Placed, owner_of, placed, position_of
 from projections.projection import Projection
 from projections.rows import Folded, rows_of
 from service.database import statements
 from service.database.binary import Column, columns
 from service.database.connections import Connection
 from service.readmodels.streams import Target, parked_streams, streams_entries
+from service.readmodels.writing import clear_rows, write_rows
 
 _TURN = 32  # streams folded, or rows made, before other tasks get their turn
 
@@ -120,23 +121,19 @@ async def fold_on(target: Target, batch: Batch) -> None:
 
 async def write(conn: Connection, target: Target, batch: Batch) -> None:
     """Write the rows of a folded batch."""
+    again = [p for event in batch.folded.events if (p := position_of(event)) < batch.first]
     async with conn.pipeline():
+        await clear_rows(conn, target, again)
         for projection, encoded in batch.rows:
-            await _write(conn, target, projection, encoded)
+            await write_rows(conn, target, projection, encoded)
 
 
 async def write_folded(conn: Connection, target: Target, folded: Folded) -> None:
     """Write the rows of everything that was folded."""
+    await clear_rows(conn, target, [*map(position_of, folded.events)])
     for projection, made in rows_of(folded, target.tables):
         if rows := [*made]:
-            await _write(conn, target, projection, columns(rows))
-
-
-async def _write(
-    conn: Connection, target: Target, projection: Projection[Any], encoded: Mapping[str, Column]
-) -> None:
-    statement = statements.upsert(projection, target.tables[projection.name])
-    await conn.execute(statement, {"book": target.book, **encoded})
+            await write_rows(conn, target, projection, columns(rows))
 
 
 def _needs_whole(

@@ -18,6 +18,7 @@ from service.processes.workers import Call, WorkerPool, processors, worker_pool
 from service.readmodels import passes, spill
 from service.readmodels.errors import MissingEventsError
 from service.readmodels.tables import Generations, index_statements
+from service.readmodels.writing import count_statement
 from service.store import scan
 from service.store.events import books
 from service.store.scan import Tally
@@ -127,6 +128,13 @@ async def _fold(
 async def _index(
     conn: Connection, build: Build, workers: WorkerPool, progress: Progress, *, few: bool
 ) -> None:
+    counting = [
+        statement
+        for book in build.positions
+        for projection in build.generations
+        if (statement := count_statement(projection, build.tables, book))
+    ]
+    await workers.run(_runs(conn, counting, few=few), lambda _: None)
     indexes = [s for p in build.generations for s in index_statements(p, build.tables[p.name])]
     count = _counted(progress, "indexes", len(indexes))
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-from projections.catalog import BY_NAME, PROJECTIONS
+from projections.catalog import BY_NAME, COUNTS, PROJECTIONS, together
 from projections.projection import VERSION, Projection
 from service.database import statements
 from service.database.connections import UNAVAILABLE, Connection, url_of
@@ -54,8 +54,9 @@ async def rebuild(
 
     Args:
         conn: a connection of its own.
-        chosen: the projections. All are rebuilt if some were never built in this version, or if
-            they show events that the store does not have.
+        chosen: the projections, with which those are rebuilt that count their rows. All are
+            rebuilt if some were never built in this version, or if they show events that the store
+            does not have.
         progress: called after each step.
         processes: how many processes decode and fold; one for each processor by default.
         act: who rebuilds, and why; recorded with the switch.
@@ -68,6 +69,7 @@ async def rebuild(
         RebuildError: if some events could not be read, or readers held locks for too long.
         UnfoldableStreamsError: if only some are chosen, and a stream cannot be folded.
     """
+    chosen = together(chosen)
     if await missing(conn) or await lost(conn):
         chosen = PROJECTIONS
     async with _built(conn, chosen, progress, processes) as build:
@@ -110,6 +112,7 @@ async def preview(
         LeaseTakenError: if a rebuild is running.
         RebuildError: if some events could not be read, or there is nothing to compare with.
     """
+    chosen = together(chosen)
     if never := {p.name for p in await missing(conn)} & {p.name for p in chosen}:
         raise RebuildError(
             f"Nothing was compared: {', '.join(sorted(never))} were never built."
@@ -156,8 +159,10 @@ async def _undo(conn: Connection, lease: Lease, act: Act) -> dict[str, int]:
     for name in await books(conn):
         positions[name] = await checkpoint(conn, name, lock=True) or 0
     for name, book in (await books(conn)).items():
-        for p, generation in back.items():
-            build = Build(lease, {p: generation}, {name: await _retired(conn, p, name)})
+        for p in (p for p in back if not p.counted):
+            # its counts change with its rows
+            both = {one: back[one] for one in (p, COUNTS.get(p.name)) if one is not None}
+            build = Build(lease, both, {name: await _retired(conn, p, name)})
             await catch_up(conn, build, name, book, positions[name])
     await _retire(conn, back, positions)
     await publish(conn, back)

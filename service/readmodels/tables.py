@@ -43,7 +43,7 @@ async def fresh(conn: Connection, chosen: Sequence[Projection[Any]]) -> Generati
         assert row is not None  # noqa: S101 - the statement returns one
         generations[projection] = row["allocated"]
         table = statements.relation(projection.table(row["allocated"]))
-        made = statements.fill(f"readmodels/{projection.name}/table", table=table)
+        made = statements.fill(f"readmodels/{_folder(projection)}/table", table=table)
         async with conn.transaction():
             await conn.execute(made)
             if clustered:
@@ -59,15 +59,19 @@ def index_statements(projection: Projection[Any], table: str) -> list[Composed]:
     """
     name = statements.relation(table)
     key = SQL(", ").join(map(Identifier, projection.identity))
-    folder = f"readmodels/{projection.name}"
+    folder = f"readmodels/{_folder(projection)}"
     return [
         statements.fill("readmodels/primary_key", table=name, key=key),
         *(
             statements.fill(f"{folder}/{i}", table=name, index=Identifier(f"{table}_{i}"))
             for i in statements.names(folder)
-            if i != "table"
+            if i.startswith("index_")
         ),
     ]
+
+
+def _folder(projection: Projection[Any]) -> str:
+    return "by_day" if projection.counted else projection.name
 
 
 async def publish(conn: Connection, generations: Generations) -> None:

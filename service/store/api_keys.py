@@ -71,7 +71,7 @@ async def create(
     return key
 
 
-async def list_keys(conn: Connection, book: str | None) -> list[Key]:
+async def list_keys(conn: Queryable, book: str | None) -> list[Key]:
     """All keys, of one book or of all."""
     cursor = await conn.execute(text("store/keys/list"), {"book": book})
     return [convert(row, Key) for row in await cursor.fetchall()]

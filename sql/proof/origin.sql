@@ -1,5 +1,6 @@
--- Get the current origin of a book, and the last checkpoint under it.
-select o.number, o.name, o.public_key, o.parted_at, o.created_at, c.size, c.root, c.note, c.signed_at
+-- Get the current origin of a book, the last checkpoint under it, and the position of the head.
+select o.number, o.name, o.public_key, o.parted_at, o.created_at, c.size, c.root, c.note,
+    c.signed_at, coalesce(h.position, 0) as head
 from store.origin o
 left join lateral (
     select size, root, note, signed_at
@@ -8,6 +9,7 @@ left join lateral (
     order by size desc
     limit 1
 ) c on true
+left join store.head h on h.book = %(book)s
 where o.book = %(book)s
 order by o.number desc
 limit 1

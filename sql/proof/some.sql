@@ -1,8 +1,6 @@
--- Copy all columns of the events at some positions, as a stretch has them.
-copy (
-    select position, revision, sent_at, recorded_at, body_sha256, link, source, verified_by,
-        webhook_timestamp, salt, webhook_id, webhook_signature, headers, body
-    from store.event
-    where book = {book} and position = any({positions})
-    order by position
-) to stdout (format binary)
+-- Get all columns of the events at some positions, as a stretch has them.
+select position, revision, sent_at, recorded_at, body_sha256, link, source, webhook_id,
+    webhook_timestamp, webhook_signature, headers, verified_by, salt, body
+from store.event
+where book = %(book)s and position = any(%(positions)s)
+order by position

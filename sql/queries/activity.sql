@@ -1,5 +1,26 @@
 -- Count the events recorded in stretches of time, and those that need attention; a search finds each end.
-with recursive search (n, at, low, high) as (
+with recursive groups (verdict, type) as (
+    -- from group to group in the index: it has no order by position alone
+    (
+        select i.verdict, i.type
+        from {view} i
+        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+        order by i.verdict, i.type
+        limit 1
+    )
+    union all
+    select n.verdict, n.type
+    from groups g
+    cross join lateral (
+        select i.verdict, i.type
+        from {view} i
+        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+            and (i.verdict, i.type) > (g.verdict, g.type)
+        order by i.verdict, i.type
+        limit 1
+    ) n
+),
+search (n, at, low, high) as (
     -- events up to low were recorded before; events from high on were not
     select b.n, b.at, 0::bigint, h.position + 1
     from store.head h
@@ -17,25 +38,27 @@ with recursive search (n, at, low, high) as (
     ) looked
     where s.high - s.low > 1
 ),
-stretches as (
+reached as (
     -- positions have no gaps
-    select n, at, low as after, lead(low) over (order by n) - low as events
+    select n, at, low as after, lead(low) over (order by n) as last
     from search
     where high - low = 1
-),
-attention as (
-    -- one look at the index, however many stretches there are
-    select width_bucket(i.position, (select array_agg(after + 1 order by n) from stretches)) as n,
-        count(*) as count
-    from {view} i
-    where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-        -- a reading at the provider tells what no event told: nothing is left to do
-        and not (i.verdict = 'inferred' and i.type = '')
-        and i.position > (select min(after) from stretches)
-    group by 1
 )
-select s.at, s.events, coalesce(a.count, 0) as attention
-from stretches s
-left join attention a using (n)
-where s.events is not null
+select s.at, s.last - s.after as events,
+    (select count(*) from (
+        select
+        from groups g
+        cross join lateral (
+            select
+            from {view} i
+            where i.book = %(book)s and i.verdict = g.verdict and i.type = g.type
+                and i.verdict not in ('applied', 'confirmed')
+                and i.position > s.after and i.position <= s.last
+        ) i
+        -- a reading at the provider tells what no event told: nothing is left to do
+        where not (g.verdict = 'inferred' and g.type = '') and s.last > s.after
+        limit %(most)s
+    ) one) as attention
+from reached s
+where s.last is not null
 order by s.n

@@ -1,29 +1,64 @@
 -- Group the events that need attention by verdict and type, and count what nobody has looked at yet.
+with recursive groups (verdict, type) as (
+    -- from group to group in the index: sorting all events of a few groups takes long
+    (
+        select i.verdict, i.type
+        from {view} i
+        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+        order by i.verdict, i.type
+        limit 1
+    )
+    union all
+    select n.verdict, n.type
+    from groups g
+    cross join lateral (
+        select i.verdict, i.type
+        from {view} i
+        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
+            and (i.verdict, i.type) > (g.verdict, g.type)
+        order by i.verdict, i.type
+        limit 1
+    ) n
+)
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
-    g.verdict, g.type, g.count, g.first, g.latest, f.occurred_at as first_at, l.occurred_at as last_at,
+    g.verdict, g.type, n.before + n.later as count, n.first, n.latest, f.occurred_at as first_at, l.occurred_at as last_at,
     -- what came since, and what got this verdict since, by an event that came late
-    g.later + greatest(0, g.count - g.later - coalesce(a.count, 0)) as fresh,
+    n.later + greatest(0, n.before - coalesce(a.count, 0)) as fresh,
     a.position as acknowledged, a.at, a.actor, a.who, k.label, a.note
 from read.checkpoint c
-left join (
-    select i.verdict, i.type, count(*) as count, min(i.position) as first, max(i.position) as latest,
-        count(*) filter (where i.position > coalesce(s.position, 0)) as later
-    from {view} i
-    left join store.acknowledgement s
-        on s.book = i.book and s.verdict = i.verdict and s.type = i.type
-    where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-        -- a reading at the provider tells what no event told: nothing is left to do
-        and not (i.verdict = 'inferred' and i.type = '')
-    group by i.verdict, i.type
-) g on true
--- limited, so that a join never reads all events for a few groups
-left join lateral (
-    select i.occurred_at from {view} i where i.book = %(book)s and i.position = g.first limit 1
-) f on true
-left join lateral (
-    select i.occurred_at from {view} i where i.book = %(book)s and i.position = g.latest limit 1
-) l on true
+left join groups g
+    -- a reading at the provider tells what no event told: nothing is left to do
+    on not (g.verdict = 'inferred' and g.type = '')
 left join store.acknowledgement a on a.book = c.book and a.verdict = g.verdict and a.type = g.type
 left join store.api_key k on a.actor = 'key' and k.book = a.book and k.id = a.who
+cross join lateral (
+    -- one count each, so that it may end at the most that is asked for
+    select
+        (select count(*) from (
+            select from {view} i
+            where i.book = %(book)s and i.verdict = g.verdict and i.type = g.type
+                and i.verdict not in ('applied', 'confirmed') and i.position > coalesce(a.position, 0)
+            limit %(most)s
+        ) one) as later,
+        case when a.position is null then 0 else (select count(*) from (
+            select from {view} i
+            where i.book = %(book)s and i.verdict = g.verdict and i.type = g.type
+                and i.verdict not in ('applied', 'confirmed') and i.position <= a.position
+            limit a.count + %(most)s
+        ) one) end as before,
+        (select min(i.position) from {view} i
+            where i.book = %(book)s and i.verdict = g.verdict and i.type = g.type
+                and i.verdict not in ('applied', 'confirmed')) as first,
+        (select max(i.position) from {view} i
+            where i.book = %(book)s and i.verdict = g.verdict and i.type = g.type
+                and i.verdict not in ('applied', 'confirmed')) as latest
+) n
+-- limited, so that a join never reads all events for a few groups
+left join lateral (
+    select i.occurred_at from {view} i where i.book = %(book)s and i.position = n.first limit 1
+) f on true
+left join lateral (
+    select i.occurred_at from {view} i where i.book = %(book)s and i.position = n.latest limit 1
+) l on true
 where c.book = %(book)s and c.version = %(version)s
 order by g.verdict, g.type

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -41,8 +41,13 @@ _CONNECTIONS = 8
 _SECONDS = 20.0
 """What the requests of one page may take, one after the other."""
 
+_PAGES = [name for name in os.environ.get("PAGES", "").split(",") if name]
+"""How the names of the pages begin that are measured; all of them, if none is given."""
+
 _SAMPLES = 25
-_LONG = 20
+_LONG, _LENGTH = 5, 2000
+"""Streams that are much longer than others, and how many events they have."""
+
 _TERMS = 1_000_000
 
 _WIDEN = SQL("""
@@ -71,12 +76,12 @@ class Page(Struct, frozen=True):
 
 
 def run() -> None:
-    """Print latencies and bytes of each page, at eight connections."""
+    """Print latencies and bytes of each page, at eight connections to two workers."""
     with server() as url:
         asyncio.run(_fill(url, EVENTS))
         asyncio.run(rebuilt(url))
         terms = _widen(url)
-        with served(url) as (service, _, _projector):
+        with served(url, "--workers", "2") as (service, _, _projector):
             port, key = int(service.port), new_key(url, _BOOK, "read,audit,admin")
             service.await_position(key, EVENTS)
             with _signed_in(port, key) as client:
@@ -97,6 +102,8 @@ def _print(url: str, port: int, key: str, client: httpx.Client, terms: int) -> N
     style = next(path for path in static if path.endswith(".css"))
     pages = [Page("the stylesheet", [style]), *_pages(url, client)]
     pages += [Page(f"search: {name}", paths) for name, paths in _searches(url).items()]
+    if _PAGES:
+        pages = [page for page in pages if page.name.startswith(tuple(_PAGES))]
     rows += [(page, _drive(port, page, {"cookie": cookie})) for page in pages if page.addresses]
     for page, load in rows:
         figures = (load.percentile(0.5), load.percentile(0.99))
@@ -123,6 +130,8 @@ def _pages(url: str, client: httpx.Client) -> Iterator[Page]:
             begins += _sampled(conn, projection)
     for place, addresses in walk(client, begins, _SAMPLES).items():
         yield Page(place.removeprefix(root) or "Today", addresses)
+    long_ones = [f"{home}/subscriptions/sub_long_{n}" for n in range(_LONG)]
+    yield Page(f"a subscription of {_LENGTH:,} events", long_ones)
 
 
 def _sampled(conn: psycopg.Connection[Any], projection: Projection[Any]) -> list[str]:
@@ -135,6 +144,8 @@ def _sampled(conn: psycopg.Connection[Any], projection: Projection[Any]) -> list
 
 def _drive(port: int, page: Page, headers: dict[str, str]) -> Load:
     raw = [request("GET", address, headers) for address in page.addresses]
+    # a template is compiled at its first use
+    drive(port, raw[:1], 1)
     # a page that takes a second is asked for less often
     once = drive(port, raw[:1], 1).seconds
     asked = max(_CONNECTIONS, min(_REQUESTS, int(_SECONDS / once)))
@@ -170,18 +181,15 @@ async def _fill(url: str, events: int) -> None:
         await open_books(conn, {_BOOK: None})
         await rebuild(conn)
         await open_checkpoints(conn)
-        for start in range(0, events - 50 * _LONG, 500):
-            await append(conn, _BOOK, list(islice(made, min(500, events - 50 * _LONG - start))))
-    await long(url, _LONG, 50)
+        for start in range(0, others := events - _LENGTH * _LONG, 500):
+            await append(conn, _BOOK, list(islice(made, min(500, others - start))))
+    await long(url, _LONG, _LENGTH)
 
 
 def _deliveries() -> Iterator[Delivery]:
-    number = 0
-    for part in count():
-        # a part at a time, since there is no end to them
-        for one in simulate(2_000, 70_000 + part, until=NOON):
-            number += 1
-            yield delivery(one.body, f"msg_{number:012d}")
+    # one merchant's year: of several, resources of one id would run into each other
+    for number, one in enumerate(simulate(EVENTS // 20, 70_000, until=NOON)):
+        yield delivery(one.body, f"msg_{number:012d}", one.sent_at)
 
 
 def _widen(url: str) -> int:

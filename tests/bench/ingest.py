@@ -120,11 +120,12 @@ async def _fill(url: str, secret: str) -> None:
 
 
 @contextmanager
-def served(url: str) -> Iterator[tuple[Service, str, int]]:
+def served(url: str, *args: str) -> Iterator[tuple[Service, str, int]]:
     """The service on a database: itself, its secret, and the process of its projector."""
     here = Path(tempfile.mkdtemp(prefix="daybook-bench-"))
-    args = ("--data-dir", str(here / "data"))
-    service = Service(here, *args, env={"DAYBOOK_DATABASE_URL": url}).start()
+    service = Service(
+        here, "--data-dir", str(here / "data"), *args, env={"DAYBOOK_DATABASE_URL": url}
+    ).start()
     try:
         children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
         (projector,) = (

@@ -48,7 +48,9 @@ def folded() -> Folded:
 
 def test_everything_that_was_folded_is_shown_by_the_read_models_of_its_source() -> None:
     counts = {p.name: len([*rows]) for p, rows in rows_of(folded(), NAMES)}
-    assert counts == {"events": 3, "subscriptions": 1, "customers": 1, "search_terms": 2}
+    assert counts == {
+        "events": 3, "movements": 2, "subscriptions": 1, "customers": 1, "search_terms": 2
+    }  # fmt: skip
 
 
 def test_only_the_read_models_that_are_written_get_rows() -> None:
@@ -72,7 +74,15 @@ def test_a_read_model_is_added_by_its_source(
 
 
 def test_every_source_has_read_models_and_every_stored_memo_one_place() -> None:
-    assert set(BY_SOURCE) == {*BY_CATEGORY, "event", "customer"}
+    assert set(BY_SOURCE) == {*BY_CATEGORY, "event", "customer", "read model"}
     assert sorted(p.name for some in BY_SOURCE.values() for p in some) == sorted(NAMES)
     with_memo = {p.source_name: p for p in PROJECTIONS if "memo" in p.column_names}
     assert with_memo == catalog.MEMOS
+
+
+def test_counts_go_together_with_what_they_count() -> None:
+    names = ["payments", "payments_by_day"]
+    for name in names:
+        assert [p.name for p in catalog.together([catalog.BY_NAME[name]])] == names
+    assert [p.name for p in catalog.together([catalog.BY_NAME["customers"]])] == ["customers"]
+    assert catalog.together(PROJECTIONS) == PROJECTIONS

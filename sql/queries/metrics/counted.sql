@@ -1,10 +1,15 @@
 -- List a page of what a sum is made of, the latest first, with whose it is.
-select c.id, c.key, c.status as what, c.at, c.currency, c.amount, c.fee, c.position,
+select c.id, c.key, c.what, c.at, c.currency, c.amount, c.fee, c.position,
     coalesce(c.customer_id, p.customer_id) as customer_id, k.email, k.name
 from (
     select *
-    from (select *, id as key from ({counted}) listed) t
-    where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
+    from (
+        select c.id, c.id as key, c.what, c.{date} as at, c.currency, c.amount, c.fee, c.position,
+            c.customer_id, c.payment_id
+        from ({counted}) c
+        where {condition}
+    ) t
+    where {in_currency}
         and {conditions}
     order by at desc, id desc
     limit %(limit)s

@@ -1,6 +1,7 @@
 -- Sum movements by period, currency and kind; earlier ones have no period.
 select (%(periods)s::timestamptz[])[width_bucket(at, %(periods)s::timestamptz[])] as period,
-    currency, kind, count(*) as count, sum(amount)::bigint as amount
-from ({moved}) m
-where at < %(until)s
+    nullif(currency, 'none') as currency, kind, sum(count)::bigint as count,
+    coalesce(sum(amount), 0)::bigint as amount
+from ({found}) m
 group by 1, 2, 3
+having sum(count) <> 0 or sum(amount) <> 0

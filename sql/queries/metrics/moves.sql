@@ -5,13 +5,12 @@ from (
     select id, key, what, at, currency, amount, position
     from (
         select substr(stream, length('subscription-') + 1) as id,
-            concat_ws(' ', stream, position, currency) as key, min(kind) as what, at, currency,
-            sum(amount)::bigint as amount, position
+            concat_ws(' ', stream, position, number) as key, kind as what, at, currency, amount,
+            position
         from ({moved}) m
-        where at >= %(since)s and at < %(until)s and kind = any(%(kinds)s)
-        group by stream, position, at, currency
+        where at >= %(begin)s and at < %(until)s and kind = any(%(kinds)s)
     ) t
-    where (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
+    where {in_currency}
         and {conditions}
     order by at desc, key desc
     limit %(limit)s

@@ -1,6 +1,8 @@
 -- Sum succeeded refunds by period.
 select (%(periods)s::timestamptz[])[width_bucket(at, %(periods)s::timestamptz[])] as period,
-    currency, count(*) as refunds, count(*) filter (where is_partial) as partial,
+    nullif(currency, 'none') as currency, sum(count)::bigint as refunds,
+    coalesce(sum(count) filter (where kind = 'partial'), 0)::bigint as partial,
     coalesce(sum(amount), 0)::bigint as amount
-from ({counted}) c
+from ({found}) c
 group by 1, 2
+having sum(count) <> 0

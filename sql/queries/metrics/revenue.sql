@@ -1,5 +1,7 @@
 -- Sum succeeded payments by period.
 select (%(periods)s::timestamptz[])[width_bucket(at, %(periods)s::timestamptz[])] as period,
-    currency, count(*) as payments, coalesce(sum(amount), 0)::bigint as amount
-from ({counted}) c
+    nullif(currency, 'none') as currency, sum(count)::bigint as payments,
+    coalesce(sum(amount), 0)::bigint as amount
+from ({found}) c
 group by 1, 2
+having sum(count) <> 0

@@ -2,20 +2,29 @@
 select c.id, c.key, c.what, c.at, c.currency, c.amount, null::bigint as fee, c.position,
     s.customer_id, k.email, k.name
 from (
-    select id, key, what, at, currency, amount, position
+    select id, key, null::text as what, at, currency, amount, position
     from (
-        select substr(stream, length('subscription-') + 1) as id,
-            concat_ws(' ', stream, currency) as key, null::text as what, max(at) as at, currency,
-            sum(amount)::bigint as amount, max(position) as position,
-            count(*) filter (where kind = any(%(came)s))
-                - count(*) filter (where kind = any(%(went)s)) as standing
+        select substr(m.stream, length('subscription-') + 1) as id,
+            concat_ws(' ', m.stream, m.currency) as key, m.at, m.currency, s.amount, s.position,
+            s.standing
         from ({moved}) m
-        where at < %(before)s and kind = any(%(kinds)s)
-        group by stream, currency
+        cross join lateral (
+            select sum(o.amount)::bigint as amount, max(o.position) as position,
+                count(*) filter (where o.kind = any(%(came)s))
+                    - count(*) filter (where o.kind = any(%(went)s)) as standing
+            from ({moved_with}) o
+            where o.at < %(before)s and o.kind = any(%(kinds)s)
+        ) s
+        where m.at < %(before)s and m.kind = any(%(kinds)s)
+            and {in_currency}
+            -- one row a subscription: its last movement
+            and not exists (
+                select from ({moved_with}) o
+                where o.at < %(before)s and o.kind = any(%(kinds)s)
+                    and (o.at, o.position, o.number) > (m.at, m.position, m.number)
+            )
     ) t
-    where (standing <> 0 or amount <> 0)
-        and (%(currency)s::text is null or coalesce(currency, 'none') = %(currency)s)
-        and {conditions}
+    where (standing <> 0 or amount <> 0) and {conditions}
     order by at desc, key desc
     limit %(limit)s
 ) c

@@ -1,4 +1,4 @@
--- The index of events: one row for each position of the store; amounts in minor units, movements a month.
+-- The index of events: one row for each position of the store; amounts in minor units.
 create table {table} (
     book                text not null,
     position            bigint not null,
@@ -14,13 +14,6 @@ create table {table} (
     revision            boolean not null,
     undecided           boolean not null,
     shown_at            timestamptz,
-    movements           text[],
-    movement_times      timestamptz[],
-    movement_currencies text[],
-    movement_amounts    bigint[],
-    movement_products   text[],
-    movement_was_products text[],
-    movement_was_amounts bigint[],
     unread              text[],
     amount              bigint,
     currency            text,

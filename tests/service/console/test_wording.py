@@ -10,8 +10,13 @@ from domain.access_state import STATES
 from domain.events import Verdict
 from projections.catalog import STREAMS
 from projections.customers import CUSTOMERS
-from service.console import facts, rules, wording
-from tests.builders import at
+from service.console import facts, pieces, rules, wording
+from service.console.attention import count_of, fresh_of
+from service.console.facts import Fact
+from service.console.frame import Frame
+from service.queries.attention import AttentionGroup
+from service.queries.snapshots import FieldChange
+from tests.builders import NOON, at
 
 
 @pytest.mark.parametrize(
@@ -122,3 +127,33 @@ def test_a_number_that_no_float_is_is_shown_as_it_came() -> None:
     assert facts.plain({"amount": Raw(b"1e999"), "tax": Raw(b"1.5")}) == {
         "amount": "1e999", "tax": 1.5,
     }  # fmt: skip
+
+
+def test_a_count_that_ended_early_says_so() -> None:
+    assert wording.counted(wording.MOST_COUNTED - 1) == "999"
+    assert wording.counted(wording.MOST_COUNTED) == "1\u202f000+"
+
+
+def test_groups_of_which_not_all_were_counted_say_so_together() -> None:
+    def group(fresh: int, count: int) -> AttentionGroup:
+        return AttentionGroup("unknown", "a.b", count, fresh, "1", NOON, "9", NOON, None)
+
+    few, many, seen = group(7, 8), group(1000, 1500), group(0, 5000)
+    assert (fresh_of([few]), count_of([few])) == ("7", "8")
+    assert (fresh_of([seen]), count_of([seen])) == ("", "5\u202f000")
+    assert (fresh_of([few, many]), count_of([few, many])) == ("1\u202f007+", "1\u202f508+")
+
+
+def test_what_stands_in_a_payload_is_escaped_in_every_piece() -> None:
+    hostile = "<script>\"'&"
+    change = FieldChange(hostile, hostile, hostile)
+    for made in (
+        pieces.status(hostile),
+        pieces.identity(hostile, hostile),
+        pieces.diff([change]),
+        pieces.fact(Frame(now=NOON), Fact("text", "text", hostile)),
+        pieces.fact(Frame(now=NOON), Fact("id", "id", hostile, "payment")),
+    ):
+        assert "<script>" not in made
+        assert "&lt;script&gt;" in made
+        assert "\"'" not in made

@@ -2,6 +2,7 @@
 
 import struct
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from msgspec import Struct
 from psycopg.adapt import Dumper, Transformer
 from psycopg.types.bool import BoolBinaryDumper
 from psycopg.types.datetime import DatetimeBinaryDumper
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import DecimalBinaryDumper, Int8BinaryDumper
 from psycopg.types.string import BytesBinaryDumper, StrBinaryDumper
 
 from service.database import binary
@@ -27,14 +28,12 @@ VALUES: dict[Any, tuple[type[Dumper], st.SearchStrategy[Any]]] = {
     int: (Int8BinaryDumper, WIDE),
     bool: (BoolBinaryDumper, st.booleans()),
     datetime: (DatetimeBinaryDumper, MOMENTS),
+    Decimal: (DecimalBinaryDumper, st.decimals(allow_nan=False, allow_infinity=False)),
 }
 ELEMENTS: dict[Any, tuple[type[Dumper], st.SearchStrategy[Any]]] = {
     list[str]: VALUES[str],
-    list[str | None]: (StrBinaryDumper, TEXTS | st.none()),
-    list[int]: VALUES[int],
-    list[datetime]: VALUES[datetime],
 }
-OIDS = {list[str]: 25, list[str | None]: 25, list[int]: 20, list[datetime]: 1184}
+OIDS = {list[str]: 25}
 """Of an array's elements, as PostgreSQL's catalog has them."""
 
 

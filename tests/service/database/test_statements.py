@@ -8,15 +8,19 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 import service
 import sql
-from projections.catalog import PROJECTIONS
+from projections.catalog import COUNTS, PROJECTIONS
+from projections.payments import PAYMENTS
 from projections.projection import Projection
 from service.database import statements
 from service.database.connections import Connection
 from service.readmodels.checkpoints import live_tables
 from service.readmodels.tables import index_statements
+from service.readmodels.writing import counted
 
 SQL_ROOT = Path(sql.__file__).parent
-NAMED_ELSEWHERE = {*(f"readmodels/{p.name}" for p in PROJECTIONS), "store/migrations"}
+NAMED_ELSEWHERE = {
+    *(f"readmodels/{p.name}" for p in PROJECTIONS), "readmodels/by_day", "store/migrations"
+}  # fmt: skip
 STATEMENTS = [
     name
     for path in sorted(SQL_ROOT.rglob("*.sql"))
@@ -31,10 +35,20 @@ UTILITY = {
     "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
-    "proof/stretch", "proof/some", "evidence/snapshot", "store/lock_migrations",
+    "evidence/snapshot", "store/lock_migrations",
     # in tests/service/store/test_distribution.py
     "database/undistributed", "database/distribute", "database/replicate", "database/free_local",
     "database/distribute_function", "database/triggers", "database/drop_trigger",
+    # parts of others, or put together; each runs with the metrics, or with every projected event
+    *(f"queries/metrics/{name}" for name in (
+        "by_day", "changed_movements", "changed_rows", "folded_rows", "in_currency",
+        "known_movements", "known_rows", "listed", "moved",
+        "moved_one_by_one", "moved_with", "one_by_one", "paid_for", "payment_paid_for",
+        "row_by_row", "shared",
+    )),
+    *(f"readmodels/{name}" for name in (
+        "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",
+    )),
     # in tests/acceptance/test_backup.py
     "server/restore/create", "server/restore/drop", "server/restore/rename",
 }  # fmt: skip
@@ -133,8 +147,13 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "direction": SQL("desc"),
     }
     # what a statement adds up or lists, which is a statement of its own
-    inner = {"moved": "queries/metrics/moved", "counted": "queries/metrics/counted_payouts"}
-    parts |= {part: statements.fill(one, **parts) for part, one in inner.items()}
+    parts["condition"] = parts["in_currency"] = SQL("true")
+    parts["counted"] = counted(PAYMENTS, statements.relation(PAYMENTS.view))
+    parts["found"] = SQL("select day as at, currency, kind, count, amount, fee from {}").format(
+        statements.relation(COUNTS[PAYMENTS.name].view)
+    )
+    moved = statements.fill("queries/metrics/moved", **parts, rows=parts["movements"])
+    parts["moved"] = parts["moved_with"] = moved
     return statements.fill(name, **parts)
 
 

@@ -69,13 +69,17 @@ async def test_higher_levels_are_stored_when_they_are_full(
         "insert into store.tree_node select 'test', 8, n, sha256(n::text::bytea)"
         " from generate_series(2, 255) n"
     )
-    await tree._extend_upwards(conn, "test", {8: 256})
+    await tree.store(conn, "test", await tree.grow(conn, "test", _head(65_536, 256)))
     cursor = await conn.execute("select hash from store.tree_node where level = 8 order by index")
     blocks = [row["hash"] for row in await cursor.fetchall()]
     assert await tree.roots(conn, "test", [65_536]) == [perfect_root(blocks)]
     await conn.execute("insert into store.tree_node values ('test', 8, 300, sha256('x'))")
     with pytest.raises(tree.MissingNodesError):
-        await tree._extend_upwards(conn, "test", {8: 512, 16: 1})
+        await tree.grow(conn, "test", _head(2 * 65_536, 512, 1))
+
+
+def _head(size: int, blocks: int, wide: int = 0) -> tree.Head:
+    return tree.Head(size, tree.Head().stored | {8: blocks, 16: wide})
 
 
 async def test_it_is_made_after_a_thousand_events_or_an_hour(
@@ -194,6 +198,23 @@ async def test_a_checkpoint_that_only_the_key_remembers_is_kept_again(
     await append(conn, "test", [signed(11)])
     await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
     assert [one.size for one in await notes(conn)] == [10, 11]
+
+
+async def test_what_cannot_be_written_down_next_to_the_key_is_not_signed(
+    conn: Connection, signer: Signer, tmp_path: Path
+) -> None:
+    await fill(conn, BLOCK - 1)
+    await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    (lock,) = (tmp_path / "data" / "signed-checkpoints").glob("*.lock")
+    lock.unlink()
+    lock.mkdir()
+    await append(conn, "test", [signed(BLOCK)])
+    with pytest.raises(IsADirectoryError):
+        await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    assert [one.size for one in await notes(conn)] == [BLOCK - 1]
+    lock.rmdir()
+    await make_checkpoint(conn, "test", signer, nowhere, at_once=True)
+    assert [one.size for one in await notes(conn)] == [BLOCK - 1, BLOCK]
 
 
 async def test_a_history_that_was_recomputed_is_not_signed(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.proof import merkle
-from service.proof.merkle import BITS, BLOCK, Range, leaf_hash, node_hash
+from service.proof.merkle import BITS, BLOCK, Hashes, Range, leaf_hash, node_hash
 from tests.examples import examples
 
 LINKS = [os.urandom(32) for _ in range(700)]
@@ -21,8 +21,8 @@ NODES = {
 }
 
 
-def lookup(level: int, index: int) -> bytes:
-    return NODES[level][index]
+def known() -> Hashes:
+    return Hashes({(level, n): one for level in NODES for n, one in enumerate(NODES[level])})
 
 
 def split(size: int) -> int:
@@ -66,9 +66,10 @@ SIZES = st.sampled_from([1, 2, 3, 7, 8, 9, 255, 256, 257, 511, 512, 513, 700])
 @given(SIZES, st.data())
 def test_an_inclusion_proof_is_the_path_of_the_definition(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
-    found = [merkle.range_hash(one, lookup) for one in merkle.inclusion(index, size)]
+    hashes = known()
+    found = [merkle.range_hash(one, hashes) for one in merkle.inclusion(index, size)]
     assert found == path(index, LINKS[:size])
-    root = merkle.range_hash(Range(0, size), lookup)
+    root = merkle.range_hash(Range(0, size), hashes)
     assert root == mth(LINKS[:size])
     assert merkle.root_from_inclusion(NODES[0][index], index, size, found) == root
     if size > 1:
@@ -80,7 +81,7 @@ def test_an_inclusion_proof_is_the_path_of_the_definition(size: int, data: st.Da
 @given(SIZES, st.data())
 def test_a_consistency_proof_is_that_of_the_definition(size: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))
-    found = [merkle.range_hash(one, lookup) for one in merkle.consistency(old, size)]
+    found = [merkle.range_hash(one, known()) for one in merkle.consistency(old, size)]
     assert found == subproof(old, LINKS[:size], whole=True)
     roots = mth(LINKS[:old]), mth(LINKS[:size])
     assert merkle.is_consistent(old, roots[0], size, roots[1], found)
@@ -88,6 +89,13 @@ def test_a_consistency_proof_is_that_of_the_definition(size: int, data: st.DataO
         assert not merkle.is_consistent(old, roots[1], size, roots[1], found)
         assert not merkle.is_consistent(old, roots[0], size, LINKS[0], found)
         assert not merkle.is_consistent(old, roots[0], size, roots[1], found[1:])
+
+
+def test_full_blocks_are_computed_from_their_leaves() -> None:
+    leaves = Hashes({(0, n): one for n, one in enumerate(NODES[0])})
+    assert [leaves[BITS, n] for n in (0, 1)] == NODES[BITS]
+    with pytest.raises(KeyError):
+        leaves[BITS, 2]
 
 
 def test_no_proof_leads_out_of_the_tree() -> None:

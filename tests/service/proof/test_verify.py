@@ -1,8 +1,10 @@
 """``verify chain``: an untouched store holds, and every change that it can see is found."""
 
+import json
 from typing import LiteralString
 
 import pytest
+from msgspec.structs import replace
 
 from service.database.connections import Connection
 from service.ingest.signature import secret_of
@@ -10,7 +12,7 @@ from service.proof import stretches
 from service.proof.merkle import BLOCK
 from service.proof.verify import verify_recent
 from service.store.events import append
-from tests.builders import OTHER_SECRET, SECRET
+from tests.builders import NOON, OTHER_SECRET, SECRET
 from tests.deliveries import delivery
 from tests.service.proof.books import fill, of_every_source, signed, tamper, verified
 
@@ -46,7 +48,7 @@ async def test_the_usual_row_is_read_as_every_other(
 ) -> None:
     await append(conn, "test", of_every_source())
     quick = await verified(database_url, (2, 7))
-    monkeypatch.setattr(stretches, "quick_check", lambda *_: lambda *_: None)
+    monkeypatch.setattr(stretches, "quick_check", lambda *_: lambda rows, *_: next(rows, None))
     assert await verified(database_url, (2, 7)) == quick
 
 
@@ -95,6 +97,47 @@ async def test_what_the_table_refuses_is_found_where_it_no_longer_does(
     report = await verified(database_url)
     assert report.fault is not None
     assert (report.fault.position, report.fault.kind) == (2, "column")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [
+        ("link", "null", "missing"), ("body_sha256", "'short'", "missing"),
+        ("revision", "null", "missing"), ("sent_at", "'infinity'", "column"),
+        ("webhook_id", "null", "column"), ("headers", "null", "column"),
+        ("verified_by", "null", "column"), ("webhook_timestamp", "null", "column"),
+        ("body", "null", "body"),
+    ],
+)  # fmt: skip
+async def test_what_no_event_can_have_is_found(
+    conn: Connection, database_url: str, column: str, value: str, kind: str
+) -> None:
+    await append(conn, "test", [signed(1), signed(2, content=b""), signed(3)])
+    bare = "alter table store.event drop constraint event_check1, drop constraint "
+    checked = f"event_{column}_check" if column in {"body_sha256", "link"} else "event_check"
+    tamper(
+        database_url,
+        bare + checked,
+        f"alter table store.event alter {column} drop not null",
+        f"update store.event set {column} = {value} where position = 2",  # noqa: S608
+    )
+    report = await verified(database_url)
+    assert report.fault is not None
+    assert (report.fault.position, report.fault.kind) == (2, kind)
+    assert report.broken >= 1
+
+
+async def test_events_beyond_what_is_usual_hold(conn: Connection, database_url: str) -> None:
+    first = signed(1)
+    long = signed(2, content=b" " * 5000)
+    headers = json.dumps({"user-agent": "x" * 5000})
+    await append(conn, "test", [
+        replace(first, webhook_id="i" * 300, verified_by="0" * 20), replace(long, headers=headers),
+        replace(signed(3), sent_at=NOON.replace(year=1999)),
+    ])  # fmt: skip
+    report = await verified(database_url)
+    assert (report.events, report.fault) == (3, None)
+    assert report.signatures.proved == 2
 
 
 async def test_a_changed_salt_is_found(conn: Connection, database_url: str) -> None:

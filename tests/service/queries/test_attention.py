@@ -8,8 +8,9 @@ from psycopg.sql import SQL, Identifier
 from projections.events import EVENTS
 from service.database.connections import Connection
 from service.queries.activity import activity
-from service.queries.attention import attention
+from service.queries.attention import acknowledge, attention
 from service.readmodels.projector import advance
+from service.store.audit import Act, Group
 from service.store.events import append
 from tests.builders import at, body
 from tests.deliveries import delivery, observation
@@ -32,3 +33,27 @@ async def test_a_reading_at_the_provider_needs_nobody(conn: Connection) -> None:
     ]
     hours = (await activity(conn, "test", "hour", datetime.now(UTC), refusals=False)).data
     assert sum(hour.attention for hour in hours) == 1
+
+
+async def test_counts_end_where_they_are_told_to(conn: Connection) -> None:
+    gifts = [
+        delivery(body("subscription.gifted", "active", at(n), f"x_{n}"), f"msg_{n}")
+        for n in range(7)
+    ]
+    await append(conn, "test", gifts)
+    while await advance(conn, "test"):
+        pass
+    for most, counted in ((None, 7), (3, 3), (50, 7)):
+        (group,) = (await attention(conn, "test", most)).data
+        assert (group.fresh, group.count) == (counted, counted)
+        # not of what was counted, but of all
+        assert (group.first_position, group.latest_position) == ("1", "7")
+        now = datetime.now(UTC)
+        hours = (await activity(conn, "test", "hour", now, refusals=False, most=most)).data
+        assert sum(hour.attention for hour in hours) == counted
+        assert sum(hour.events for hour in hours) == 7
+    act = Act("account", "ada", "seen", None)
+    await acknowledge(conn, "test", Group("unknown", "subscription.gifted"), 5, act)
+    for most, fresh, count in ((None, 2, 7), (1, 1, 6), (50, 2, 7)):
+        (group,) = (await attention(conn, "test", most)).data
+        assert (group.fresh, group.count) == (fresh, count)

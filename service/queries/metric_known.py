@@ -1,0 +1,152 @@
+"""What a metric is asked, and what was known at a past position of the book.
+
+What was known is not stored. A row that no event has changed since is as it was then; the streams
+of the others are folded again, from the events up to the position. For a month that was closed
+these are few, however long ago that was. Of subscriptions, what moved at an event changes only if
+something is recorded later that happened earlier, so only streams with such an event are folded.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+from psycopg.sql import Identifier
+
+from domain.events import Entry
+from domain.fold import fold
+from projections.events import EVENTS, placed
+from projections.movements import MOVEMENTS
+from projections.projection import Projection
+from service.database import statements
+from service.database.connections import Connection
+from service.problems import Problem
+from service.queries.periods import Span
+from service.readmodels.folding import MOST_ENTRIES, fold_aside
+from service.readmodels.streams import Target, question_entries
+
+Booking = Literal["created_at", "status_since"]
+"""The date by which something counts: when it was made, or when it reached its status."""
+
+_LATER = timedelta(hours=1)
+"""How far clocks may be apart: more streams than needed are folded, never fewer."""
+
+
+class Known(Struct, frozen=True):
+    """A past state of knowledge: the last position recorded by then, and when that was."""
+
+    position: int
+    moment: datetime
+
+
+class MetricQuestion(Struct, frozen=True, kw_only=True):
+    """What a metric is asked.
+
+    Attributes:
+        target: the book, with its live read models.
+        span: the periods.
+        known: up to where the book is read; None for all of it.
+        product_id: only what is of this product; None for all.
+        booked_by: the date by which payments, refunds and disputes count.
+    """
+
+    target: Target
+    span: Span
+    known: Known | None = None
+    product_id: str | None = None
+    booked_by: Booking = "created_at"
+
+
+async def known_movements(conn: Connection, question: MetricQuestion) -> dict[str, Any]:
+    """The parameters ``folded``, the streams that are folded again, and ``rows``, their movements.
+
+    Raises:
+        Problem: ``too-many-events`` if more must be folded than one question may; ``busy``.
+    """
+    streams: list[str] = []
+    rows: list[Any] = []
+    if question.known is not None:
+        found = await conn.execute(
+            statements.fill("queries/metrics/told_late", events=_view(EVENTS)),
+            {
+                "book": question.target.book, "known": question.known.position,
+                "moment": question.known.moment + _LATER, "most": MOST_ENTRIES + 1,
+            },
+        )  # fmt: skip
+        streams = [row["stream"] for row in await found.fetchall()]
+        entries = await _entries(conn, question.target, streams, question.known)
+        count = sum(map(len, entries))
+        rows = await fold_aside(count, partial(_shown_movements, question.target.book, entries))
+    return {"folded": streams, "rows": _json(rows)}
+
+
+async def known_rows(
+    conn: Connection, projection: Projection[Any], question: MetricQuestion
+) -> dict[str, Any]:
+    """The parameter ``rows``: those of a read model that changed since, as they were.
+
+    Raises:
+        Problem: as ``known_movements``.
+    """
+    rows: list[Any] = []
+    if question.known is not None:
+        by_creation = question.booked_by == "created_at"
+        found = await conn.execute(
+            statements.fill(
+                "queries/metrics/changed",
+                view=_view(projection),
+                key=Identifier(projection.key),
+            ),
+            {
+                "book": question.target.book, "known": question.known.position,
+                "begin": question.span.periods[0] if by_creation else None,
+                "until": question.span.until, "most": MOST_ENTRIES + 1,
+            },
+        )  # fmt: skip
+        category = projection.source_name
+        streams = [f"{category}-{row['id']}" for row in await found.fetchall()]
+        entries = await _entries(conn, question.target, streams, question.known)
+        count = sum(map(len, entries))
+        rows = await fold_aside(count, partial(_shown, projection, entries))
+    return {"rows": _json(rows)}
+
+
+async def _entries(
+    conn: Connection, target: Target, streams: list[str], known: Known
+) -> list[list[Entry]]:
+    """The entries of some streams up to the position, stream by stream."""
+    if len(streams) > MOST_ENTRIES:
+        raise Problem(
+            "too-many-events",
+            f"More than {MOST_ENTRIES:,} resources have changed since known_at. Ask for fewer"
+            " periods, or for a later known_at.",
+        )
+    if not streams:
+        return []
+    return [*(await question_entries(conn, target, streams, known.position)).values()]
+
+
+def _shown_movements(book: str, streams: Iterable[list[Entry]]) -> list[Any]:
+    return [
+        {"book": book, **asdict(row)}
+        for told in streams
+        for event in placed(*fold(told))
+        for row in MOVEMENTS.rows(event)
+    ]
+
+
+def _shown(projection: Projection[Any], streams: Iterable[list[Entry]]) -> list[Any]:
+    """The rows of the read model, without what is stored for other purposes."""
+    rows = (row for told in streams for row in projection.rows(fold(told)[0]))
+    return [{k: v for k, v in asdict(row).items() if not isinstance(v, bytes)} for row in rows]
+
+
+def _json(rows: list[Any]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _view(projection: Projection[Any]) -> Identifier:
+    return statements.relation(projection.view)

@@ -1,0 +1,2 @@
+-- Counts that have come to nothing.
+create index {index} on {table} (book) where count = 0

@@ -1,0 +1,2 @@
+-- Delete all rows of some events.
+delete from {table} where book = %(book)s and {key} = any(%(keys)s)

@@ -1,0 +1,2 @@
+-- Rows that changed after a position.
+create index {index} on {table} (book, position)

@@ -1,0 +1,56 @@
+"""The page of a resource whose stream is long: its last events, and a way to all others."""
+
+import re
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from tests.acceptance.console.browsing import Person, person
+from tests.acceptance.doors import Doors
+from tests.builders import SECRET, at, body
+
+EVENTS, SHOWN = 50, 20
+PATH = "/live/subscriptions/sub_long"
+
+
+def events_of(somebody: Person) -> list[str]:
+    """The positions of the events on the page, from the top."""
+    ids = somebody.page.locator(".story > li").evaluate_all("all => all.map(one => one.id)")
+    return [one.removeprefix("event-") for one in ids]
+
+
+def test_a_long_stream_is_shown_page_by_page(browser: Browser, doors: Doors) -> None:
+    before = doors.get("subscriptions/sub_0").json()["position"]
+    for n in range(EVENTS):
+        kind = "on_hold" if n % 2 else "active"
+        content = body(f"subscription.{kind}", kind, at(60 * n), "sub_long", quantity=n)
+        doors.service.deliver("live", SECRET, content)
+    doors.service.await_position(doors.live, int(before.partition("-")[0]) + EVENTS)
+    history = doors.get(f"subscriptions/sub_long/history?limit={EVENTS}").json()["data"]
+    with person(browser, doors, doors.live, java_script_enabled=False) as somebody:
+        somebody.open(PATH)
+        found = [events_of(somebody)]
+        expect(somebody.page.get_by_text("Through its last 20 events")).to_be_visible()
+        while somebody.page.get_by_role("link", name="Earlier", exact=True).count():
+            somebody.page.get_by_role("link", name="Earlier", exact=True).click()
+            found.append(events_of(somebody))
+            # each stop of the drawing leads to its event on this page
+            stops = somebody.page.locator(".drawing a")
+            assert stops.count() == len(found[-1])
+        expect(somebody.page.get_by_text("begins with the first")).to_be_visible()
+        assert [len(one) for one in found] == [SHOWN, SHOWN, EVENTS - 2 * SHOWN]
+        told = [position for one in found for position in one]
+        assert told == [one["event_position"] for one in reversed(history)]
+        # the quantity and the status, of the first event of a page too
+        changed = somebody.page.get_by_text(re.compile("fields? changed"))
+        assert changed.count() == EVENTS - 2 * SHOWN - 1
+        somebody.page.get_by_role("link", name="The latest").click()
+        assert events_of(somebody) == found[0]
+    with person(browser, doors, doors.live) as somebody:
+        # as of a day: the same pages, told by what was known
+        somebody.open(f"{PATH}?as_of={at(0):%Y-%m-%d}")
+        assert events_of(somebody) == found[0]
+        somebody.page.get_by_role("link", name="Earlier", exact=True).click()
+        assert events_of(somebody) == found[1]
+        assert Axe().run(somebody.page).violations_count == 0
+        assert somebody.complaints == []
