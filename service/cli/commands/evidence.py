@@ -117,7 +117,7 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
     # only this account reads it: it is about a person
     write_durably(path.resolve(), bundle.archive)
     OUT.print(
-        f"{path}: {bundle.events} events of book {name} at position {bundle.position},"
+        f"{path}: {number_of(bundle.events, 'event')} of book {name} at position {bundle.position},"
         f" {len(bundle.archive):,} bytes.",
         soft_wrap=True,
     )
