@@ -78,9 +78,8 @@ async def rebuild(
             strayed = await lost(conn)
             live = await catch_up_locked(conn, build)
             await _switch(conn, build, live)
-            names = ", ".join(projection.name for projection in build.generations)
             for book in build.positions:
-                await record_act(conn, book, act, "rebuild", names)
+                await record_act(conn, book, act, "rebuild", _names(build.generations))
             if strayed:
                 # the replaced tables show events that the store does not have: no undo
                 await conn.execute(
@@ -167,8 +166,13 @@ async def _undo(conn: Connection, lease: Lease, act: Act) -> dict[str, int]:
     await _retire(conn, back, positions)
     await publish(conn, back)
     for name in positions:
-        await record_act(conn, name, act, "undo_rebuild", ", ".join(p.name for p in back))
+        await record_act(conn, name, act, "undo_rebuild", _names(back))
     return positions
+
+
+def _names(generations: Generations) -> str:
+    # their counts go with them
+    return ", ".join(p.name for p in generations if not p.counted)
 
 
 async def open_checkpoints(conn: Connection) -> None:

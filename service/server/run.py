@@ -22,6 +22,12 @@ from service.settings import Settings, SettingsError
 from service.telemetry.shared_metrics import shared_metrics
 
 _POLL_SECONDS = 0.05
+_LOOK_SECONDS = 1.0
+"""How often the main thread wakes to handle what it slept through.
+
+The kernel may hand a signal to another thread, or just before this one falls asleep: its handler
+then waits for the main thread to wake.
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -40,10 +46,12 @@ class Signals:
 
     def next(self, seconds: float | None = None) -> int | None:
         """The next signal; None after this many seconds without one."""
-        try:
-            return self._queue.get(timeout=seconds)
-        except Empty:
-            return None
+        while True:
+            try:
+                return self._queue.get(timeout=_LOOK_SECONDS if seconds is None else seconds)
+            except Empty:
+                if seconds is not None:
+                    return None
 
 
 def listen(host: str, port: int) -> socket.socket:

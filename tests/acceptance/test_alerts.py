@@ -280,6 +280,7 @@ def test_answers_that_fail_or_are_slow(watched: Watched, healthy: Samples) -> No
     assert over(watched, healthy, **slow) == {"DaybookAccessSlow"}
 
 
+@pytest.mark.slow
 def test_a_busy_book_that_falls_silent(watched: Watched, healthy: Samples) -> None:
     """A hundred events an hour for eight days, and then none for hours; a step is an hour."""
     held = {name: f"{value!r}+0x198" for name, value in healthy.items()}

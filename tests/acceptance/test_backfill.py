@@ -232,6 +232,7 @@ async def test_what_cannot_be_read_is_named_and_the_rest_recorded(
     assert again.counts["payment"].read == 3
 
 
+@pytest.mark.slow
 async def test_rows_that_are_inserted_meanwhile_lose_nothing(
     database_url: str, conn: Connection
 ) -> None:

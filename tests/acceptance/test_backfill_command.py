@@ -64,7 +64,9 @@ async def _until(conn: Connection, count: int, process: subprocess.Popen[str]) -
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(1, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.long)]
+)
 async def test_a_killed_backfill_goes_on_where_it_was(
     kills: int, database_url: str, conn: Connection, merchant: Sandbox
 ) -> None:

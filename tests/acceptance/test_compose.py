@@ -102,6 +102,7 @@ def database() -> Iterator[str]:
         yield superuser.partition("host=")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 def test_the_services_work_together(project: dict[str, Any], database: str, scratch: Path) -> None:
     (scratch / "daybook.toml").write_text(f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n')

@@ -283,6 +283,7 @@ def test_a_file_stays_with_its_owner(tmp_path: Path, provider: Business) -> None
     assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
 
 
+@pytest.mark.slow
 def test_after_it_the_webhooks_of_the_provider_are_recorded(
     postgres: str, template: str, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Lists as CSV over HTTP: whole, quoted, harmless in a spreadsheet, and refused where wrong."""
 
+import asyncio
 import csv
 from io import StringIO
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from service.database.connections import connect
+from service.store.events import append
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import number
 from tests.acceptance.walk import questions
 from tests.builders import at, body
+from tests.deliveries import delivery
 
 MANY = 230
 """More than two pages."""
@@ -28,14 +32,21 @@ def rows(answer: httpx.Response) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def many(doors: Doors) -> Doors:
-    position = 0
-    for n in range(MANY):
-        content = body(
+    told = [
+        body(
             "payment.succeeded", "succeeded", at(n), f"pay_{n}", total_amount=-n, currency="USD",
             customer={"customer_id": "cus_7", "email": "=cmd|'/c calc'!A0", "name": 'A "b",\nc'},
-        )  # fmt: skip
-        position = number(deliver(doors, content).json()["position"])
-    doors.service.await_position(doors.live, position)
+        )
+        for n in range(MANY)
+    ]  # fmt: skip
+
+    async def recorded() -> None:
+        async with await connect(doors.database_url) as conn:
+            await append(conn, "live", [delivery(content) for content in told[:-1]])
+
+    asyncio.run(recorded())
+    last = deliver(doors, told[-1]).json()["position"]
+    doors.service.await_position(doors.live, number(last))
     return doors
 
 

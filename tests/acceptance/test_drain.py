@@ -29,7 +29,7 @@ def test_what_was_accepted_is_answered(scratch: Path, data: Path) -> None:
     with embedded(data) as server, psycopg.connect(server.url) as holding:
         # nothing is committed before this lock is released
         holding.execute("select from store.head for update")
-        waiting = [raw.connection(service) for _ in range(40)]
+        waiting = [raw.connection(service) for _ in range(20)]
         for number, one in enumerate(waiting):
             one.sendall(raw.signed(secret, f"msg_{number}", b"{}"))
         raw.await_read(service)

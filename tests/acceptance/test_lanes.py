@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 
 from service.database.connections import connect
 from service.store.events import append
@@ -106,6 +107,7 @@ async def record_long(url: str) -> None:
             await append(conn, "live", batch)
 
 
+@pytest.mark.slow
 def test_a_long_history_holds_up_no_webhook(doors: Doors) -> None:
     asyncio.run(record_long(doors.database_url))
     doors.service.await_position(doors.live, send(doors)[0])

@@ -121,6 +121,7 @@ def test_who_stands_still_for_half_a_minute_is_replaced(service: Service, name: 
     assert 30 <= line["silent_seconds"] < 40
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once_and_nothing_is_left(
     service: Service, temporary: Path
 ) -> None:

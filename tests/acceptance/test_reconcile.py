@@ -157,7 +157,7 @@ def test_only_one_kind_is_looked_at(house: House) -> None:
     assert done["run"]["looked_at"] == len(house.provider.control.resources("payout"))
 
 
-@pytest.mark.parametrize("kind", ["payment", "subscription"])
+@pytest.mark.parametrize("kind", ["payment", pytest.param("subscription", marks=pytest.mark.slow)])
 def test_what_the_key_may_not_read_is_named(house: House, kind: str) -> None:
     house.fill()
     fault = AnswerFaultRequest(status=403, path=f"/{kind}s")

@@ -39,6 +39,7 @@ def test_two_urls_fence_the_events_by_privilege(scratch: Path, urls: tuple[str, 
         conn.execute("delete from store.event")
 
 
+@pytest.mark.slow
 def test_one_url_works_and_says_that_only_a_trigger_fences(
     scratch: Path, urls: tuple[str, str]
 ) -> None:

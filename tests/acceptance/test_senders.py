@@ -49,9 +49,8 @@ class Cutter(threading.Thread):
             time.sleep(0.005)
 
 
-@pytest.mark.parametrize(
-    "seconds", [BODY_SECONDS, pytest.param(_BODY_SECONDS, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [BODY_SECONDS, _BODY_SECONDS])
 def test_who_breaks_off_or_never_ends_hurts_nobody(seconds: int, scratch: Path, data: Path) -> None:
     hasty = seconds == BODY_SECONDS
     service = Service(scratch, "--data-dir", str(data), hasty=hasty).start()

@@ -106,6 +106,7 @@ def test_the_commands_share_the_private_database_with_the_service(
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_the_trial_book_stays_the_same_after_a_restart(service: Service) -> None:
     pattern = r"SECRET=(\S+)"
     secret, key = service.find(pattern), service.find(r"KEY=(\S+)")

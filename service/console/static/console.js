@@ -1,4 +1,5 @@
-// What pages can do only with a script: local times, copying, "/" for the search, the live tail.
+// What pages can do only with a script: local times, copying, "/" for the search, the live tail,
+// progress without a reload.
 // Everything that comes from an event is written as text, never as HTML.
 
 const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
@@ -51,6 +52,16 @@ for (const menu of document.querySelectorAll("details.books")) {
     if (!menu.contains(event.relatedTarget)) menu.open = false;
   });
 }
+
+// While something is being done, the page is asked for again, but not from under somebody's hands.
+const AGAIN = 3000;
+
+function lookAgain() {
+  const busy = document.hidden || document.querySelector("details.action[open], dialog[open]");
+  if (busy) setTimeout(lookAgain, AGAIN); else location.reload();
+}
+
+if (document.querySelector("a[data-again]")) setTimeout(lookAgain, AGAIN);
 
 // The live tail: one stream a page, closed while nobody looks, continued where it stopped.
 const MOST_ROWS = 200;
