@@ -79,7 +79,7 @@ class EvidenceOperation(Operation):
     summary="Make a bundle of evidence about a dispute, a payment, a subscription or a customer",
     description="A ZIP with a page for people, the events with their exact bodies and headers,"
     " their proofs, and a script that checks all of it without this service."
-    " `Daybook-Evidence-Digest` pins every byte of it: tell it to the reader on another way."
+    " `Daybook-Evidence-Digest` pins every byte of it: tell it to the reader by another way."
     " `Daybook-Evidence-Uncovered` is how many events no checkpoint covers yet; they are signed"
     " first where this host can. The same question makes the same bytes while no event is recorded"
     " and no anchor takes a checkpoint.",

@@ -46,7 +46,7 @@ def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
         out.print(f"{run.review} for a person to decide: the customer has another subscription")
     if run.apply and run.state != "in_sync":
         out.print(f"{run.applied} applied", soft_wrap=True)
-    elif run.differing:
+    elif run.differing and not run.apply:
         out.print("Nothing was applied. To record what differs: --apply", soft_wrap=True)
     for skipped in run.skipped:
         out.print(f"not looked at: {skipped.what}: {skipped.why}", soft_wrap=True)

@@ -16,7 +16,8 @@ from service.queries.checkpoints import CheckpointPage
 from service.queries.disputes import DueDispute, Waiting
 from service.queries.projections import ProjectionPage
 from service.queries.reconcile import Run
-from service.queries.refusals import RefusalCount
+from service.queries.refusals import STRANGERS, RefusalCount
+from service.telemetry.wording import number_of
 
 _SILENT = timedelta(hours=24)
 _LAG_SECONDS = 60.0
@@ -95,7 +96,7 @@ def checks(
         _proof(asked.proof, view.now),
     ]
     if asked.refused is not None:
-        found.append(_refusals([count for _, count in asked.refused]))
+        found.append(refused_webhooks([count for _, count in asked.refused]))
     else:
         needs = "A key with the scope admin shows them."
         found.append(Check("Refused webhooks", "plain", "not shown", needs))
@@ -177,7 +178,8 @@ def _drift(run: Run | None, now: datetime) -> Check:
     if run.state == "in_sync":
         return Check(name, "good", "in sync", f"{when}.", "reconcile")
     if run.state == "drift":
-        detail = f"{when}; {run.losing} customers would lose access, {run.gaining} gain it."
+        losing = number_of(run.losing, "customer")
+        detail = f"{when}; {losing} would lose access, {run.gaining} gain it."
         return Check(name, "bad", f"{number(run.differing)} differ", detail, "reconcile")
     if run.state == "running":
         return Check(name, "good", "running", f"Began {when}.", "reconcile")
@@ -205,13 +207,17 @@ def _proof(page: CheckpointPage, now: datetime) -> Check:
     return Check(name, "good", value, f"Anchored: {anchored}.", "proof")
 
 
-def _refusals(counts: list[RefusalCount]) -> Check:
+def refused_webhooks(counts: list[RefusalCount]) -> Check:
+    """What was refused of the provider; what strangers sent is told, and is nothing to look at."""
     name = "Refused webhooks"
-    day, hour = (sum(getattr(c, at) for c in counts) for at in ("last_day", "last_hour"))
+    of_provider = [count for count in counts if count.reason not in STRANGERS]
+    looked_at = of_provider or counts
+    day, hour = (sum(getattr(c, at) for c in looked_at) for at in ("last_day", "last_hour"))
     if not day:
         return Check(name, "good", "none", "None in the last day.", "operations")
-    reasons = ", ".join(c.reason for c in counts if c.last_day)
-    tone = "bad" if hour else "wait"
-    return Check(
-        name, tone, number(day), f"{number(hour)} in the last hour: {reasons}.", "operations"
-    )
+    reasons = ", ".join(c.reason for c in looked_at if c.last_day)
+    said = f"{number(hour)} in the last hour: {reasons}."
+    if not of_provider:
+        detail = f"Of strangers, not of the provider. {said}"
+        return Check(name, "plain", number(day), detail, "operations")
+    return Check(name, "bad" if hour else "wait", number(day), said, "operations")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response
+from litestar.exceptions import NotFoundException
 from litestar.response import Template
 from msgspec import Struct
 
@@ -31,7 +32,8 @@ def is_below(path: str) -> bool:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Answer any error with a page."""
     problem = problem_of(error)
-    context = {"page": _page(problem), "frame": frame_of(request)}
+    page = _NO_PAGE if isinstance(error, NotFoundException) else _page(problem)
+    context = {"page": page, "frame": frame_of(request)}
     headers = {**HEADERS, **problem.headers}
     retry_after = problem.extra.get("retry_after", problem.kind.retry_after)
     if retry_after is not None:
@@ -40,6 +42,15 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
         "error.html", context=context, media_type="text/html", headers=headers,
         status_code=problem.kind.status,
     )  # fmt: skip
+
+
+_NO_PAGE = ErrorPage(
+    404,
+    "There is no such page",
+    "The console has no page at this address.",
+    "Compare the address with the one that you were given, or search on the first page.",
+    None,
+)
 
 
 def _page(problem: Problem) -> ErrorPage:

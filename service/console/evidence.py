@@ -45,7 +45,7 @@ async def make_evidence(
     request: ConsoleRequest,
     data: Annotated[EvidenceForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[bytes]:
-    """The ZIP; its name ends with its digest, which is told on another way than the file."""
+    """The ZIP; its name ends with its digest, which is told by another way than the file."""
     view = view_of(request, "audit")
     question = data.question
     async with view.pooled() as conn:

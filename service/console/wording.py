@@ -76,7 +76,8 @@ def untimed(what: str) -> str:
     if timed is None:
         return what
     said = what[timed.end() :]
-    return said[:1].upper() + said[1:]
+    # the name of an unknown type is written as the provider writes it
+    return said if "." in said.partition(" ")[0] else said[:1].upper() + said[1:]
 
 
 def made(markup: str) -> Markup:

@@ -1,7 +1,7 @@
 """The framework's and the database's errors as problems, alike for every door."""
 
 import structlog
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from psycopg import DataError
 from psycopg.errors import LockNotAvailable, QueryCanceled, UndefinedTable
 from psycopg_pool import PoolTimeout
@@ -68,6 +68,8 @@ def _of_framework(error: HTTPException) -> Problem:
             f"{e.get('key', 'parameter')}: {e.get('message', 'invalid')}" for e in extra
         )
         return Problem("invalid-parameter", detail or error.detail)
+    if isinstance(error, NotFoundException):
+        return Problem("not-found", "This service has no such path. /schema lists all of them.")
     name = _BY_STATUS.get(error.status_code)
     if name is None:
         name = "internal-error" if error.status_code >= 500 else "bad-request"  # noqa: PLR2004

@@ -14,6 +14,13 @@ _SORT = "-at"
 _FIRST = Cursor(b"", _SORT, datetime.max.replace(tzinfo=UTC), 0, 0, b"")
 
 
+STRANGERS = frozenset({
+    "bad-request", "method-not-allowed", "missing-header", "repeated-header", "target-too-long",
+    "unknown-book",
+})  # fmt: skip
+"""Reasons for which strangers are refused every day; the provider's webhooks are not."""
+
+
 class RefusalCount(Struct, frozen=True):
     """How many webhooks were refused for one reason, counted by minute."""
 

@@ -32,12 +32,6 @@ _SILENCE = timedelta(days=3)
 _VACANT_SECONDS = 10.0
 _SHOWN = 5
 
-_STRANGERS = frozenset({
-    "bad-request", "method-not-allowed", "missing-header", "repeated-header", "target-too-long",
-    "unknown-book",
-})  # fmt: skip
-"""Reasons for which strangers are refused every day; the provider's webhooks are not."""
-
 _REMEDIES = {
     "unknown-signature": "Run daybook connect, which adds the endpoint's secret.",
     "other-book": "Correct the endpoint's URL in the provider's dashboard.",
@@ -248,7 +242,7 @@ async def _parked(book: str, conn: Connection) -> list[Finding]:
 
 async def _refused(book: str, conn: Connection) -> list[Finding]:
     counts = [count for _, count in await refusals.counts(conn, book)]
-    serious = [count for count in counts if count.reason not in _STRANGERS]
+    serious = [count for count in counts if count.reason not in refusals.STRANGERS]
     if not serious:
         found = "No webhook of the provider was refused in the last day."
         return [Finding(book, "refusals", "ok", found)]

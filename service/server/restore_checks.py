@@ -16,6 +16,7 @@ from service.provider.findings import Finding
 from service.queries.reconcile import last_runs
 from service.settings import Settings
 from service.store import api_keys
+from service.telemetry.wording import number_of
 
 _RECENT_EVENTS = 16_384
 _REPLAYED = timedelta(days=14)
@@ -47,7 +48,8 @@ async def chain(book: str, settings: Settings, conn: Connection) -> list[Finding
             " backup into another one; compare both with daybook verify against."
         )
         return [Finding(book, "chain", "problem", found, remedy)]
-    found = f"The last {report.events} events hold, up to position {report.head}."
+    recomputed = number_of(report.events, "event")
+    found = f"Recomputed {recomputed}, up to position {report.head}: none was altered."
     return [Finding(book, "chain", "ok", found, "For all of them: daybook verify chain.")]
 
 

@@ -218,7 +218,8 @@ def _dumped(
             # other tables come after it
             done = max(done, row["events"])
             progress("dump", min(done, total), total)
-    progress("dump", total, total)
+    # a book without events is done too
+    progress("dump", max(1, total), max(1, total))
 
 
 def _add(archive: ZipFile, name: str, parts: Iterable[bytes]) -> str:

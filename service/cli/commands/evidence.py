@@ -47,7 +47,7 @@ def dispute(
 ) -> None:
     """Make the bundle about a dispute: its payment, what was delivered, earlier payments.
 
-    It prints a digest. Tell it to the reader on another way than the ZIP: with it, any byte that
+    It prints a digest. Tell it to the reader by another way than the ZIP: with it, any byte that
     was changed is found. Your public key (daybook books list) must have been known before.
 
     Events that no checkpoint covers yet are signed first, and stamped by the authorities that are
@@ -117,11 +117,11 @@ def _make(  # noqa: PLR0913, PLR0917 - what was typed
     # only this account reads it: it is about a person
     write_durably(path.resolve(), bundle.archive)
     OUT.print(
-        f"{path}: {bundle.events} events of book {name} at position {bundle.position},"
+        f"{path}: {number_of(bundle.events, 'event')} of book {name} at position {bundle.position},"
         f" {len(bundle.archive):,} bytes.",
         soft_wrap=True,
     )
-    OUT.print("Its digest, to be told on another way than the file:", soft_wrap=True)
+    OUT.print("Its digest, to be told by another way than the file:", soft_wrap=True)
     OUT.print(f"  {bundle.digest}", soft_wrap=True)
     if bundle.behind:
         ERR.print(

@@ -255,6 +255,7 @@ def test_paths_that_lead_nowhere_are_pages(doors: Doors, browser: httpx.Client) 
             404, "text/html; charset=utf-8",
         )  # fmt: skip
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "There is no such page" in answer.text, path
 
 
 def test_every_answer_carries_the_headers(doors: Doors, browser: httpx.Client) -> None:

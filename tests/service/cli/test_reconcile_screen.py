@@ -37,6 +37,7 @@ def test_after_applying_all_the_head_says_that_it_was_applied() -> None:
     run = replace(RUN, state="in_sync", apply=True, applied=1, rate_limit_remaining=1_000)
     text = printed(show=lambda out: reconcile_screen.head(out, run, {}))
     assert "1 difference applied: the book says what the provider says" in text
+    assert "Nothing was applied" not in text
     assert "14 requests, 1,000 left for now by the provider's limit" in text
     unchanged = replace(run, differing=0, applied=0)
     text = printed(show=lambda out: reconcile_screen.head(out, unchanged, {}))

@@ -111,6 +111,10 @@ def test_a_figure_leaves_out_the_currency_of_its_table() -> None:
     [
         ("21 Mar 2026 09:00: refund ref_1 succeeded.", "Refund ref_1 succeeded."),
         ("1 Dec 2026 00:30: the customer opened dp_1.", "The customer opened dp_1."),
+        (
+            "1 Dec 2026 00:30: subscription.gifted of sub_1 is not an event",
+            "subscription.gifted of sub_1 is not an event",
+        ),
         ("Not folded: it names another business.", "Not folded: it names another business."),
     ],
 )  # fmt: skip
