@@ -64,6 +64,8 @@ async def event(view: View) -> EventPage:
         )
     if not view.may("audit"):
         found = without_headers(found)
+        # of other bodies than a resource's snapshots, they would show what only that scope shows
+        told = [replace(one, changes=[]) for one in told]
     return EventPage(
         event=found,
         entry=next((one for one in stretch.data if one.event_position == str(place)), None),

@@ -18,11 +18,14 @@ from service.console.wording import tone, untimed
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem
 from service.queries import events, paging
+from service.store.api_keys import Scope
 from service.store.positions import BEGINNING, Position, parse
 
 _PAGE = 50
 _HEARTBEAT_SECONDS = 5.0
 _RETRY_SECONDS = 3.0
+
+_SCOPE: Scope = "read"
 
 
 class TailQuery(EventsQuery, frozen=True):
@@ -34,7 +37,7 @@ class TailQuery(EventsQuery, frozen=True):
 @get("/{book:str}/events/tail")
 async def tail(request: ConsoleRequest) -> Response[Any] | Stream:
     """For as long as the page is looked at, the session lasts and the service runs."""
-    view = view_of(request, "read")
+    view = view_of(request, _SCOPE)
     query = view.query(TailQuery)
     after = _position(request.headers.get("last-event-id") or query.after)
     view.services.streams.check(view.holder.counted_as)
@@ -95,9 +98,10 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
 
 
 async def _is_open(view: View) -> bool:
-    """Whether the session still opens the book."""
+    """Whether the session still opens the book, with the scope that the tail needs."""
     session = await view.request.auth.again()
-    return session is not None and view.book in session.holders
+    holder = session.holders.get(view.book) if session is not None else None
+    return holder is not None and _SCOPE in holder.scopes
 
 
 def _position(given: str) -> Position:

@@ -10,5 +10,5 @@ comparisons found, which ``comparisons`` asks for.
 ``answers`` has the documents that several of them return, ``csv_cells`` the cells of a table.
 ``clocks``, ``paging``, ``restores`` and ``freshness`` are for queries about the past, for keyset
 cursors, for positions of a history that a restore ended, and for read-your-writes; ``replica`` asks
-a standby in place of the primary.
+a standby in place of the primary. ``one_reading`` lets several statements see the same book.
 """

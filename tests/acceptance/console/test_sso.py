@@ -245,6 +245,22 @@ def test_a_reload_ends_what_it_admits_no_more(sso: Sso) -> None:
         reload(sso, "/console/live", ada, 200)
 
 
+def test_the_tail_ends_with_the_scope_that_a_reload_takes(sso: Sso) -> None:
+    ada, text = signed(), sso.config.read_text()
+    headers = {"x-assertion": ada, **OURS}
+    with sso.service.client.stream("GET", "/console/live/events/tail", headers=headers) as tail:
+        assert tail.status_code == 200
+        try:
+            sso.config.write_text(text.replace('["read", "audit", "admin"]', '["audit"]'))
+            reload(sso, "/console/live", ada, 403)
+            deadline = time.monotonic() + 30
+            for _ in tail.iter_lines():
+                assert time.monotonic() < deadline
+        finally:
+            sso.config.write_text(text)
+            reload(sso, "/console/live", ada, 200)
+
+
 def reload(sso: Sso, path: str, assertion: str, status: int) -> None:
     sso.service.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 30

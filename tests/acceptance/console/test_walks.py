@@ -213,6 +213,25 @@ def test_a_key_sees_what_its_scopes_allow(doors: Doors) -> None:
     assert "A key with the scope admin shows them." in today
 
 
+def test_what_another_business_is_told_stays_with_the_scope_audit(doors: Doors) -> None:
+    position = 0
+    for amount in (11, 22):
+        content = msgspec.json.encode({
+            "business_id": "bus_other", "type": "payment.succeeded", "timestamp": at(5),
+            "data": {"payment_id": "pay_other", "total_amount": amount},
+        })  # fmt: skip
+        answer = doors.service.deliver("live", SECRET, content, "msg_of_another")
+        position = number(answer.json()["position"])
+    doors.service.await_position(doors.live, position)
+    seen = {}
+    for scopes in ("read", "read,audit"):
+        with signed_in(doors, new_key(doors.database_url, "live", scopes)) as client:
+            seen[scopes] = client.get(f"/console/live/events/{position}").text
+    assert "total_amount" in seen["read,audit"]
+    assert "total_amount" not in seen["read"]
+    assert "The bytes differ. A key with the scope audit shows how." in seen["read"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
