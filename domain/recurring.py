@@ -35,12 +35,15 @@ _A_YEAR = {"day": (365, 1), "week": (365, 7), "month": (12, 1), "year": (1, 1)}
 
 _A_DAY = timedelta(days=1)
 
+_LONGEST_TRIAL = 36_500
+"""In days; a longer one ends no later, for no calendar reaches to its end."""
+
 
 class Movement(Struct, frozen=True):
     """What moved at a moment; ``amount`` a month, signed, in minor units of ``currency``.
 
     A subscription that changes its product has ``was_product`` and ``was_amount``, those that it
-    had; for either product alone it entered, or left.
+    had; for either product alone it entered, or left. ``was_product`` is empty where none was told.
     """
 
     at: datetime
@@ -95,12 +98,12 @@ def _before_the_book(step: Step) -> tuple[Movement, ...]:
     state = step.state
     if not isinstance(state, subscription.State) or step.after not in (*COUNTED, *_STOPPED):
         return ()
-    at, began = step.at, state.created_at or step.at
+    at, began = step.at, min(state.created_at or step.at, step.at)
     worth = _worth(COUNTED[0], state)
     if worth is None:
         return ()
     if state.trial_period_days and worth.counts == "recurring":
-        began += state.trial_period_days * _A_DAY
+        began += min(max(state.trial_period_days, 0), _LONGEST_TRIAL) * _A_DAY
     gained = _gained(min(began, at), worth, "known")
     if step.after in COUNTED:
         return gained
@@ -178,7 +181,9 @@ def _moved(  # noqa: PLR0913 - both sides of a step
     grown = new.amount - old.amount
     if old.product == new.product:
         return (Movement(at, kind, new.currency, grown, new.product),)
-    return (Movement(at, kind, new.currency, grown, new.product, old.product, old.amount),)
+    # null would say that it has not changed
+    was = old.product or ""
+    return (Movement(at, kind, new.currency, grown, new.product, was, old.amount),)
 
 
 def _worth(status: str, state: Any) -> _Worth | None:  # noqa: ANN401 - of the aggregate's type

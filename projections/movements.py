@@ -16,7 +16,7 @@ class Row(Struct, frozen=True, gc=False):
 
     ``number`` tells apart the movements of one event. ``product`` is the subscription's; where it
     changed, ``was_product`` and ``was_amount`` are the product and the amount before, else null and
-    0.
+    0. A product that was not told before is an empty one.
     """
 
     position: int

@@ -71,7 +71,8 @@ class Lease:
                 holder = await self._holder(conn)
                 if seen is None:
                     _log.info("waiting for a lease", lease=self.name, reason=str(error))
-                elif holder and holder["expires_at"] != seen["expires_at"]:
+                # one that was given up since expires at once, which is earlier
+                elif holder and holder["expires_at"] > seen["expires_at"]:
                     raise
                 seen = seen or holder
             await asyncio.sleep(_WAIT_SECONDS)

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 from msgspec import Struct
 
-from service.database import statements
+from projections.catalog import STREAMS
+from projections.customers import CUSTOMERS
+from projections.events import EVENTS
+from projections.projection import Projection
 from service.database.connections import Connection
 from service.evidence.bundle import (
     SUMS,
@@ -23,11 +27,14 @@ from service.evidence.proving import Proved, prove
 from service.evidence.record import read_text
 from service.evidence.wording import noun
 from service.problems import Problem
+from service.queries.one_reading import one_reading
 from service.queries.resources import VIEWS, position
 from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target
 from service.store.events import books
 from service.store.positions import Position
+
+_READ: tuple[Projection[Any], ...] = (EVENTS, CUSTOMERS, *STREAMS)
 
 
 class Evidence(Struct, frozen=True):
@@ -65,9 +72,8 @@ async def make_evidence(
     Raises:
         Problem: ``not-found``; ``too-many-events``; ``not-ready``; ``busy``.
     """
-    async with conn.transaction():
-        # a checkpoint that is made meanwhile must not be in one half of it only
-        await conn.execute(statements.text("evidence/snapshot"))
+    # a checkpoint that is made meanwhile must not be in one half of it only
+    async with one_reading(conn, _READ):
         found = (await books(conn)).get(book)
         if found is None:
             raise Problem("not-ready", "This book is not opened yet.")

@@ -7,6 +7,7 @@ something is recorded later that happened earlier, so only streams with such an 
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -18,12 +19,16 @@ from psycopg.sql import Identifier
 
 from domain.events import Entry
 from domain.fold import fold
+from projections.by_day import BY_DAY
+from projections.customers import CUSTOMERS
 from projections.events import EVENTS, placed
 from projections.movements import MOVEMENTS
 from projections.projection import Projection
+from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
 from service.problems import Problem
+from service.queries.one_reading import one_reading
 from service.queries.periods import Span
 from service.readmodels.folding import MOST_ENTRIES, fold_aside
 from service.readmodels.streams import Target, question_entries
@@ -33,6 +38,11 @@ Booking = Literal["created_at", "status_since"]
 
 _LATER = timedelta(hours=1)
 """How far clocks may be apart: more streams than needed are folded, never fewer."""
+
+_READ: tuple[Projection[Any], ...] = (
+    EVENTS, CUSTOMERS, SUBSCRIPTIONS, *BY_DAY, *(one.counted for one in BY_DAY if one.counted),
+)  # fmt: skip
+"""All that a question about a metric reads."""
 
 
 class Known(Struct, frozen=True):
@@ -58,6 +68,16 @@ class MetricQuestion(Struct, frozen=True, kw_only=True):
     known: Known | None = None
     product_id: str | None = None
     booked_by: Booking = "created_at"
+
+
+def one_question(conn: Connection, question: MetricQuestion) -> AbstractAsyncContextManager[None]:
+    """Let all that is read for a question see the same book.
+
+    What is recorded while streams are folded again would change rows that nobody has folded, and
+    they would be missing from what was known.
+    """
+    # of what is known now one statement tells
+    return nullcontext() if question.known is None else one_reading(conn, _READ)
 
 
 async def known_movements(conn: Connection, question: MetricQuestion) -> dict[str, Any]:

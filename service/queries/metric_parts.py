@@ -17,7 +17,7 @@ from service.database import statements
 from service.database.connections import Connection
 from service.queries.changes import link
 from service.queries.disputes import Payer
-from service.queries.metric_known import MetricQuestion
+from service.queries.metric_known import MetricQuestion, one_question
 from service.queries.metric_rows import Counted, counted_statement, movement_statement
 from service.queries.paging import Order
 from service.store.positions import Position
@@ -100,11 +100,12 @@ async def parts_of_sum(
     Raises:
         Problem: as ``sum_rows``.
     """
-    statement, params = await counted_statement(
-        conn, "queries/metrics/counted", counted, question,
-        customers=statements.relation(CUSTOMERS.view), conditions=_conditions(wanted),
-    )  # fmt: skip
-    return await _page(conn, counted.projection.source_name, statement, params, wanted)
+    async with one_question(conn, question):
+        statement, params = await counted_statement(
+            conn, "queries/metrics/counted", counted, question,
+            customers=statements.relation(CUSTOMERS.view), conditions=_conditions(wanted),
+        )  # fmt: skip
+        return await _page(conn, counted.projection.source_name, statement, params, wanted)
 
 
 async def parts_of_mrr(
@@ -117,16 +118,18 @@ async def parts_of_mrr(
     """
     kinds = _STANDING.get(figure)
     span = question.span
-    statement, params = await movement_statement(
-        conn, "queries/metrics/standing" if kinds else "queries/metrics/moves", question,
-        subscriptions=statements.relation(SUBSCRIPTIONS.view),
-        customers=statements.relation(CUSTOMERS.view), conditions=_conditions(wanted),
-    )  # fmt: skip
-    params |= {
-        "kinds": [*(kinds or _MOVED.get(figure, (figure,)))], "came": [*_CAME], "went": [*_WENT],
-        "before": span.periods[0] if figure == "mrr_at_start" else span.until,
-    }  # fmt: skip
-    return await _page(conn, "subscription", statement, params, wanted)
+    async with one_question(conn, question):
+        statement, params = await movement_statement(
+            conn, "queries/metrics/standing" if kinds else "queries/metrics/moves", question,
+            subscriptions=statements.relation(SUBSCRIPTIONS.view),
+            customers=statements.relation(CUSTOMERS.view), conditions=_conditions(wanted),
+        )  # fmt: skip
+        params |= {
+            "kinds": [*(kinds or _MOVED.get(figure, (figure,)))], "came": [*_CAME],
+            "went": [*_WENT],
+            "before": span.periods[0] if figure == "mrr_at_start" else span.until,
+        }  # fmt: skip
+        return await _page(conn, "subscription", statement, params, wanted)
 
 
 def _conditions(wanted: Wanted) -> Composable:

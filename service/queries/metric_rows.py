@@ -22,7 +22,7 @@ from projections.refunds import REFUNDS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
-from service.queries.metric_known import MetricQuestion, known_movements, known_rows
+from service.queries.metric_known import MetricQuestion, known_movements, known_rows, one_question
 from service.readmodels.writing import counted as counted_rows
 
 _IN_CURRENCY = SQL(statements.text("queries/metrics/in_currency"))
@@ -54,7 +54,6 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
     """
     # a movement has one date
     question = replace(question, booked_by="created_at")
-    known = await known_movements(conn, question)
     if question.product_id is None:
         changed = statements.fill("queries/metrics/changed_movements", view=_view(MOVEMENTS))
         found = _by_day(MOVEMENTS, question, Identifier("at"), changed)
@@ -62,15 +61,19 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
         moved = _moved(question, SQL("true"))
         found = statements.fill("queries/metrics/moved_one_by_one", moved=moved)
     statement = statements.fill("queries/metrics/movements", found=found)
-    # those before the first period lead to what stands at its beginning
-    params = _params(question) | known | {"begin": _ALWAYS}
-    return await (await conn.execute(statement, params)).fetchall()
+    async with one_question(conn, question):
+        known = await known_movements(conn, question)
+        # those before the first period lead to what stands at its beginning
+        params = _params(question) | known | {"begin": _ALWAYS}
+        return await (await conn.execute(statement, params)).fetchall()
 
 
 async def movement_statement(
     conn: Connection, name: str, question: MetricQuestion, **parts: Composable
 ) -> Asked:
     """A statement over the movements that a question is about, as known.
+
+    It is to be executed in the same ``one_question``.
 
     Raises:
         Problem: ``too-many-events`` if more must be folded than one question may; ``busy``.
@@ -102,7 +105,6 @@ async def sum_rows(
     Raises:
         Problem: as ``movement_statement``.
     """
-    known = await known_rows(conn, counted.projection, question)
     date = Identifier(question.booked_by)
     if question.product_id is None:
         view = _view(counted.projection)
@@ -113,13 +115,17 @@ async def sum_rows(
             "queries/metrics/one_by_one", **_listed(counted, question), date=date
         )
     statement = statements.fill(name, found=found)
-    return await (await conn.execute(statement, _params(question) | known)).fetchall()
+    async with one_question(conn, question):
+        known = await known_rows(conn, counted.projection, question)
+        return await (await conn.execute(statement, _params(question) | known)).fetchall()
 
 
 async def counted_statement(
     conn: Connection, name: str, counted: Counted, question: MetricQuestion, **parts: Composable
 ) -> Asked:
     """A statement over what a question counts, as known.
+
+    It is to be executed in the same ``one_question``.
 
     Raises:
         Problem: as ``movement_statement``.

@@ -7,6 +7,7 @@ whole is told as its history tells it.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -125,15 +126,37 @@ def _told(
     rows = {row["position"]: row for row in shown}
     if not entries:
         return Stretch([], {})
-    steps = fold(entries)[1]
-    parts = [step for step in steps if step.entry.event.position in rows]
-    changed = _changed(entries, parts) if ends else {}
+    whole = begins and ends
+    alone = set() if whole else _without_first(entries)
+    together = [entry for entry in entries if entry.event.position not in alone]
+    steps = fold(together)[1] if together else []
+    # of what stands alone only the index can judge
+    apart = [
+        step for entry in entries if entry.event.position in alone for step in fold([entry])[1]
+    ]
+    parts = [step for step in (*steps, *apart) if step.entry.event.position in rows]
+    changed = _changed(together, parts) if ends else {}
     data = []
-    for step in parts:
+    for step in sorted(parts, key=attrgetter("at")):
         place = step.entry.event.position
         entry = history_entry(step, changed.get(place, ()))
-        data.append(entry if begins and ends else _as_indexed(entry, rows[place]))
+        if not whole:
+            entry = _as_indexed(entry, rows[place], explained=place not in alone)
+        data.append(entry)
     return Stretch(data, changes_of(steps, rows))
+
+
+def _without_first(entries: Sequence[Entry]) -> set[int]:
+    """The positions of further tellings of what another event told first, which was not read.
+
+    They happened when that one did, and would mislead the fold as events of their own.
+    """
+    firsts = {(one.event.webhook_id, one.type) for one in entries if not one.event.revision}
+    return {
+        one.event.position
+        for one in entries
+        if one.event.revision and (one.event.webhook_id, one.type) not in firsts
+    }
 
 
 def _changed(entries: Sequence[Entry], parts: Sequence[Step]) -> Mapping[int, tuple[str, ...]]:
@@ -144,16 +167,23 @@ def _changed(entries: Sequence[Entry], parts: Sequence[Step]) -> Mapping[int, tu
     return all_changes(entries, late)
 
 
-def _as_indexed(told: HistoryEntry, row: Row) -> HistoryEntry:
-    """An entry with what the index says of it; its sentence too, unless the fold says the same."""
+def _as_indexed(told: HistoryEntry, row: Row, *, explained: bool) -> HistoryEntry:
+    """An entry with what the index says of it; its sentence too, unless the fold says the same.
+
+    What was rendered later may be explained by an event that was not read.
+    """
     indexed = indexed_event(row)
-    same = replace(told, late=indexed.late, revision=indexed.revision)
-    if all(getattr(same, name) == getattr(indexed, name) for name in _JUDGED):
-        return same
+    if (
+        explained
+        and told.shown_at is None
+        and all(getattr(told, name) == getattr(indexed, name) for name in _JUDGED)
+    ):
+        return told
     said = {name: getattr(indexed, name) for name in (*_JUDGED, "what")}
-    return replace(same, missing=(), changed=(), **said)
+    return replace(told, missing=(), changed=(), **said)
 
 
 _JUDGED = (
-    "verdict", "status_from", "status_to", "newer", "undecided", "shown_at", "amount", "currency",
+    "verdict", "status_from", "status_to", "newer", "late", "revision", "undecided", "shown_at",
+    "amount", "currency",
 )  # fmt: skip

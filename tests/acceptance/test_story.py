@@ -134,7 +134,7 @@ def test_the_demo_tells_its_story() -> None:
         (["status"], 2, "There is no database in"),
         (["send", "."], 2, "is a directory"),
         (["send", "/dev/null", "--to", "foo", "--secret", "whsec_AAAA"], 2, "--to"),
-        (["rebuild", "subscription"], 2, "Use any of events, subscriptions"),
+        (["rebuild", "subscription"], 2, "Use any of events, movements"),
         (["keys", "create", "--book", "nope"], 2, "not configured"),
         (["serve", "--config", "nowhere.toml"], 2, "file does not exist"),
         (["send"], 2, "Missing argument"),

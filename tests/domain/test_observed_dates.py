@@ -125,3 +125,11 @@ def test_recurring_revenue_before_the_book_is_what_the_dates_tell(
     assert [
         ((m.at - NOON) // timedelta(days=1), m.kind, m.amount) for m in movements(step)
     ] == moved
+
+
+@pytest.mark.parametrize("days", [10**12, 4_000_000, -(10**12)])
+def test_a_trial_that_no_calendar_holds_parks_no_stream(days: int) -> None:
+    _, (step,) = fold([
+        observed("subscription", "active", 0, created_at=at(-DAY), trial_period_days=days)
+    ])  # fmt: skip
+    assert [(one.kind, one.at <= at(0)) for one in movements(step)] == [("known", True)]

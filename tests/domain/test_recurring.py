@@ -133,6 +133,19 @@ def test_one_that_ends_in_another_currency_is_lost_in_the_one_that_it_was_counte
     assert movements(steps[1]) == (Movement(at(20), "churned", "SEK", -1000),)
 
 
+def test_a_product_that_is_told_later_is_entered_with_all_that_it_is_worth() -> None:
+    steps = fold([
+        told("active", "active", 0, 1),
+        told("updated", "active", 9, 2, product_id="pdt_a"),
+        told("cancelled", "cancelled", 20, 3, product_id="pdt_a"),
+    ])[1]  # fmt: skip
+    assert [movements(step) for step in steps] == [
+        (Movement(at(0), "new", "USD", 500),),
+        (Movement(at(9), "contraction", "USD", 0, "pdt_a", "", 500),),
+        (Movement(at(20), "churned", "USD", -500, "pdt_a"),),
+    ]
+
+
 TRIAL: dict[str, Any] = {
     "created_at": at(0), "trial_period_days": 7,
     "previous_billing_date": at(0), "next_billing_date": at(7 * DAY),

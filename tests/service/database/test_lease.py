@@ -38,3 +38,23 @@ async def test_the_heartbeat_survives_the_loss_of_its_connection(
         with pytest.raises(LeaseTakenError, match="one at a time"):
             await Lease("rebuild").acquire(conn)
     await Lease("rebuild").acquire(conn)
+
+
+async def test_one_that_is_given_up_while_somebody_looks_is_acquired(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending, waiting, looks = Lease("rebuild"), Lease("rebuild"), 0
+    look = waiting._holder
+
+    async def holder(own: Connection) -> dict[str, Any] | None:
+        nonlocal looks
+        looks += 1
+        # after the second try has failed
+        if looks == 3:
+            await ending.release(own)
+        return await look(own)
+
+    await ending.acquire(conn)
+    monkeypatch.setattr(waiting, "_holder", holder)
+    await waiting.await_and_acquire(conn)
+    assert (await row(conn))["owner"] == waiting.owner

@@ -101,6 +101,27 @@ async def test_a_few_late_events_are_told_with_what_they_changed(conn: Connectio
     assert [bool(one.changed) for one in only.data] == [False, True, False]
 
 
+async def test_a_replay_of_what_is_not_on_the_page_makes_nothing_late(conn: Connection) -> None:
+    await record(conn, LONG)
+    # the provider may send the first event again, under its webhook-id, as if it had just happened
+    again = delivery(body("subscription.active", "active", at(LONG * 40), quantity=7), "msg_x_1_0")
+    after = [
+        delivery(body("subscription.renewed", "active", at((LONG + n) * 30), quantity=n))
+        for n in (1, 2)
+    ]
+    await append(conn, "test", [again, *after])
+    while await advance(conn, "test"):
+        pass
+    order = paging.order({}, ("-occurred_at",), int, _PATH)
+    latest = (await stretches.latest(conn, "test", STREAM, order=order, limit=LIMIT)).data
+    target = await resources.target_of(conn, "test")
+    history = {one.event_position: one for one in (await events.history(conn, target, STREAM)).data}
+    assert {one.revision for one in latest} == {True, False}
+    for one in latest:
+        assert judged(one) == judged(history[one.event_position])
+        assert ("Recorded late" in one.what) <= one.late
+
+
 async def test_the_neighbours_of_an_event_are_those_in_the_order_of_the_world(
     conn: Connection,
 ) -> None:
