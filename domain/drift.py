@@ -114,7 +114,8 @@ def explain(evidence: Evidence) -> Explanation:
     missing = missing_types(evidence)
     if not missing:
         return Explanation("silent_by_design", _silence(evidence))
-    names = " or ".join(missing) if _is_field(evidence) else ", ".join(missing)
+    # any event tells of an immutable row: to name all types says no more
+    names = f"{evidence.category} event" if _is_immutable(evidence) else ", ".join(missing)
     if evidence.refused:
         counts = ", ".join(f"{n} for {reason}" for reason, n in sorted(evidence.refused.items()))
         text = f"Webhooks were refused since it changed: {counts}. Missing: {names}."
@@ -158,7 +159,7 @@ def _special(evidence: Evidence) -> Explanation | None:
     return None
 
 
-def _is_field(evidence: Evidence) -> bool:
+def _is_immutable(evidence: Evidence) -> bool:
     aggregate = BY_CATEGORY.get(evidence.category)
     return bool(aggregate and aggregate.immutable)
 

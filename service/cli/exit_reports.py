@@ -138,6 +138,8 @@ def _no_database(error: "psycopg.Error") -> Report:
         event = "Lost the connection to the database" if lost else "The database reported an error"
         return Report(f"{event}: {_primary(error)}. Try again.")
     reason, *_ = " ".join(str(error).split()).partition(" Multiple connection attempts failed")
+    # the advice asks the same as the driver's hint
+    reason, *_ = reason.partition(" Is the server running ")
     reason = reason.removeprefix("connection failed: ").rstrip(".")
     advice = next(advice for part, advice in _ADVICE if part in _without_address(reason))
     return Report(f"Cannot connect to the database: {reason}. {advice}")

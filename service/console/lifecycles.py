@@ -11,7 +11,10 @@ MOST_STEPS = 60
 """The last steps that are drawn."""
 
 _LANE = 26
-_LABEL = 170
+_LETTER, _BESIDE = 6.25, 12
+"""The width of a letter of a lane's name, and the space before and after it."""
+
+_BEFORE = "before the first event"
 _STEP, _LEAST_WIDTH, _FEW = 34, 1050, 3
 _MOST_LANES = 9
 _WAIT = frozenset({"inferred", "unknown", "undecided"})
@@ -58,9 +61,10 @@ def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
     names = [START] * any(s.status_from is None for s in steps) + known
     names += sorted(visited - {*names})
     lanes = {name: _LANE * place + _LANE // 2 for place, name in enumerate(names)}
-    gap = max(_STEP, (_LEAST_WIDTH - _LABEL - _STEP) // max(_FEW, len(steps)))
+    label = int(_BESIDE + _LETTER * max(len(_name(name)) for name in names))
+    gap = max(_STEP, (_LEAST_WIDTH - label - _STEP) // max(_FEW, len(steps)))
     stops, points = list[Stop](), list[str]()
-    x = float(_LABEL)
+    x = float(label)
     if steps:
         points.append(f"{x},{lanes[steps[0].status_from or START]}")
     for place, step in enumerate(steps):
@@ -79,15 +83,19 @@ def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
     return Drawing(
         width=max(int(x) + _STEP, _LEAST_WIDTH),
         height=_LANE * len(names),
-        label=_LABEL,
+        label=label,
         lanes=[
-            Lane("before the first event" if name == START else name, y, name in visited)
+            Lane(_name(name), y, name in visited)
             for name, y in lanes.items()
         ],
         way=" ".join(points),
         stops=stops,
         left_out=len(history) - len(steps),
     )  # fmt: skip
+
+
+def _name(status: str) -> str:
+    return _BEFORE if status == START else status
 
 
 def _tone(step: HistoryEntry, *, is_last: bool) -> str:

@@ -60,6 +60,9 @@ def test_the_first_cause_that_fits_counts(
 
 
 def test_the_evidence_names_what_shows_the_cause() -> None:
+    row = explain(Evidence(category="credit", theirs="open", known=False))
+    assert row.evidence == "The book has no credit event that leads there."
+    assert "credit.added" in row.missing_types
     refused = explain(Evidence(**SUBSCRIPTION, refused={"bad-signature": 2, "too-old": 1}))
     assert "2 for bad-signature, 1 for too-old" in refused.evidence
     assert "ValueError" in explain(Evidence(**SUBSCRIPTION, parked="ValueError")).evidence

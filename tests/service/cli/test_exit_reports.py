@@ -70,6 +70,7 @@ def test_why_the_database_cannot_be_connected_to_is_said_with_what_to_do(
     assert said.text.startswith("Cannot connect to the database: ")
     assert reason in said.text
     assert advice in said.text
+    assert "Is the server running" not in said.text
     assert PASSWORD not in said.text
     assert "\n" not in said.text
 
