@@ -42,7 +42,8 @@ def test_the_rehearsal_shows_what_is_shown(
         said = ""
         for line in step.commands.splitlines():
             if line.startswith("ask"):
-                # a person asks later than a program
+                # a person asks later than a program: once the last webhook has been sent
+                service._await(lambda: telling.control.status().waiting == 0, "sent all")
                 service.await_position(key, telling.control.status().webhooks["delivered"])
             [said] = shell([Step(f"{ASK}{line}\n", "")], scratch, env)
         assert not step.shown or shows(step.shown, said), (step, said)

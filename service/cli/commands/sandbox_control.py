@@ -55,9 +55,9 @@ def advance(span: Span, sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
 
 @sandbox.command()
 def clock(sandbox_url: SandboxUrl = DEFAULT_URL) -> None:
-    """Print the time of its clock alone, as `as_of` takes it."""
+    """Print the time of its clock alone, to the microsecond, as `as_of` takes it."""
     with SandboxClient(sandbox_url) as client:
-        sys.stdout.write(f"{client.status().now:%Y-%m-%dT%H:%M:%SZ}\n")
+        sys.stdout.write(f"{client.status().now:%Y-%m-%dT%H:%M:%S.%fZ}\n")
 
 
 @sandbox.command()
