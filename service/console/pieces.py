@@ -12,11 +12,13 @@ from markupsafe import Markup, escape
 from service.console import wording
 from service.console.facts import Fact
 from service.console.frame import Frame
+from service.console.ledgers import Cell
 from service.console.wording import made
 from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
 from service.queries.snapshots import FieldChange
 
 _ABSENT = Markup('<span class="quiet">absent</span>')
+_ZERO = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span><span class="unseen">0</span>'
 _NONE = Markup('<span class="quiet">—</span>')
 
 
@@ -75,6 +77,23 @@ def told(frame: Frame, event: HistoryEntry | IndexedEvent) -> Markup:
         f' <a href="{escape(frame.href("events", place))}">event {place}</a></p>\n'
         f'<p class="what">{escape(wording.untimed(event.what))}</p>'
     )
+
+
+def figure_cell(frame: Frame, cell: Cell) -> Markup:
+    """A figure that leads to what it is made of, with what it is now where it was closed."""
+    text = escape(cell.text)
+    if cell.query:
+        shown = f'<a href="{escape(frame.href("money", cell.metric, **cell.query))}">{text}</a>'
+    elif cell.is_zero:
+        shown = (
+            f'<span class="quiet" aria-hidden="true">{_ZERO}</span><span class="unseen">0</span>'
+        )
+    else:
+        shown = f'<span class="quiet">{text}</span>'
+    if cell.now:
+        now = escape(cell.now)
+        shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
+    return made(f'<td class="figure">{shown}</td>')
 
 
 def fact(frame: Frame, one: Fact) -> Markup:

@@ -98,8 +98,12 @@ class _User(asyncio.Protocol):
         head, separator, body = self._got.partition(b"\r\n\r\n")
         if not separator:
             return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+        lowered = head.lower()
+        length = int(lowered.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
         if len(body) < length:
+            return
+        # a file that is streamed ends with an empty chunk
+        if b"transfer-encoding: chunked" in lowered and not body.endswith(b"\r\n0\r\n\r\n"):
             return
         self._got = b""
         self.statuses.append(int(head[9:12]))

@@ -35,7 +35,7 @@ UTILITY = {
     "readmodels/drop", "database/upsert", "readmodels/analyze", "readmodels/copy",
     "readmodels/primary_key", "readmodels/borrow", "readmodels/drop_view", "store/roles/create",
     "store/roles/allow", "store/roles/act_for", "store/roles/hand_over",
-    "evidence/snapshot", "store/lock_migrations",
+    "queries/one_book", "queries/keep_views", "store/lock_migrations",
     # in tests/service/store/test_distribution.py
     "database/undistributed", "database/distribute", "database/replicate", "database/free_local",
     "database/distribute_function", "database/triggers", "database/drop_trigger",
