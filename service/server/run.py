@@ -4,6 +4,7 @@ It holds the listening socket but answers no requests. The workers, each with it
 and the projector are its children, so that each can be restarted.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from service.settings import Settings, SettingsError
 from service.telemetry.shared_metrics import shared_metrics
 
 _POLL_SECONDS = 0.05
+_IN_USE_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 """How often the main thread wakes to handle what it slept through.
 
@@ -57,12 +59,22 @@ class Signals:
 def listen(host: str, port: int) -> socket.socket:
     """Bind the port; 0 for any free one.
 
+    One that is in use is tried again for a moment: the processes of a service that was killed hold
+    it until they notice.
+
     Raises:
         SettingsError: if the port is in use, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + _IN_USE_SECONDS
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        while True:
+            try:
+                return socket.create_server((host, port), family=family, backlog=2048)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_SECONDS)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
         raise SettingsError(
