@@ -87,7 +87,7 @@ class PipelineUse(NamedTuple):
 class Reader:
     """A few pipelined connections, opened when first needed and reopened when lost.
 
-    Statements are planned anew when the ``size`` of what they read has doubled.
+    Statements are planned again when the ``size`` of what they read has doubled.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from service.database.connections import Connection
-from service.queries.activity import Activity, activity
+from service.queries.activity import Activity, Unit, activity
 from service.readmodels.checkpoints import checkpoint_rows
 from service.readmodels.projector import advance
 from service.store.events import append
@@ -75,7 +75,8 @@ async def test_each_event_is_counted_in_its_own_minute_and_hour(
             owner.execute(
                 "update store.event set recorded_at = %s where position = %s", (at, position)
             )
-    for unit, one in (("minute", timedelta(minutes=1)), ("hour", ONE)):
+    units: tuple[tuple[Unit, timedelta], ...] = (("minute", timedelta(minutes=1)), ("hour", ONE))
+    for unit, one in units:
         entries = (await activity(conn, "test", unit, now, refusals=False)).data
         assert [entry.events for entry in entries] == [
             sum(entry.at <= at < entry.at + one for at in times) for entry in entries
