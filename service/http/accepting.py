@@ -1,6 +1,6 @@
 """Accepts connections so that each worker has about as many as the others.
 
-All workers wait at one socket, and whoever is quickest gets the next connection. Clients keep
+All workers wait at one socket, and the quickest gets the next connection. Clients keep
 theirs open, so one worker could come to answer all of them while another one idles. A worker with
 more connections than another one therefore leaves the next one to it for a moment.
 """
