@@ -157,7 +157,7 @@ async def conn(database_url: str) -> AsyncIterator[Connection]:
 async def lane(database_url: str) -> AsyncIterator[Lane]:
     """A lane over a prepared database, as a worker has for keys."""
     async with pool(database_url, ACCESS, 2, least=0) as fallback:
-        made = Lane(database_url, ACCESS, 1, fallback)
+        made = Lane(database_url, ACCESS, 1, fallback, lambda: 0)
         yield made
         made.reader.close()
 

@@ -110,7 +110,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             replica_of(replica_url) as replica,
         ):
             books = dict(settings.books)
-            access = Lane(url, ACCESS, 2, probes)
+            access = Lane(url, ACCESS, 2, probes, freshness.events)
             confirmer = Confirmer(books, freshness, access, readings)
             services = Services(
                 books=books,
@@ -119,7 +119,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 streams=OpenStreams(),
                 pool=connections,
                 access=access,
-                lists=Lane(url, LISTS, 3, connections),
+                lists=Lane(url, LISTS, 3, connections, freshness.events),
                 confirming=confirmer,
                 signing=Signing(
                     partial(load_signer, settings), open_anchors(settings.anchors), stamp=False

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 import structlog
 from setproctitle import setproctitle
 
+from service.http.accepting import OpenConnections
 from service.processes.child import Job
 from service.processes.orphans import GRACE_SECONDS
 from service.processes.supervisor import ProcessSupervisor, supervise
@@ -154,9 +155,10 @@ def _reload(
 
 
 def _jobs(settings: Settings, url: str, sock: socket.socket) -> dict[str, Job]:
+    connections = OpenConnections(settings.workers)
     workers = {
-        f"worker {number}": Job(_work, (url, sock), reloads=True)
-        for number in range(1, settings.workers + 1)
+        f"worker {number + 1}": Job(_work, (url, sock, connections, number), reloads=True)
+        for number in range(settings.workers)
     }
     jobs = {**workers, "projector": Job(_project, (url,))}
     if any(book.provider.api_key for book in settings.books.values()):
