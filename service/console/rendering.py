@@ -28,6 +28,7 @@ def _environment() -> Environment:
         made.filters[function.__name__] = function
     made.globals |= {
         "verdicts": wording.VERDICTS,
+        "marks": wording.MARKS,
         "version": VERSION,
         "bars": charts.bars,
         "pieces": pieces,
