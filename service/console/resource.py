@@ -41,6 +41,7 @@ class Related(Struct, frozen=True):
 class ResourcePage(Struct, frozen=True):
     """A resource, its last events with what each changed, and the way that it took through them.
 
+    ``related`` has the latest of each kind first, and not all of them if ``is_more_related``.
     ``history`` has the latest first; ``next_cursor`` leads to those before. ``is_latest`` says that
     it begins with the last one.
     """
@@ -57,6 +58,7 @@ class ResourcePage(Struct, frozen=True):
     facts: list[Fact]
     document: str
     related: list[Related]
+    is_more_related: bool
     drawing: Drawing
     history: list[HistoryEntry]
     changes: Mapping[str, list[FieldChange]]
@@ -96,6 +98,7 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
                     stretches.latest(conn, view.book, stream, order=order, limit=_SHOWN),
                 )
         document = plain(found)
+        related = document.get("related") or {}
         customer_id, customer = customer_of(document)
         return ResourcePage(
             name=name,
@@ -109,7 +112,8 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             customer=customer,
             facts=facts(document, SHOWN[name]),
             document=msgspec.json.format(msgspec.json.encode(document), indent=2).decode(),
-            related=_related(document.get("related") or {}),
+            related=_related(related),
+            is_more_related=_is_more(related),
             drawing=draw(aggregate.lifecycle, stretch.data),
             history=stretch.data[::-1],
             changes=stretch.changes,
@@ -132,16 +136,22 @@ async def _past(
     return Stretch(told.data[::-1], changes, told.next_cursor)
 
 
-def _related(found: dict[str, list[dict[str, Any]]]) -> list[Related]:
+def _related(found: dict[str, Any]) -> list[Related]:
     return [
         Related(
             kind, one[f"{kind}_id"], one["status"], one.get("amount", one.get("total_amount")),
             one.get("currency"),
         )
         for name, rows in found.items()
+        if isinstance(rows, list)
         for kind in (name.removesuffix("s"),)
-        for one in rows
+        for one in rows[: -_SHOWN - 1 : -1]
     ]  # fmt: skip
+
+
+def _is_more(found: dict[str, Any]) -> bool:
+    lists = [rows for rows in found.values() if isinstance(rows, list)]
+    return bool(found.get("more")) or any(len(rows) > _SHOWN for rows in lists)
 
 
 RESOURCES = [_page_of(projection) for projection in STREAMS]
