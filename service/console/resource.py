@@ -16,13 +16,12 @@ from service.console.clocks import DateBox
 from service.console.facts import SHOWN, Fact, customer_of, facts, plain
 from service.console.lifecycles import Drawing, draw
 from service.console.view import View, page
-from service.database.reader import Queryable
-from service.queries import events, paging, resources, stretches
+from service.queries import histories, paging, resources, stretches
 from service.queries.answers import HistoryEntry
+from service.queries.histories import Whole
 from service.queries.paging import Order
-from service.queries.snapshots import FieldChange, snapshot_changes
+from service.queries.snapshots import FieldChange
 from service.queries.stretches import Stretch
-from service.readmodels.streams import Target
 
 _SHOWN = 20
 _SORT = "-occurred_at"
@@ -88,10 +87,11 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             if box.is_set:
                 target = await resources.target_of(conn, view.book)
                 moments = await box.past(conn, view)
-                found = await resources.resource_past(
-                    conn, target, projection, identity, moments, response_days=view.response_days
+                whole = await histories.read_whole(conn, target, stream, moments)
+                found = await histories.document_past(
+                    whole, projection, moments, view.response_days
                 )
-                stretch = await _past(conn, target, stream, moments, order)
+                stretch = await _past(whole, moments, order)
             else:
                 found, stretch = await gather(
                     resources.resource(conn, view.book, projection, identity, view.response_days),
@@ -127,13 +127,10 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
     return route(resource)
 
 
-async def _past(
-    conn: Queryable, target: Target, stream: str, moments: Past, order: Order[int]
-) -> Stretch:
+async def _past(whole: Whole, moments: Past, order: Order[int]) -> Stretch:
     """The events until a moment, told by what was known then."""
-    told = await events.history(conn, target, stream, moments, order=order, limit=_SHOWN)
-    changes = await snapshot_changes(conn, target, stream, moments)
-    return Stretch(told.data[::-1], changes, told.next_cursor)
+    page = await histories.history_page(whole, moments, order, _SHOWN)
+    return Stretch(page.history.data[::-1], page.changes, page.history.next_cursor)
 
 
 def _related(found: dict[str, Any]) -> list[Related]:
