@@ -1,12 +1,14 @@
 """What late events changed in conclusions that were drawn before."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from domain.events import Entry
 from domain.fold import Fold, extend, fold
 from domain.steps import Step
+from domain.story import minute, named
 
 _position = attrgetter("event.position")
 
@@ -101,18 +103,28 @@ def _differences(before: _Folded, after: _Folded, unchanged: int) -> tuple[str, 
     steps = steps[unchanged:]
     now = {step.entry.event.position: step for step in others[unchanged:]}
     clauses = [
-        f"{step.entry.type} at position {step.entry.event.position} is now {_judgement(other)},"
-        f" was {_judgement(step)}"
+        f"{step.entry.type} at position {step.entry.event.position} is now {_judgement(other)};"
+        f" it was {_judgement(step)}"
         for step in steps
         if _judgement(other := now[step.entry.event.position]) != _judgement(step)
     ]
     if (old.status, old.since) != (new.status, new.since):
+        now_since, old_since = _moments(new.since, old.since)
         clauses.append(
-            f"the status is {new.status} since {new.since:%Y-%m-%d %H:%M:%S},"
-            f" was {old.status} since {old.since:%Y-%m-%d %H:%M:%S}"
+            f"the status is {named(new.status)} since {now_since};"
+            f" it was {named(old.status)} since {old_since}"
         )
     return tuple(clauses)
 
 
 def _judgement(step: Step) -> str:
-    return f"{step.verdict}, {step.before} to {step.after}"
+    return f"{step.verdict}, from {named(step.before)} to {named(step.after)}"
+
+
+def _moments(*moments: datetime) -> list[str]:
+    """Moments in UTC, to the minute unless that hides what tells them apart."""
+    told = [
+        [f"{minute(at)}{at.strftime(further)} UTC" for at in moments]
+        for further in ("", ":%S", ":%S.%f")
+    ]
+    return next((one for one in told if len({*one}) == len({*moments})), told[-1])

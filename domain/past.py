@@ -128,6 +128,10 @@ class Past(Struct, frozen=True):
     def __bool__(self) -> bool:
         return (self.as_of, self.known_at, self.until) != (None, None, None)
 
+    def known_until(self, last: int) -> int:
+        """The last position that may have been known, of those up to ``last``."""
+        return last if self.until is None else min(last, self.until)
+
     def moment(self, now: datetime) -> datetime:
         """The moment that the answer is about: ``as_of``, or ``known_at``, but not after ``now``.
 

@@ -69,14 +69,14 @@ def headline(told: Told) -> str:
     it = _it(told)
     if not told.kind:
         still = "still" if told.after == told.before else "now"
-        return f"{_minute(told.at)}: {it} was read at the provider, {still} {_named(told.after)}"
+        return f"{minute(told.at)}: {it} was read at the provider, {still} {named(told.after)}"
     words = _WORDS.get(told.kind)
     clause = (
         words.format(it=it)
         if words
         else f"{told.kind} of {it} is not an event that this version knows"
     )
-    return f"{_minute(told.at)}: {clause}{_status(told)}"
+    return f"{minute(told.at)}: {clause}{_status(told)}"
 
 
 def _it(told: Told) -> str:
@@ -93,10 +93,10 @@ def _status(told: Told) -> str:
     """The status after an event, unless the event's own words say it."""
     category, _, ending = told.kind.partition(".")
     if told.after == told.before:
-        return "" if _only(category) else f", still {_named(told.after)}"
+        return "" if _only(category) else f", still {named(told.after)}"
     if told.shown_at is not None:
-        return f", {_named(told.after)} from {_minute(told.shown_at)} on, as a later payload shows"
-    return "" if ending == told.after or _only(category) else f", now {_named(told.after)}"
+        return f", {named(told.after)} from {minute(told.shown_at)} on, as a later payload shows"
+    return "" if ending == told.after or _only(category) else f", now {named(told.after)}"
 
 
 def _only(category: str) -> bool:
@@ -104,7 +104,8 @@ def _only(category: str) -> bool:
     return category in BY_CATEGORY and BY_CATEGORY[category].only_status is not None
 
 
-def _minute(at: datetime) -> str:
+def minute(at: datetime) -> str:
+    """A moment in UTC to the minute: ``21 Mar 2026 09:00``."""
     return f"{at.day} {at:%b %Y %H:%M}"
 
 
@@ -141,7 +142,8 @@ def _of_observation(step: Step) -> list[str]:
     if step.verdict == "unknown":
         return [f"This version does not know the status {entry.status} and does not guess."]
     if step.newer:
-        return [f"It shows {entry.status}, as an event of the same seconds explains."]
+        shown = named(entry.status or step.after)
+        return [f"It shows {shown}, as an event of the same seconds explains."]
     if step.verdict == "inferred" and step.prior is None:
         return ["Nothing about it was recorded before."]
     return ["No event announced that."] if step.verdict == "inferred" else []
@@ -156,15 +158,15 @@ def _of_delivery(step: Step) -> list[str]:
             f"This version does not know the status {entry.status} and does not guess."
         )
     elif not known and step.after != step.before:
-        sentences.append(f"The provider's status {step.after} is followed.")
+        sentences.append(f"The provider's status {named(step.after)} is followed.")
     elif step.verdict == "unexpected":
-        followed = f": the provider's status {step.after} is followed" * (
+        followed = f": the provider's status {named(step.after)} is followed" * (
             step.after != step.implied
         )
-        sentences.append(f"Not expected while {_named(step.before)}{followed}.")
+        sentences.append(f"Not expected while {named(step.before)}{followed}.")
     elif step.after != step.implied:
         sentences.append(
-            f"The event alone leads to {_named(step.implied)}; its payload is followed."
+            f"The event alone leads to {named(step.implied)}; its payload is followed."
         )
     return sentences + (_rendered_later(step) if step.newer else [])
 
@@ -172,16 +174,17 @@ def _of_delivery(step: Step) -> list[str]:
 def _rendered_later(step: Step) -> list[str]:
     shown, status = step.shown, step.entry.status
     if shown is None or shown.after == shown.before:
-        shows = f" and shows {status}" if status not in {None, step.after} else ""
+        shows = f" and shows {named(status)}" if status not in {None, step.after} else ""
         why = "" if step.verdict == "inferred" else ", as later events explain"
         return [f"Its payload was rendered after the event{shows}{why}."]
-    clause = f"Its payload was rendered later, and shows {_named(shown.after)}"
-    clause = f"{clause} from {_minute(shown.at)} on."
+    clause = f"Its payload was rendered later, and shows {named(shown.after)}"
+    clause = f"{clause} from {minute(shown.at)} on."
     if shown.other is None:
         return [clause]
-    other = _named(shown.other.status)
+    other = named(shown.other.status)
     return [clause, f"It may be older than a later event; then the status is still {other}."]
 
 
-def _named(status: str) -> str:
+def named(status: str) -> str:
+    """A status in words: ``on_hold`` as ``on hold``."""
     return "not yet begun" if status == START else status.replace("_", " ")

@@ -58,7 +58,7 @@ FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     "next": "Send it as `after` to go on from here, even if the page is empty.",
     "matched": "The field that matches.",
     "label": "A description for people; of an API key, its label; null where there is none.",
-    "more": "Whether there are more matches than `limit`.",
+    "more": "Whether there are more than these.",
     # a stored event
     "type": "The provider's event type, such as `subscription.renewed`; of a problem, the path of"
     " its description.",
@@ -79,7 +79,7 @@ FIELD_DESCRIPTIONS = OPERATION_DESCRIPTIONS | {
     "other_status": "The other possible status, if a payload was sent late and may show a later"
     " event already; null otherwise.",
     "provider_status": "The provider's word in its latest snapshot, known to this version or not.",
-    "related": "Resources that refer to this one.",
+    "related": "Resources that refer to this one: the last hundred of each kind, the oldest first.",
     "paid_until": "The latest end of the periods that its payments cover, without payments that"
     " were fully refunded or lost to a dispute. UTC.",
     "periods": "The periods of the subscription that the payment covers.",

@@ -42,6 +42,7 @@ _LINKS = {
     "liveness": "/healthz",
     "readiness": "/readyz",
 }
+_CONSOLE = {"console": "/console"}
 _HOW = "Every path under `/v1` needs `Authorization: Bearer` and a key from `daybook keys create`."
 
 
@@ -95,22 +96,23 @@ async def get_index(request: Request[Any, Any, Any]) -> Response[bytes]:
     """What this service is and where to go, as JSON, HTML or text."""
     title, what = CONFIG.title, CONFIG.description or ""
     kind = request.accept.best_match([*_INDEX], MediaType.TEXT)
-    content = _INDEX[kind](title, what)
+    links = _LINKS | (_CONSOLE if request.app.state.has_console else {})
+    content = _INDEX[kind](title, what, links)
     return Response(content, media_type=kind, headers=HEADERS | {"vary": "accept"})
 
 
-def _index_text(title: str, what: str) -> bytes:
-    lines = "".join(f"{name:14}{path}\n" for name, path in _LINKS.items())
+def _index_text(title: str, what: str, links: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{name:14}{path}\n" for name, path in links.items())
     return f"{title}\n\n{what}\n{_HOW}\n\n{lines}".encode()
 
 
-def _index_html(title: str, what: str) -> bytes:
-    links = "".join(f"<li>{name}: {_link(path, path)}</li>" for name, path in _LINKS.items())
-    return _page(title, f"<p>{_text(what)}</p><p>{_text(_HOW)}</p><ul>{links}</ul>")
+def _index_html(title: str, what: str, links: Mapping[str, str]) -> bytes:
+    items = "".join(f"<li>{name}: {_link(path, path)}</li>" for name, path in links.items())
+    return _page(title, f"<p>{_text(what)}</p><p>{_text(_HOW)}</p><ul>{items}</ul>")
 
 
-def _index_json(title: str, what: str) -> bytes:
-    return json.encode({"name": title, "description": what, "authentication": _HOW} | _LINKS)
+def _index_json(title: str, what: str, links: Mapping[str, str]) -> bytes:
+    return json.encode({"name": title, "description": what, "authentication": _HOW, **links})
 
 
 _INDEX = {

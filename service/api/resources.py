@@ -20,7 +20,7 @@ from service.api.parameters import AsOf, KnownAt, Parameter, choice, since, sort
 from service.api.query import DocumentQuery, PageQuery
 from service.api.schemas import columns, known_fields, named, singular
 from service.database.reader import Queryable
-from service.queries import events, paging, resources
+from service.queries import histories, paging, resources
 from service.queries.answers import History, Page
 from service.queries.clocks import past
 
@@ -134,7 +134,7 @@ def _one(projection: Projection[Any]) -> HTTPRouteHandler:
             moments = await past(conn, book, asdict(query), datetime.now(UTC))
             if moments:
                 target = await resources.target_of(conn, book)
-                resource = await resources.resource_past(
+                resource = await histories.resource_past(
                     conn, target, projection, identity, moments, response_days=days
                 )
             else:
@@ -159,7 +159,7 @@ def _history(projection: Projection[Any], category: str) -> HTTPRouteHandler:
     )
     async def get_history(request: ApiRequest, conn: Queryable, query: HistoryQuery) -> History:
         book, given, path = request.user.book, asdict(query), request.scope["path"]
-        return await events.history(
+        return await histories.history(
             conn,
             await resources.target_of(conn, book),
             f"{category}-{request.path_params[projection.key]}",

@@ -199,7 +199,8 @@ def _related(projection: Projection[Any]) -> Iterator[tuple[str, Schema]]:
             name: {"type": "array", "items": reference(kind.__name__)}
             for name, kind in related.items()
         }
-        yield "related", {"type": "object", "properties": lists, "required": list(lists)}
+        parts = {**lists, "more": {"type": "boolean"}}
+        yield "related", {"type": "object", "properties": parts, "required": list(parts)}
 
 
 def _provided(kind: Any) -> Iterator[tuple[str, Schema]]:  # noqa: ANN401

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.proof.against import Compared
+    from service.proof.notes import Checkpoint
     from service.proof.published import Anchored, OriginRow
     from service.proof.tlog_proof import Proved
     from service.proof.verify import Report
@@ -113,6 +114,16 @@ def origins(out: Screen, book: str, rows: Sequence[OriginRow]) -> None:
             )
         out.print(since, soft_wrap=True)
         out.print(f"  {row.key}", soft_wrap=True)
+
+
+def consistent(out: Screen, older: Checkpoint, newer: Checkpoint) -> None:
+    """Print what a consistency proof shows."""
+    out.print(
+        f"The proof holds: the first {number_of(older.size, 'event')} of {newer.origin} are"
+        f" the same in the checkpoint of {number_of(newer.size, 'event')}.",
+        style="bold",
+        soft_wrap=True,
+    )
 
 
 def proved(out: Screen, found: Proved, body: Path | None) -> None:

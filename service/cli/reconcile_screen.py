@@ -59,8 +59,18 @@ def head(out: Screen, run: Run, names: Mapping[str, str]) -> None:
         )
 
 
-def differences(out: Screen, found: Sequence[Difference]) -> None:
-    """Print each difference, those first that take access away."""
+MOST_ROWS = 10
+"""The differences of each kind of resource that are printed; thousands tell nobody anything."""
+
+
+def differences(out: Screen, run: Run, found: Sequence[Difference]) -> None:
+    """Print the differences that were chosen, those first that take access away.
+
+    Args:
+        out: where to print.
+        run: the run that found them; it says how many there are of each kind.
+        found: the first of each kind.
+    """
     order = {"loses": 0, "gains": 1, "none": 2}
     rows = table("resource", "customer", "ours → theirs", "fields", "cause", "evidence", "access")
     for one in sorted(found, key=lambda d: order[d.effect]):
@@ -75,6 +85,22 @@ def differences(out: Screen, found: Sequence[Difference]) -> None:
     out.print(rows)
     for remedy in dict.fromkeys(f"{d.cause}: {d.remedy}" for d in found):
         out.print(remedy, soft_wrap=True)
+    _more(out, run, Counter(one.kind for one in found))
+
+
+def _more(out: Screen, run: Run, shown: Mapping[str, int]) -> None:
+    """Say how many differences of each kind are not printed, and where they are."""
+    counts: Counter[str] = Counter()
+    for drift in run.drift:
+        counts[drift.kind] += drift.count
+    more = {kind: count - shown.get(kind, 0) for kind, count in counts.items()}
+    left = ", ".join(f"{count:,} more of {kind}" for kind, count in more.items() if count > 0)
+    if left:
+        out.print(
+            f"Not shown: {left}. All that were kept are in the console, under Reconcile, and at"
+            f" GET /v1/reconcile/runs/{run.run_id}/differences. To print all: --format csv",
+            soft_wrap=True,
+        )
 
 
 def _customers(

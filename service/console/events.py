@@ -7,11 +7,18 @@ from msgspec.structs import asdict, replace
 
 from domain.events import ATTENTION
 from service.console.view import View, page
+from service.console.wording import MARKS, VERDICTS
 from service.queries import events, paging
 from service.queries.answers import IndexedEvent
 
 _ROWS = 25
 _SORT = "-position"
+_TO_LOOK_AT = "to look at"
+_MEANINGS = {
+    **VERDICTS,
+    **MARKS,
+    _TO_LOOK_AT: f"What a person should look at: {', '.join(sorted(ATTENTION))}.",
+}
 
 
 class EventsQuery(Struct, frozen=True):
@@ -59,11 +66,12 @@ class EventsQuery(Struct, frozen=True):
 
 
 class Chip(Struct, frozen=True):
-    """A filter that is a link."""
+    """A filter that is a link, and in a sentence what it lets through."""
 
     name: str
     query: dict[str, str]
     is_current: bool
+    means: str
 
 
 class EventsPage(Struct, frozen=True):
@@ -103,10 +111,13 @@ def _chips(query: EventsQuery) -> list[Chip]:
     plain = replace(query, verdict="", late=False, revision=False, cursor=None)
     choices = [
         ("all", plain),
-        ("to look at", replace(plain, verdict="attention")),
+        (_TO_LOOK_AT, replace(plain, verdict="attention")),
         *((verdict, replace(plain, verdict=verdict)) for verdict in sorted(ATTENTION)),
         ("late", replace(plain, late=True)),
         ("revision", replace(plain, revision=True)),
     ]
     current = replace(query, cursor=None)
-    return [Chip(name, chosen.given, chosen == current) for name, chosen in choices]
+    return [
+        Chip(name, chosen.given, chosen == current, _MEANINGS.get(name, ""))
+        for name, chosen in choices
+    ]

@@ -15,7 +15,7 @@ _LETTER, _BESIDE = 6.25, 12
 """The width of a letter of a lane's name, and the space before and after it."""
 
 _BEFORE = "before the first event"
-_STEP, _LEAST_WIDTH, _FEW = 34, 1050, 3
+_STEP, _FEW = 34, 3
 _MOST_LANES = 9
 _WAIT = frozenset({"inferred", "unknown", "undecided"})
 
@@ -29,7 +29,7 @@ class Lane(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """An event on the way: where it led, and what it says."""
+    """An event on the way: where it led, and what it says; ``x`` in percent of the way's width."""
 
     x: float
     y: int
@@ -39,9 +39,14 @@ class Stop(Struct, frozen=True):
 
 
 class Drawing(Struct, frozen=True):
-    """Lanes, the way as the points of a line, and the stops on it; ``left_out`` earlier steps."""
+    """Lanes, the way as the points of a line, and the stops on it; ``left_out`` earlier steps.
 
-    width: int
+    The way is as wide as there is room: its points count in ``steps``, and ``least`` is the width
+    in which its stops can be told apart and touched. Heights and the names' width are in pixels.
+    """
+
+    steps: int
+    least: int
     height: int
     label: int
     lanes: list[Lane]
@@ -62,26 +67,25 @@ def draw(lifecycle: Lifecycle, history: Sequence[HistoryEntry]) -> Drawing:
     names += sorted(visited - {*names})
     lanes = {name: _LANE * place + _LANE // 2 for place, name in enumerate(names)}
     label = int(_BESIDE + _LETTER * max(len(_name(name)) for name in names))
-    gap = max(_STEP, (_LEAST_WIDTH - label - _STEP) // max(_FEW, len(steps)))
+    places = max(_FEW, len(steps)) + 1
     stops, points = list[Stop](), list[str]()
-    x = float(label)
     if steps:
-        points.append(f"{x},{lanes[steps[0].status_from or START]}")
-    for place, step in enumerate(steps):
+        points.append(f"0,{lanes[steps[0].status_from or START]}")
+    for place, step in enumerate(steps, 1):
         here, before = lanes[step.status_to or START], lanes[step.status_from or START]
-        points += [f"{x + gap - _STEP / 2:g},{before}", f"{x + gap:g},{here}"]
-        x += gap
+        points += [f"{place - 0.5},{before}", f"{place},{here}"]
         stops.append(
             Stop(
-                x,
+                round(100 * place / places, 2),
                 here,
-                _tone(step, is_last=place == len(steps) - 1),
+                _tone(step, is_last=place == len(steps)),
                 step.event_position,
                 step.what,
             )
         )
     return Drawing(
-        width=max(int(x) + _STEP, _LEAST_WIDTH),
+        steps=places,
+        least=_STEP * places,
         height=_LANE * len(names),
         label=label,
         lanes=[

@@ -18,18 +18,24 @@ _ROWS = 25
 
 
 class ListQuery(Struct, frozen=True):
-    """The status to show, and where the page begins."""
+    """What to show: of a status, a customer or a subscription; and where the page begins."""
 
     status: str = ""
+    customer_id: str = ""
+    subscription_id: str = ""
     cursor: str | None = None
 
 
 class ListPage(Struct, frozen=True):
-    """The newest of one kind, with the statuses to choose from."""
+    """The newest of one kind, with the statuses to choose from.
+
+    ``of`` has the resources of which they are, by the names of the filters.
+    """
 
     name: str
     kind: str
     status: str
+    of: dict[str, str]
     statuses: tuple[str, ...]
     columns: tuple[str, ...]
     rows: list[Row]
@@ -42,14 +48,22 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
 
     async def newest(view: View) -> ListPage:
         query = view.query(ListQuery)
-        given = {"cursor": query.cursor, "status": query.status}
+        of = {
+            name: value
+            for name, value in (
+                ("customer_id", query.customer_id), ("subscription_id", query.subscription_id),
+            )
+            if value and name in projection.filters
+        }  # fmt: skip
+        filters = {"status": query.status, **of} if statuses else {}
+        given = {**filters, "cursor": query.cursor}
         sort = f"-{projection.sorts[0]}"
         async with view.pipelined() as conn:
             found = await resources.page(
                 conn,
                 view.book,
                 projection,
-                filters={"status": query.status or None} if statuses else {},
+                filters={name: value or None for name, value in filters.items()},
                 order=await paging.checked_order(conn, view.book, given, (sort,), str, view.path),
                 limit=_ROWS,
                 response_days=view.response_days,
@@ -57,7 +71,7 @@ def _list(projection: Projection[Any]) -> HTTPRouteHandler:
         rows = [row(projection, one) for one in found.data]
         columns = LISTED.get(projection.name, ())
         return ListPage(
-            projection.name, category, query.status, tuple(statuses), columns, rows,
+            projection.name, category, query.status, of, tuple(statuses), columns, rows,
             found.next_cursor,
         )  # fmt: skip
 

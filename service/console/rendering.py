@@ -23,11 +23,12 @@ def _environment() -> Environment:
         wording.money, wording.figure, wording.number, wording.counted, wording.percent,
         wording.words, wording.moment, wording.ago, wording.size,
         wording.label, wording.plain, wording.tone, wording.as_json,
-        wording.untimed, wording.position,
+        wording.untimed, wording.timed, wording.position,
     ):  # fmt: skip
         made.filters[function.__name__] = function
     made.globals |= {
         "verdicts": wording.VERDICTS,
+        "marks": wording.MARKS,
         "version": VERSION,
         "bars": charts.bars,
         "pieces": pieces,

@@ -16,13 +16,12 @@ from service.console.clocks import DateBox
 from service.console.facts import SHOWN, Fact, customer_of, facts, plain
 from service.console.lifecycles import Drawing, draw
 from service.console.view import View, page
-from service.database.reader import Queryable
-from service.queries import events, paging, resources, stretches
+from service.queries import histories, paging, resources, stretches
 from service.queries.answers import HistoryEntry
+from service.queries.histories import Whole
 from service.queries.paging import Order
-from service.queries.snapshots import FieldChange, snapshot_changes
+from service.queries.snapshots import FieldChange
 from service.queries.stretches import Stretch
-from service.readmodels.streams import Target
 
 _SHOWN = 20
 _SORT = "-occurred_at"
@@ -41,6 +40,7 @@ class Related(Struct, frozen=True):
 class ResourcePage(Struct, frozen=True):
     """A resource, its last events with what each changed, and the way that it took through them.
 
+    ``related`` has the latest of each kind first, and not all of them if ``is_more_related``.
     ``history`` has the latest first; ``next_cursor`` leads to those before. ``is_latest`` says that
     it begins with the last one.
     """
@@ -57,6 +57,7 @@ class ResourcePage(Struct, frozen=True):
     facts: list[Fact]
     document: str
     related: list[Related]
+    is_more_related: bool
     drawing: Drawing
     history: list[HistoryEntry]
     changes: Mapping[str, list[FieldChange]]
@@ -86,16 +87,18 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             if box.is_set:
                 target = await resources.target_of(conn, view.book)
                 moments = await box.past(conn, view)
-                found = await resources.resource_past(
-                    conn, target, projection, identity, moments, response_days=view.response_days
+                whole = await histories.read_whole(conn, target, stream, moments)
+                found = await histories.document_past(
+                    whole, projection, moments, view.response_days
                 )
-                stretch = await _past(conn, target, stream, moments, order)
+                stretch = await _past(whole, moments, order)
             else:
                 found, stretch = await gather(
                     resources.resource(conn, view.book, projection, identity, view.response_days),
                     stretches.latest(conn, view.book, stream, order=order, limit=_SHOWN),
                 )
         document = plain(found)
+        related = document.get("related") or {}
         customer_id, customer = customer_of(document)
         return ResourcePage(
             name=name,
@@ -109,7 +112,8 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
             customer=customer,
             facts=facts(document, SHOWN[name]),
             document=msgspec.json.format(msgspec.json.encode(document), indent=2).decode(),
-            related=_related(document.get("related") or {}),
+            related=_related(related),
+            is_more_related=_is_more(related),
             drawing=draw(aggregate.lifecycle, stretch.data),
             history=stretch.data[::-1],
             changes=stretch.changes,
@@ -123,25 +127,28 @@ def _page_of(projection: Projection[Any]) -> HTTPRouteHandler:
     return route(resource)
 
 
-async def _past(
-    conn: Queryable, target: Target, stream: str, moments: Past, order: Order[int]
-) -> Stretch:
+async def _past(whole: Whole, moments: Past, order: Order[int]) -> Stretch:
     """The events until a moment, told by what was known then."""
-    told = await events.history(conn, target, stream, moments, order=order, limit=_SHOWN)
-    changes = await snapshot_changes(conn, target, stream, moments)
-    return Stretch(told.data[::-1], changes, told.next_cursor)
+    page = await histories.history_page(whole, moments, order, _SHOWN)
+    return Stretch(page.history.data[::-1], page.changes, page.history.next_cursor)
 
 
-def _related(found: dict[str, list[dict[str, Any]]]) -> list[Related]:
+def _related(found: dict[str, Any]) -> list[Related]:
     return [
         Related(
             kind, one[f"{kind}_id"], one["status"], one.get("amount", one.get("total_amount")),
             one.get("currency"),
         )
         for name, rows in found.items()
+        if isinstance(rows, list)
         for kind in (name.removesuffix("s"),)
-        for one in rows
+        for one in rows[: -_SHOWN - 1 : -1]
     ]  # fmt: skip
+
+
+def _is_more(found: dict[str, Any]) -> bool:
+    lists = [rows for rows in found.values() if isinstance(rows, list)]
+    return bool(found.get("more")) or any(len(rows) > _SHOWN for rows in lists)
 
 
 RESOURCES = [_page_of(projection) for projection in STREAMS]

@@ -85,6 +85,27 @@ def made(markup: str) -> Markup:
     return Markup(markup)  # noqa: S704 - see above
 
 
+_MOMENT = re.compile(r"([0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2})([0-9:.]*) UTC")
+
+
+def timed(sentence: str) -> Markup:
+    """A sentence whose moments a browser shows in local time too, as those of ``moment``."""
+    return made(_MOMENT.sub(_timed, escape(sentence)))
+
+
+def _timed(found: re.Match[str]) -> str:
+    try:
+        named = datetime.strptime(f"{found[1]}Z", "%d %b %Y %H:%M%z").isoformat()[:16]
+    except ValueError:
+        # a type may be named anything
+        return found[0]
+    shown = f"{found[1]}{found[2]}".replace(" ", "\u00a0")
+    return (
+        f'<time datetime="{named}{found[2] or ":00"}Z">{shown}&nbsp;'
+        '<span class="zone">UTC</span></time>'
+    )
+
+
 _MONTHS = ("", *(f"{date(2000, month, 1):%b}" for month in range(1, 13)))
 
 

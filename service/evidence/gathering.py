@@ -159,7 +159,9 @@ async def _around(
 
 async def _of_payment(conn: Connection, book: str, payment_id: str) -> list[str]:
     """The streams of its refunds and disputes."""
-    found = (await related(conn, book, PAYMENTS, payment_id))["related"]
+    found = (await related(conn, book, PAYMENTS, payment_id, MOST_EVENTS))["related"]
+    if found["more"]:
+        raise _too_many()
     refunds = [f"refund-{one.refund_id}" for one in found["refunds"]]
     return [*refunds, *(f"dispute-{one.dispute_id}" for one in found["disputes"])]
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Install a checkout of Daybook into a virtual environment: the locked versions, checked by hash.
+# So is what builds it, which stays out of the environment. Nothing else is looked up.
 #
 #   install.sh CHECKOUT TARGET
 #
@@ -9,10 +10,17 @@ set -eu
 checkout=$1
 target=$2
 
+builder=$(mktemp -d)
+trap 'rm -rf "$builder"' EXIT
+
 python3 -m venv "$target"
 install() {
     "$target/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir "$@"
 }
 install --require-hashes --requirement "$checkout/service/operating/requirements.lock"
-install --no-deps "$checkout"
+install --require-hashes --requirement "$checkout/service/operating/build.lock" --target "$builder"
+(
+    export PYTHONPATH="$builder"
+    install --no-deps --no-build-isolation "$checkout"
+)
 "$target/bin/daybook" --version

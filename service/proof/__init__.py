@@ -8,8 +8,9 @@
 - ``anchors`` carry checkpoints elsewhere: to a directory, or to a timestamp authority
   (``timestamps``).
 - ``restored`` finds what others know of a book that was restored to an earlier moment.
-- ``tlog_proof``: one event's proof as one file.
+- ``tlog_proof``: one event's proof as one file; ``consistency``: that a checkpoint goes on from
+  another.
 
-``rows``, ``quick``, ``diagnosis``, ``merkle``, ``notes`` and ``tlog_proof`` are pure: they run
-without a database.
+``rows``, ``quick``, ``diagnosis``, ``merkle``, ``notes``, ``tlog_proof`` and ``consistency`` are
+pure: they run without a database.
 """

@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from projections.events import EVENTS
-from service.database import statements
 from service.database.reader import Queryable
 from service.database.statements import text
+from service.queries.attention import by_groups
 
 Unit = Literal["minute", "hour"]
 
@@ -62,9 +61,8 @@ async def activity(  # noqa: PLR0913 - the question, and how far it counts
     # one more: where the last one ends
     bounds = [first + n * _LENGTH[unit] for n in range(_SHOWN[unit] + 1)]
     params = {"book": book, "unit": unit, "since": first, "bounds": bounds, "most": most}
-    statement = statements.fill("queries/activity", view=statements.relation(EVENTS.view))
     # not prepared: a plan made while the table was small would scan the grown one
-    cursor = await conn.execute(statement, params, prepare=False)
+    cursor = await conn.execute(by_groups("queries/activity"), params, prepare=False)
     came = {row["at"]: row for row in await cursor.fetchall()}
     lags = await _by_time(conn, "queries/lag", params)
     refused = await _by_time(conn, "queries/refusals/by_time", params) if refusals else {}

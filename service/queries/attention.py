@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from psycopg.sql import Composed
 
 from projections.events import EVENTS
 from service.database import statements
@@ -61,8 +62,9 @@ async def attention(conn: Queryable, book: str, most: int | None = None) -> Atte
     With ``most``, no more of a group are counted than so many, next to those acknowledged:
     to count all takes as long as there are many.
     """
-    statement = statements.fill("queries/attention", view=statements.relation(EVENTS.view))
-    rows = await (await conn.execute(statement, of(book, most=most))).fetchall()
+    rows = await (
+        await conn.execute(by_groups("queries/attention"), of(book, most=most))
+    ).fetchall()
     groups = [_group(row) for row in rows if row["verdict"] is not None]
     return Attention(groups, str(checkpoint_of(rows)))
 
@@ -99,6 +101,13 @@ async def acknowledge(
     await acknowledge_group(conn, book, group, until, rows[0]["count"], act)
     found = (await attention(conn, book)).data
     return next(one for one in found if (one.verdict, one.type) == (group.verdict, group.type))
+
+
+def by_groups(name: str) -> Composed:
+    """A statement that walks through the groups of events that need attention."""
+    view = statements.relation(EVENTS.view)
+    groups = statements.fill("queries/attention_groups", view=view)
+    return statements.fill(name, view=view, groups=groups)
 
 
 def _group(row: Mapping[str, Any]) -> AttentionGroup:

@@ -29,6 +29,9 @@ from service.database.reader import Queryable
 from service.queries.answers import RelatedDispute, RelatedPayment, RelatedRefund, status_or_null
 
 _VIEWS = {projection.name: projection.view for projection in (PAYMENTS, REFUNDS, DISPUTES)}
+MOST_RELATED = 100
+"""The latest related resources of each kind that a document has; lists have all, page by page."""
+
 COMPUTED = ("subscription_ids", "balance", "overage", "gaps")
 """State fields that we compute; the provider's snapshot does not contain them."""
 
@@ -137,28 +140,42 @@ def _customer(state: Customer, body: bytes | None) -> dict[str, Any]:
 
 
 async def related(
-    conn: Queryable, book: str, projection: Projection[Any], identity: str
+    conn: Queryable,
+    book: str,
+    projection: Projection[Any],
+    identity: str,
+    most: int = MOST_RELATED,
 ) -> dict[str, Any]:
-    """The refunds and disputes of a payment, or the payments and paid periods of a subscription."""
+    """The refunds and disputes of a payment, or the payments and paid periods of a subscription.
+
+    The latest of each kind, ``most`` of them, in the order in which they were created; ``more``
+    says that there were others before. ``paid_until`` considers the thousand payments that reach
+    furthest, as access does.
+    """
     if projection is PAYMENTS:
-        return {"related": await _of_payment(conn, book, identity)}
+        return {"related": await _of_payment(conn, book, identity, most)}
     if projection is SUBSCRIPTIONS:
-        return await _of_subscription(conn, book, identity)
+        return await _of_subscription(conn, book, identity, most)
     return {}
 
 
-async def _of_subscription(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
+async def _of_subscription(conn: Queryable, book: str, identity: str, most: int) -> dict[str, Any]:
     statement = statements.bind_views("queries/payments_of_subscription", **_VIEWS)
-    params = {"book": book, "subscription_id": identity}
-    folds: dict[str, list[Fold[Any]]] = {"payment": [], "refund": [], "dispute": []}
+    params = {"book": book, "subscription_id": identity, "limit": most + 1}
+    memos: dict[str, list[bytes]] = {"latest": [], "payment": [], "refund": [], "dispute": []}
     for row in await (await conn.execute(statement, params)).fetchall():
-        folds[row["category"]].append(decode(row["category"], row["memo"]))
+        memos[row["category"]].append(row["memo"])
+    latest = [decode("payment", memo) for memo in memos.pop("latest")]
+    folds = {category: [decode(category, m) for m in found] for category, found in memos.items()}
     payments = folds["payment"]
     void = void_payments(payments, folds["refund"], folds["dispute"])
     paid = payments_by_subscription(payments, void).get(identity)
     return {
         "paid_until": paid.paid_until if paid else None,
-        "related": {PAYMENTS.name: [_payment(folded, identity) for folded in payments]},
+        "related": {
+            PAYMENTS.name: [_payment(folded, identity) for folded in latest[-most:]],
+            "more": len(latest) > most,
+        },
     }
 
 
@@ -181,15 +198,17 @@ def refund_status(shown_status: str | None, refunded: str | None) -> str | None:
     return refunded if refunded and shown_status in {None, "partial"} else shown_status
 
 
-async def _of_payment(conn: Queryable, book: str, identity: str) -> dict[str, Any]:
-    params = {"book": book, "payment_id": identity}
-    return {
+async def _of_payment(conn: Queryable, book: str, identity: str, most: int) -> dict[str, Any]:
+    params = {"book": book, "payment_id": identity, "limit": most + 1}
+    found = {
         other.name: [
             kind(folded.state.id, folded.status, folded.state.amount, folded.state.currency)
             for folded in await _folds(conn, "queries/of_payment", other, params)
-        ]
+        ][::-1]
         for other, kind in ((REFUNDS, RelatedRefund), (DISPUTES, RelatedDispute))
     }
+    more = any(len(each) > most for each in found.values())
+    return {**{name: each[-most:] for name, each in found.items()}, "more": more}
 
 
 def _payment(folded: Fold[Any], subscription_id: str) -> RelatedPayment:

@@ -1,16 +1,12 @@
-"""Queries about events: one, a page, counts, a history, a customer's timeline."""
+"""Queries about events: one, a page, counts, a customer's timeline."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import msgspec
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from domain.late import all_changes
-from domain.past import Past
-from domain.steps import Step
 from projections.events import EVENTS
 from service.database import statements
 from service.database.reader import Queryable
@@ -21,15 +17,11 @@ from service.queries.answers import (
     Counts,
     EventAnswer,
     EventPage,
-    History,
-    history_entry,
     indexed_event,
 )
 from service.queries.documents import streams_of_payer, with_payers
 from service.queries.paging import Order
-from service.queries.resources import checkpoint_of, of, position
-from service.readmodels.folding import fold_aside
-from service.readmodels.streams import Target, question_entries
+from service.queries.resources import checkpoint_of, of
 from service.store.events import last_recorded_position
 
 _NAMES = ("type", "stream", "customer_id")
@@ -38,40 +30,6 @@ _OF_STREAMS = SQL(
     " any(array(select store.key(%(book)s, s) from unnest(%(streams)s::text[]) s))"
     " and i.stream = any(%(streams)s))"
 )
-
-
-async def history(  # noqa: PLR0913 - the parameters of a page
-    conn: Queryable,
-    target: Target,
-    stream: str,
-    past: Past | None = None,
-    *,
-    order: Order[int] | None = None,
-    limit: int | None = None,
-) -> History:
-    """The events of a stream in the order they happened, folded on request; all by default.
-
-    Raises:
-        Problem: ``not-found``, also if nothing had happened or was known.
-    """
-    checkpoint = await position(conn, target.book)
-    by_stream = await question_entries(conn, target, [stream], checkpoint.number)
-    entries = by_stream.get(stream, [])
-    steps = await fold_aside(len(entries), partial((past or Past()).steps, entries))
-    if not steps:
-        moment = " as of that moment" if past else ""
-        raise Problem("not-found", f"No events for {stream!r} in this book{moment}.")
-    rest = _rest(steps, order) if order else steps
-    page = rest[:limit]
-    late = {step.entry.event.position for step in page if step.late}
-    walk = partial(all_changes, entries, late)
-    changes = await fold_aside(len(entries) if late else 0, walk, 2 * len(late))
-    data = [history_entry(step, changes.get(step.entry.event.position, ())) for step in page]
-    following = None
-    if order and len(page) < len(rest):
-        last = page[-1].entry
-        following = order.following(last.occurred_at, last.event.position, checkpoint)
-    return History(stream, data, following, str(checkpoint))
 
 
 async def page(  # noqa: PLR0913 - the parameters of a page
@@ -228,15 +186,6 @@ def _named(name: str) -> Composable:
 def _concerns(streams: Sequence[str]) -> Composable:
     """The condition that an event concerns ``customer_id`` or one of ``streams``."""
     return SQL("({} or {})" if streams else "{}").format(_named("customer_id"), _OF_STREAMS)
-
-
-def _rest(steps: list[Step], order: Order[int]) -> list[Step]:
-    steps = steps[::-1] if order.descending else steps
-    if order.after is None:
-        return steps
-    last = order.after.key
-    ends = [n for n, step in enumerate(steps, 1) if step.entry.event.position == last]
-    return steps[ends[0] :] if ends else []
 
 
 async def _page(

@@ -68,7 +68,7 @@ async def past_access_of_customers(  # noqa: PLR0913 - as for one
         if row["category"] is not None:
             streams[row["customer_id"]].add(f"{row['category']}-{row['id']}")
     every = sorted({stream for some in streams.values() for stream in some})
-    entries = await question_entries(conn, target, every, checkpoint.number)
+    entries = await question_entries(conn, target, every, past.known_until(checkpoint.number))
     by_id = by_customer(customer_ids, rows)
 
     def decide() -> list[AccessAnswer]:

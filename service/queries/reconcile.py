@@ -157,6 +157,23 @@ async def differences(  # noqa: PLR0913, PLR0917 - the parameters of a page
     return DifferencePage([_difference(row) for row in rows], following)
 
 
+async def first_of_each_kind(conn: Queryable, book: str, run: Run, most: int) -> list[Difference]:
+    """So many differences of each kind that a run found, those first that change access."""
+    found = []
+    for kind in dict.fromkeys(drift.kind for drift in run.drift):
+        left = most
+        for effect in ("loses", "gains", "none"):
+            params = {
+                "book": book, "run_id": run.run_id, "after": 0, "limit": left, "kind": kind,
+                "cause": None, "effect": effect,
+            }  # fmt: skip
+            result = await conn.execute(text("queries/reconcile/differences"), params)
+            rows = await result.fetchall()
+            found += [_difference(row) for row in rows]
+            left -= len(rows)
+    return found
+
+
 async def last_runs(
     conn: Queryable, books: Collection[str]
 ) -> list[tuple[str, Run, datetime | None]]:

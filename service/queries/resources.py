@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
-from domain.past import Past
 from projections.catalog import BY_CATEGORY, PROJECTIONS
 from projections.customers import CUSTOMERS
 from projections.disputes import DISPUTES
@@ -30,12 +28,10 @@ from service.queries.documents import (
     related,
     text_of,
 )
-from service.queries.documents import resource as folded_document
 from service.queries.paging import Order
 from service.queries.products import product_names
 from service.readmodels.checkpoints import checkpoint_rows
-from service.readmodels.folding import fold_aside
-from service.readmodels.streams import LIVE, Target, parked_rows, question_entries
+from service.readmodels.streams import LIVE, Target, parked_rows
 from service.store.events import books
 from service.store.positions import Position, position_of
 
@@ -77,35 +73,6 @@ async def resource(
     await _add_from_others(conn, book, projection, [answer])
     answer |= await related(conn, book, projection, identity)
     return {**answer, "position": str(checkpoint)}
-
-
-async def resource_past(  # noqa: PLR0913 - the query, and what its document needs
-    conn: Queryable,
-    target: Target,
-    projection: Projection[Any],
-    identity: str,
-    past: Past,
-    *,
-    response_days: int,
-) -> dict[str, Any]:
-    """One resource as it was, or as we knew it, at a moment; without related resources.
-
-    Raises:
-        Problem: ``not-found``, also if nothing had happened or was known.
-    """
-    category = _category(projection)
-    checkpoint = await position(conn, target.book)
-    stream = f"{category}-{identity}"
-    by_stream = await question_entries(conn, target, [stream], checkpoint.number)
-    entries = by_stream.get(stream, [])
-    folded = await fold_aside(len(entries), partial(past.folded, entries))
-    if folded is None:
-        raise Problem("not-found", f"No events for {identity!r} in this book as of that moment.")
-    supplier = next(e for e in entries if e.event.position == folded.snapshot_position)
-    return {
-        **folded_document(projection, folded, supplier.event.body, response_days),
-        "position": str(checkpoint),
-    }
 
 
 async def page(  # noqa: PLR0913 - the parameters of a page

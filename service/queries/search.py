@@ -1,9 +1,11 @@
 """Search by identifier, e-mail address or name."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, LiteralString
 
 from msgspec import Struct
+from psycopg.sql import Composable, Composed, Identifier, Literal, Placeholder
 
 from domain.currency import money
 from projections.catalog import PROJECTIONS
@@ -38,10 +40,8 @@ class SearchAnswer(Struct, frozen=True):
 
 async def find(conn: Connection, book: str, q: str, limit: int) -> SearchAnswer:
     """Resources with the identifier ``q``, and customers with an address or name that begins so."""
-    views = {projection.name: statements.relation(projection.view) for projection in PROJECTIONS}
-    statement = statements.fill("queries/search", **views)
     params = of(book, q=q, term=folded(q), bare=bare(q) or folded(q), limit=limit + 1)
-    rows = await (await conn.execute(statement, params)).fetchall()
+    rows = await (await conn.execute(statement(), params)).fetchall()
     checkpoint = checkpoint_of(rows)
     hits = [
         Hit(
@@ -56,6 +56,32 @@ async def find(conn: Connection, book: str, q: str, limit: int) -> SearchAnswer:
         if row["kind"] is not None
     ]
     return SearchAnswer(hits[:limit], len(hits) > limit, str(checkpoint))
+
+
+@cache
+def statement() -> LiteralString:
+    """The statement of a search, put together from its parts."""
+    views = {projection.name: statements.relation(projection.view) for projection in PROJECTIONS}
+
+    def by(field: str, begins: str) -> Composed:
+        return statements.fill(
+            "queries/customers_of_term", **views, field=Literal(field), begins=Placeholder(begins)
+        )
+
+    def name_of(product: Composable) -> Composed:
+        return statements.fill("queries/product_name", **views, product=product)
+
+    filled = statements.fill(
+        "queries/search",
+        **views,
+        by_name=by("name", "bare"),
+        by_email=by("email", "term"),
+        of_subscription=name_of(Identifier("s", "product_id")),
+        of_license_key=name_of(Identifier("l", "product_id")),
+    )
+    # safe as a literal: the files and the quoted names are part of the code
+    literal: LiteralString = filled.as_string()
+    return literal
 
 
 def _label(row: Mapping[str, Any]) -> str:

@@ -2,22 +2,16 @@
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from math import isfinite
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from domain.events import Entry
-from domain.past import Past
 from domain.reading import snapshot
 from domain.steps import Step
 from service.database.reader import Queryable
 from service.database.statements import text
-from service.queries.resources import position
-from service.readmodels.folding import fold_aside
-from service.readmodels.streams import Target, question_entries
 
 
 def _number(literal: str) -> float | str:
@@ -68,29 +62,20 @@ async def tellings(conn: Queryable, book: str, place: int) -> list[Telling]:
     ]
 
 
-async def snapshot_changes(
-    conn: Queryable, target: Target, stream: str, past: Past | None = None
-) -> dict[str, list[FieldChange]]:
-    """The changes of each event's snapshot against the one before, by the event's position.
-
-    In the order in which things happened. The first snapshot has no entry.
-
-    Raises:
-        Problem: ``too-many-events`` or ``busy``.
-    """
-    checkpoint = await position(conn, target.book)
-    by_stream = await question_entries(conn, target, [stream], checkpoint.number)
-    entries = by_stream.get(stream, [])
-    return await fold_aside(len(entries), partial(_changes, entries, past or Past()), 2)
-
-
 def changes_of(steps: Sequence[Step], places: Container[int]) -> dict[str, list[FieldChange]]:
-    """The same for the steps at some of the positions, as far as the steps tell."""
-    first = next((n for n, one in enumerate(steps) if one.entry.event.position in places), 0)
+    """The changes of snapshots against the one before, by the event's position.
+
+    Of the steps at some positions, in the order in which things happened, as far as the steps tell;
+    no other snapshot is read than takes part in these. The first of a stream has no entry.
+    """
+    among = [n for n, one in enumerate(steps) if one.entry.event.position in places]
+    if not among:
+        return {}
+    first = among[0]
     # a webhook's snapshot is whole: nothing before it matters
     while first and steps[first - 1].entry.observed is not None:
         first -= 1
-    steps = steps[max(0, first - 1) :]
+    steps = steps[max(0, first - 1) : among[-1] + 1]
     changes: dict[str, list[FieldChange]] = {}
     known: dict[str, str] = {}
     decoded: dict[tuple[str, bytes], dict[str, str]] = {}
@@ -117,11 +102,6 @@ def changes_between(before: bytes, after: bytes) -> list[FieldChange]:
         return _differences(_flat(snapshot(before)), _flat(snapshot(after)))
     except msgspec.DecodeError:
         return []
-
-
-def _changes(entries: Sequence[Entry], past: Past) -> dict[str, list[FieldChange]]:
-    steps = past.steps(entries)
-    return changes_of(steps, {step.entry.event.position for step in steps})
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[FieldChange]:

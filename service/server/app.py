@@ -169,7 +169,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         request_max_body_size=settings.max_body_bytes,
         exception_handlers=_handlers(settings),
         template_config=TEMPLATES if settings.console else None,
-        state=State({"console_url": settings.console_url}),
+        state=State({"console_url": settings.console_url, "has_console": settings.console}),
         openapi_config=pages.CONFIG,
         logging_config=None,
     )

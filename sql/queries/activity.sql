@@ -1,24 +1,6 @@
 -- Count the events recorded in stretches of time, and those that need attention; a search finds each end.
 with recursive groups (verdict, type) as (
-    -- from group to group in the index: it has no order by position alone
-    (
-        select i.verdict, i.type
-        from {view} i
-        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-        order by i.verdict, i.type
-        limit 1
-    )
-    union all
-    select n.verdict, n.type
-    from groups g
-    cross join lateral (
-        select i.verdict, i.type
-        from {view} i
-        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-            and (i.verdict, i.type) > (g.verdict, g.type)
-        order by i.verdict, i.type
-        limit 1
-    ) n
+    {groups}
 ),
 search (low, high, first, last) as (
     -- where the bounds from first to last are: events up to low were recorded before each of them,

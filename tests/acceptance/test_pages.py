@@ -75,9 +75,10 @@ def test_the_root_says_what_this_is_in_the_form_that_is_asked_for(told: Doors) -
     as_json = index(told, "application/json").json()
     assert as_json["name"] == "Daybook"
     paths = {value for value in as_json.values() if value.startswith("/")}
-    assert {"/schema", "/schema/openapi.json", "/problems", "/healthz"} <= paths
+    assert {"/schema", "/schema/openapi.json", "/problems", "/healthz", "/console"} <= paths
     for path in paths:
-        assert told.service.client.get(path).status_code == 200, path
+        answer = told.service.client.get(path, follow_redirects=True)
+        assert answer.status_code == 200, path
     html = index(told, BROWSER)
     assert html.headers["content-type"] == "text/html; charset=utf-8"
     assert Page(html.text).links == paths

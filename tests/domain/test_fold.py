@@ -226,10 +226,29 @@ def test_what_a_late_event_changed_is_said() -> None:
     late = next(s for s in fold(entries)[1] if s.late)
     assert changes(entries, late) == (
         (
-            "subscription.updated at position 2 is now confirmed, paused to paused,"
-            " was inferred, active to paused"
+            "subscription.updated at position 2 is now confirmed, from paused to paused;"
+            " it was inferred, from active to paused"
         ),
-        "the status is paused since 2026-05-03 12:00:50, was paused since 2026-05-03 12:01:40",
+        "the status is paused since 3 May 2026 12:00 UTC; it was paused since 3 May 2026 12:01 UTC",
+    )
+
+
+def test_what_a_late_event_changed_is_said_in_words_and_in_the_seconds_that_differ() -> None:
+    entries = [
+        entry("subscription.active", "active", 0, position=1),
+        entry("subscription.updated", "on_hold", 20, position=2),
+        entry("subscription.on_hold", "on_hold", 10, position=3),
+    ]
+    late = next(s for s in fold(entries)[1] if s.late)
+    assert changes(entries, late) == (
+        (
+            "subscription.updated at position 2 is now confirmed, from on hold to on hold;"
+            " it was inferred, from active to on hold"
+        ),
+        (
+            "the status is on hold since 3 May 2026 12:00:10 UTC;"
+            " it was on hold since 3 May 2026 12:00:20 UTC"
+        ),
     )
 
 

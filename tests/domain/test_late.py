@@ -22,7 +22,7 @@ def naively(entries: list[Entry], late: Step) -> tuple[bool, str]:
     seen = {s.entry.event.position: (s.verdict, s.before, s.after) for s in old}
     differs = any(now[place] != was for place, was in seen.items())
     moved = (before.status, before.since) != (after.status, after.since)
-    return differs or moved, f"the status is {after.status}" if moved else ""
+    return differs or moved, f"the status is {after.status.replace('_', ' ')}" if moved else ""
 
 
 @given(histories(lossless=False), st.sampled_from([1, 3, 32]))

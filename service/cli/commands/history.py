@@ -8,7 +8,7 @@ from service.cli import screens
 from service.cli.app import app
 from service.cli.options import OUT, Config, DataDir, SomeBook, ask, the_book
 from service.database.connections import Connection
-from service.queries import events, resources
+from service.queries import histories, resources
 from service.queries.answers import History
 from service.settings import load
 
@@ -28,6 +28,6 @@ def history(
     name = the_book(settings, book)
 
     async def query(conn: Connection) -> History:
-        return await events.history(conn, await resources.target_of(conn, name), stream)
+        return await histories.history(conn, await resources.target_of(conn, name), stream)
 
     screens.history(OUT, ask(settings, query))

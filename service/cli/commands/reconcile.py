@@ -95,7 +95,8 @@ def reconcile(  # noqa: PLR0913 - one parameter a flag
     """Compare a book with the provider: what differs, why, and who gains or loses access.
 
     Reads lists of the provider, and by id what differs or is open. Nothing is recorded in the book
-    without --apply. The run is kept: GET /v1/reconcile/runs. Exit status 0 if both agree, or all
+    without --apply. A table shows the first ten differences of each kind, --format csv or json all.
+    The run is kept: GET /v1/reconcile/runs. Exit status 0 if both agree, or all
     that differed was applied; 1 if something differs; 2 if they could not be compared.
     """
     settings = load(config, data_dir=data_dir)
@@ -144,8 +145,8 @@ async def _print(conn: Connection, book: str, run: Run, output: Format) -> None:
         ids = [*run.gains, *run.losses]
         names: Mapping[str, str] = await keeping.names(conn, book, ids) if ids else {}
         reconcile_screen.head(OUT, run, names)
-        rows = [d async for d in _differences(conn, book, run)]
-        reconcile_screen.differences(OUT, rows)
+        rows = await kept.first_of_each_kind(conn, book, run, reconcile_screen.MOST_ROWS)
+        reconcile_screen.differences(OUT, run, rows)
         return
     if output is Format.CSV:
         writer = csv.writer(sys.stdout)

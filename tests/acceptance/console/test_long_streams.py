@@ -1,12 +1,14 @@
 """The page of a resource whose stream is long: its last events, and a way to all others."""
 
 import re
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
-from tests.acceptance.console.browsing import Person, person
+from tests.acceptance.console.browsing import NARROW, Person, person
 from tests.acceptance.doors import Doors
+from tests.acceptance.service import number
 from tests.builders import SECRET, at, body
 
 EVENTS, SHOWN = 50, 20
@@ -17,6 +19,12 @@ def events_of(somebody: Person) -> list[str]:
     """The positions of the events on the page, from the top."""
     ids = somebody.page.locator(".story > li").evaluate_all("all => all.map(one => one.id)")
     return [one.removeprefix("event-") for one in ids]
+
+
+def edges(shown: Locator) -> tuple[float, float]:
+    box = shown.bounding_box()
+    assert box is not None
+    return box["x"], box["x"] + box["width"]
 
 
 def test_a_long_stream_is_shown_page_by_page(browser: Browser, doors: Doors) -> None:
@@ -53,4 +61,41 @@ def test_a_long_stream_is_shown_page_by_page(browser: Browser, doors: Doors) -> 
         somebody.page.get_by_role("link", name="Earlier", exact=True).click()
         assert events_of(somebody) == found[1]
         assert Axe().run(somebody.page).violations_count == 0
+        assert somebody.complaints == []
+
+
+def test_the_drawing_can_be_read_and_walked_through_in_a_narrow_window(
+    browser: Browser, doors: Doors
+) -> None:
+    kinds = ["active", "on_hold"] * (SHOWN // 2)
+    answers = [
+        doors.service.deliver(
+            "live", SECRET, body(f"subscription.{kind}", kind, at(60 * n), "sub_narrow")
+        )
+        for n, kind in enumerate(kinds)
+    ]
+    doors.service.await_position(doors.live, number(answers[-1].json()["position"]))
+    window: Any = {"viewport": {"width": NARROW, "height": 640}}
+    with person(browser, doors, doors.live, **window) as somebody:
+        page = somebody.page
+        somebody.open("/live/subscriptions/sub_narrow")
+        drawing, names = page.locator(".drawing"), page.locator(".drawing .names")
+        stops = page.locator(".drawing a")
+        left, right = edges(drawing)
+        # the latest is seen first, next to the names
+        assert edges(names)[1] <= edges(stops.last)[0]
+        assert edges(stops.last)[1] <= right
+        assert edges(stops.first)[1] < left
+        drawing.focus()
+        for _ in range(30):
+            page.keyboard.press("ArrowLeft")
+        expect(stops.first).to_be_in_viewport()
+        names_left, names_right = edges(names)
+        assert names_left >= left
+        # what has the focus is not under the names
+        for stop in (stops.last, stops.first, stops.nth(4), stops.nth(9)):
+            stop.focus()
+            assert names_right <= edges(stop)[0] <= edges(stop)[1] <= right
+        assert not somebody.is_too_wide
+        assert Axe().run(page).violations_count == 0
         assert somebody.complaints == []

@@ -278,6 +278,7 @@ def test_it_can_be_switched_off(scratch: Path, database_url: str) -> None:
         assert new_key(database_url, "live")
         answer = service.client.get("/console")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+        assert "/console" not in service.client.get("/").text
     finally:
         assert service.stop() == 0
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
+from service.console.wording import MARKS, VERDICTS
 from tests.acceptance.console.browsing import person, signed_in
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import new_key, number
@@ -131,6 +132,26 @@ def test_an_id_leads_to_its_page_at_once(doors: Doors) -> None:
     with signed_in(doors, doors.live) as client:
         answer = client.get("/console/live/search?q=sub_0")
     assert answer.headers["location"] == "/console/live/subscriptions/sub_0"
+
+
+def test_the_words_of_the_filters_are_explained_to_who_has_no_mouse(
+    browser: Browser, doors: Doors
+) -> None:
+    with person(browser, doors, doors.live, has_touch=True) as somebody:
+        page = somebody.page
+        somebody.open("/live/events")
+        words = page.get_by_text("What the words mean")
+        words.focus()
+        page.keyboard.press("Enter")
+        for sentence in (*VERDICTS.values(), *MARKS.values()):
+            expect(page.get_by_role("definition").get_by_text(sentence)).to_be_visible()
+        kinds = page.get_by_role("navigation", name="Kinds of events")
+        for name, sentence in (("late", MARKS["late"]), ("foreign", VERDICTS["foreign"])):
+            kinds.get_by_role("link", name=name, exact=True).tap()
+            expect(page.get_by_role("paragraph").filter(has_text=sentence)).to_be_visible()
+        kinds.get_by_role("link", name="to look at").tap()
+        expect(page.get_by_text("What a person should look at: foreign, inferred")).to_be_visible()
+        assert somebody.complaints == []
 
 
 def test_new_events_appear_and_the_tail_pauses(browser: Browser, doors: Doors) -> None:

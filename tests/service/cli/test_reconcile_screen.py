@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from service.cli import reconcile_screen
 from service.cli.screens import Screen
+from service.queries.reconcile import Drift
 from tests.acceptance.compared import DIFFERENCE, RUN
 from tests.service.cli.test_screens import HOSTILE, printed
 
@@ -50,14 +51,30 @@ def test_who_loses_access_comes_first() -> None:
         replace(DIFFERENCE, id="sub_gains", effect="gains"),
         replace(DIFFERENCE, id="sub_loses"),
     ]
-    text = printed(show=lambda out: reconcile_screen.differences(out, rows))
+    text = printed(show=lambda out: reconcile_screen.differences(out, RUN, rows))
     assert text.index("sub_loses") < text.index("sub_gains") < text.index("sub_none")
     assert "review" in text
     assert text.count("never_arrived: ") == 1
 
 
+def test_what_is_not_printed_is_counted_with_the_way_to_it() -> None:
+    drift = (
+        Drift("subscription", "never_arrived", 1_200), Drift("subscription", "gone", 34),
+        Drift("payment", "never_arrived", 1),
+    )  # fmt: skip
+    rows = [*[DIFFERENCE] * 10, replace(DIFFERENCE, kind="payment")]
+    run = replace(RUN, drift=drift)
+    text = printed(show=lambda out: reconcile_screen.differences(out, run, rows))
+    assert "Not shown: 1,224 more of subscription. All that were kept are" in text
+    assert f"/v1/reconcile/runs/{RUN.run_id}/differences" in text
+    assert "--format csv" in text
+    whole = replace(RUN, drift=drift[2:])
+    text = printed(show=lambda out: reconcile_screen.differences(out, whole, rows[-1:]))
+    assert "Not shown" not in text
+
+
 def test_nothing_is_printed_of_no_difference() -> None:
-    assert not printed(show=lambda out: reconcile_screen.differences(out, []))
+    assert not printed(show=lambda out: reconcile_screen.differences(out, RUN, []))
 
 
 def test_data_drives_no_terminal() -> None:
@@ -67,7 +84,7 @@ def test_data_drives_no_terminal() -> None:
 
     def show(out: Screen) -> None:
         reconcile_screen.head(out, run, {text: text})
-        reconcile_screen.differences(out, [row])
+        reconcile_screen.differences(out, run, [row])
 
     shown = printed(show=show)
     assert "[bold]" in shown

@@ -67,7 +67,9 @@ def test_the_way_visits_a_lane_for_each_status() -> None:
         "pending", "active", "on_hold",
     }  # fmt: skip
     assert [stop.tone for stop in drawing.stops] == ["plain", "plain", "now"]
-    assert all(stop.x < drawing.width for stop in drawing.stops)
+    # a way in as much room as there is, and never so little that a finger cannot tell stops apart
+    assert [stop.x for stop in drawing.stops] == [25, 50, 75]
+    assert drawing.least / 4 >= 24
 
 
 def test_a_status_that_nobody_knows_has_a_lane_of_its_own() -> None:

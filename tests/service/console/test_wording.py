@@ -47,6 +47,18 @@ def test_a_moment_is_written_in_utc_and_read_by_machines() -> None:
     assert wording.moment(None) == "—"
 
 
+def test_the_moments_of_a_sentence_are_written_as_others_are() -> None:
+    moment = wording.moment("2026-05-03T12:00:00Z")
+    assert wording.timed("on hold since 3 May 2026 12:00 UTC; <it>") == (
+        f"on hold since {moment}; &lt;it&gt;"
+    )
+    assert wording.timed("since 3 May 2026 12:00:10.5 UTC") == (
+        'since <time datetime="2026-05-03T12:00:10.5Z">3\u00a0May\u00a02026\u00a012:00:10.5&nbsp;'
+        '<span class="zone">UTC</span></time>'
+    )
+    assert wording.timed("99 Abc 2026 12:00 UTC") == "99 Abc 2026 12:00 UTC"
+
+
 @pytest.mark.parametrize(
     ("seconds", "written"),
     [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (200_000, "2 d")],

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 
 import service
 import sql
@@ -49,6 +49,8 @@ UTILITY = {
     *(f"readmodels/{name}" for name in (
         "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",
     )),
+    # parts of searches, and of what needs attention
+    "queries/attention_groups", "queries/customers_of_term", "queries/product_name",
     # in tests/acceptance/test_backup.py
     "server/restore/create", "server/restore/drop", "server/restore/rename",
 }  # fmt: skip
@@ -152,6 +154,12 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
     parts["found"] = SQL("select day as at, currency, kind, count, amount, fee from {}").format(
         statements.relation(COUNTS[PAYMENTS.name].view)
     )
+    parts["groups"] = statements.fill("queries/attention_groups", **parts)
+    parts["by_name"] = parts["by_email"] = statements.fill(
+        "queries/customers_of_term", **parts, field=Literal("name"), begins=Placeholder("term")
+    )
+    for product in ("of_subscription", "of_license_key"):
+        parts[product] = statements.fill("queries/product_name", **parts, product=Literal("pdt_1"))
     moved = statements.fill("queries/metrics/moved", **parts, rows=parts["movements"])
     parts["moved"] = parts["moved_with"] = moved
     return statements.fill(name, **parts)

@@ -9,6 +9,7 @@ import witness_log
 from service.database.connections import Connection
 from service.proof import published
 from service.proof.checkpoints import current_origin, make_checkpoint
+from service.proof.consistency import check_consistency
 from service.proof.keys import load_signer
 from service.proof.merkle import is_consistent, leaf_hash
 from service.proof.notes import Checkpoint, Key, open_checkpoint, parse_key
@@ -119,6 +120,29 @@ async def test_checkpoints_are_proved_to_be_consistent(conn: Connection, key: Ke
     for old, size in ((0, 300), (8, 7), (7, 299)):
         with pytest.raises(NotProvableError):
             await published.consistency_proof(conn, "test", old, size)
+
+
+async def test_a_consistency_proof_is_checked_with_nothing_but_a_key(
+    conn: Connection, key: Key
+) -> None:
+    notes = {size: await published.checkpoint_note(conn, "test", size) for size in (7, 300, 700)}
+    found = await published.consistency_proof(conn, "test", 300, 700)
+    hashes = "".join(f"{b64encode(one).decode()}\n" for one in found)
+    older, newer = check_consistency(notes[300], notes[700], hashes, [key])
+    assert (older.size, newer.size) == (300, 700)
+    assert check_consistency(notes[7], notes[7], "", [key])[0].size == 7
+    for first, last, proof, says in (
+        (notes[7], notes[700], hashes, "do not show"),
+        (notes[300], notes[700], "", "do not show"),
+        (notes[300], notes[700], hashes.replace("=", "-", 1), "not base64"),
+        (notes[700], notes[300], hashes, "Swap them"),
+        (notes[300], notes[700].replace("\n700\n", "\n701\n"), hashes, "newer checkpoint: The sig"),
+        ("", notes[700], hashes, "older checkpoint: This is not"),
+    ):
+        with pytest.raises(ProofError, match=says):
+            check_consistency(first, last, proof, [key])
+    with pytest.raises(ProofError, match="None of the keys"):
+        check_consistency(notes[300], notes[700], hashes, [])
 
 
 async def test_an_independent_witness_cosigns_our_checkpoints(conn: Connection, key: Key) -> None:

@@ -1,10 +1,16 @@
 """What changed from one snapshot to the next, and what came in each hour."""
 
-import pytest
+from collections.abc import Mapping
 
+import pytest
+from msgspec import Raw
+
+from domain.past import Past
+from domain.reading import snapshot
 from service.database.connections import Connection
-from service.queries import resources
-from service.queries.snapshots import FieldChange, changes_between, snapshot_changes, tellings
+from service.queries import paging, resources, snapshots
+from service.queries.histories import history_page, read_whole
+from service.queries.snapshots import FieldChange, changes_between, tellings
 from service.readmodels.projector import advance
 from service.store.chain import Delivery
 from service.store.events import append
@@ -21,7 +27,9 @@ async def record(conn: Connection, *deliveries: Delivery) -> None:
 
 
 async def changes_of(conn: Connection) -> dict[str, list[FieldChange]]:
-    return await snapshot_changes(conn, await resources.target_of(conn, "test"), STREAM)
+    whole = await read_whole(conn, await resources.target_of(conn, "test"), STREAM)
+    order = paging.order({}, ("occurred_at",), int, "/")
+    return dict((await history_page(whole, Past(), order, 100)).changes)
 
 
 async def test_a_change_names_the_field_within_an_object_too(conn: Connection) -> None:
@@ -48,6 +56,40 @@ async def test_what_the_provider_leaves_out_is_not_gone(conn: Connection) -> Non
     while await advance(conn, "test"):
         pass
     assert await changes_of(conn) == {"2": [FieldChange("status", "active", "on_hold")]}
+
+
+async def test_a_page_of_a_long_stream_reads_no_more_snapshots_than_it_shows(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(
+        conn,
+        *(delivery(body("subscription.renewed", "active", at(n), quantity=n)) for n in range(40)),
+    )
+    whole = await read_whole(conn, await resources.target_of(conn, "test"), STREAM)
+    read: list[bytes] = []
+
+    def counted(content: bytes) -> Mapping[str, Raw]:
+        read.append(content)
+        return snapshot(content)
+
+    monkeypatch.setattr(snapshots, "snapshot", counted)
+    for sort in ("occurred_at", "-occurred_at"):
+        first = paging.order({}, (sort,), int, "/")
+        cursor = (await history_page(whole, Past(), first, 5)).history.next_cursor
+        second = paging.order({"cursor": cursor}, (sort,), int, "/")
+        read.clear()
+        page = await history_page(whole, Past(), second, 5)
+        assert {*page.changes} == {one.event_position for one in page.history.data}
+        # and the one before, against which the first of them changed
+        assert len(read) == 5 + 1
+
+
+async def test_what_was_not_known_yet_is_not_read(conn: Connection) -> None:
+    await record(conn, *(delivery(body("subscription.renewed", "active", at(n))) for n in range(9)))
+    target = await resources.target_of(conn, "test")
+    whole = await read_whole(conn, target, STREAM, Past(until=4))
+    assert sorted(entry.event.position for entry in whole.entries) == [1, 2, 3, 4]
+    assert len((await read_whole(conn, target, STREAM, Past(until=99))).entries) == 9
 
 
 async def test_deliveries_under_one_id_show_what_the_second_body_changed(conn: Connection) -> None:

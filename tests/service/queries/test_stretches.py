@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
+from domain.past import Past
 from service.database.connections import Connection
 from service.problems import Problem
-from service.queries import events, paging, resources, stretches
+from service.queries import histories, paging, resources, stretches
 from service.queries.answers import HistoryEntry
-from service.queries.snapshots import snapshot_changes
 from service.queries.stretches import Stretch
 from service.readmodels.projector import advance
 from service.store.events import append
@@ -63,7 +63,7 @@ async def test_no_event_of_a_long_stream_is_lost_or_told_twice(conn: Connection)
     assert [len(one.data) for one in found] == [LIMIT] * (LONG // LIMIT)
     told = [entry for one in reversed(found) for entry in one.data]
     target = await resources.target_of(conn, "test")
-    history = (await events.history(conn, target, STREAM)).data
+    history = (await histories.history(conn, target, STREAM)).data
     assert {judged(one) for one in told} == {judged(one) for one in history}
     assert len(told) == len(history) == LONG
     assert {entry.late for entry in told} == {True, False}
@@ -72,7 +72,9 @@ async def test_no_event_of_a_long_stream_is_lost_or_told_twice(conn: Connection)
 async def test_each_stretch_says_what_changed_in_the_snapshots(conn: Connection) -> None:
     await record(conn, 60)
     target = await resources.target_of(conn, "test")
-    whole = await snapshot_changes(conn, target, STREAM)
+    read = await histories.read_whole(conn, target, STREAM)
+    every = paging.order({}, ("occurred_at",), int, _PATH)
+    whole = (await histories.history_page(read, Past(), every, 60)).changes
     found = {place: one for part in await pages(conn) for place, one in part.changes.items()}
     assert found == whole
     assert any(found.values())
@@ -84,7 +86,7 @@ async def test_a_stream_that_fits_is_told_as_its_history_tells_it(conn: Connecti
     (only,) = await pages(conn)
     # what late events changed takes folds of its own, and is left out where there are many
     plain = [(one.event_position, one.what, one.missing) for one in only.data]
-    history = (await events.history(conn, target, STREAM)).data
+    history = (await histories.history(conn, target, STREAM)).data
     assert plain == [(one.event_position, one.what, one.missing) for one in history]
 
 
@@ -115,7 +117,9 @@ async def test_a_replay_of_what_is_not_on_the_page_makes_nothing_late(conn: Conn
     order = paging.order({}, ("-occurred_at",), int, _PATH)
     latest = (await stretches.latest(conn, "test", STREAM, order=order, limit=LIMIT)).data
     target = await resources.target_of(conn, "test")
-    history = {one.event_position: one for one in (await events.history(conn, target, STREAM)).data}
+    history = {
+        one.event_position: one for one in (await histories.history(conn, target, STREAM)).data
+    }
     assert {one.revision for one in latest} == {True, False}
     for one in latest:
         assert judged(one) == judged(history[one.event_position])
@@ -127,7 +131,7 @@ async def test_the_neighbours_of_an_event_are_those_in_the_order_of_the_world(
 ) -> None:
     await record(conn, LONG)
     target = await resources.target_of(conn, "test")
-    history = (await events.history(conn, target, STREAM)).data
+    history = (await histories.history(conn, target, STREAM)).data
     for n in (0, 1, 150, LONG - 1):
         one = history[n]
         found = await stretches.around(
