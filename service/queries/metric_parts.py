@@ -18,7 +18,8 @@ from service.database.connections import Connection
 from service.queries.changes import link
 from service.queries.disputes import Payer
 from service.queries.metric_known import MetricQuestion, one_question
-from service.queries.metric_rows import Counted, counted_statement, movement_statement
+from service.queries.metric_products import Counted
+from service.queries.metric_rows import counted_statement, movement_statement
 from service.queries.paging import Order
 from service.store.positions import Position
 
