@@ -5,6 +5,7 @@ time zone share, where they changed since what was known, and where only a produ
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -57,7 +58,7 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
         known = await known_movements(conn, question)
         # those before the first period lead to what stands at its beginning
         params = _params(question) | known | {"begin": _ALWAYS}
-        return await (await conn.execute(statement, params)).fetchall()
+        return await summed(conn, statement, params)
 
 
 async def movement_statement(
@@ -108,7 +109,15 @@ async def sum_rows(
             parts, params = await _listed(conn, counted, question)
             found = statements.fill("queries/metrics/one_by_one", **parts, date=date)
         statement = statements.fill(name, found=found)
-        return await (await conn.execute(statement, params)).fetchall()
+        return await summed(conn, statement, params)
+
+
+async def summed(conn: Connection, statement: Composed, params: dict[str, Any]) -> list[DictRow]:
+    """The rows of a statement; sums are integers, of more than 64 bits where amounts are absurd."""
+    rows = await (await conn.execute(statement, params)).fetchall()
+    return [
+        {name: int(v) if isinstance(v, Decimal) else v for name, v in row.items()} for row in rows
+    ]
 
 
 async def counted_statement(
