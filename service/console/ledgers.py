@@ -193,9 +193,9 @@ def _column(
     said = [f"{name} {money(value, currency)}" for name, value in parts.items() if value]
     return Column(
         short_name(period, interval),
-        tuple((_TONES[name], float(value)) for name, value in above.items()),
+        tuple((_TONES[name], value) for name, value in above.items()),
         f"{period_name(period, interval)}: {', '.join(said) or 'nothing'}",
-        tuple((_TONES[name], float(value)) for name, value in (below or {}).items()),
+        tuple((_TONES[name], value) for name, value in (below or {}).items()),
     )
 
 
