@@ -206,7 +206,7 @@ def test_an_empty_list_says_nothing_against_who_has_a_subscription(running: Shop
 def test_a_slow_provider_is_not_waited_for(running: Shop) -> None:
     running.control.add_webhook_fault(LOSE)
     buy(running, "cus_slow")
-    running.control.add_answer_fault(AnswerFaultRequest(by=timedelta(seconds=15)))
+    running.control.add_answer_fault(AnswerFaultRequest(by=timedelta(seconds=6)))
     with ThreadPoolExecutor(1) as thread:
         url = f"{running.provider.url}/subscriptions"
         slow = thread.submit(httpx.get, url, headers=running.provider.headers, timeout=60)

@@ -41,7 +41,7 @@ SUMS: Mapping[str, tuple[Any, Counted, str]] = {
 }
 COUNTING = {"revenue": ("succeeded",), "refunds": ("succeeded",), "payouts": ("success",)}
 BOOKINGS: tuple[Booking, ...] = ("created_at", "status_since")
-PRODUCTS = (None, "pdt_basic", "pdt_pro")
+PRODUCTS = (None, "pdt_pro")
 
 SPANS = [
     # a day of 23 hours, and days that do not begin with those of UTC

@@ -210,7 +210,7 @@ def test_frames_are_private_and_swept_away_after_a_kill(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = os.umask(0)
     try:
-        running = subprocess.Popen(
+        running = forkserver.Popen(
             [sys.executable, "-c", HOLD], env=environment({"TMPDIR": str(tmp_path)}),
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
