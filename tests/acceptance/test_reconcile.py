@@ -263,6 +263,7 @@ def test_serve_compares_without_being_asked_and_applies_nothing(
     assert "compared with the provider" in service.log()
 
 
+@pytest.mark.slow
 def test_serve_goes_on_where_the_provider_does_not_answer(house: House, scratch: Path) -> None:
     with psycopg.connect(as_owner(house.url), autocommit=True) as conn:
         conn.execute("truncate store.reconcile_run, store.reconcile_difference")

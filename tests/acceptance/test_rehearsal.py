@@ -49,6 +49,7 @@ def test_the_rehearsal_shows_what_is_shown(
         assert not step.shown or shows(step.shown, said), (step, said)
 
 
+@pytest.mark.slow
 def test_a_book_that_heard_everything_agrees_with_the_sandbox(
     service: Service, telling: Sandbox
 ) -> None:

@@ -153,7 +153,7 @@ async def test_each_figure_is_the_sum_of_what_there_is(conn: Connection, seed: i
     chance = Random(seed)  # noqa: S311 - the same each time
     told = [
         delivery(sparse(one.body, chance), one.webhook_id)
-        for one in simulate(40, seed, until=NOON, chaos=True)
+        for one in simulate(25, seed, until=NOON, chaos=True)
     ]
     for _ in range(60):
         told.insert(chance.randrange(len(told)), told.pop(chance.randrange(len(told))))

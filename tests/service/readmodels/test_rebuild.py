@@ -28,7 +28,7 @@ async def fill(conn: Connection, count: int) -> None:
 async def test_readers_notice_nothing_and_progress_is_exact(
     database_url: str, conn: Connection
 ) -> None:
-    await fill(conn, 1500)
+    await fill(conn, 600)
     ended = asyncio.Event()
     seen: set[int] = set()
 
@@ -43,11 +43,11 @@ async def test_readers_notice_nothing_and_progress_is_exact(
     for _ in range(2):
         told.clear()
         positions = await rebuild(conn, progress=lambda *a: told.append(a))
-        assert positions == {"test": 1500}
+        assert positions == {"test": 600}
     ended.set()
     await reader
     assert seen == {50}
-    assert told[:2] == [("read", 1500, 1500), ("fold", 1, 1)]
+    assert told[:2] == [("read", 600, 600), ("fold", 1, 1)]
     assert told[2:] == [("indexes", n, len(told) - 2) for n in range(1, len(told) - 1)]
 
 
