@@ -6,6 +6,7 @@ Each worker of pytest-xdist has a server of its own.
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import shutil
@@ -68,6 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
                 item.add_marker("long")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all tests again and again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

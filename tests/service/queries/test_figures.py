@@ -46,7 +46,7 @@ COUNTING = {"revenue": ("succeeded",), "refunds": ("succeeded",), "payouts": ("s
 COUNTS = re.compile(rb'"type":"(subscription|payment|refund|dispute|payout)[.]')
 BOOKINGS: tuple[Booking, ...] = ("created_at", "status_since")
 PLANS = ("basic", "pro")
-PRODUCTS = (None, *(f"pdt_{name}" for name in PLANS))
+PRODUCTS = (None, "pdt_pro")
 
 SPANS = [
     # a day of 23 hours, and days that do not begin with those of UTC
@@ -232,7 +232,7 @@ async def test_each_figure_is_the_sum_of_what_there_is(conn: Connection, seed: i
     chance = Random(seed)  # noqa: S311 - the same each time
     told = [
         delivery(sparse(one.body, chance), one.webhook_id)
-        for one in simulate(40, seed, until=NOON, chaos=True)
+        for one in simulate(25, seed, until=NOON, chaos=True)
     ]
     for _ in range(60):
         told.insert(chance.randrange(len(told)), told.pop(chance.randrange(len(told))))

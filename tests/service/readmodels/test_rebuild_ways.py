@@ -109,7 +109,17 @@ async def test_there_may_be_no_way_back(empty_database_url: str) -> None:
             await undo(conn)
 
 
-@pytest.mark.parametrize("name", [p.name for p in PROJECTIONS])
+EVERY_DAY = {"events", "subscriptions", "customers", "payments_by_day"}
+"""One of each source; the others with ``-m slow``."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(p.name, marks=() if p.name in EVERY_DAY else pytest.mark.slow)
+        for p in PROJECTIONS
+    ],
+)
 async def test_each_part_alone_is_what_it_was(name: str, conn: Connection) -> None:
     await renewals(conn, 0, 10)
     await tell(conn, body("payment.succeeded", "succeeded", at(1), "pay_1"), b"no json")
