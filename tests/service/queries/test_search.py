@@ -170,7 +170,7 @@ async def fill(conn: Connection, count: int) -> dict[str, str]:
         "license_keys": "'lic_'||n, 'cus_1', 'active', now(), now(), null, null, null, null,"
         " 'key_'||n, n, n, ''",
         "events": "n, 'payment-pay_'||n, 'cus_1', 'payment.succeeded', now(), 'applied', null,"
-        " null, false, false, false, false, false",
+        " null, false, false, false, false, null, null, null, null, null, null, false",
     }
     for name in FILLED:
         columns = SQL(values[name])
