@@ -80,21 +80,23 @@ CHURN = (
 class Cell(Struct, frozen=True):
     """A figure in words; ``now`` is what it is by all that is known now, where that differs.
 
-    ``query`` leads to its rows below ``metric``; None where there are none.
+    One that ``leads`` to rows does so below ``metric``, by its line's query and its ``figure``.
     """
 
     text: str
     metric: str
-    query: dict[str, str] | None
+    figure: str
+    leads: bool
     now: str
     is_zero: bool
 
 
 class Line(Struct, frozen=True):
-    """A period, and its figures; ``is_open`` while it has not ended."""
+    """A period, and its figures, whose links have ``query``; ``is_open`` while it has not ended."""
 
     name: str
     is_open: bool
+    query: dict[str, str]
     cells: list[Cell]
 
 
@@ -107,7 +109,7 @@ class Table(Struct, frozen=True):
     @property
     def has_figures(self) -> bool:
         """Whether any is not zero."""
-        return any(cell.query or cell.now for line in self.lines for cell in line.cells)
+        return any(cell.leads or cell.now for line in self.lines for cell in line.cells)
 
 
 class Ledger(Struct, frozen=True):
@@ -208,13 +210,18 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
     seen = [
         shown
         for shown in columns
-        if not shown.rare or any(cell.query or cell.now for cell in of_columns[shown.head])
+        if not shown.rare or any(cell.leads or cell.now for cell in of_columns[shown.head])
     ]
     ends = [*span.periods[1:], span.until]
     lines = [
         Line(
             brief_name(period, span.interval),
             until > figures.end,
+            {
+                **figures.given,
+                "period": str(period.date()),
+                "currency": currency or "none",
+            },
             [of_columns[shown.head][place] for shown in seen],
         )
         for place, (period, until) in enumerate(zip(span.periods, ends, strict=True))
@@ -225,18 +232,11 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
 def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None) -> Cell:
     key = (shown.metric, period, currency)
     value, latest = (_value(one.get(key), shown) for one in (figures.values, figures.now))
-    leads = None
-    if value:
-        leads = {
-            **figures.given,
-            "period": str(period.date()),
-            "currency": currency or "none",
-        }
-        leads |= {"figure": shown.figure} if shown.figure else {}
     return Cell(
-        text=_text(value, shown, currency),
-        metric="mrr" if shown.figure else shown.metric,
-        query=leads,
+        _text(value, shown, currency),
+        "mrr" if shown.figure else shown.metric,
+        shown.figure,
+        leads=bool(value),
         now="" if value == latest else _text(latest, shown, currency),
         is_zero=value == 0,
     )
