@@ -9,10 +9,29 @@ from msgspec import Struct
 from service.console.charts import Column
 from service.console.money_query import brief_name, period_name, short_name
 from service.console.wording import figure, money, number, percent
-from service.queries.periods import Interval, Span
+from service.queries.periods import Span
 
 Values = Mapping[tuple[str, datetime, str | None], Any]
 """The rows of all metrics, by metric, period and currency."""
+
+
+class Named(Struct, frozen=True):
+    """A period: its beginning, and its name in words, at the head of a row and below a column."""
+
+    begin: datetime
+    name: str
+    brief: str
+    short: str
+
+
+def named(span: Span) -> list[Named]:
+    """The periods of a span; in each currency they have the same names."""
+    return [
+        Named(
+            period, *(say(period, span.interval) for say in (period_name, brief_name, short_name))
+        )
+        for period in span.periods
+    ]
 
 
 class Figures(Struct, frozen=True):
@@ -20,14 +39,16 @@ class Figures(Struct, frozen=True):
 
     Attributes:
         given: what links repeat of the question.
-        span: the periods.
+        periods: all of them.
+        until: when the last one ends.
         end: up to when the figures are known; a period that ends later is open.
         values: the figures as they were asked for.
         now: the same by all that is known now.
     """
 
     given: Mapping[str, str]
-    span: Span
+    periods: list[Named]
+    until: datetime
     end: datetime
     values: Values
     now: Values
@@ -80,21 +101,23 @@ CHURN = (
 class Cell(Struct, frozen=True):
     """A figure in words; ``now`` is what it is by all that is known now, where that differs.
 
-    ``query`` leads to its rows below ``metric``; None where there are none.
+    One that ``leads`` to rows does so below ``metric``, by its line's query and its ``figure``.
     """
 
     text: str
     metric: str
-    query: dict[str, str] | None
+    figure: str
+    leads: bool
     now: str
     is_zero: bool
 
 
 class Line(Struct, frozen=True):
-    """A period, and its figures; ``is_open`` while it has not ended."""
+    """A period, and its figures, whose links have ``query``; ``is_open`` while it has not ended."""
 
     name: str
     is_open: bool
+    query: dict[str, str]
     cells: list[Cell]
 
 
@@ -107,7 +130,7 @@ class Table(Struct, frozen=True):
     @property
     def has_figures(self) -> bool:
         """Whether any is not zero."""
-        return any(cell.query or cell.now for line in self.lines for cell in line.cells)
+        return any(cell.leads or cell.now for line in self.lines for cell in line.cells)
 
 
 class Ledger(Struct, frozen=True):
@@ -140,10 +163,9 @@ class Ledger(Struct, frozen=True):
 
 def ledger(figures: Figures, currency: str | None) -> Ledger:
     """All figures in one currency."""
-    span = figures.span
 
-    def of(metric: str, field: str, period: datetime) -> int:
-        row = figures.values.get((metric, period, currency))
+    def of(metric: str, field: str, period: Named) -> int:
+        row = figures.values.get((metric, period.begin, currency))
         return getattr(row, field) if row else 0
 
     return Ledger(
@@ -153,24 +175,24 @@ def ledger(figures: Figures, currency: str | None) -> Ledger:
         churn=_table(figures, CHURN, currency),
         money_columns=[
             _column(
-                span.interval, period, currency,
+                period, currency,
                 {"Revenue": of("revenue", "amount", period)},
                 {"Refunded": of("refunds", "amount", period)},
             )
-            for period in span.periods
+            for period in figures.periods
         ],
         mrr_columns=[
-            _column(span.interval, period, currency, {"MRR at the end": of("mrr", "mrr", period)})
-            for period in span.periods
+            _column(period, currency, {"MRR at the end": of("mrr", "mrr", period)})
+            for period in figures.periods
         ],
         moved_columns=[
             _column(
-                span.interval, period, currency,
+                period, currency,
                 {n: of("mrr", n.lower(), period) for n in ("New", "Expansion", "Reactivated")}
                 | {"Older than the book": of("mrr", "known", period)},
                 {n: -of("mrr", n.lower(), period) for n in ("Churned", "Contraction")},
             )
-            for period in span.periods
+            for period in figures.periods
         ],
     )  # fmt: skip
 
@@ -183,8 +205,7 @@ _TONES = {
 
 
 def _column(
-    interval: Interval,
-    period: datetime,
+    period: Named,
     currency: str | None,
     above: Mapping[str, int],
     below: Mapping[str, int] | None = None,
@@ -192,32 +213,36 @@ def _column(
     parts = {**above, **(below or {})}
     said = [f"{name} {money(value, currency)}" for name, value in parts.items() if value]
     return Column(
-        short_name(period, interval),
+        period.short,
         tuple((_TONES[name], value) for name, value in above.items()),
-        f"{period_name(period, interval)}: {', '.join(said) or 'nothing'}",
+        f"{period.name}: {', '.join(said) or 'nothing'}",
         tuple((_TONES[name], value) for name, value in (below or {}).items()),
     )
 
 
 def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -> Table:
-    span = figures.span
     of_columns = {
-        shown.head: [_cell(figures, shown, period, currency) for period in span.periods]
+        shown.head: [_cell(figures, shown, period.begin, currency) for period in figures.periods]
         for shown in columns
     }
     seen = [
         shown
         for shown in columns
-        if not shown.rare or any(cell.query or cell.now for cell in of_columns[shown.head])
+        if not shown.rare or any(cell.leads or cell.now for cell in of_columns[shown.head])
     ]
-    ends = [*span.periods[1:], span.until]
+    ends = [*(period.begin for period in figures.periods[1:]), figures.until]
     lines = [
         Line(
-            brief_name(period, span.interval),
+            period.brief,
             until > figures.end,
+            {
+                **figures.given,
+                "period": str(period.begin.date()),
+                "currency": currency or "none",
+            },
             [of_columns[shown.head][place] for shown in seen],
         )
-        for place, (period, until) in enumerate(zip(span.periods, ends, strict=True))
+        for place, (period, until) in enumerate(zip(figures.periods, ends, strict=True))
     ]
     return Table(seen, lines)
 
@@ -225,18 +250,11 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
 def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None) -> Cell:
     key = (shown.metric, period, currency)
     value, latest = (_value(one.get(key), shown) for one in (figures.values, figures.now))
-    leads = None
-    if value:
-        leads = {
-            **figures.given,
-            "period": str(period.date()),
-            "currency": currency or "none",
-        }
-        leads |= {"figure": shown.figure} if shown.figure else {}
     return Cell(
-        text=_text(value, shown, currency),
-        metric="mrr" if shown.figure else shown.metric,
-        query=leads,
+        _text(value, shown, currency),
+        "mrr" if shown.figure else shown.metric,
+        shown.figure,
+        leads=bool(value),
         now="" if value == latest else _text(latest, shown, currency),
         is_zero=value == 0,
     )

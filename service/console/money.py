@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service.console.ledgers import Figures, Ledger, Values, ledger
+from service.console.ledgers import Figures, Ledger, Values, ledger, named
 from service.console.money_query import MoneyQuery
 from service.console.view import View, page
 from service.database.connections import Connection
@@ -63,7 +63,8 @@ async def show_money(view: View) -> MoneyPage:
         values = await _values(conn, question) if is_past else now
     currencies = sorted({c for _, _, c in (*values, *now)}, key=lambda c: (c is None, c))
     end = question.known.moment if question.known else view.now
-    books = Figures(query.given, question.span, end, values, now)
+    span = question.span
+    books = Figures(query.given, named(span), span.until, end, values, now)
     ledgers = [ledger(books, currency) for currency in currencies]
     return MoneyPage(
         query=query,

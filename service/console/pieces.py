@@ -6,13 +6,14 @@ takes a tenth of the time. Whatever comes from a payload is escaped here.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
 from service.console import wording
 from service.console.facts import Fact
-from service.console.frame import Frame, href
-from service.console.ledgers import Cell
+from service.console.frame import Frame
+from service.console.ledgers import Line
 from service.console.wording import made
 from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
 from service.queries.snapshots import FieldChange
@@ -79,25 +80,27 @@ def told(frame: Frame, event: HistoryEntry | IndexedEvent) -> Markup:
     )
 
 
-def figure_cell(frame: Frame, cell: Cell) -> Markup:
-    """A figure that leads to what it is made of, with what it is now where it was closed."""
-    text = escape(cell.text)
-    if cell.query:
-        shown = f'<a href="{_rows_of(frame.book, cell.metric, **cell.query)}">{text}</a>'
-    elif cell.is_zero:
-        shown = _ZERO
-    else:
-        shown = f'<span class="quiet">{text}</span>'
-    if cell.now:
-        now = escape(cell.now)
-        shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
-    return made(f'<td class="figure">{shown}</td>')
+def figure_cells(frame: Frame, line: Line) -> Markup:
+    """The figures of a period, each leading to what it is made of.
 
-
-@lru_cache(4096)
-def _rows_of(book: str, metric: str, **query: str) -> Markup:
-    # remembered: a page has hundreds of figures, and the next one shows the same
-    return escape(href(book, "money", metric, **query))
+    One that was closed is followed by what it is now, where that differs.
+    """
+    money, query = escape(frame.href("money")), escape(urlencode(line.query))
+    parts = []
+    for cell in line.cells:
+        text = escape(cell.text)
+        if cell.leads:
+            figure = f"&amp;figure={cell.figure}" * bool(cell.figure)
+            shown = f'<a href="{money}/{cell.metric}?{query}{figure}">{text}</a>'
+        elif cell.is_zero:
+            shown = _ZERO
+        else:
+            shown = f'<span class="quiet">{text}</span>'
+        if cell.now:
+            now = escape(cell.now)
+            shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
+        parts.append(f'<td class="figure">{shown}</td>')
+    return made("".join(parts))
 
 
 def fact(frame: Frame, one: Fact) -> Markup:
