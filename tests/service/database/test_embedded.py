@@ -42,13 +42,13 @@ def test_it_recovers_when_it_was_killed_and_keeps_what_was_committed(used_dir: P
             assert conn.execute("select n from kept").fetchone() == (42,)
 
 
-def test_a_user_that_was_killed_does_not_keep_it_running(data_dir: Path) -> None:
+def test_a_user_that_was_killed_does_not_keep_it_running(used_dir: Path) -> None:
     pid = os.fork()
     if pid == 0:
-        Embedded(data_dir).ensure_running()
+        Embedded(used_dir).ensure_running()
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    with embedded(data_dir) as server:
+    with embedded(used_dir) as server:
         assert answers(server)
     assert not answers(server)
 
