@@ -61,11 +61,24 @@ class Hostile:
         self._betrays_nothing(answered)
         return raw.status(answered)
 
-    def bodies(self) -> list[bytes]:
-        """Everything that was stored."""
+    def stored(self) -> list[str]:
+        """The digests of everything that was stored: bodies are large, and asked about often."""
         with psycopg.connect(self._url) as conn:
-            rows = conn.execute("select body from store.event order by position").fetchall()
+            rows = conn.execute(
+                "select encode(sha256(body), 'hex') from store.event order by position"
+            ).fetchall()
         return [row[0] for row in rows]
+
+    def body(self, position: int | None = None) -> bytes:
+        """What was stored there, or last."""
+        with psycopg.connect(self._url) as conn:
+            row = conn.execute(
+                "select body from store.event where position = coalesce(%s, position)"
+                " order by position desc limit 1",
+                [position],
+            ).fetchone()
+        assert row
+        return bytes(row[0])
 
     def check_log(self) -> None:
         """No defect, and nothing secret, in the log of the whole run."""

@@ -115,7 +115,9 @@ async def test_a_killed_rebuild_leaves_everything_as_it_was(
     assert await contents(conn) == rows
 
 
-@pytest.mark.parametrize("swaps", [2, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "swaps", [pytest.param(2, marks=pytest.mark.slow), pytest.param(50, marks=pytest.mark.long)]
+)
 async def test_readers_never_see_an_error_an_empty_table_or_the_past(
     swaps: int, database_url: str
 ) -> None:

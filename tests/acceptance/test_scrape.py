@@ -230,9 +230,13 @@ def test_without_the_database_it_tells_what_needs_none(scratch: Path) -> None:
     assert service.stop() == 0
 
 
-def test_it_can_be_switched_off(scratch: Path, postgres: str, template: str) -> None:
-    (scratch / "daybook.toml").write_text(f"metrics = false\n{CONFIG}")
+def test_it_and_the_console_can_be_switched_off(
+    scratch: Path, postgres: str, template: str
+) -> None:
+    (scratch / "daybook.toml").write_text(f"metrics = false\nconsole = false\n{CONFIG}")
     env = {"DAYBOOK_DATABASE_URL": fresh_database(postgres, template)}
     service = Service(scratch, env=env).start()
     assert service.client.get("/metrics").status_code == 404
+    answer = service.client.get("/console")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
     assert service.stop() == 0

@@ -139,8 +139,9 @@ def test_filters_are_a_form_and_links(finance: Person) -> None:
      "money/revenue?period=May", "money/mrr?period=2026-05-01&figure=all"],
 )  # fmt: skip
 def test_a_wrong_question_is_named(finance: Person, path: str) -> None:
-    assert finance.open(f"/live/{path}").status == 400
-    assert "parameter is invalid" in finance.heading
+    answer = finance.context.request.get(f"/console/live/{path}")
+    assert answer.status == 400
+    assert "parameter is invalid" in answer.text()
 
 
 def test_months_that_have_not_begun_have_no_figures(finance: Person) -> None:

@@ -271,18 +271,6 @@ def test_every_answer_carries_the_headers(doors: Doors, browser: httpx.Client) -
         assert headers["cache-control"] == "no-store"
 
 
-def test_it_can_be_switched_off(scratch: Path, database_url: str) -> None:
-    (scratch / "daybook.toml").write_text(f"console = false\n{CONFIG}")
-    service = Service(scratch, env={"DAYBOOK_DATABASE_URL": database_url}).start()
-    try:
-        assert new_key(database_url, "live")
-        answer = service.client.get("/console")
-        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-        assert "/console" not in service.client.get("/").text
-    finally:
-        assert service.stop() == 0
-
-
 def test_the_console_and_the_api_share_the_limit_of_a_key(scratch: Path, database_url: str) -> None:
     (scratch / "daybook.toml").write_text(f"requests_per_minute = 4\n{CONFIG}")
     service = Service(scratch, env={"DAYBOOK_DATABASE_URL": database_url}).start()

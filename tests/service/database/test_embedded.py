@@ -42,13 +42,13 @@ def test_it_recovers_when_it_was_killed_and_keeps_what_was_committed(used_dir: P
             assert conn.execute("select n from kept").fetchone() == (42,)
 
 
-def test_a_user_that_was_killed_does_not_keep_it_running(data_dir: Path) -> None:
+def test_a_user_that_was_killed_does_not_keep_it_running(used_dir: Path) -> None:
     pid = os.fork()
     if pid == 0:
-        Embedded(data_dir).ensure_running()
+        Embedded(used_dir).ensure_running()
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    with embedded(data_dir) as server:
+    with embedded(used_dir) as server:
         assert answers(server)
     assert not answers(server)
 
@@ -97,11 +97,11 @@ def test_it_is_nobody_elses(data_dir: Path) -> None:
         os.umask(old)
 
 
-def test_a_directory_that_is_there_keeps_its_mode(data_dir: Path) -> None:
-    data_dir.chmod(0o755)
-    with embedded(data_dir) as server:
+def test_a_directory_that_is_there_keeps_its_mode(used_dir: Path) -> None:
+    used_dir.chmod(0o755)
+    with embedded(used_dir) as server:
         assert answers(server)
-    assert data_dir.stat().st_mode & 0o777 == 0o755
+    assert used_dir.stat().st_mode & 0o777 == 0o755
 
 
 def test_an_environment_for_another_server_does_not_matter(

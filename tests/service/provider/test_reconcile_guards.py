@@ -186,6 +186,7 @@ async def test_a_person_decides_on_a_customer_with_another_subscription(
     (difference,) = [d for d in await found(conn, run) if d.id == bought]
     assert (difference.review, difference.applied, run.state) == (True, False, "drift")
     assert "person" in difference.remedy
+    await project(conn)
     agreed = await shop.reconcile(database_url, apply=True, accept_losses=True)
     assert agreed.state == "in_sync"
 

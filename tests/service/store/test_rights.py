@@ -86,16 +86,12 @@ def revoking(right: str) -> Composed:
     return SQL("revoke " + literal + " from {}").format(Identifier(SERVICE))
 
 
+# every day, all other tests have the rights of the service's role and no more
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bin_dir",
-    [
-        pytest.param(
-            found, id=str(major),
-            marks=() if major == max(servers.installed()) else pytest.mark.slow,
-        )
-        for major, found in servers.installed().items()
-    ],
-)  # fmt: skip
+    [pytest.param(found, id=str(major)) for major, found in servers.installed().items()],
+)
 async def test_the_rights_that_the_readme_names_suffice_as_on_a_managed_server(
     bin_dir: Path,
 ) -> None:
