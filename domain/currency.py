@@ -26,7 +26,11 @@ def money(amount: int, currency: str | None) -> str:
     """
     if currency is None:
         return f"{amount:,} minor units"
-    return f"{Decimal(amount).scaleb(-exponent(currency)):,f} {currency.upper()}"
+    places = exponent(currency)
+    if not places:
+        return f"{amount:,} {currency.upper()}"
+    units, rest = divmod(abs(amount), 10**places)
+    return f"{'-' * (amount < 0)}{units:,}.{rest:0{places}} {currency.upper()}"
 
 
 def minor(amount: object, currency: str | None) -> int | None:

@@ -1,17 +1,23 @@
 """The index of events: the stream, customer and verdict of each."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
-from domain import subscription
+from domain import dispute, payment, payout, refund, subscription
 from domain.events import Entry
 from domain.fold import Fold
 from domain.steps import Step
 from domain.story import money_of
 from projections.projection import Projection
+
+_DATED = (payment.State, refund.State, dispute.State, payout.State)
+"""What figures count by the date on which it was made, or reached its status."""
+
+EARLY = timedelta(hours=1)
+"""How long before the date on which something was made it may have happened, by other clocks."""
 
 _NAME = 200
 """How much of a product's name is kept, in characters."""
@@ -25,7 +31,9 @@ class Row(Struct, frozen=True, gc=False):
     ``amount`` is that of the resource after the event, in minor units of ``currency``.
     ``shown_at`` is the moment from which a snapshot counts that was rendered later than its event;
     ``undecided`` marks a snapshot that can be read in two ways. ``unread`` names the fields that
-    could not be read; None if there are none.
+    could not be read; None if there are none. ``retold`` is whether it tells otherwise than
+    its resource is now: of something that is paid the date, of a subscription the product. It tells
+    the past of a figure from its present.
     """
 
     position: int
@@ -46,22 +54,43 @@ class Row(Struct, frozen=True, gc=False):
     currency: str | None = None
     named_product: str | None = None
     product_name: str | None = None
+    retold: bool = False
 
 
 class Placed(Struct, frozen=True, gc=False):
-    """A step of a stream, and the customer that its event concerns."""
+    """A step of a stream, the customer that its event concerns, and whether it was retold."""
 
     step: Step
     customer_id: str | None
+    retold: bool = False
 
 
 def placed(folded: Fold[Any], steps: Iterable[Step]) -> list[Placed]:
     """The steps of a stream with their customers: named by the event, or that of the stream."""
-    owner = owner_of(folded)
-    return [
-        Placed(step, step.entry.customer.customer_id if step.entry.customer else owner)
-        for step in steps
-    ]
+    owner, state = owner_of(folded), folded.state
+    found: list[Placed] = []
+    for step in steps:
+        entry, retold = step.entry, False
+        if isinstance(state, subscription.State):
+            retold = entry.payload.product_id != state.product_id
+        elif isinstance(state, _DATED):
+            made, happened = state.created_at or folded.occurred_at, entry.key[0]
+            retold = (entry.payload.created_at or happened) != made or made - happened > EARLY
+        customer_id = entry.customer.customer_id if entry.customer else owner
+        found.append(Placed(step, customer_id, retold))
+    return found
+
+
+def changes_others(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
+    """Whether entries may change what ``placed`` says of those that were recorded before them."""
+    owner, state = owner_of(memo), memo.state
+    if any(entry.customer and entry.customer.customer_id != owner for entry in entries):
+        return True
+    if isinstance(state, subscription.State):
+        return any(entry.payload.product_id not in {None, state.product_id} for entry in entries)
+    return isinstance(state, _DATED) and any(
+        entry.payload.created_at not in {None, state.created_at} for entry in entries
+    )
 
 
 def owner_of(folded: Fold[Any]) -> str | None:
@@ -94,7 +123,7 @@ def _placed(event: Placed) -> Row:
         entry.event.position, entry.stream, event.customer_id, entry.type, entry.occurred_at,
         step.verdict, step.before, after, step.newer, step.late, step.revision, undecided,
         shown_at, list(entry.unread) if entry.unread else None, *money_of(step),
-        *named,
+        *named, event.retold,
     )  # fmt: skip
 
 

@@ -170,8 +170,9 @@ KINDS = {
         ),
         Kind(
             "behind", 503, "The read models do not reflect that position yet",
-            "They did not reach `min_position` in time. Retry, or use `stale=ok` to accept an older"
-            " state. `GET /v1/projections` shows their lag.",
+            "They did not reach `min_position` in time: retry, or use `stale=ok` to accept an older"
+            " state. Or they have not come to `known_at` yet: retry. `GET /v1/projections` shows"
+            " their lag.",
             retry_after=1,
         ),
         Kind(

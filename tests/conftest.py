@@ -6,6 +6,7 @@ Each worker of pytest-xdist has a server of its own.
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import shutil
@@ -68,6 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
                 item.add_marker("long")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all tests again and again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -157,7 +163,7 @@ async def conn(database_url: str) -> AsyncIterator[Connection]:
 async def lane(database_url: str) -> AsyncIterator[Lane]:
     """A lane over a prepared database, as a worker has for keys."""
     async with pool(database_url, ACCESS, 2, least=0) as fallback:
-        made = Lane(database_url, ACCESS, 1, fallback)
+        made = Lane(database_url, ACCESS, 1, fallback, lambda: 0)
         yield made
         made.reader.close()
 

@@ -199,8 +199,9 @@ def _import() -> None:
         if not module.name.startswith(left_out):
             import_module(module.name)
     # the framework and the server import them when they start
-    for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvloop", "httptools",
-                 "rich.console", "rich.progress", "rich.table", "typer.main"):  # fmt: skip
+    for name in ("litestar.plugins.opentelemetry", "uvicorn.lifespan.on", "uvicorn.loops.uvloop",
+                 "anyio._backends._asyncio", "httptools", "rich.console",
+                 "rich.progress", "rich.table", "typer.main"):  # fmt: skip
         import_module(name)
     share_certificates()
     # once, so that what the framework and the templates remember of it is there in every fork

@@ -1,9 +1,9 @@
 """Processes of ``daybook``, forked from one that has imported it: a start takes 50 ms, not 1 s.
 
-``Popen`` and ``run`` are those of ``subprocess``. They run a command line ``python -m service …``
-in a fork. It is a child of the caller like any other, with a pid, files, an environment, a
-directory and limits of its own. What it starts by ``multiprocessing`` is forked from a copy of what
-it was before it began, and so inherits nothing else.
+``Popen`` and ``run`` are those of ``subprocess``. They run a command line ``python -m service …``,
+or ``python -c …``, in a fork. It is a child of the caller like any other, with a pid, files, an
+environment, a directory and limits of its own. What it starts by ``multiprocessing`` is forked from
+a copy of what it was before it began, and so inherits nothing else.
 
 They fork once ``use`` was called, as for ``pytest``. With ``-m slow`` and ``-m long``, and in a
 benchmark, every process is started as users start it.
@@ -50,7 +50,7 @@ class Popen(subprocess.Popen[Any]):
             super()._execute_child(args, *passed)  # type: ignore[misc]
             return
         request = Request(
-            line[2], False, ["", *line[3:]], env, os.fspath(given["cwd"] or Path.cwd()),
+            line[2], line[1] == "-c", ["-c", *line[3:]], env, os.fspath(given["cwd"] or Path.cwd()),
             [0, 1, 2], limits(), leads_session=bool(given["start_new_session"]),
         )  # fmt: skip
         theirs = (given["p2cread"], given["c2pwrite"], given["errwrite"])
@@ -95,7 +95,12 @@ def use() -> None:
 
 
 def _is_daybook(line: Sequence[str]) -> bool:
-    return line[:2] == [sys.executable, "-m"] and line[2] in FORKED
+    match line:
+        case [sys.executable, "-m", module, *_]:
+            return module in FORKED
+        case [sys.executable, "-c", _, *_]:
+            return True
+    return False
 
 
 def _is_plain(given: Mapping[str, Any]) -> bool:

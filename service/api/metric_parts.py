@@ -19,7 +19,8 @@ from service.database.connections import Connection
 from service.queries import metric_parts, paging, resources
 from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Parts, Wanted
-from service.queries.metric_rows import DISPUTED, PAID, PAID_OUT, REFUNDED, Counted
+from service.queries.metric_products import Counted
+from service.queries.metric_rows import DISPUTED, PAID, PAID_OUT, REFUNDED
 
 Q = TypeVar("Q", bound=RowsQuery)
 

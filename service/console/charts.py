@@ -65,7 +65,7 @@ def bars(
     more, so that what is small all along does not look high.
     """
     highest = max([least, *(_total(c.parts) for c in columns)])
-    lowest = max((_total(c.below) for c in columns), default=0.0)
+    lowest = max((_total(c.below) for c in columns), default=0)
     scale = HEIGHT / (highest + lowest or 1)
     zero = HEIGHT - lowest * scale
     step = width / max(1, len(columns))

@@ -72,7 +72,8 @@ _MEANINGS = {
     "rate-limited": "The API's requests with the same key count too.",
     "unavailable": "Webhooks are repeated by the provider, so nothing is lost. Try again.",
     "timeout": "Try again, or ask for less.",
-    "not-ready": "Webhooks are recorded meanwhile. Try again in a moment.",
+    "not-ready": "Webhooks are recorded meanwhile. Try again in a moment; Operations shows the"
+    " read models.",
     "internal-error": "This is a defect of Daybook. The log has it under the id below.",
 }
 """What a person can do, by kind of problem."""

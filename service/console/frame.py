@@ -66,6 +66,13 @@ class BookLink(Struct, frozen=True):
     is_current: bool
 
 
+def href(book: str, *parts: object, **query: object) -> str:
+    """The path of a page of a book; see ``Frame.href``."""
+    path = "/".join((ROOT, book, *(quote(str(p), safe=":@") for p in parts if p != "")))
+    given = {k: v for k, v in query.items() if v not in {None, ""}}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
 class Frame(Struct, kw_only=True):
     """The surroundings of a page, as templates know them.
 
@@ -108,9 +115,7 @@ class Frame(Struct, kw_only=True):
 
         A value of None or an empty text is left out.
         """
-        path = "/".join((ROOT, self.book, *(quote(str(p), safe=":@") for p in parts if p != "")))
-        given = {k: v for k, v in query.items() if v not in {None, ""}}
-        return f"{path}?{urlencode(given)}" if given else path
+        return href(self.book, *parts, **query)
 
     def has(self, path: str) -> bool:
         """Whether there is a page at this path below the book, and the key opens it."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from service.console.charts import Column
-from service.console.money_query import MoneyQuery, brief_name, period_name, short_name
+from service.console.money_query import brief_name, period_name, short_name
 from service.console.wording import figure, money, number, percent
 from service.queries.periods import Interval, Span
 
@@ -19,14 +19,14 @@ class Figures(Struct, frozen=True):
     """What was asked, and what came back.
 
     Attributes:
-        query: what was asked.
+        given: what links repeat of the question.
         span: the periods.
         end: up to when the figures are known; a period that ends later is open.
         values: the figures as they were asked for.
         now: the same by all that is known now.
     """
 
-    query: MoneyQuery
+    given: Mapping[str, str]
     span: Span
     end: datetime
     values: Values
@@ -193,9 +193,9 @@ def _column(
     said = [f"{name} {money(value, currency)}" for name, value in parts.items() if value]
     return Column(
         short_name(period, interval),
-        tuple((_TONES[name], float(value)) for name, value in above.items()),
+        tuple((_TONES[name], value) for name, value in above.items()),
         f"{period_name(period, interval)}: {', '.join(said) or 'nothing'}",
-        tuple((_TONES[name], float(value)) for name, value in (below or {}).items()),
+        tuple((_TONES[name], value) for name, value in (below or {}).items()),
     )
 
 
@@ -228,7 +228,7 @@ def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None
     leads = None
     if value:
         leads = {
-            **figures.query.given,
+            **figures.given,
             "period": str(period.date()),
             "currency": currency or "none",
         }

@@ -63,7 +63,7 @@ async def show_money(view: View) -> MoneyPage:
         values = await _values(conn, question) if is_past else now
     currencies = sorted({c for _, _, c in (*values, *now)}, key=lambda c: (c is None, c))
     end = question.known.moment if question.known else view.now
-    books = Figures(query, question.span, end, values, now)
+    books = Figures(query.given, question.span, end, values, now)
     ledgers = [ledger(books, currency) for currency in currencies]
     return MoneyPage(
         query=query,

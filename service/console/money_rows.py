@@ -14,7 +14,8 @@ from service.problems import Problem, invalid
 from service.queries import metrics, paging, resources
 from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_mrr, parts_of_sum
-from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED, Counted
+from service.queries.metric_products import Counted
+from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED
 
 _ROWS = 100
 _SORT = "-at"

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from service.console import wording
 from service.console.facts import Fact
-from service.console.frame import Frame
+from service.console.frame import Frame, href
 from service.console.ledgers import Cell
 from service.console.wording import made
 from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
@@ -83,17 +83,21 @@ def figure_cell(frame: Frame, cell: Cell) -> Markup:
     """A figure that leads to what it is made of, with what it is now where it was closed."""
     text = escape(cell.text)
     if cell.query:
-        shown = f'<a href="{escape(frame.href("money", cell.metric, **cell.query))}">{text}</a>'
+        shown = f'<a href="{_rows_of(frame.book, cell.metric, **cell.query)}">{text}</a>'
     elif cell.is_zero:
-        shown = (
-            f'<span class="quiet" aria-hidden="true">{_ZERO}</span><span class="unseen">0</span>'
-        )
+        shown = _ZERO
     else:
         shown = f'<span class="quiet">{text}</span>'
     if cell.now:
         now = escape(cell.now)
         shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
     return made(f'<td class="figure">{shown}</td>')
+
+
+@lru_cache(4096)
+def _rows_of(book: str, metric: str, **query: str) -> Markup:
+    # remembered: a page has hundreds of figures, and the next one shows the same
+    return escape(href(book, "money", metric, **query))
 
 
 def fact(frame: Frame, one: Fact) -> Markup:

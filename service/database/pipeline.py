@@ -9,7 +9,7 @@ transaction: one that fails does not affect the others.
 import asyncio
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -26,7 +26,9 @@ from service.database.connections import Connection, ResponseTimeoutError, is_un
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _MAX_PREPARED = 500
-_PREPARED_SECONDS = 10.0
+_SMALL = 1000
+"""Up to so many events any plan will do."""
+
 _SLICE = 200
 
 PREPARE_ERRORS = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
@@ -106,7 +108,7 @@ class PipelinedConnection:
 
     closed: bool
 
-    def __init__(self, conn: Connection, seconds: float) -> None:
+    def __init__(self, conn: Connection, seconds: float, size: Callable[[], int]) -> None:
         self._conn = conn
         self._wire = conn.pgconn
         self._wire.nonblocking = 1
@@ -115,7 +117,8 @@ class PipelinedConnection:
         self._pending: deque[_Pending] = deque()
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._numbers = count()
-        self._deallocate_at = self._loop.time() + _PREPARED_SECONDS
+        self._size = size
+        self._planned_at = size()
         self._flushing = self.closed = False
         self._seconds = seconds
         self._since = 0.0
@@ -142,7 +145,7 @@ class PipelinedConnection:
         key = (statement.text, transformer.types or ())
         pending = _Pending(self._loop.create_future(), key, transformer)
         try:
-            if self._loop.time() > self._deallocate_at:
+            if self._outgrown() or len(self._prepared) >= _MAX_PREPARED:
                 self._deallocate()
             self._send(pending, encoded, transformer.formats, prepared=prepared)
         except Exception as error:
@@ -165,7 +168,7 @@ class PipelinedConnection:
     ) -> None:
         text, types = pending.key
         name = self._prepared.get(pending.key) if prepared else None
-        if prepared and name is None and len(self._prepared) < _MAX_PREPARED:
+        if prepared and name is None:
             name = self._prepared[pending.key] = b"q%d" % next(self._numbers)
             self._wire.send_prepare(name, text, types)
             pending.prepares = True
@@ -176,9 +179,12 @@ class PipelinedConnection:
             self._wire.send_query_prepared(name, encoded, formats, pq.Format.BINARY)
         self._enqueue(pending)
 
+    def _outgrown(self) -> bool:
+        """Whether the plans were made for tables of half the size; a plan for a few rows scans."""
+        return self._size() > 2 * max(self._planned_at, _SMALL)
+
     def _deallocate(self) -> None:
-        # a plan that was made while a table was small must not be kept while it grows
-        self._deallocate_at = self._loop.time() + _PREPARED_SECONDS
+        self._planned_at = self._size()
         self._prepared.clear()
         ignored = self._loop.create_future()
         ignored.cancel()

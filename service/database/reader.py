@@ -6,7 +6,7 @@ of the pool are used.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, NamedTuple, Protocol
 
@@ -85,10 +85,19 @@ class PipelineUse(NamedTuple):
 
 
 class Reader:
-    """A few pipelined connections, opened when first needed and reopened when lost."""
+    """A few pipelined connections, opened when first needed and reopened when lost.
 
-    def __init__(self, url: str, limits: Limits = LISTS, connections: int = 3) -> None:
-        self._url = url
+    Statements are planned again when the ``size`` of what they read has doubled.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits = LISTS,
+        connections: int = 3,
+        size: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._url, self._size = url, size
         self._limits = limits
         self._max_connections = connections
         self._connections: list[PipelinedConnection] = []
@@ -182,7 +191,7 @@ class Reader:
             self._behind_pooler = True
             await conn.close()
         else:
-            self._connections.append(PipelinedConnection(conn, self._limits.answer))
+            self._connections.append(PipelinedConnection(conn, self._limits.answer, self._size))
 
 
 def _waiting(conn: PipelinedConnection) -> int:
@@ -195,10 +204,12 @@ class Lane:
     A ``Reader``, and the pool that replaces it behind a pooler.
     """
 
-    def __init__(self, url: str, limits: Limits, connections: int, pool: Pool) -> None:
+    def __init__(
+        self, url: str, limits: Limits, connections: int, pool: Pool, size: Callable[[], int]
+    ) -> None:
         self.limits = limits
         self.pool = pool
-        self.reader = Reader(url, limits, connections)
+        self.reader = Reader(url, limits, connections, size)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Queryable]:

@@ -42,7 +42,12 @@ def problem_of(error: Exception) -> Problem:
             )
         case UndefinedTable():
             # there is no schema, or no read models of this version
-            return Problem("not-ready", "The read models are being built.")
+            return Problem(
+                "not-ready",
+                "The read models that this question needs are being built, as after an upgrade. All"
+                " that had been built before is answered meanwhile. GET /v1/projections shows how"
+                " far they are; ask again then.",
+            )
         case _ if isinstance(error, UNAVAILABLE):
             # the process goes on and recovers
             return unavailable(error)

@@ -104,15 +104,34 @@ class Hashes(dict[tuple[int, int], bytes]):
     One that is unknown is computed from the stored level below it, which must be known, and kept.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stored: dict[int, list[tuple[int, Sequence[bytes]]]] = {}
+
+    def add(self, level: int, first: int, hashes: Sequence[bytes]) -> None:
+        """Add those of successive subtrees of one stored level, the first one by its index."""
+        self._stored.setdefault(level, []).append((first, hashes))
+
     def __missing__(self, place: tuple[int, int]) -> bytes:
         level, index = place
+        if found := self._among(level, index, index + 1):
+            return found[0]
         if not level:
             raise KeyError(place)
         below = (level - 1) // BITS * BITS
         width = 1 << (level - below)
-        hashes = [self[below, n] for n in range(index * width, (index + 1) * width)]
+        hashes = self._among(below, index * width, (index + 1) * width)
+        if hashes is None:
+            hashes = [self[below, n] for n in range(index * width, (index + 1) * width)]
         one = self[place] = perfect_root(hashes)
         return one
+
+    def _among(self, level: int, first: int, last: int) -> Sequence[bytes] | None:
+        """Some successive ones, if they were added together: hundreds cost as much as one."""
+        for start, hashes in self._stored.get(level, ()):
+            if start <= first and last <= start + len(hashes):
+                return hashes[first - start : last - start]
+        return None
 
 
 def inclusion(index: int, size: int) -> list[Range]:

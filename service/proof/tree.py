@@ -99,8 +99,9 @@ async def grow(conn: Queryable, book: str, head: Head, sizes: Iterable[int] = ()
     known, blocks = Hashes(), head.stored[BITS]
     for first in range(blocks, blocks + head.lacking - AT_ONCE, AT_ONCE):
         piece = Nodes(0, first * BLOCK, (first + AT_ONCE) * BLOCK)
-        leaves = await _read(conn, book, [piece])
-        known |= {(BITS, n): leaves[BITS, n] for n in range(first, first + AT_ONCE)}
+        leaves = Hashes()
+        await _read(conn, book, [piece], leaves)
+        known.add(BITS, first, [leaves[BITS, n] for n in range(first, first + AT_ONCE)])
         blocks = first + AT_ONCE
     stored = head.stored | {0: blocks * BLOCK}
     wanted = [
@@ -113,7 +114,7 @@ async def grow(conn: Queryable, book: str, head: Head, sizes: Iterable[int] = ()
             *needed(ranges),
         ]
     ]
-    known |= await _read(conn, book, [Nodes(0, blocks * BLOCK, head.size), *wanted])
+    await _read(conn, book, [Nodes(0, blocks * BLOCK, head.size), *wanted], known)
     added = [
         (level, index, known[level, index])
         for level in _LEVELS
@@ -137,7 +138,8 @@ async def range_hashes(conn: Queryable, book: str, ranges: Sequence[Range]) -> l
     Raises:
         MissingNodesError: if it has gaps.
     """
-    known = await _read(conn, book, needed(ranges))
+    known = Hashes()
+    await _read(conn, book, needed(ranges), known)
     return [range_hash(one, known) for one in ranges]
 
 
@@ -146,8 +148,8 @@ async def roots(conn: Queryable, book: str, sizes: Sequence[int]) -> list[bytes]
     return await range_hashes(conn, book, [Range(0, size) for size in sizes])
 
 
-async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
-    """The hashes of some ranges of stored nodes, and of leaves (level 0).
+async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes], known: Hashes) -> None:
+    """Add the hashes of some ranges of stored nodes, and of leaves (level 0).
 
     Raises:
         MissingNodesError: if one is missing.
@@ -159,7 +161,6 @@ async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
         "firsts": [one.first for one in some],
         "lasts": [one.last for one in some],
     }
-    known = Hashes()
     # not prepared: the plan must follow the tables as they grow
     text = statements.text("proof/hashes")
     cursor = await conn.execute(text, params, prepare=False, binary=True)
@@ -171,6 +172,4 @@ async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes]) -> Hashes:
                 " Run: daybook verify chain."
             )
         parts = [found[n : n + _SIZE] for n in range(0, len(found), _SIZE)]
-        hashes = parts if level else leaf_hashes(parts)
-        known.update(zip([(level, n) for n in range(first, last)], hashes, strict=True))
-    return known
+        known.add(level, first, parts if level else leaf_hashes(parts))

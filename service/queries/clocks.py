@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from psycopg.rows import DictRow
+
 from domain.past import Past
 from service.database import statements
 from service.database.reader import Queryable
@@ -23,13 +25,14 @@ async def past(conn: Queryable, book: str, params: Mapping[str, Any], now: datet
 
     Raises:
         Problem: ``invalid-parameter`` for a moment in the future, an ``as_of`` after ``known_at``,
-            or a position beyond the end of the book; ``behind`` for a position that the read
-            models do not reflect yet.
+            or a position beyond the end of the book; ``behind`` where the read models do not
+            reflect that position yet, or not all that was recorded by that time.
     """
     as_of, known_at = params.get("as_of"), params.get("known_at")
     if as_of is None and known_at is None:
         return Past()
-    latest = await _latest(conn, book, now)
+    shown = await checkpoint_rows(conn, book)
+    latest = _latest(shown, now)
     as_of = moment("as_of", as_of, now, latest)
     if isinstance(known_at, Position):
         number = known_at.number
@@ -38,6 +41,10 @@ async def past(conn: Queryable, book: str, params: Mapping[str, Any], now: datet
     if as_of and known and as_of > known:
         reason = "as_of must not be after known_at: what came later was not known then."
         raise invalid(reason, "as_of", str(as_of), ("known_at or earlier",))
+    if known is not None and known_at != now.date() and shown:
+        last = await last_recorded_position(conn, book, known, inclusive=True)
+        if last > (shown[0]["checkpoint"] or 0):
+            raise _behind(last)
     return Past(as_of, known)
 
 
@@ -45,6 +52,8 @@ async def known_by(
     conn: Queryable, book: str, known_at: date | Position | None, now: datetime
 ) -> Known | None:
     """The last position that the book had recorded at ``known_at``, and the moment; None for now.
+
+    Today means now, of which the last position is the last one that is shown.
 
     Raises:
         Problem: as ``past``.
@@ -55,7 +64,10 @@ async def known_by(
     known = selected.known_at or datetime.min.replace(tzinfo=UTC)
     if isinstance(known_at, Position):
         return Known(known_at.number, known)
-    return Known(await last_recorded_position(conn, book, known, inclusive=True), known)
+    last = await last_recorded_position(conn, book, known, inclusive=True)
+    if known_at == now.date() and (shown := await checkpoint_rows(conn, book)):
+        last = min(last, shown[0]["checkpoint"] or 0)
+    return Known(last, known)
 
 
 def moment(
@@ -81,14 +93,17 @@ def moment(
     return selected
 
 
-async def _latest(conn: Queryable, book: str, now: datetime) -> datetime:
+def _latest(shown: list[DictRow], now: datetime) -> datetime:
     """The later of ``now`` and the recording time of the last reflected event.
 
     A database whose clock was once ahead has events recorded in the future.
     """
-    rows = await checkpoint_rows(conn, book)
-    recorded_at = rows[0]["recorded_at"] if rows else None
+    recorded_at = shown[0]["recorded_at"] if shown else None
     return max(now, recorded_at or now)
+
+
+def _behind(position: int) -> Problem:
+    return Problem("behind", f"Position {position} is not reflected yet.")
 
 
 async def _recorded_at(conn: Queryable, book: str, position: int) -> datetime | None:
@@ -104,6 +119,6 @@ async def _recorded_at(conn: Queryable, book: str, position: int) -> datetime | 
         reason = f"known_at: position {position} is beyond the end of this book."
         raise invalid(reason, "known_at", str(position), ("the position of an answer",))
     if row["checkpoint"] is None or row["checkpoint"] < position:
-        raise Problem("behind", f"Position {position} is not reflected yet.")
+        raise _behind(position)
     recorded: datetime = row["recorded_at"]
     return recorded

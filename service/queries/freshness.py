@@ -46,6 +46,10 @@ class Freshness:
         """The position that the read models were last known to reflect."""
         return self._positions.get(book, 0)
 
+    def events(self) -> int:
+        """How many events the read models of all books were last known to reflect."""
+        return sum(self._positions.values())
+
     def correct(self, book: str, believed: int, actual: int) -> None:
         """Lower a position to the ``actual`` one, if it is still the ``believed`` one.
 

@@ -2,7 +2,8 @@
 
 What was known is not stored. A row that no event has changed since is as it was then; the streams
 of the others are folded again, from the events up to the position. For a month that was closed
-these are few, however long ago that was. Of subscriptions, what moved at an event changes only if
+these are few, however long ago that was: those whose date lies in it, and those whose date did, of
+which an event tells (``retold``). Of subscriptions, what moved at an event changes only if
 something is recorded later that happened earlier, so only streams with such an event are folded.
 """
 
@@ -21,7 +22,7 @@ from domain.events import Entry
 from domain.fold import fold
 from projections.by_day import BY_DAY
 from projections.customers import CUSTOMERS
-from projections.events import EVENTS, placed
+from projections.events import EARLY, EVENTS, placed
 from projections.movements import MOVEMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
@@ -38,6 +39,9 @@ Booking = Literal["created_at", "status_since"]
 
 _LATER = timedelta(hours=1)
 """How far clocks may be apart: more streams than needed are folded, never fewer."""
+
+MOST_FOLDED = MOST_ENTRIES + 1
+"""How many resources are looked for that changed: one more than may be folded."""
 
 _READ: tuple[Projection[Any], ...] = (
     EVENTS, CUSTOMERS, SUBSCRIPTIONS, *BY_DAY, *(one.counted for one in BY_DAY if one.counted),
@@ -93,14 +97,14 @@ async def known_movements(conn: Connection, question: MetricQuestion) -> dict[st
             statements.fill("queries/metrics/told_late", events=_view(EVENTS)),
             {
                 "book": question.target.book, "known": question.known.position,
-                "moment": question.known.moment + _LATER, "most": MOST_ENTRIES + 1,
+                "moment": question.known.moment + _LATER, "most": MOST_FOLDED,
             },
         )  # fmt: skip
         streams = [row["stream"] for row in await found.fetchall()]
         entries = await _entries(conn, question.target, streams, question.known)
         count = sum(map(len, entries))
         rows = await fold_aside(count, partial(_shown_movements, question.target.book, entries))
-    return {"folded": streams, "rows": _json(rows)}
+    return {"folded": streams, "rows": encoded(rows)}
 
 
 async def known_rows(
@@ -119,26 +123,46 @@ async def known_rows(
                 "queries/metrics/changed",
                 view=_view(projection),
                 key=Identifier(projection.key),
+                events=_view(EVENTS),
             ),
             {
                 "book": question.target.book, "known": question.known.position,
                 "begin": question.span.periods[0] if by_creation else None,
-                "until": question.span.until, "most": MOST_ENTRIES + 1,
+                "until": question.span.until + (timedelta() if by_creation else EARLY),
+                "category": projection.source_name, "most": MOST_FOLDED,
             },
         )  # fmt: skip
-        category = projection.source_name
-        streams = [f"{category}-{row['id']}" for row in await found.fetchall()]
-        entries = await _entries(conn, question.target, streams, question.known)
-        count = sum(map(len, entries))
-        rows = await fold_aside(count, partial(_shown, projection, entries))
-    return {"rows": _json(rows)}
+        ids = [row["id"] for row in await found.fetchall()]
+        rows = await rows_then(conn, projection, ids, question)
+    return {"rows": encoded(rows)}
+
+
+async def rows_then(
+    conn: Connection, projection: Projection[Any], ids: Iterable[str], question: MetricQuestion
+) -> list[Any]:
+    """The rows of some resources as they were known; of what was not known there is none.
+
+    Raises:
+        Problem: as ``known_movements``.
+    """
+    if question.known is None:
+        return []
+    streams = [f"{projection.source_name}-{one}" for one in ids]
+    entries = await _entries(conn, question.target, streams, question.known)
+    count = sum(map(len, entries))
+    return await fold_aside(count, partial(_shown, question.target.book, projection, entries))
+
+
+def encoded(rows: list[Any]) -> str:
+    """Rows as a parameter of statements."""
+    return msgspec.json.encode(rows).decode()
 
 
 async def _entries(
     conn: Connection, target: Target, streams: list[str], known: Known
 ) -> list[list[Entry]]:
     """The entries of some streams up to the position, stream by stream."""
-    if len(streams) > MOST_ENTRIES:
+    if len(streams) >= MOST_FOLDED:
         raise Problem(
             "too-many-events",
             f"More than {MOST_ENTRIES:,} resources have changed since known_at. Ask for fewer"
@@ -158,14 +182,13 @@ def _shown_movements(book: str, streams: Iterable[list[Entry]]) -> list[Any]:
     ]
 
 
-def _shown(projection: Projection[Any], streams: Iterable[list[Entry]]) -> list[Any]:
+def _shown(book: str, projection: Projection[Any], streams: Iterable[list[Entry]]) -> list[Any]:
     """The rows of the read model, without what is stored for other purposes."""
     rows = (row for told in streams for row in projection.rows(fold(told)[0]))
-    return [{k: v for k, v in asdict(row).items() if not isinstance(v, bytes)} for row in rows]
-
-
-def _json(rows: list[Any]) -> str:
-    return msgspec.json.encode(rows).decode()
+    return [
+        {"book": book, **{k: v for k, v in asdict(row).items() if not isinstance(v, bytes)}}
+        for row in rows
+    ]
 
 
 def _view(projection: Projection[Any]) -> Identifier:

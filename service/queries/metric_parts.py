@@ -18,7 +18,8 @@ from service.database.connections import Connection
 from service.queries.changes import link
 from service.queries.disputes import Payer
 from service.queries.metric_known import MetricQuestion, one_question
-from service.queries.metric_rows import Counted, counted_statement, movement_statement
+from service.queries.metric_products import Counted
+from service.queries.metric_rows import counted_statement, movement_statement, summed
 from service.queries.paging import Order
 from service.store.positions import Position
 
@@ -142,7 +143,7 @@ async def _page(
     given = {
         **params, **wanted.order.params, "currency": wanted.currency, "limit": wanted.limit + 1,
     }  # fmt: skip
-    rows = await (await conn.execute(statement, given)).fetchall()
+    rows = await summed(conn, statement, given)
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
     following = None
     if more:

@@ -34,7 +34,8 @@ async def metric_question(  # noqa: PLR0913 - all that may be asked
     """The question; without a last period, they end with what was known at ``known_at``.
 
     Raises:
-        Problem: ``invalid-parameter``; ``not-ready`` before the book is opened.
+        Problem: ``invalid-parameter``; ``not-ready`` before the book is opened; ``behind`` where
+            the read models have not come to ``known_at`` yet.
     """
     known = await known_by(conn, book, known_at, now)
     end = known.moment if known and known.position else now

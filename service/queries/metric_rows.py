@@ -5,9 +5,9 @@ time zone share, where they changed since what was known, and where only a produ
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -19,22 +19,15 @@ from projections.payments import PAYMENTS
 from projections.payouts import PAYOUTS
 from projections.projection import Projection
 from projections.refunds import REFUNDS
-from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.connections import Connection
 from service.queries.metric_known import MetricQuestion, known_movements, known_rows, one_question
+from service.queries.metric_products import Counted, product_condition
 from service.readmodels.writing import counted as counted_rows
 
 _IN_CURRENCY = SQL(statements.text("queries/metrics/in_currency"))
 
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
-
-
-class Counted(Struct, frozen=True):
-    """What a sum counts: rows of a read model, and whose product is theirs."""
-
-    projection: Projection[Any]
-    product_of: Literal["itself", "its payment", "nothing"]
 
 
 PAID = Counted(PAYMENTS, "itself")
@@ -65,7 +58,7 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
         known = await known_movements(conn, question)
         # those before the first period lead to what stands at its beginning
         params = _params(question) | known | {"begin": _ALWAYS}
-        return await (await conn.execute(statement, params)).fetchall()
+        return await summed(conn, statement, params)
 
 
 async def movement_statement(
@@ -106,18 +99,25 @@ async def sum_rows(
         Problem: as ``movement_statement``.
     """
     date = Identifier(question.booked_by)
-    if question.product_id is None:
-        view = _view(counted.projection)
-        changed = statements.fill("queries/metrics/changed_rows", view=view)
-        found = _by_day(counted.projection, question, date, changed)
-    else:
-        found = statements.fill(
-            "queries/metrics/one_by_one", **_listed(counted, question), date=date
-        )
-    statement = statements.fill(name, found=found)
     async with one_question(conn, question):
-        known = await known_rows(conn, counted.projection, question)
-        return await (await conn.execute(statement, _params(question) | known)).fetchall()
+        if question.product_id is None:
+            params = _params(question) | await known_rows(conn, counted.projection, question)
+            view = _view(counted.projection)
+            changed = statements.fill("queries/metrics/changed_rows", view=view)
+            found = _by_day(counted.projection, question, date, changed)
+        else:
+            parts, params = await _listed(conn, counted, question)
+            found = statements.fill("queries/metrics/one_by_one", **parts, date=date)
+        statement = statements.fill(name, found=found)
+        return await summed(conn, statement, params)
+
+
+async def summed(conn: Connection, statement: Composed, params: dict[str, Any]) -> list[DictRow]:
+    """The rows of a statement; sums are integers, of more than 64 bits where amounts are absurd."""
+    rows = await (await conn.execute(statement, params)).fetchall()
+    return [
+        {name: int(v) if isinstance(v, Decimal) else v for name, v in row.items()} for row in rows
+    ]
 
 
 async def counted_statement(
@@ -130,17 +130,12 @@ async def counted_statement(
     Raises:
         Problem: as ``movement_statement``.
     """
-    known = await known_rows(conn, counted.projection, question)
+    listed, params = await _listed(conn, counted, question)
     date = Identifier(question.booked_by)
     statement = statements.fill(
-        name,
-        **_listed(counted, question),
-        date=date,
-        payments=_view(PAYMENTS),
-        in_currency=_IN_CURRENCY,
-        **parts,
+        name, **listed, date=date, payments=_view(PAYMENTS), in_currency=_IN_CURRENCY, **parts
     )
-    return statement, _params(question) | known
+    return statement, params
 
 
 def _by_day(
@@ -174,23 +169,16 @@ def _row_by_row(
     )
 
 
-def _listed(counted: Counted, question: MetricQuestion) -> dict[str, Composable]:
-    """What counts, row by row, and whether a row belongs to the product that is asked for."""
+async def _listed(
+    conn: Connection, counted: Counted, question: MetricQuestion
+) -> tuple[dict[str, Composable], dict[str, Any]]:
+    """What counts, row by row, and whether a row is of the product that is asked for."""
+    params = _params(question) | await known_rows(conn, counted.projection, question)
+    name = "queries/metrics/listed" if question.known is None else "queries/metrics/known_rows"
     view, column = _view(counted.projection), Identifier(question.booked_by)
-    listed = statements.fill("queries/metrics/listed", view=view, column=column)
-    if question.known is not None:
-        listed = statements.fill("queries/metrics/known_rows", view=view, column=column)
-    condition: Composable = SQL("true")
-    if question.product_id is not None and counted.product_of != "nothing":
-        alias = Identifier("c" if counted.product_of == "itself" else "p")
-        condition = paid_for = statements.fill(
-            "queries/metrics/paid_for", payment=alias, subscriptions=_view(SUBSCRIPTIONS)
-        )
-        if counted.product_of == "its payment":
-            condition = statements.fill(
-                "queries/metrics/payment_paid_for", payments=_view(PAYMENTS), paid_for=paid_for
-            )
-    return {"counted": counted_rows(counted.projection, listed), "condition": condition}
+    rows = counted_rows(counted.projection, statements.fill(name, view=view, column=column))
+    condition, further = await product_condition(conn, counted, question, rows, params)
+    return {"counted": rows, "condition": condition}, params | further
 
 
 def _params(question: MetricQuestion) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from service.queries.metric_answers import (
     Subscriptions,
 )
 from service.queries.metric_known import MetricQuestion
+from service.queries.metric_products import Counted
 from service.queries.metric_rows import (
     DISPUTED,
     PAID,
     PAID_OUT,
     REFUNDED,
-    Counted,
     movement_rows,
     sum_rows,
 )

@@ -1,7 +1,9 @@
 """The periods of a metric: whole days, weeks, months or quarters of a time zone."""
 
 import re
+from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -60,6 +62,9 @@ def span(
 ) -> Span:
     """The periods from the one that contains ``first`` to the one that contains ``last``.
 
+    They leave no gap, and none is empty: a day that the clocks of a zone passed over is left out. A
+    moment whose hour comes twice belongs to the period that has begun.
+
     Args:
         interval: how long they are; weeks begin on Monday.
         first: a moment, or a day of the time zone.
@@ -68,24 +73,29 @@ def span(
         zone: the name of a time zone that ``ZoneInfo`` knows.
 
     Raises:
-        Problem: ``invalid-parameter`` if ``first`` is after ``last``, or there are too many.
+        Problem: ``invalid-parameter`` if ``first`` is after ``last``, there are too many, or none.
     """
     place = _Place(zone)
     try:
-        end = place.local(last, time.max) if last else place.local(now, time.min)
+        end = place.period(last or now, interval)
         if first is None:
-            begin = beginning(beginning(end, interval) - _DEFAULT_LENGTH[interval], interval)
+            begin = beginning(end - _DEFAULT_LENGTH[interval], interval)
         else:
-            begin = beginning(place.local(first, time.min), interval)
+            begin = place.period(first, interval)
         if begin > end:
             raise Problem("invalid-parameter", "created_at_gte must not be after created_at_lte.")
-        periods = [begin]
-        while (following := after(periods[-1], interval)) <= end:
-            periods.append(following)
-            if len(periods) > _MOST:
+        shown = [begin]
+        while shown[-1] <= end:
+            if len(shown) > _MOST:
                 text = f"created_at_gte gives more than {_MOST} periods. Use a longer interval."
                 raise Problem("invalid-parameter", text)
-        return Span(interval, [place.moment(one) for one in periods], place.moment(following))
+            shown.append(after(shown[-1], interval))
+        bounds = [place.moment(one) for one in shown]
+        periods = [one for one, following in pairwise(bounds) if one < following]
+        if not periods:
+            text = f"{zone} has no day from {begin.date()} to {end.date()}: its clocks passed over."
+            raise Problem("invalid-parameter", text)
+        return Span(interval, periods, bounds[-1])
     except OverflowError:
         text = "created_at_gte or created_at_lte is out of range."
         raise Problem("invalid-parameter", text) from None
@@ -98,20 +108,38 @@ class _Place:
         # UTC reaches to both ends of the calendar
         self._zone = UTC if zone == "UTC" else ZoneInfo(zone)
 
-    def local(self, moment: date, time_of_day: time) -> datetime:
-        """What the clock shows at a moment, or on a day at this time."""
-        if isinstance(moment, datetime):
-            return moment.astimezone(self._zone).replace(tzinfo=None)
-        return datetime.combine(moment, time_of_day)
+    def period(self, moment: date, interval: Interval) -> datetime:
+        """What the clock shows when the period of a moment, or of a day, begins."""
+        if not isinstance(moment, datetime):
+            return beginning(datetime.combine(moment, time.min), interval)
+        found = beginning(moment.astimezone(self._zone).replace(tzinfo=None), interval)
+        # set back over a midnight, the clock shows the day before once more
+        while self._zone is not UTC and self.moment(after(found, interval)) <= moment:
+            found = after(found, interval)
+        return found
 
     def moment(self, shown: datetime) -> datetime:
         """The moment at which the clock first shows a time, or passes over it."""
         if self._zone is UTC:
             return shown.replace(tzinfo=UTC)
         at = shown.replace(tzinfo=self._zone).astimezone(UTC)
-        offset = at.astimezone(self._zone).utcoffset() or timedelta(0)
+        if at.astimezone(self._zone).replace(tzinfo=None) != shown:
+            at = self._change(shown.replace(tzinfo=self._zone, fold=1).astimezone(UTC), at)
+        offset = self._offset(at)
         # RFC 3339 has no seconds in an offset, as clocks had before there were zones
         return at if offset % timedelta(minutes=1) else at.astimezone(timezone(offset))
+
+    def _change(self, before: datetime, after_it: datetime) -> datetime:
+        """The first second, of those after one and until another, with the offset of the last."""
+        seconds = range(int((after_it - before).total_seconds()) + 1)
+        new = self._offset(after_it)
+        first = bisect_left(
+            seconds, True, key=lambda n: self._offset(before + timedelta(seconds=n)) == new
+        )
+        return before + timedelta(seconds=first)
+
+    def _offset(self, at: datetime) -> timedelta:
+        return at.astimezone(self._zone).utcoffset() or timedelta(0)
 
 
 def beginning(moment: datetime, interval: Interval) -> datetime:

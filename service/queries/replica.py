@@ -69,14 +69,17 @@ class Replica:
         self._primary: deque[tuple[float, dict[str, int]]] = deque()
         self._primary_known = asyncio.Event()
         self._questions = questions
-        self._access = Lane(url, ACCESS, 2, probes)
-        self._lists = Lane(url, LISTS, 3, questions)
+        self._access = Lane(url, ACCESS, 2, probes, self._events)
+        self._lists = Lane(url, LISTS, 3, questions, self._events)
         self._throttle = Throttle()
 
     def has(self, book: str, position: int) -> bool:
         """Whether it can be asked, and reflects a position of a book."""
         known = self.up and time.monotonic() - self._polled < _VALID_SECONDS
         return known and book in self.positions and self.positions[book] >= position
+
+    def _events(self) -> int:
+        return sum(self.positions.values())
 
     async def poll(self, primary: Pool) -> None:
         """Poll its checkpoints, and those of the primary, until cancelled."""

@@ -20,7 +20,7 @@ from domain.fold import Fold, decode, extend, extends, fold
 from domain.reading import read
 from projections.catalog import BY_SOURCE, MEMOS
 from projections.customers import known_after, recall
-from projections.events import Placed, owner_of, placed, position_of
+from projections.events import Placed, changes_others, placed, position_of
 from projections.projection import Projection
 from projections.rows import Folded, rows_of
 from service.database import statements
@@ -140,15 +140,9 @@ def _needs_whole(
     target: Target, stream: str, memo: Fold[Any] | None, entries: Sequence[Entry]
 ) -> bool:
     if memo is not None:
-        return not extends(memo, entries) or _may_change_owner(memo, entries)
+        return not extends(memo, entries) or changes_others(memo, entries)
     # a stream without a memo is new only if memos are written here
     return MEMOS[category_of(stream)].name not in target.tables
-
-
-def _may_change_owner(memo: Fold[Any], entries: Iterable[Entry]) -> bool:
-    """Whether the customer of a stream may change, and with it that of its earlier events."""
-    owner = owner_of(memo)
-    return any(entry.customer and entry.customer.customer_id != owner for entry in entries)
 
 
 def _fold_again(earlier: list[Entry], entries: list[Entry]) -> tuple[Fold[Any], list[Placed]]:

@@ -110,7 +110,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
             replica_of(replica_url) as replica,
         ):
             books = dict(settings.books)
-            access = Lane(url, ACCESS, 2, probes)
+            access = Lane(url, ACCESS, 2, probes, freshness.events)
             confirmer = Confirmer(books, freshness, access, readings)
             services = Services(
                 books=books,
@@ -119,7 +119,7 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
                 streams=OpenStreams(),
                 pool=connections,
                 access=access,
-                lists=Lane(url, LISTS, 3, connections),
+                lists=Lane(url, LISTS, 3, connections, freshness.events),
                 confirming=confirmer,
                 signing=Signing(
                     partial(load_signer, settings), open_anchors(settings.anchors), stamp=False
@@ -169,11 +169,16 @@ def build(settings: Settings, url: str, link: Link, freshness: Freshness) -> ASG
         request_max_body_size=settings.max_body_bytes,
         exception_handlers=_handlers(settings),
         template_config=TEMPLATES if settings.console else None,
-        state=State({"console_url": settings.console_url, "has_console": settings.console}),
+        state=State(
+            {
+                "console_url": settings.console_url,
+                "has_console": settings.console,
+                "described": {WEBHOOKS + "{book}": webhooks.DESCRIBED},
+            }
+        ),
         openapi_config=pages.CONFIG,
         logging_config=None,
     )
-    (app.openapi_schema.paths or {})[WEBHOOKS + "{book}"] = webhooks.DESCRIBED
     gate = Gate(app, keyring, allowance)
     api = RequestIds(RequestHeads(MarkSlashes(gate)))
     doors = Webhooks(api, endpoints, settings.max_body_bytes, refusals)

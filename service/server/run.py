@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 import structlog
 from setproctitle import setproctitle
 
+from service.http.accepting import OpenConnections
 from service.processes.child import Job
 from service.processes.orphans import GRACE_SECONDS
 from service.processes.supervisor import ProcessSupervisor, supervise
@@ -57,7 +58,7 @@ class Signals:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind the port; 0 for any free one.
+    """Bind the port; 0 for any free one. What its connections send is not held back.
 
     One that is in use is tried again for a moment: the processes of a service that was killed hold
     it until they notice.
@@ -70,10 +71,14 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         while True:
             try:
-                return socket.create_server((host, port), family=family, backlog=2048)
+                made = socket.create_server((host, port), family=family, backlog=2048)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                     raise
+            else:
+                # asyncio's own loop does not: a body would wait 40 ms for the receipt of its head
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return made
             time.sleep(_POLL_SECONDS)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
@@ -154,9 +159,10 @@ def _reload(
 
 
 def _jobs(settings: Settings, url: str, sock: socket.socket) -> dict[str, Job]:
+    connections = OpenConnections(settings.workers)
     workers = {
-        f"worker {number}": Job(_work, (url, sock), reloads=True)
-        for number in range(1, settings.workers + 1)
+        f"worker {number + 1}": Job(_work, (url, sock, connections, number), reloads=True)
+        for number in range(settings.workers)
     }
     jobs = {**workers, "projector": Job(_project, (url,))}
     if any(book.provider.api_key for book in settings.books.values()):

@@ -4,11 +4,13 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
+from service.http.accepting import Acceptor, Counted, OpenConnections
 from service.http.protocol import IDLE_SECONDS, HttpProtocol
 from service.processes.link import Link
 from service.processes.tasks import exit_if_given_up
@@ -21,25 +23,57 @@ _NOT_STARTED = 3
 """uvicorn's exit code for a server that could not start."""
 
 
-class _Server(uvicorn.Server):
-    """Stops only on SIGTERM from its parent, and ends the endless streams of changes."""
+class Server(uvicorn.Server):
+    """Shares the connections with other workers, and stops only on SIGTERM from the parent.
 
-    freshness: Freshness
+    Then it ends the endless streams of changes.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, connections: Counted, freshness: Freshness | None = None
+    ) -> None:
+        super().__init__(config)
+        self.server_state.connections = connections
+        self._connections = connections
+        self._freshness = freshness
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, and accept connections from these sockets."""
+        await super().startup(sockets=[])
+        protocol = partial(
+            HttpProtocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        accepting = [Acceptor(sock, protocol, self._connections) for sock in sockets or ()]
+        # as much of asyncio's servers as uvicorn uses
+        self.servers = cast("Any", accepting)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the library's
+        """Stop on SIGTERM alone."""
         # a terminal sends SIGINT to every process; only the parent decides whether all stop
         if sig == signal.SIGTERM:
-            self.freshness.close()
+            if self._freshness is not None:
+                self._freshness.close()
             self.should_exit = True
 
 
-def work(link: Link, settings: Settings, url: str, sock: socket.socket) -> None:
+def work(  # noqa: PLR0913, PLR0917 - what the parent gives to each worker
+    link: Link,
+    settings: Settings,
+    url: str,
+    sock: socket.socket,
+    connections: OpenConnections,
+    number: int,
+) -> None:
     """Serve until SIGTERM, and return when all accepted requests are answered."""
     freshness = Freshness()
-    server = _Server(
-        uvicorn.Config(build(settings, url, link, freshness), **options(settings.trusted_proxies))
+    server = Server(
+        uvicorn.Config(build(settings, url, link, freshness), **options(settings.trusted_proxies)),
+        Counted(connections, number),
+        freshness,
     )
-    server.freshness = freshness
     server.run(sockets=[sock])
     exit_if_given_up()
     if not server.started:

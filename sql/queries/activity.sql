@@ -2,29 +2,33 @@
 with recursive groups (verdict, type) as (
     {groups}
 ),
-search (n, at, low, high) as (
-    -- events up to low were recorded before; events from high on were not
-    select b.n, b.at, 0::bigint, h.position + 1
+search (low, high, first, last) as (
+    -- where the bounds from first to last are: events up to low were recorded before each of them,
+    -- events from high on were not. They are looked for together until an event parts them
+    select 0::bigint, h.position + 1, 1, cardinality(%(bounds)s::timestamptz[])
     from store.head h
-    cross join unnest(%(bounds)s::timestamptz[]) with ordinality b (at, n)
     where h.book = %(book)s
     union all
-    select s.n, s.at,
-        case when looked.was then looked.position else s.low end,
-        case when looked.was then s.high else looked.position end
+    select part.low, part.high, part.first, part.last
     from search s
     cross join lateral (
-        select e.position, e.recorded_at < s.at as was
+        select e.position, width_bucket(e.recorded_at, %(bounds)s::timestamptz[]) as passed
         from store.event e
         where e.book = %(book)s and e.position = (s.low + s.high) / 2
     ) looked
-    where s.high - s.low > 1
+    cross join lateral (
+        values (s.low, looked.position, s.first, least(looked.passed, s.last)),
+            (looked.position, s.high, greatest(looked.passed + 1, s.first), s.last)
+    ) part (low, high, first, last)
+    where s.high - s.low > 1 and part.first <= part.last
 ),
 reached as (
     -- positions have no gaps
-    select n, at, low as after, lead(low) over (order by n) as last
-    from search
-    where high - low = 1
+    select b.n, b.at, s.low as after, lead(s.low) over (order by b.n) as last
+    from search s
+    cross join generate_series(s.first, s.last) n
+    join unnest(%(bounds)s::timestamptz[]) with ordinality b (at, n) using (n)
+    where s.high - s.low = 1
 )
 select s.at, s.last - s.after as events,
     (select count(*) from (

@@ -36,9 +36,9 @@ def test_every_expression_can_be_parsed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_metric_exists(doors: Doors) -> None:
-    doors.get("customers/x/access")
-    text = httpx.get(f"{doors.service.client.base_url}/metrics", timeout=30).text
+def test_every_metric_exists(told: Doors) -> None:
+    told.get("customers/x/access")
+    text = httpx.get(f"{told.service.client.base_url}/metrics", timeout=30).text
     found = [*text_string_to_metric_families(text)]
     known = {sample.name for family in found for sample in family.samples}
     # shown by the service only once there is something to show

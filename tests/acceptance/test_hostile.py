@@ -57,7 +57,7 @@ SIGNATURES = (
 )
 
 
-@examples(15)
+@examples(8)
 @given(
     st.lists(
         st.tuples(

@@ -94,7 +94,9 @@ def house(
                 f'[books.test.provider]\napi_key = "{provider.api_key}"\nurl = "{provider.url}"\n'
                 "requests_per_minute = 100000\n"
             )
-        yield House(here, url, service, provider)
+        made = House(here, url, service, provider)
+        made.fill()
+        yield made
         service.stop()
 
 
@@ -105,7 +107,6 @@ def _calm(house: House) -> Iterator[None]:
 
 
 def test_a_lost_hold_is_reported_by_name_and_applied(house: House) -> None:
-    house.fill()
     name = house.active()
     customer = house.provider.control.resources("subscription")[name]["customer"]
     identity = customer["customer_id"]
@@ -152,14 +153,12 @@ def test_it_is_printed_for_programs_too(house: House) -> None:
 
 
 def test_only_one_kind_is_looked_at(house: House) -> None:
-    house.fill()
     done = json.loads(house.reconcile("--kind", "payout", "--format", "json").stdout)
     assert done["run"]["looked_at"] == len(house.provider.control.resources("payout"))
 
 
 @pytest.mark.parametrize("kind", ["payment", pytest.param("subscription", marks=pytest.mark.slow)])
 def test_what_the_key_may_not_read_is_named(house: House, kind: str) -> None:
-    house.fill()
     fault = AnswerFaultRequest(status=403, path=f"/{kind}s")
     house.provider.control.add_answer_fault(fault)
     found = json.loads(house.reconcile("--format", "json").stdout)
@@ -167,7 +166,6 @@ def test_what_the_key_may_not_read_is_named(house: House, kind: str) -> None:
 
 
 def test_a_guard_ends_it_with_the_reason(house: House) -> None:
-    house.fill()
     before = house.events()
     house.provider.control.add_answer_fault(AnswerFaultRequest(status=401))
     done = house.reconcile("--apply")
@@ -217,7 +215,6 @@ def test_a_comparison_that_is_killed_does_no_harm(house: House) -> None:
 
 
 def test_what_is_recorded_survives_a_rebuild(house: House) -> None:
-    house.fill()
     done = forkserver.run(
         [sys.executable, "-m", "service", "verify"], env=house.environment, cwd=house.here,
         capture_output=True, text=True, check=False, timeout=120,
@@ -238,7 +235,6 @@ def samples(service: Service) -> dict[str, float]:
 def test_serve_compares_without_being_asked_and_applies_nothing(
     house: House, scratch: Path
 ) -> None:
-    house.fill()
     house.lose()
     house.provider.control.act("pause", house.active())
     house.provider.control.move(timedelta(days=1))
@@ -267,6 +263,7 @@ def test_serve_compares_without_being_asked_and_applies_nothing(
     assert "compared with the provider" in service.log()
 
 
+@pytest.mark.slow
 def test_serve_goes_on_where_the_provider_does_not_answer(house: House, scratch: Path) -> None:
     with psycopg.connect(as_owner(house.url), autocommit=True) as conn:
         conn.execute("truncate store.reconcile_run, store.reconcile_difference")

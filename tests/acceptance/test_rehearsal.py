@@ -49,11 +49,12 @@ def test_the_rehearsal_shows_what_is_shown(
         assert not step.shown or shows(step.shown, said), (step, said)
 
 
+@pytest.mark.slow
 def test_a_book_that_heard_everything_agrees_with_the_sandbox(
     service: Service, telling: Sandbox
 ) -> None:
     key = service.find(r"KEY=(\S+)")
-    status = telling.control.move(timedelta(days=60))
+    status = telling.control.move(timedelta(days=30))
     assert status.webhooks.keys() == {"delivered"}
     service.await_position(key, status.webhooks["delivered"])
     held = telling.control.resources("subscription")

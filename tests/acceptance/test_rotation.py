@@ -18,7 +18,7 @@ from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body
 from tests.conftest import fresh_database
 
-TRIES = 20
+TRIES = 12
 """So many new connections that each worker is met."""
 
 
@@ -52,7 +52,7 @@ def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 @contextmanager

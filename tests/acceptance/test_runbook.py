@@ -44,22 +44,22 @@ def test_each_command_is_understood(words: str) -> None:
     assert {arg for arg in args if arg.startswith("-")} <= known
 
 
-def test_each_look_can_be_taken_while_it_serves(doors: Doors) -> None:
+def test_each_look_can_be_taken_while_it_serves(told: Doors) -> None:
     for words in LOOKS:
         done = forkserver.run(
-            [sys.executable, "-m", "service", *words.split()], cwd=doors.service._cwd,
-            env=environment(doors.service._env), capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "service", *words.split()], cwd=told.service._cwd,
+            env=environment(told.service._env), capture_output=True, text=True, check=False,
         )  # fmt: skip
         # 1: it has found something
         assert done.returncode in ({0, 1} if words == "doctor" else {0}), done.stderr
         assert done.stdout.strip(), words
 
 
-def test_each_question_has_an_answer(doors: Doors) -> None:
+def test_each_question_has_an_answer(told: Doors) -> None:
     asked = set(re.findall(r"`/v1/([a-z_/]+)[^`{]*`", RUNBOOK))
     assert {"refusals", "disputes/due", "search", "reconcile/runs"} <= asked
     for path in asked:
-        assert doors.get(f"{path}?q=cus_1" if path == "search" else path).status_code == 200, path
+        assert told.get(f"{path}?q=cus_1" if path == "search" else path).status_code == 200, path
 
 
 def test_each_metric_is_described() -> None:

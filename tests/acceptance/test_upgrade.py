@@ -9,10 +9,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from projections.by_day import BY_DAY
+from projections.disputes import DISPUTES
+from projections.movements import MOVEMENTS
+from projections.payouts import PAYOUTS
+from projections.projection import VERSION
+from projections.refunds import REFUNDS
+from service.database.lease import REBUILD
 from tests.acceptance.service import Service, command, new_key, number
 from tests.builders import SECRET, at, body
+from tests.conftest import as_owner
 
 REAL = os.environ.get("DAYBOOK_TEST_OLDER")
 
@@ -108,6 +117,78 @@ def test_old_and_new_run_side_by_side(both: Installation) -> None:
 
 def verify(both: Installation, what: str) -> None:
     command("verify", what, cwd=both.here / "new", env={"DAYBOOK_DATABASE_URL": both.url})
+
+
+def lacks(url: str, version: int) -> None:
+    """As if a version had had no figures by day yet, and an index of events that says less."""
+    with psycopg.connect(as_owner(url)) as conn:
+        for one in (MOVEMENTS, *BY_DAY):
+            conn.execute(f"drop view read.{one.name}_v{version}")
+        found = conn.execute(
+            "select max(tablename) from pg_tables where tablename ~ %s", (f"^events_v{version}_g",)
+        ).fetchone()
+        assert found is not None
+        conn.execute(f"drop view read.events_v{version}")
+        conn.execute(f"alter table read.{found[0]} drop column retold")
+        conn.execute(f"create view read.events_v{version} as table read.{found[0]}")
+
+
+def rebuilding(url: str, seconds: int) -> None:
+    """As if somebody else were building the read models, and had to be waited for."""
+    with psycopg.connect(as_owner(url)) as conn:
+        conn.execute(
+            "insert into read.lease (name, owner, since, expires_at)"
+            " values (%s, 'another', now(), now() + make_interval(secs => %s))"
+            " on conflict (name) do update set expires_at = excluded.expires_at",
+            (REBUILD, seconds),
+        )
+
+
+def test_all_but_new_read_models_is_answered_while_they_are_built(both: Installation) -> None:
+    old, new = both.old, both.new
+    old.start()
+    both.key = new_key(both.url, "live", "read,audit,admin")
+    both.tell(old, old)
+    assert old.stop() == 0
+    lacks(both.url, VERSION - 1)
+    rebuilding(both.url, 600)
+    new.start()
+    authorized = {"authorization": f"Bearer {both.key}"}
+    known = ("customers/cus_1/access", "customers/cus_1/timeline", "customers/cus_1",
+             "subscriptions/sub_1", "subscriptions/sub_1/history", "events/1", "search?q=cus_1",
+             "customers/cus_1/access?known_at=1")  # fmt: skip
+    described = new.client.get("/schema/openapi.json").json()["paths"]
+    asked = {f"/v1/{path}" for path in known} | {
+        path for path, item in described.items() if "get" in item and "{" not in path
+    } - {"/v1/changes/stream", "/v1/search"}  # fmt: skip
+    answers = {path: new.client.get(path, headers=authorized) for path in asked}
+    assert answers["/v1/customers/cus_1/access"].json()["entitled"]
+    figures = {path for path in asked if path.startswith("/v1/metrics/")}
+    # the payments, refunds, disputes and payouts themselves are there
+    figures -= {f"/v1/metrics/{p.name}/rows" for p in (REFUNDS, DISPUTES, PAYOUTS)}
+    figures -= {"/v1/metrics/revenue/rows"}
+    assert {path: one.status_code for path, one in answers.items() if one.status_code != 200} == (
+        dict.fromkeys(figures, 503)
+    )
+    for path in figures:
+        problem = answers[path].json()
+        assert problem["type"] == "/problems/not-ready"
+        assert "GET /v1/projections" in problem["detail"]
+    states = {one["name"]: one["state"] for one in new.ask("projections", both.key)["data"]}
+    assert states["payments_by_day"] == "building"
+    assert not new.ask("customers/cus_nobody/access", both.key)["stale"]
+    both.tell(new)
+    denied = new.ask(f"customers/cus_{both.told}/access", both.key)
+    assert (denied["entitled"], denied["stale"]) == (False, True)
+    rebuilding(both.url, 0)
+    new.await_position(both.key, both.told)
+    both.tell(new, new)
+    deadline = time.monotonic() + 60
+    while figures and time.monotonic() < deadline:
+        figures = {p for p in figures if new.client.get(p, headers=authorized).is_error}
+        time.sleep(0.05)
+    assert figures == set()
+    assert {one["state"] for one in new.ask("projections", both.key)["data"]} == {"live"}
 
 
 @pytest.mark.slow

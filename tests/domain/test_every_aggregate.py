@@ -19,7 +19,7 @@ from tests.examples import examples
 
 
 @EVERY
-@examples(30)
+@examples(12)
 @given(data=st.data())
 def test_extending_is_folding(aggregate: Aggregate, data: st.DataObject) -> None:
     entries = data.draw(events(aggregate))
@@ -41,7 +41,7 @@ def test_extending_is_folding(aggregate: Aggregate, data: st.DataObject) -> None
 
 
 @EVERY
-@examples(20)
+@examples(10)
 @given(data=st.data())
 def test_no_order_of_arrival_changes_state_or_verdicts(
     aggregate: Aggregate, data: st.DataObject
@@ -80,7 +80,7 @@ LEFT_OUT = st.sampled_from(["absent", None, {"unreadable": 1}])
 
 
 @pytest.mark.parametrize("category", REQUIRED)
-@examples(20)
+@examples(10)
 @given(data=st.data())
 def test_a_required_field_that_a_later_snapshot_leaves_out_stays_as_it_was(
     category: str, data: st.DataObject

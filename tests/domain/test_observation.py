@@ -161,7 +161,7 @@ def test_a_row_with_nothing_but_an_identity_changes_nothing(aggregate: Aggregate
     content = msgspec.json.encode(IDENTITY.get(aggregate.category, {"id": "i"}))
     row = read(observation(aggregate.category, content, at(9000), 99, listed=True))
 
-    @examples(30)
+    @examples(12)
     @given(events(aggregate))
     def check(entries: list[Entry]) -> None:
         before, after = fold(entries)[0], fold([*entries, row])[0]
@@ -238,7 +238,7 @@ def test_a_snapshot_is_the_body_of_an_observation() -> None:
 
 
 @EVERY
-@examples(30)
+@examples(12)
 @given(data=st.data())
 def test_no_order_of_arrival_and_no_batch_changes_the_fold(
     aggregate: Aggregate, data: st.DataObject

@@ -72,7 +72,12 @@ def test_the_words_of_every_event_name_the_resource() -> None:
 
 def test_money_is_written_as_it_is_read() -> None:
     for currency in ("EUR", "JPY", "KWD"):
-        for amount in (0, 5, -5, 1999, 10**15 - 1):
+        for amount in (0, 5, -5, 99, -1999, 123_456_789, 10**15 - 1):
             text = money(amount, currency).removesuffix(f" {currency}")
             assert minor(text.replace(",", ""), currency) == amount
             assert len(text.partition(".")[2]) == exponent(currency)
+
+
+def test_no_amount_is_too_large_to_be_written() -> None:
+    assert money(-(10**30) - 5, "EUR") == f"-{10**28:,}.05 EUR"
+    assert money(10**30, "JPY") == f"{10**30:,} JPY"

@@ -30,6 +30,23 @@ def test_an_event_that_names_nobody_belongs_to_the_customer_of_its_stream() -> N
     assert last.customer_id == "cus_2"
 
 
+def test_an_event_that_tells_otherwise_than_its_resource_is_now_says_so() -> None:
+    plan = "subscription.updated"
+    told = [
+        entry("subscription.active", "active", 5, position=1, product_id="pdt_a"),
+        entry(plan, "active", 9, position=2, product_id="pdt_b"),
+        entry(plan, "active", 12, position=3, product_id="pdt_b"),
+    ]
+    assert [row.retold for one in placed(*fold(told)) for row in rows(one)] == [True, False, False]
+    paid = [
+        entry("payment.processing", "processing", 0, position=1, created_at=at(5_000)),
+        entry("payment.succeeded", "succeeded", 5, position=2, created_at=at(-60)),
+        entry("payment.succeeded", "succeeded", 9_000, position=3, created_at=at(5_000)),
+    ]
+    # the first happened more than an hour before it was made, and the second tells another date
+    assert [row.retold for one in placed(*fold(paid)) for row in rows(one)] == [True, True, False]
+
+
 def test_a_snapshot_that_was_rendered_later_shows_since_when_it_counts() -> None:
     told = [
         entry("subscription.active", "on_hold", 0, position=1, sent=7200),

@@ -9,7 +9,7 @@ from (
             s.standing
         from ({moved}) m
         cross join lateral (
-            select sum(o.amount)::bigint as amount, max(o.position) as position,
+            select sum(o.amount) as amount, max(o.position) as position,
                 count(*) filter (where o.kind = any(%(came)s))
                     - count(*) filter (where o.kind = any(%(went)s)) as standing
             from ({moved_with}) o

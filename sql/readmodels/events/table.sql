@@ -18,5 +18,6 @@ create table {table} (
     amount              bigint,
     currency            text,
     named_product       text,
-    product_name        text
+    product_name        text,
+    retold              boolean not null
 )

@@ -42,15 +42,10 @@ def rows_of(finance: Person, href: str) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(answer.text())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
-    [
-        "&known_at={closed}",
-        *(
-            pytest.param(more, marks=pytest.mark.slow)
-            for more in ("", "&interval=quarter&tz=Asia/Tokyo", "&product_id=pdt_b")
-        ),
-    ],
+    ["", "&known_at={closed}", "&interval=quarter&tz=Asia/Tokyo", "&product_id=pdt_b"],
 )
 # the services are started before the browser, whose event loop never ends
 @pytest.mark.usefixtures("told")

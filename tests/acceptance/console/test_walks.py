@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote
 
 import msgspec
+import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -282,3 +283,19 @@ def test_a_first_visit_is_small(browser: Browser, doors: Doors) -> None:
         somebody.open("/live/customers/cus_walk")
         somebody.page.wait_for_load_state("networkidle")
         assert 0 < sum(sizes) < 60_000
+
+
+def test_a_page_shows_what_becomes_of_what_was_asked_for(browser: Browser, doors: Doors) -> None:
+    with (
+        psycopg.connect(doors.database_url, autocommit=True) as conn,
+        person(browser, doors, doors.live) as somebody,
+    ):
+        conn.execute(
+            "insert into store.job (book, job_id, kind, lane, subject, actor, who)"
+            " values ('live', 'slow', 'later', 'elsewhere', 'all', 'key', 'x')"
+        )
+        somebody.open("/live/operations")
+        row = somebody.page.get_by_role("row", name="all").first
+        expect(row).to_contain_text("queued")
+        conn.execute("delete from store.job where job_id = 'slow'")
+        expect(row.get_by_text("queued")).to_have_count(0)

@@ -274,9 +274,11 @@ def test_the_exit_statuses_are_described() -> None:
     ("options", "sentence"),
     [
         (["--secret", "whsec_x"], "--secret cannot sign"),
-        (["--secret", "whsec_été"], "--secret cannot sign"),
-        (["--secret", ""], "--secret cannot sign"),
-        (["--secret", SECRET, "--id", "ü1"], "--id takes visible ASCII"),
+        pytest.param(["--secret", "whsec_été"], "--secret cannot sign", marks=pytest.mark.slow),
+        pytest.param(["--secret", ""], "--secret cannot sign", marks=pytest.mark.slow),
+        pytest.param(
+            ["--secret", SECRET, "--id", "ü1"], "--id takes visible ASCII", marks=pytest.mark.slow
+        ),
         (["--secret", SECRET, "--id", "a\nb"], "--id takes visible ASCII"),
     ],
 )

@@ -34,15 +34,20 @@ def loaded(*names: str) -> set[str]:
     [
         (["service.cli.main"], set()),
         pytest.param([COMMANDS + "proof"], SIGNING, marks=pytest.mark.slow),
-        ([COMMANDS + name for name in ("send", "simulate", "trigger", "sandbox_control")], HTTP),
+        pytest.param(
+            [COMMANDS + name for name in ("send", "simulate", "trigger", "sandbox_control")],
+            HTTP,
+            marks=pytest.mark.slow,
+        ),
         pytest.param([COMMANDS + "connect"], HTTP | SETTINGS, marks=pytest.mark.slow),
         ([COMMANDS + name for name in ("status", "rebuild", "serve")], DATABASE | SETTINGS),
         pytest.param(
             ["service.server.projector"], DATABASE | SETTINGS | SIGNING, marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             [COMMANDS + name for name in ("backfill", "history", "reconcile", "doctor", "verify")],
             LIBRARIES - SERVER,
+            marks=pytest.mark.slow,
         ),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

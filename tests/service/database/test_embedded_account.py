@@ -57,15 +57,15 @@ def test_root_runs_a_copy_of_binaries_that_the_account_cannot_reach(
 
 
 @as_root
-def test_a_store_is_run_by_its_owner(data_dir: Path) -> None:
-    with embedded(data_dir) as server:
+def test_a_store_is_run_by_its_owner(used_dir: Path) -> None:
+    with embedded(used_dir) as server:
         assert answers(server)
     # as where a volume comes from another container: its owner has no name here
-    subprocess.run(["chown", "-R", "54321:54321", data_dir], check=True)
-    with embedded(data_dir) as server:
+    subprocess.run(["chown", "-R", "54321:54321", used_dir], check=True)
+    with embedded(used_dir) as server:
         assert answers(server)
-        assert Path(f"/proc/{postmaster(data_dir)}").stat().st_uid == 54321
-    assert {p.stat().st_uid for p in data_dir.iterdir()} == {54321}
+        assert Path(f"/proc/{postmaster(used_dir)}").stat().st_uid == 54321
+    assert {p.stat().st_uid for p in used_dir.iterdir()} == {54321}
 
 
 @as_root
@@ -87,11 +87,13 @@ def test_a_user_without_a_name_is_told_what_to_do(data_dir: Path) -> None:
     assert "PostgreSQL needs a name for user 54321. Add it to /etc/passwd" in done.stdout
 
 
+SLOW = pytest.mark.slow
+
 ACCOUNTS = [
     # what there is: the commands, and other accounts; and what becomes of it
     ("useradd", "postgres", "daybook", "system account created"),
-    ("adduser", "postgres", "daybook", "system account created"),
-    ("", "postgres nobody", "postgres", "system account shared"),
+    pytest.param("adduser", "postgres", "daybook", "system account created", marks=SLOW),
+    pytest.param("", "postgres nobody", "postgres", "system account shared", marks=SLOW),
     ("", "nobody", "nobody", "system account shared"),
     ("", "", "", "useradd --system daybook, or adduser -S daybook"),
 ]

@@ -41,10 +41,10 @@ UTILITY = {
     "database/distribute_function", "database/triggers", "database/drop_trigger",
     # parts of others, or put together; each runs with the metrics, or with every projected event
     *(f"queries/metrics/{name}" for name in (
-        "by_day", "changed_movements", "changed_rows", "folded_rows", "in_currency",
-        "known_movements", "known_rows", "listed", "moved",
-        "moved_one_by_one", "moved_with", "one_by_one", "paid_for", "payment_paid_for",
-        "row_by_row", "shared",
+        "by_day", "changed", "changed_movements", "changed_payments", "changed_products",
+        "changed_rows", "folded_rows", "in_currency", "known_movements", "known_payments",
+        "known_products", "known_rows", "listed", "moved", "moved_one_by_one", "moved_with",
+        "one_by_one", "paid_for", "payment_paid_for", "payments_of", "row_by_row", "shared",
     )),
     *(f"readmodels/{name}" for name in (
         "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",

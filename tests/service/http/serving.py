@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from service.server.worker import options
+from service.http.accepting import Counted, OpenConnections
+from service.server.worker import Server, options
 
 HOST = b"host: x\r\n"
 BIG = b"x" * (32 << 20)
@@ -67,7 +68,7 @@ class Client:
             return int(head.split()[1]), await self.reader.readexactly(length)
 
 
-class Server:
+class Serving:
     def __init__(self, server: uvicorn.Server, port: int) -> None:
         self.server, self.port = server, port
         self.connections = server.server_state.connections
@@ -86,14 +87,17 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
+async def serving(
+    listening: socket.socket | None = None, counted: Counted | None = None
+) -> AsyncIterator[Serving]:
     """The server in a thread, on the loop that the service runs on."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, **options()))
+    sock = listening or socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(application, **options())
+    server = Server(config, Counted(OpenConnections(1), 0) if counted is None else counted)
     thread = threading.Thread(target=server.run, args=([sock],))
     thread.start()
     await until(lambda: server.started)
-    made = Server(server, sock.getsockname()[1])
+    made = Serving(server, sock.getsockname()[1])
     try:
         yield made
     finally:

@@ -9,11 +9,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.http import protocol, sending
 from service.http.protocol import MAX_HEAD_BYTES, HttpProtocol
-from tests.service.http.serving import BIG, HOST, Server, serving, until
+from tests.service.http.serving import BIG, HOST, Serving, serving, until
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(protocol, "BODY_SECONDS", 0.3)
     monkeypatch.setattr(sending, "LINGER_SECONDS", 0.3)
@@ -29,7 +29,7 @@ def head(size: int, path: bytes = b"/", ends: bytes = b"\r\n") -> bytes:
 
 
 @pytest.mark.parametrize(("over", "status"), [(0, 200), (1, 431)])
-async def test_a_head_has_64_kib(server: Server, over: int, status: int) -> None:
+async def test_a_head_has_64_kib(server: Serving, over: int, status: int) -> None:
     client = await server.connect()
     await client.send(head(MAX_HEAD_BYTES + over))
     assert (await client.answer())[0] == status
@@ -52,7 +52,7 @@ async def test_a_head_has_64_kib(server: Server, over: int, status: int) -> None
     ],
     ids=["target", "header", "headers", "name", "lines", "trailers", "extension", "extensions"],
 )  # fmt: skip
-async def test_what_is_no_body_is_bounded(server: Server, parts: list[bytes]) -> None:
+async def test_what_is_no_body_is_bounded(server: Serving, parts: list[bytes]) -> None:
     client = await server.connect()
     await client.send(*parts)
     answer = await client.answers()
@@ -61,14 +61,14 @@ async def test_what_is_no_body_is_bounded(server: Server, parts: list[bytes]) ->
     assert b"connection: close" in answer
 
 
-async def test_a_body_in_many_small_chunks_is_no_head(server: Server) -> None:
+async def test_a_body_in_many_small_chunks_is_no_head(server: Serving) -> None:
     client = await server.connect()
     await client.send(b"POST /whole HTTP/1.1\r\n" + HOST + b"transfer-encoding: chunked\r\n\r\n")
     await client.send(b"1\r\nx\r\n" * 50_000, b"0\r\n\r\n")
     assert await client.answer() == (200, b"50000")
 
 
-async def test_trailers_are_no_headers(server: Server) -> None:
+async def test_trailers_are_no_headers(server: Serving) -> None:
     client = await server.connect()
     chunked = b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nauthorization: y\r\n\r\n"
     await client.send(b"POST / HTTP/1.1\r\n" + HOST + chunked)
@@ -76,26 +76,26 @@ async def test_trailers_are_no_headers(server: Server) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\nhost: x\r\n", b"\r\n"])
-async def test_half_a_head_is_given_up(server: Server, begun: bytes) -> None:
+async def test_half_a_head_is_given_up(server: Serving, begun: bytes) -> None:
     client = await server.connect()
     await client.send(begun)
     assert (await client.answers()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_half_a_head_behind_a_request_is_given_up(server: Server) -> None:
+async def test_half_a_head_behind_a_request_is_given_up(server: Serving) -> None:
     client = await server.connect()
     await client.send(head(100) + b"GET")
     assert (await client.answer())[0] == 200
     assert (await client.answers()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_a_connection_without_a_request_is_closed(server: Server) -> None:
+async def test_a_connection_without_a_request_is_closed(server: Serving) -> None:
     client = await server.connect()
     assert await client.answers() == b""
 
 
 async def test_half_a_head_does_not_spoil_the_answer_before_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
     client = await server.connect()
@@ -106,7 +106,7 @@ async def test_half_a_head_does_not_spoil_the_answer_before_it(
 
 
 async def test_an_idle_connection_is_closed(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.server.config, "timeout_keep_alive", 0.2)
     client = await server.connect()
@@ -115,13 +115,13 @@ async def test_an_idle_connection_is_closed(
     assert await client.answers() == b""
 
 
-async def test_half_a_body_is_given_up(server: Server) -> None:
+async def test_half_a_body_is_given_up(server: Serving) -> None:
     client = await server.connect()
     await client.send(b"POST /whole HTTP/1.1\r\n" + HOST + b"content-length: 9\r\n\r\nx")
     assert (await client.answers()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_an_answer_before_the_body_arrives_and_is_the_last(server: Server) -> None:
+async def test_an_answer_before_the_body_arrives_and_is_the_last(server: Serving) -> None:
     client = await server.connect()
     await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 9000000\r\n\r\n")
     for _ in range(9):
@@ -133,7 +133,7 @@ async def test_an_answer_before_the_body_arrives_and_is_the_last(server: Server)
 
 
 async def test_an_answer_before_a_small_body_leaves_the_connection_open(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.server.config, "timeout_keep_alive", 0.5)
     client = await server.connect()
@@ -149,7 +149,7 @@ async def test_an_answer_before_a_small_body_leaves_the_connection_open(
 
 
 async def test_who_takes_nothing_of_an_answer_is_dropped(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "STALL_SECONDS", 0.2)
     client = await server.connect()
@@ -159,7 +159,7 @@ async def test_who_takes_nothing_of_an_answer_is_dropped(
 
 
 async def test_who_takes_an_answer_slowly_gets_all_of_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "STALL_SECONDS", 0.2)
     client = await server.connect()
@@ -173,7 +173,7 @@ async def test_who_takes_an_answer_slowly_gets_all_of_it(
 
 
 async def test_a_full_worker_gives_up_who_waits_longest(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 5)

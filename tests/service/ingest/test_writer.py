@@ -279,7 +279,9 @@ asyncio.run(main())
 """A writer that stops while it holds the lock on the head."""
 
 
-@pytest.mark.parametrize("where", ["store/known", "store/append"])
+@pytest.mark.parametrize(
+    "where", [pytest.param("store/known", marks=pytest.mark.slow), "store/append"]
+)
 async def test_a_stopped_worker_gives_the_head_back(
     database_url: str, writer: Writer, conn: Connection, where: str
 ) -> None:

@@ -268,7 +268,7 @@ def _kill_while_signing(url: str, data: Path, rounds: int) -> None:
         process.stdout.close()
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(100, marks=pytest.mark.long)])
 async def test_however_often_it_is_killed_no_two_checkpoints_contradict(
     conn: Connection, database_url: str, tmp_path: Path, rounds: int
 ) -> None:

@@ -22,7 +22,10 @@ NODES = {
 
 
 def known() -> Hashes:
-    return Hashes({(level, n): one for level in NODES for n, one in enumerate(NODES[level])})
+    made = Hashes()
+    for level, hashes in NODES.items():
+        made.add(level, 0, hashes)
+    return made
 
 
 def split(size: int) -> int:
@@ -92,7 +95,10 @@ def test_a_consistency_proof_is_that_of_the_definition(size: int, data: st.DataO
 
 
 def test_full_blocks_are_computed_from_their_leaves() -> None:
-    leaves = Hashes({(0, n): one for n, one in enumerate(NODES[0])})
+    leaves = Hashes()
+    # in two runs, between which a subtree lies
+    leaves.add(0, 0, NODES[0][:300])
+    leaves.add(0, 300, NODES[0][300:])
     assert [leaves[BITS, n] for n in (0, 1)] == NODES[BITS]
     with pytest.raises(KeyError):
         leaves[BITS, 2]

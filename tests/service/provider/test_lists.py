@@ -149,7 +149,7 @@ async def test_reading_goes_on_where_it_was(order: str) -> None:
     moments = [at(-(n * 7) % 101 - 101) for n in range(50)]
     with listing(moments, order, 4, "refuses") as (url, _):
         whole = await pages(url, since=at(-256), until=NOON, page_size=5)
-        for n, page in list(enumerate(whole))[::3]:
+        for n, page in list(enumerate(whole))[::5]:
             kept = msgspec.json.decode(msgspec.json.encode(page.remaining), type=Remaining)
             after = await pages(url, remaining=kept, page_size=5)
             assert set(ids(whole[: n + 1])) | set(ids(after)) == {f"pay_{n}" for n in range(50)}

@@ -42,7 +42,7 @@ DAY = timedelta(days=1)
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Merchant]:
     """A merchant who is only read."""
-    with merchant(customers=8) as made:
+    with merchant(customers=5) as made:
         yield made
 
 

@@ -99,13 +99,16 @@ async def lose_and_apply(
     assert await found(conn, again) == []
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("seed", "shares"),
+    [(1, (0.5,)), *(pytest.param(n, (0.3, 1.0), marks=pytest.mark.slow) for n in (1, 2))],
+)
 async def test_after_apply_the_book_agrees(
-    conn: Connection, database_url: str, shop: Merchant, seed: int
+    conn: Connection, database_url: str, shop: Merchant, seed: int, shares: tuple[float, ...]
 ) -> None:
     await fill(conn, database_url, shop)
     chance = Random(seed)  # noqa: S311 - no secret
-    for share in (0.3, 1.0):
+    for share in shares:
         await lose_and_apply(conn, database_url, shop, chance, share)
     differences = await preview(conn)
     assert [one.rows for one in differences if one.rows] == []

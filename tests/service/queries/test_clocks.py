@@ -11,8 +11,12 @@ from service.api.query import parse_query
 from service.api.resources import PastQuery
 from service.database.connections import Connection
 from service.problems import Problem
-from service.queries.clocks import moment, past
+from service.queries import metrics, resources
+from service.queries.clocks import known_by, moment, past
+from service.queries.metric_known import MetricQuestion
+from service.queries.periods import span
 from service.readmodels.projector import advance
+from service.store.chain import Delivery
 from service.store.events import append
 from service.store.positions import Position
 from tests.builders import NOON, at, body, entry
@@ -98,3 +102,42 @@ async def test_a_position_asks_about_the_time_at_which_it_was_recorded(conn: Con
         await past(conn, "test", {"known_at": Position(4)}, now)
     with pytest.raises(Problem, match="as_of must not be after known_at"):
         await past(conn, "test", {"as_of": date(2026, 5, 2), "known_at": date(2026, 5, 1)}, now)
+
+
+async def test_a_time_is_not_answered_before_all_that_was_recorded_by_then_is_shown(
+    conn: Connection,
+) -> None:
+    def paid(number: int) -> Delivery:
+        return delivery(
+            body("payment.succeeded", "succeeded", at(number), f"pay_{number}", created_at=at(0),
+                 total_amount=500, currency="EUR")
+        )  # fmt: skip
+
+    await append(conn, "test", [paid(1)])
+    await advance(conn, "test")
+    closed = datetime.now(UTC)
+    await append(conn, "test", [paid(2)])
+    now = datetime.now(UTC)
+    tomorrow = now + timedelta(days=1)
+    # the end of today is a time that is over
+    for known_at in (now, now.date()):
+        for ask in (known_by(conn, "test", known_at, tomorrow),
+                    past(conn, "test", {"known_at": known_at}, tomorrow)):  # fmt: skip
+            with pytest.raises(Problem, match="Position 2 is not reflected yet") as behind:
+                await ask
+            assert behind.value.kind.name == "behind"
+    # nothing was recorded that is not shown; and today is what is shown now
+    target = await resources.target_of(conn, "test")
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    for known_at in (closed, now.date()):
+        known = await known_by(conn, "test", known_at, now)
+        assert known is not None
+        assert known.position == 1
+        (answer,) = await metrics.revenue(
+            conn, MetricQuestion(target=target, span=month, known=known)
+        )
+        assert answer.amount == 500
+    await advance(conn, "test")
+    known = await known_by(conn, "test", now, tomorrow)
+    assert known is not None
+    assert known.position == 2

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from projections.movements import MOVEMENTS
 from service.database.connections import Connection, connect
@@ -35,18 +36,31 @@ async def tell(conn: Connection, *contents: bytes) -> None:
         pass
 
 
-def paid(kind: str, second: float) -> bytes:
-    return body(
-        f"payment.{kind}", kind, at(second), "pay_1", created_at=at(0), total_amount=500,
-        currency="USD",
-    )  # fmt: skip
+def paid(kind: str, second: float, **told: Any) -> bytes:  # noqa: ANN401
+    made: dict[str, Any] = {"created_at": at(0), "total_amount": 500, "currency": "USD"}
+    return body(f"payment.{kind}", kind, at(second), "pay_1", **made | told)
 
 
-def subscribed(kind: str, second: float) -> bytes:
-    return body(
-        f"subscription.{kind}", "active", at(second), "sub_1", created_at=at(0), currency="USD",
-        recurring_pre_tax_amount=900, payment_frequency_interval="Month", payment_frequency_count=1,
-    )  # fmt: skip
+def returned(kind: str, second: float, **told: Any) -> bytes:  # noqa: ANN401
+    category, _, status = kind.partition(".")
+    made: dict[str, Any] = {
+        "created_at": at(0),
+        "amount": 70,
+        "currency": "USD",
+        "payment_id": "pay_1",
+    }
+    more: dict[str, Any] = {"refund_id": "ref_1"} if category == "refund" else {}
+    return body(kind, status, at(second), "dp_1", **made | more | told)
+
+
+def subscribed(kind: str, second: float, status: str = "active", **told: Any) -> bytes:  # noqa: ANN401
+    worth: dict[str, Any] = {
+        "recurring_pre_tax_amount": 900,
+        "currency": "USD",
+        "created_at": at(0),
+    }
+    monthly: dict[str, Any] = {"payment_frequency_interval": "Month", "payment_frequency_count": 1}
+    return body(f"subscription.{kind}", status, at(second), "sub_1", **worth | monthly | told)
 
 
 async def revenue(conn: Connection, question: MetricQuestion) -> int:
@@ -56,6 +70,14 @@ async def revenue(conn: Connection, question: MetricQuestion) -> int:
 async def payments(conn: Connection, question: MetricQuestion) -> int:
     found = await parts_of_sum(conn, PAID, question, LATEST)
     return sum(one.amount or 0 for one in found.data)
+
+
+async def refunds(conn: Connection, question: MetricQuestion) -> int:
+    return sum(one.amount for one in await metrics.refunds(conn, question))
+
+
+async def disputes(conn: Connection, question: MetricQuestion) -> int:
+    return sum(one.amount for one in await metrics.disputes(conn, question))
 
 
 async def recurring(conn: Connection, question: MetricQuestion) -> int:
@@ -139,3 +161,113 @@ async def test_a_rebuild_meanwhile_empties_no_closed_month(
     meanwhile(begin)
     assert await recurring(conn, closed) == 900
     await rebuilding[0]
+
+
+DAY = 86_400
+A, B = ({"product_id": f"pdt_{name}"} for name in "ab")
+CART_A, CART_B = ({"product_cart": [{**one, "quantity": 1}]} for one in (A, B))
+IN_JUNE = {"created_at": at(40 * DAY)}
+EMPTY: dict[str, Any] = {"product_cart": [], "subscription_id": "sub_1"}
+BY_STATUS: dict[str, Any] = {"booked_by": "status_since"}
+
+# a figure of May, what it was worth, what had been told by then, and what was told later
+LATER: dict[str, tuple[Figure, int, dict[str, Any], list[bytes], list[bytes]]] = {
+    "it was made in June": (
+        revenue, 500, {}, [paid("succeeded", 0)], [paid("succeeded", 60, **IN_JUNE)],
+    ),
+    "a row was made in June": (
+        payments, 500, {}, [paid("succeeded", 0)], [paid("succeeded", 60, **IN_JUNE)],
+    ),
+    "it was made in May": (
+        revenue, 0, {}, [paid("succeeded", 0, **IN_JUNE)], [paid("succeeded", 60)],
+    ),
+    "no date was told before": (
+        revenue, 500, {}, [paid("succeeded", 0, created_at=None)],
+        [paid("succeeded", 60, **IN_JUNE)],
+    ),
+    "it succeeds in June": (
+        revenue, 500, BY_STATUS, [paid("succeeded", 0)], [paid("failed", 39 * DAY, **IN_JUNE)],
+    ),
+    "it succeeded before it was made": (
+        revenue, 500, BY_STATUS, [paid("succeeded", 0, **IN_JUNE)],
+        [paid("failed", 39 * DAY, **IN_JUNE)],
+    ),
+    "its currency": (
+        revenue, 500, {}, [paid("succeeded", 0)], [paid("succeeded", 60, currency="SEK")],
+    ),
+    "the refund was made in June": (
+        refunds, 70, {}, [returned("refund.succeeded", 0)],
+        [returned("refund.succeeded", 60, **IN_JUNE)],
+    ),
+    "the dispute was made in June": (
+        disputes, 70, {}, [returned("dispute.opened", 0)],
+        [returned("dispute.lost", 60, **IN_JUNE)],
+    ),
+    "its cart": (
+        revenue, 500, A, [paid("succeeded", 0, **CART_A)], [paid("succeeded", 60, **CART_B)],
+    ),
+    "the cart of the refunded payment": (
+        refunds, 70, A, [paid("succeeded", 0, **CART_A), returned("refund.succeeded", 0)],
+        [paid("succeeded", 60, **CART_B)],
+    ),
+    "the payment of a dispute": (
+        disputes, 0, A, [returned("dispute.opened", 0)], [paid("succeeded", 0, **CART_A)],
+    ),
+    "the plan": (
+        revenue, 500, A, [subscribed("active", 0, **A), paid("succeeded", 0, **EMPTY)],
+        [subscribed("plan_changed", 60, **B)],
+    ),
+    "the plan of the refunded payment": (
+        refunds, 70, A,
+        [subscribed("active", 0, **A), paid("succeeded", 0, **EMPTY),
+         returned("refund.succeeded", 0)],
+        [subscribed("plan_changed", 60, **B)],
+    ),
+    "the plan was another one": (
+        revenue, 0, A, [subscribed("active", 0, **B), paid("succeeded", 0, **EMPTY)],
+        [subscribed("plan_changed", 60, **A)],
+    ),
+    "the subscription": (
+        revenue, 0, A, [paid("succeeded", 0, **EMPTY)], [subscribed("active", 0, **A)],
+    ),
+    "a renewal of the same plan": (
+        revenue, 500, A, [subscribed("active", 0, **A), paid("succeeded", 0, **EMPTY)],
+        [subscribed("renewed", 60, **A)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LATER.values(), ids=LATER)
+async def test_what_is_told_otherwise_later_changes_no_closed_month(
+    conn: Connection, case: tuple[Figure, int, dict[str, Any], list[bytes], list[bytes]]
+) -> None:
+    figure, worth, asked, before, later = case
+    await tell(conn, *before)
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    target = await resources.target_of(conn, "test")
+    now = MetricQuestion(target=target, span=month, **asked)
+    then = replace(now, known=Known(len(before), NOON))
+    assert [await figure(conn, one) for one in (now, then)] == [worth] * 2
+    await tell(conn, *later)
+    assert await figure(conn, then) == worth
+
+
+async def test_the_same_webhook_with_a_later_time_changes_no_closed_month(
+    conn: Connection,
+) -> None:
+    hour = 3600
+    less: dict[str, Any] = {"recurring_pre_tax_amount": 100}
+    began, later = subscribed("active", 0), subscribed("active", 18 * hour, **less)
+    ended = delivery(subscribed("expired", 6 * hour, "expired"))
+    renewed = delivery(subscribed("renewed", 3 * hour, **less), None, at(12 * hour))
+    await append(conn, "test", [delivery(began, "msg_1"), ended, renewed])
+    while await advance(conn, "test"):
+        pass
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    now = MetricQuestion(target=await resources.target_of(conn, "test"), span=month)
+    before = await metrics.mrr(conn, now)
+    await append(conn, "test", [delivery(later, "msg_1")])
+    while await advance(conn, "test"):
+        pass
+    assert await metrics.mrr(conn, now) != before
+    assert await metrics.mrr(conn, replace(now, known=Known(3, at(12 * hour)))) == before

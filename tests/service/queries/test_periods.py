@@ -1,6 +1,8 @@
 """Periods of a time zone: where they begin, end, and change their offset."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -54,6 +56,59 @@ def test_a_moment_is_in_the_period_of_its_time_zone() -> None:
     late = datetime(2026, 3, 31, 23, 30, tzinfo=UTC)
     assert periods("month", late, late, "UTC")[0] == "2026-03-01T00:00:00+00:00"
     assert periods("month", late, late, "Europe/Berlin")[0] == "2026-04-01T00:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "following"),
+    [("Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00"),
+     ("Pacific/Kwajalein", "1993-08-21", "1993-08-22T00:00:00+12:00"),
+     # with the seconds that its clocks had
+     ("Asia/Manila", "1844-12-31", "1844-12-31T15:56:08+00:00")],
+)  # fmt: skip
+def test_a_day_that_a_zone_never_had_is_no_period(zone: str, day: str, following: str) -> None:
+    missing = date.fromisoformat(day)
+    before, later = (missing + timedelta(days=n) for n in (-1, 1))
+    *_, last, until = periods("day", before, later, zone)
+    assert (last, len(periods("day", before, later, zone))) == (following, 3)
+    assert periods("day", missing, later, zone) == [last, until]
+    assert periods("day", before, missing, zone)[1:] == [last]
+    with pytest.raises(Problem, match=f"{zone} has no day from {day} to {day}"):
+        span("day", missing, missing, NOW, zone)
+
+
+ODD = [
+    # days that were passed over, and clocks that change at midnight or about it
+    "2011-12-30", "2018-11-04", "2006-10-29",
+    *(
+        pytest.param(day, marks=pytest.mark.slow)
+        for day in (
+            "1993-08-21", "1844-12-31", "1994-12-31", "1867-10-18", "1919-03-31", "2024-04-26",
+            "2022-03-27", "2018-02-18", "2006-04-02",
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("day", ODD)
+def test_periods_have_no_gap_and_none_is_empty_in_any_zone(day: str) -> None:
+    odd = date.fromisoformat(day)
+    first, last = odd - timedelta(days=2), odd + timedelta(days=2)
+    for zone in sorted(available_timezones()):
+        found = span("day", first, last, NOW, zone)
+        bounds = [*found.periods, found.until]
+        assert all(one < other for one, other in pairwise(bounds)), zone
+        assert len({one.isoformat() for one in bounds}) == len(bounds), zone
+        for begin, end in pairwise(bounds):
+            for part in (0, 0.5, 1, 12, 23):
+                moment = begin + part * (end - begin) / 24
+                alone = span("day", moment, moment, NOW, zone)
+                assert [*alone.periods, alone.until] == [begin, end], (zone, moment)
+
+
+def test_a_day_begins_when_the_clocks_pass_over_its_midnight() -> None:
+    # from 23:30 to 00:30
+    toronto = periods("day", date(1919, 3, 31), date(1919, 3, 31), "America/Toronto")
+    assert toronto == ["1919-03-31T00:30:00-04:00", "1919-04-01T00:00:00-04:00"]
 
 
 def test_an_offset_with_seconds_is_not_written() -> None:

@@ -63,7 +63,7 @@ async def tell(conn: Connection, seed: int, count: int) -> None:
 
 
 async def test_counts_add_up_to_the_rows_however_they_come(conn: Connection) -> None:
-    await tell(conn, 7, 900)
+    await tell(conn, 7, 600)
     live = await counts(conn)
     assert live == await counted_anew(conn)
     for one in BY_DAY:

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -41,10 +42,9 @@ class Daybook:
         self.url, self._here = url, here
         self._env = environment({"DAYBOOK_DATABASE_URL": url, "TMPDIR": str(here)})
 
-    def start(self, *args: str, before: str = "", **env: str) -> subprocess.Popen[str]:
-        line = [sys.executable, "-m", "service", *args]
+    def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
         return forkserver.Popen(
-            ["/bin/sh", "-c", f'{before} exec "$@"', "sh", *line] if before else line,
+            [sys.executable, "-m", "service", *args],
             env=self._env | env, cwd=self._here, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -99,7 +99,13 @@ async def test_a_directory_that_cannot_be_written_to_is_named(
         assert f"cannot write to {wrong}: " in said
         assert "Set TMPDIR to a directory" in said
     # as on a full disk: no file may grow beyond half a kilobyte
-    said = daybook.fails(daybook.start("rebuild", before="ulimit -f 1;"))
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, kept[1]))
+    try:
+        running = daybook.start("rebuild")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    said = daybook.fails(running)
     assert re.search(rf"cannot write to {tmp_path}/daybook-rebuild-\S+/test: File too large", said)
     assert await live_tables(conn) == tables
 
@@ -116,6 +122,7 @@ def started(running: subprocess.Popen[str]) -> int:
                 continue
             if int(state[1]) == running.pid and b"spawn_main" in line:
                 return int(directory.name)
+        time.sleep(0.01)
     raise AssertionError("it started none")
 
 
@@ -140,6 +147,7 @@ async def test_a_lost_database_is_told_in_a_sentence_and_the_next_one_works(
     with psycopg.connect(as_owner(daybook.url), autocommit=True) as admin:
         while not admin.execute("select 1 from read.lease").fetchone():
             assert running.poll() is None
+            await asyncio.sleep(0.01)
         while running.poll() is None:
             admin.execute(NOBODY)
             await asyncio.sleep(0.05)
@@ -202,7 +210,7 @@ def test_frames_are_private_and_swept_away_after_a_kill(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = os.umask(0)
     try:
-        running = subprocess.Popen(
+        running = forkserver.Popen(
             [sys.executable, "-c", HOLD], env=environment({"TMPDIR": str(tmp_path)}),
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

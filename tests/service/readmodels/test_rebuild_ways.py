@@ -56,10 +56,10 @@ async def test_a_preview_of_what_is_right_shows_nothing_and_switches_nothing(
 async def test_a_preview_tells_which_rows_change_and_how(conn: Connection) -> None:
     await renewals(conn, 0, 20)
     await conn.execute(
-        "update read.subscriptions_v5 set status = 'on_hold' where subscription_id <= 'sub_2'"
+        "update read.subscriptions_v6 set status = 'on_hold' where subscription_id <= 'sub_2'"
     )
-    await conn.execute("delete from read.customers_v5")
-    await conn.execute("update read.events_v5 set verdict = 'unexpected' where position = 3")
+    await conn.execute("delete from read.customers_v6")
+    await conn.execute("update read.events_v6 set verdict = 'unexpected' where position = 3")
     found = by_name(await preview(conn))
     assert set(found) == {"subscriptions", "customers", "events"}
     assert found["subscriptions"].rows == 3
@@ -109,7 +109,17 @@ async def test_there_may_be_no_way_back(empty_database_url: str) -> None:
             await undo(conn)
 
 
-@pytest.mark.parametrize("name", [p.name for p in PROJECTIONS])
+EVERY_DAY = {"events", "subscriptions", "customers", "payments_by_day"}
+"""One of each source; the others with ``-m slow``."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(p.name, marks=() if p.name in EVERY_DAY else pytest.mark.slow)
+        for p in PROJECTIONS
+    ],
+)
 async def test_each_part_alone_is_what_it_was(name: str, conn: Connection) -> None:
     await renewals(conn, 0, 10)
     await tell(conn, body("payment.succeeded", "succeeded", at(1), "pay_1"), b"no json")

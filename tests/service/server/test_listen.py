@@ -1,4 +1,4 @@
-"""The port of a service that was killed becomes free a moment later."""
+"""The port of the service: one that was killed frees it a moment later."""
 
 import socket
 import threading
@@ -25,3 +25,10 @@ def test_a_port_that_stays_in_use_is_an_error() -> None:
         pytest.raises(SettingsError, match="in use"),
     ):
         listen("127.0.0.1", held.getsockname()[1])
+
+
+def test_what_its_connections_send_is_not_held_back() -> None:
+    with listen("127.0.0.1", 0) as taken, socket.create_connection(taken.getsockname()):
+        theirs, _ = taken.accept()
+        with theirs:
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -79,7 +79,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+EVERY_DAY = {"no directory later", "no descriptors later", "a full disk", "a label that cannot be"}
+"""One of each way; the others with ``-m slow``."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=() if fault in EVERY_DAY else pytest.mark.slow) for fault in FAULTS],
+)
 def test_counting_outlives(fault: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"{PROLOGUE}{FAULTS[fault]}\nprint('went on')"],

@@ -142,7 +142,7 @@ async def test_what_was_counted_before_is_added(lines: Lines) -> None:
 
 
 @given(
-    st.dictionaries(st.text(), st.text(max_size=3_000), max_size=40),
+    st.dictionaries(st.text(), st.text(max_size=3_000), max_size=8),
     st.sampled_from((Terminal, io.StringIO)),
 )
 def test_a_line_is_short_and_harmless_whatever_is_on_it(

@@ -1,0 +1,78 @@
+"""Workers share the connections evenly, and take those that another one leaves."""
+
+import asyncio
+import os
+import resource
+import socket
+
+import pytest
+
+from service.http import accepting
+from service.http.accepting import Counted, OpenConnections
+from tests.service.http.serving import HOST, Client, Serving, serving, until
+
+
+async def ask(client: Client) -> None:
+    await client.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert (await client.answer())[0] == 200
+
+
+async def connect(server: Serving, count: int) -> list[Client]:
+    clients = []
+    for _ in range(count):
+        clients.append(await server.connect())
+        await ask(clients[-1])
+    return clients
+
+
+async def test_a_worker_that_comes_later_gets_the_connections_that_others_have_more_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # however busy this machine is
+    monkeypatch.setattr(accepting, "_PATIENCE_SECONDS", 5.0)
+    shared = OpenConnections(2)
+    sock = socket.create_server(("127.0.0.1", 0))
+    shared.tell(1, 1000)
+    async with serving(sock, Counted(shared, 0)) as first:
+        await connect(first, 10)
+        async with serving(sock.dup(), Counted(shared, 1)) as second:
+            await connect(first, 10)
+            assert (len(first.connections), len(second.connections)) == (10, 10)
+
+
+async def test_connections_that_are_closed_count_no_more() -> None:
+    shared = OpenConnections(2)
+    shared.tell(1, 3)
+    async with serving(counted=Counted(shared, 0)) as server:
+        clients = await connect(server, 4)
+        assert shared.has_more(0)
+        clients[0].writer.close()
+        await until(lambda: not shared.has_more(0))
+
+
+async def test_what_a_worker_that_is_gone_leaves_is_accepted() -> None:
+    shared = OpenConnections(2)
+    async with serving(counted=Counted(shared, 0)) as alone:
+        await connect(alone, 3)
+        assert len(alone.connections) == 3
+
+
+async def test_out_of_files_it_accepts_later() -> None:
+    async with serving() as server:
+        (client,) = await connect(server, 1)
+        waiting = socket.socket()
+        waiting.setblocking(False)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            await asyncio.get_running_loop().sock_connect(waiting, ("127.0.0.1", server.port))
+            await asyncio.sleep(0.2)
+            # those that are open are answered meanwhile
+            await ask(client)
+            assert len(server.connections) == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        await until(lambda: len(server.connections) == 2)
+        waiting.close()
