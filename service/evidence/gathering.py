@@ -1,8 +1,10 @@
 """Reads what a bundle is made from: the events of a resource, of its payment and its customer."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec import Struct, structs
+from psycopg.rows import DictRow
 
 from domain.reading import read
 from projections.events import EVENTS
@@ -13,12 +15,13 @@ from service.evidence.case import CATEGORIES, Case, Question, Record, choose, re
 from service.evidence.documents import Document
 from service.problems import Problem
 from service.queries.documents import related, streams_of_payer
+from service.readmodels.folding import fold_aside
 from service.readmodels.streams import Target
 from service.store.chain import Columns
 from service.store.events import event_of
 from service.telemetry.wording import number_of
 
-MOST_EVENTS = 2_000
+MOST_EVENTS = 10_000
 """The most events that are read for a bundle."""
 
 MOST_BYTES = 32 << 20
@@ -72,12 +75,19 @@ async def gather(
         raise Problem("not-found", text)
     found, unread = _within(found, own if question.kind in {"dispute", "payment"} else None)
     records = await _records(conn, target, [one.position for one in found])
+    kept, case = await fold_aside(len(records), partial(_chosen, question, records), 2)
+    return kept, structs.replace(case, unread=unread)
+
+
+def _chosen(question: Question, records: list[Record]) -> tuple[list[Record], Case]:
+    """The records that a bundle has, and the case that they make."""
     every = choose(question, records)
-    kept = {record.position for record in every.records}
-    records = [record for record in records if record.position in kept]
+    chosen = {record.position for record in every.records}
+    if len(chosen) == len(records):
+        return records, every
+    kept = [record for record in records if record.position in chosen]
     # the page rests on what is in the bundle, and says what is not
-    case = choose(question, records)
-    return records, structs.replace(case, left_out=every.left_out, unread=unread)
+    return kept, structs.replace(choose(question, kept), left_out=every.left_out)
 
 
 def _within(found: list[_Found], own: Sequence[str] | None) -> tuple[list[_Found], int]:
@@ -144,7 +154,8 @@ async def _around(
     for _ in range(2):
         found, _ = _within(await _candidates(conn, target, None, streams, until), None)
         records = await _records(conn, target, [one.position for one in found])
-        for resource in resources_of(records).values():
+        resources = await fold_aside(len(records), partial(resources_of, records))
+        for resource in resources.values():
             customer_id = customer_id or resource.link_to("customer_id")
             payment_id = resource.link_to("payment_id") if question.kind == "dispute" else None
             if payment_id and f"payment-{payment_id}" not in streams:
@@ -189,6 +200,11 @@ async def _records(conn: Connection, target: Target, positions: Sequence[int]) -
     cursor = await conn.execute(
         statements.text("evidence/records"), params, prepare=False, binary=True
     )
+    rows = await cursor.fetchall()
+    return await fold_aside(len(rows), partial(_read, rows, target.business_id))
+
+
+def _read(rows: Sequence[DictRow], business_id: str | None) -> list[Record]:
     names = structs.fields(Columns)
     return [
         Record(
@@ -199,7 +215,7 @@ async def _records(conn: Connection, target: Target, positions: Sequence[int]) -
             previous=row["previous"],
             link=row["link"],
             body=row["body"],
-            entry=read(event_of(row), target.business_id),
+            entry=read(event_of(row), business_id),
         )
-        for row in await cursor.fetchall()
+        for row in rows
     ]

@@ -1,7 +1,7 @@
 """Proves events, each in the first checkpoint that an authority has stamped, if there is one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -10,9 +10,12 @@ from msgspec import Struct
 from service.database.connections import Connection
 from service.evidence.case import Record
 from service.problems import Problem
-from service.proof.covering import Covering, covering, proof_in
+from service.proof.covering import Covering, covering, proofs_in
 from service.proof.der import stated_time
 from service.proof.tree import MissingNodesError
+
+_AT_ONCE = 50
+"""How many events are proved between two looks at what else is to be done."""
 
 
 class Token(Struct, frozen=True):
@@ -52,24 +55,47 @@ async def prove(conn: Connection, book: str, records: Sequence[Record]) -> list[
         Problem: ``not-found`` if an event or the tree of the book is not whole.
     """
     best = await covering(conn, book, [record.position for record in records])
-    files: dict[tuple[int, int], Signed] = {}
-    proved = []
+    by_checkpoint: dict[tuple[int, int], list[Record]] = {}
     for record in records:
-        preimage = record.preimage(book)
-        if sha256(preimage).digest() != record.link:
-            raise _broken(f"The link of the event at position {record.position} does not fit it.")
-        found = best.get(record.position)
-        if found is None:
-            proved.append(Proved(record, None, None))
-            continue
-        if (found.number, found.size) not in files:
-            files[found.number, found.size] = _signed(found)
-        try:
-            proof = await proof_in(conn, book, record.position, preimage, found)
-        except MissingNodesError as error:
-            raise _broken(str(error)) from None
-        proved.append(Proved(record, files[found.number, found.size], proof))
-    return proved
+        if found := best.get(record.position):
+            by_checkpoint.setdefault((found.number, found.size), []).append(record)
+    proved: dict[int, Proved] = {}
+    for covered in by_checkpoint.values():
+        checkpoint = best[covered[0].position]
+        signed = _signed(checkpoint)
+        for some in _batched(covered):
+            for record, proof in zip(
+                some, await _proofs(conn, book, some, checkpoint), strict=True
+            ):
+                proved[record.position] = Proved(record, signed, proof)
+    for record in records:
+        if record.position not in proved:
+            _preimage(book, record)
+    return [proved.get(one.position) or Proved(one, None, None) for one in records]
+
+
+def _batched(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """So many records at a time that other requests are not held up."""
+    for start in range(0, len(records), _AT_ONCE):
+        yield records[start : start + _AT_ONCE]
+
+
+async def _proofs(
+    conn: Connection, book: str, records: Sequence[Record], checkpoint: Covering
+) -> list[str]:
+    events = [(record.position, _preimage(book, record)) for record in records]
+    try:
+        return await proofs_in(conn, book, events, checkpoint)
+    except MissingNodesError as error:
+        raise _broken(str(error)) from None
+
+
+def _preimage(book: str, record: Record) -> bytes:
+    """What the link of an event is the SHA-256 of, if it is."""
+    preimage = record.preimage(book)
+    if sha256(preimage).digest() != record.link:
+        raise _broken(f"The link of the event at position {record.position} does not fit it.")
+    return preimage
 
 
 def _broken(text: str) -> Problem:

@@ -4,6 +4,7 @@ from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 
 from msgspec import Struct, convert
 
@@ -77,14 +78,24 @@ async def _of_places(
     return {(row.number, row.size): row for row in rows}
 
 
-async def proof_in(
-    conn: Queryable, book: str, position: int, preimage: bytes, checkpoint: Covering
-) -> str:
-    """The proof of an event in a checkpoint, as a file.
+async def proofs_in(
+    conn: Queryable, book: str, events: Sequence[tuple[int, bytes]], checkpoint: Covering
+) -> list[str]:
+    """The proofs of some events in a checkpoint, each as a file.
+
+    Args:
+        conn: a connection.
+        book: the name of the book.
+        events: the position of each, and what its link is the SHA-256 of.
+        checkpoint: covers all of them.
 
     Raises:
         MissingNodesError: if the tree has gaps.
     """
-    ranges = inclusion(position - 1, checkpoint.size)
-    hashes = await tree.range_hashes(conn, book, ranges)
-    return encode_proof(preimage, position - 1, hashes, checkpoint.note)
+    ranges = [inclusion(position - 1, checkpoint.size) for position, _ in events]
+    # what lies near in the tree is read and hashed once for all
+    hashes = iter(await tree.range_hashes(conn, book, [one for each in ranges for one in each]))
+    return [
+        encode_proof(preimage, position - 1, [*islice(hashes, len(each))], checkpoint.note)
+        for (position, preimage), each in zip(events, ranges, strict=True)
+    ]

@@ -11,13 +11,14 @@ from psycopg.sql import SQL
 from projections.events import EVENTS
 from service.database import statements
 from service.database.connections import Connection
-from service.evidence import case
+from service.evidence import case, gathering
 from service.evidence.markup import text
 from service.evidence.wording import card, cart, money
 from service.problems import Problem
 from service.readmodels.projector import advance
 from service.store.events import append
 from tests.builders import OTHER_SECRET, SECRET, body
+from tests.documents import SERVICE
 from tests.service.evidence.cases import (
     ADA,
     MONTH,
@@ -172,6 +173,13 @@ async def test_no_secret_is_in_a_bundle(conn: Connection) -> None:
     for secret in (SECRET, OTHER_SECRET):
         for part in (secret, secret.removeprefix("whsec_")):
             assert part.encode() not in archive
+
+
+def test_the_limits_of_a_bundle_are_those_that_are_told() -> None:
+    told = (
+        f"at most {gathering.MOST_EVENTS:,} events with {gathering.MOST_BYTES >> 20} MiB of bodies"
+    )
+    assert told in SERVICE.read_text()
 
 
 async def test_too_much_for_a_bundle_is_refused(

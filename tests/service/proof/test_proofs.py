@@ -10,6 +10,7 @@ from service.database.connections import Connection
 from service.proof import published
 from service.proof.checkpoints import current_origin, make_checkpoint
 from service.proof.consistency import check_consistency
+from service.proof.covering import covering, proofs_in
 from service.proof.keys import load_signer
 from service.proof.merkle import is_consistent, leaf_hash
 from service.proof.notes import Checkpoint, Key, open_checkpoint, parse_key
@@ -120,6 +121,23 @@ async def test_checkpoints_are_proved_to_be_consistent(conn: Connection, key: Ke
     for old, size in ((0, 300), (8, 7), (7, 299)):
         with pytest.raises(NotProvableError):
             await published.consistency_proof(conn, "test", old, size)
+
+
+async def test_many_events_are_proved_at_once_as_each_alone(conn: Connection, key: Key) -> None:
+    every = range(1, 701, 7)
+    best = await covering(conn, "test", every)
+    extras = {}
+    for position in every:
+        lines = (await published.event_proof(conn, "test", position)).split("\n")
+        extras[position] = b64decode(lines[1].removeprefix("extra "))
+    for checkpoint in {one.size: one for one in best.values()}.values():
+        events = [(n, extras[n]) for n in every if best[n].size == checkpoint.size]
+        together = await proofs_in(conn, "test", events, checkpoint)
+        assert together == [
+            proof for one in events for proof in await proofs_in(conn, "test", [one], checkpoint)
+        ]
+        proved = [check_proof(proof, [key]) for proof in together]
+        assert [int(one.columns["position"] or 0) for one in proved] == [n for n, _ in events]
 
 
 async def test_a_consistency_proof_is_checked_with_nothing_but_a_key(
