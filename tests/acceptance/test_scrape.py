@@ -239,4 +239,5 @@ def test_it_and_the_console_can_be_switched_off(
     assert service.client.get("/metrics").status_code == 404
     answer = service.client.get("/console")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+    assert "/console" not in service.client.get("/").text
     assert service.stop() == 0
