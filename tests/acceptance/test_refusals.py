@@ -37,7 +37,9 @@ def told(doors: Doors, key: str, reasons: set[str]) -> dict[str, Any]:
     deadline = time.monotonic() + 10
     while True:
         page: dict[str, Any] = doors.get("refusals?limit=100", key).json()
-        if reasons <= {count["reason"] for count in page["counts"]}:
+        # the list and the counts are read one after the other, and may be written in between
+        shown = [{one["reason"] for one in page[part]} for part in ("counts", "data")]
+        if all(reasons <= part for part in shown):
             return page
         assert time.monotonic() < deadline, page
         time.sleep(0.05)

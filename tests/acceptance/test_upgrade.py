@@ -93,7 +93,7 @@ def upgrade(both: Installation, seconds: float) -> None:
     new.start()
     new.await_position(both.key, both.told)
     deadline = time.monotonic() + seconds
-    while both.told < 7 or time.monotonic() < deadline:
+    while both.told < 5 or time.monotonic() < deadline:
         both.tell(old, old, new)
         both.tell(new, new, old)
     assert old.stop() == 0

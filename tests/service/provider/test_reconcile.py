@@ -247,7 +247,7 @@ async def test_what_has_just_changed_is_read_again_after_a_while(
     assert name not in {d.id for d in await found(conn, await task)}
 
 
-@pytest.mark.parametrize("path", ["/subscriptions", "/"])
+@pytest.mark.parametrize("path", ["/subscriptions", pytest.param("/", marks=pytest.mark.slow)])
 @FILLED
 async def test_an_outage_is_no_drift(
     conn: Connection, database_url: str, live: Merchant, path: str

@@ -86,7 +86,7 @@ async def test_another_mode_stops_it(conn: Connection, database_url: str, shop: 
     assert run.calls < 10
 
 
-@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("filled", [pytest.param(False, marks=pytest.mark.slow), True])
 @FILLED
 async def test_another_business_stops_it(
     conn: Connection, database_url: str, shop: Merchant, *, filled: bool

@@ -51,7 +51,7 @@ BROKEN = {
 }
 
 
-EVERY_DAY = {"of another resource", "cut", "forbidden"}
+EVERY_DAY = {"of another resource", "forbidden"}
 """One of each way; the others with ``-m slow``."""
 
 

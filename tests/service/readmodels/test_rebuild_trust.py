@@ -64,7 +64,9 @@ async def record(conn: Connection, count: int, *, project: bool = True) -> None:
         pass
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "layout", [pytest.param("hash", marks=pytest.mark.slow), "list", "inherited"]
+)
 @PLAIN
 async def test_events_in_no_plain_table_are_read_by_position(
     layout: str, database_url: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
