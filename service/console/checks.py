@@ -13,7 +13,7 @@ from service.database.reader import Queryable
 from service.queries import attention, checkpoints, disputes, projections, reconcile, refusals
 from service.queries.attention import Attention
 from service.queries.checkpoints import CheckpointPage
-from service.queries.disputes import DueDispute, Waiting
+from service.queries.disputes import FirstDue, Waiting
 from service.queries.projections import ProjectionPage
 from service.queries.reconcile import Run
 from service.queries.refusals import STRANGERS, RefusalCount
@@ -75,7 +75,7 @@ async def _nothing() -> None:
 
 
 def checks(
-    asked: Asked, view: View, last: datetime | None, first_due: DueDispute | None
+    asked: Asked, view: View, last: datetime | None, first_due: FirstDue | None
 ) -> list[Check]:
     """All checks of a book, the worst first.
 
@@ -150,7 +150,7 @@ def _attention(found: Attention) -> Check:
     return Check(name, "good", "none", detail, "attention")
 
 
-def _disputes(first: DueDispute | None, waiting: Waiting) -> Check:
+def _disputes(first: FirstDue | None, waiting: Waiting) -> Check:
     if first is None:
         return Check("Disputes to answer", "good", "none", "None awaits an answer.", "disputes")
     more = "+" * (waiting.count == _MOST_WAITING)

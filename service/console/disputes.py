@@ -23,7 +23,7 @@ _SOON, _A_DAY = timedelta(days=3), timedelta(days=1)
 _ALL = dict.fromkeys((
     "dispute_stage", "currency", "amount_gte", "amount_lte", "created_at_gte", "created_at_lte",
 ))  # fmt: skip
-OPENED: Mapping[str, object] = {**_ALL, "status": AWAITING}
+_OPENED: Mapping[str, object] = {**_ALL, "status": AWAITING}
 """The filters of the work list that select all disputes which await an answer."""
 
 
@@ -64,7 +64,7 @@ async def show_disputes(view: View) -> DisputesPage:
     """What is due, and what became of the rest."""
     query = view.query(DisputesQuery)
     async with view.pipelined() as conn:
-        found = await _due(conn, view, OPENED, query.cursor)
+        found = await _due(conn, view, _OPENED, query.cursor)
         answered = await disputes.reached(conn, view.book, (_ANSWERED,), _LATEST + 1)
         decided = await disputes.reached(conn, view.book, _DECIDED, _LATEST + 1)
     due = [Due(one, *urgency(one.respond_by, view.now)) for one in found.data]

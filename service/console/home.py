@@ -7,13 +7,22 @@ from msgspec import Struct
 
 from service.console.charts import Column
 from service.console.checks import Check, ask, checks
-from service.console.disputes import OPENED, Due, urgency
+from service.console.disputes import urgency
 from service.console.view import View, page
 from service.console.wording import MOST_COUNTED, counted
-from service.queries import disputes, paging, resources
+from service.queries import disputes, resources
 from service.queries.activity import Activity, activity
+from service.queries.disputes import FirstDue
 
 _DUE_SHOWN = 5
+
+
+class Next(Struct, frozen=True):
+    """A dispute that awaits an answer, and how long there is: in words, and how urgent that is."""
+
+    dispute: FirstDue
+    left: str
+    tone: str
 
 
 class HomePage(Struct, frozen=True):
@@ -22,7 +31,7 @@ class HomePage(Struct, frozen=True):
     checks: list[Check]
     activity: list[Activity]
     columns: list[Column]
-    due: list[Due]
+    due: list[Next]
     more_due: bool
     last_webhook_at: datetime | None
 
@@ -45,17 +54,14 @@ async def home(view: View) -> HomePage:
         webhooks, came, due, asked = await gather(
             resources.last_webhooks(conn, [view.book]),
             activity(conn, view.book, "hour", view.now, refusals=False, most=MOST_COUNTED),
-            disputes.due(
-                conn, view.book, OPENED, response_days=view.response_days, now=view.now,
-                limit=_DUE_SHOWN, order=paging.order({}, ("created_at",), str, view.path),
-            ),
+            disputes.first_due(conn, view.book, view.response_days, _DUE_SHOWN + 1),
             ask(conn, view),
         )  # fmt: skip
     last = webhooks.get(view.book)
-    found = checks(asked, view, last, due.data[0] if due.data else None)
+    found = checks(asked, view, last, due[0] if due else None)
     columns = [_column(hour) for hour in came.data]
-    shown = [Due(one, *urgency(one.respond_by, view.now)) for one in due.data]
-    return HomePage(found, came.data, columns, shown, due.next_cursor is not None, last)
+    shown = [Next(one, *urgency(one.respond_by, view.now)) for one in due[:_DUE_SHOWN]]
+    return HomePage(found, came.data, columns, shown, len(due) > _DUE_SHOWN, last)
 
 
 def _column(hour: Activity) -> Column:

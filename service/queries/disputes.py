@@ -107,6 +107,34 @@ async def waiting(  # noqa: PLR0913 - the question, and when it is asked
     return Waiting(row["count"], row["late"], row["close"] - row["late"])
 
 
+class FirstDue(Struct, frozen=True):
+    """A dispute that awaits an answer, and until when; ``amount`` in minor units of ``currency``.
+
+    ``respond_by`` is that of ``DueDispute``.
+    """
+
+    dispute_id: str
+    amount: int | None
+    currency: str | None
+    respond_by: datetime
+    customer: Payer | None
+
+
+async def first_due(conn: Queryable, book: str, response_days: int, limit: int) -> list[FirstDue]:
+    """The disputes that await an answer, the most urgent first."""
+    statement = statements.bind_views("queries/first_due_disputes", **_VIEWS)
+    params = {"book": book, "status": AWAITING, "limit": limit}
+    rows = await (await conn.execute(statement, params)).fetchall()
+    allowed = timedelta(days=response_days)
+    return [
+        FirstDue(
+            row["dispute_id"], row["amount"], row["currency"], row["opened_at"] + allowed,
+            _payer(row),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
 class ReachedDispute(Struct, frozen=True):
     """A dispute, and since when it has its status; ``amount`` in minor units of ``currency``."""
 
@@ -130,7 +158,7 @@ async def reached(
         ReachedDispute(
             row["dispute_id"], row["status"], row["status_since"], row["dispute_stage"],
             row["amount"], row["currency"],
-            Payer(row["customer_id"], row["email"], row["name"]) if row["customer_id"] else None,
+            _payer(row),
         )
         for row in rows
     ]  # fmt: skip
@@ -207,7 +235,6 @@ def _dispute(
     respond_by: datetime,
     now: datetime,
 ) -> DueDispute:
-    payer = row["customer_id"] and Payer(row["customer_id"], row["email"], row["name"])
     return DueDispute(
         dispute_id=row["dispute_id"],
         status=row["status"],
@@ -217,11 +244,16 @@ def _dispute(
         created_at=row["created_at"],
         respond_by=respond_by,
         overdue=respond_by <= now,
-        customer=payer,
+        customer=_payer(row),
         payment=_payment(row, subscribed) if row["payment_id"] else None,
         event_position=str(row["position"]),
         link=link("dispute", row["dispute_id"]),
     )
+
+
+def _payer(row: Mapping[str, Any]) -> Payer | None:
+    named = row["customer_id"] is not None
+    return Payer(row["customer_id"], row["email"], row["name"]) if named else None
 
 
 def _payment(row: Mapping[str, Any], subscribed: Mapping[str, Subscribed]) -> Disputed:
