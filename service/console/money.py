@@ -1,5 +1,7 @@
 """``/console/{book}/money``: what came in, month by month? Currency by currency, never summed."""
 
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +11,7 @@ from msgspec.structs import replace
 from service.console.ledgers import Figures, Ledger, Values, ledger, named
 from service.console.money_query import MoneyQuery
 from service.console.view import View, page
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import invalid
 from service.queries import metrics, resources
 from service.queries.metric_known import MetricQuestion
@@ -19,6 +21,9 @@ _MOST_LABELS = 12
 _HALF = 560.0
 _MOST_PERIODS = 120
 _YEARS = 3
+
+
+_Sum = Callable[[Queryable, MetricQuestion], Awaitable[Sequence[Any]]]
 
 
 class Choice(Struct, frozen=True):
@@ -52,9 +57,10 @@ class MoneyPage(Struct, frozen=True):
 async def show_money(view: View) -> MoneyPage:
     """The figures of the last twelve months, unless others are asked for."""
     query = view.query(MoneyQuery)
-    async with view.pooled() as conn:
-        position = await resources.position(conn, view.book)
-        question = await query.question(conn, view)
+    async with query.connection(view) as conn:
+        position, question = await gather(
+            resources.position(conn, view.book), query.question(conn, view)
+        )
         if len(question.span.periods) > _MOST_PERIODS:
             reason = f"since: more than {_MOST_PERIODS} periods. Take longer ones, or the CSV."
             raise invalid(reason, "since", str(query.since), (f"{_MOST_PERIODS} periods",))
@@ -81,16 +87,20 @@ async def show_money(view: View) -> MoneyPage:
     )
 
 
-async def _values(conn: Connection, question: MetricQuestion) -> Values:
-    recurring, churned = await metrics.mrr_and_churn(conn, question)
-    series: dict[str, list[Any]] = {
-        "revenue": await metrics.revenue(conn, question),
-        "refunds": await metrics.refunds(conn, question),
+async def _values(conn: Queryable, question: MetricQuestion) -> Values:
+    sums: dict[str, _Sum] = {"revenue": metrics.revenue, "refunds": metrics.refunds}
+    if not question.product_id:
         # they belong to no product
-        "payouts": [] if question.product_id else await metrics.payouts(conn, question),
-        "mrr": recurring,
-        "churn": churned,
-    }
+        sums["payouts"] = metrics.payouts
+    if question.known is None:
+        (recurring, churned), *found = await gather(
+            metrics.mrr_and_churn(conn, question), *(ask(conn, question) for ask in sums.values())
+        )
+    else:
+        # each in a reading of its own
+        recurring, churned = await metrics.mrr_and_churn(conn, question)
+        found = [await ask(conn, question) for ask in sums.values()]
+    series = {"mrr": recurring, "churn": churned, **dict(zip(sums, found, strict=True))}
     return {(name, one.period, one.currency): one for name in series for one in series[name]}
 
 

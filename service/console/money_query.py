@@ -1,6 +1,7 @@
 """What the pages about money are asked: periods, both clocks, a product; and its question."""
 
 import re
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from service.console.view import View
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import Problem, invalid
 from service.queries.metric_known import Booking, MetricQuestion
 from service.queries.metric_questions import Periods, metric_question
@@ -72,8 +73,13 @@ class MoneyQuery(Struct, frozen=True, kw_only=True):
             reason = f"tz: {self.tz!r} is not a known time zone. Use {use}."
             raise invalid(reason, "tz", self.tz, (use,)) from None
 
+    def connection(self, view: View) -> AbstractAsyncContextManager[Queryable]:
+        """A shared connection, unless what was known is asked, or all of a product is added up."""
+        plain = not (self.known_at or self.product_id)
+        return view.pipelined() if plain else view.pooled()
+
     async def question(
-        self, conn: Connection, view: View, period: date | None = None
+        self, conn: Queryable, view: View, period: date | None = None
     ) -> MetricQuestion:
         """The question that all metrics are asked; of one period only, by its first day.
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from service.console.money_query import MoneyQuery, day_of_period, period_name
 from service.console.view import View, page
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import Problem, invalid
 from service.queries import metrics, paging, resources
 from service.queries.metric_known import MetricQuestion
@@ -21,7 +21,7 @@ _ROWS = 100
 _SORT = "-at"
 
 _COUNTED: Mapping[str, Counted] = {"revenue": PAID, "refunds": REFUNDED, "payouts": PAID_OUT}
-_SUMS: Mapping[str, Callable[[Connection, MetricQuestion], Awaitable[list[Any]]]] = {
+_SUMS: Mapping[str, Callable[[Queryable, MetricQuestion], Awaitable[list[Any]]]] = {
     "revenue": metrics.revenue, "refunds": metrics.refunds, "payouts": metrics.payouts,
 }  # fmt: skip
 
@@ -127,7 +127,7 @@ def metric_of(view: View) -> str:
 
 
 async def parts(  # noqa: PLR0913, PLR0917 - the question, and where its answer begins
-    conn: Connection,
+    conn: Queryable,
     view: View,
     query: RowsQuery,
     question: MetricQuestion,
@@ -153,7 +153,7 @@ async def parts(  # noqa: PLR0913, PLR0917 - the question, and where its answer 
 
 
 async def _figure(
-    conn: Connection, metric: str, query: RowsQuery, question: MetricQuestion
+    conn: Queryable, metric: str, query: RowsQuery, question: MetricQuestion
 ) -> tuple[int, int, int | None]:
     """The figure as the metric has it, its fees, and how many rows it has, where that is known."""
     wanted = None if query.currency == "none" else query.currency

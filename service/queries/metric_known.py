@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
+from psycopg import AsyncConnection
 from psycopg.sql import Identifier
 
 from domain.events import Entry
@@ -27,7 +28,7 @@ from projections.movements import MOVEMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.problems import Problem
 from service.queries.one_reading import one_reading
 from service.queries.periods import Span
@@ -74,17 +75,20 @@ class MetricQuestion(Struct, frozen=True, kw_only=True):
     booked_by: Booking = "created_at"
 
 
-def one_question(conn: Connection, question: MetricQuestion) -> AbstractAsyncContextManager[None]:
+def one_question(conn: Queryable, question: MetricQuestion) -> AbstractAsyncContextManager[None]:
     """Let all that is read for a question see the same book.
 
     What is recorded while streams are folded again would change rows that nobody has folded, and
-    they would be missing from what was known.
+    they would be missing from what was known. A question of the past needs a connection of its own.
     """
-    # of what is known now one statement tells
-    return nullcontext() if question.known is None else one_reading(conn, _READ)
+    if question.known is None:
+        # of what is known now one statement tells
+        return nullcontext()
+    assert isinstance(conn, AsyncConnection), "a shared one has no transaction"  # noqa: S101
+    return one_reading(conn, _READ)
 
 
-async def known_movements(conn: Connection, question: MetricQuestion) -> dict[str, Any]:
+async def known_movements(conn: Queryable, question: MetricQuestion) -> dict[str, Any]:
     """The parameters ``folded``, the streams that are folded again, and ``rows``, their movements.
 
     Raises:
@@ -108,7 +112,7 @@ async def known_movements(conn: Connection, question: MetricQuestion) -> dict[st
 
 
 async def known_rows(
-    conn: Connection, projection: Projection[Any], question: MetricQuestion
+    conn: Queryable, projection: Projection[Any], question: MetricQuestion
 ) -> dict[str, Any]:
     """The parameter ``rows``: those of a read model that changed since, as they were.
 
@@ -138,7 +142,7 @@ async def known_rows(
 
 
 async def rows_then(
-    conn: Connection, projection: Projection[Any], ids: Iterable[str], question: MetricQuestion
+    conn: Queryable, projection: Projection[Any], ids: Iterable[str], question: MetricQuestion
 ) -> list[Any]:
     """The rows of some resources as they were known; of what was not known there is none.
 
@@ -159,7 +163,7 @@ def encoded(rows: list[Any]) -> str:
 
 
 async def _entries(
-    conn: Connection, target: Target, streams: list[str], known: Known
+    conn: Queryable, target: Target, streams: list[str], known: Known
 ) -> list[list[Entry]]:
     """The entries of some streams up to the position, stream by stream."""
     if len(streams) >= MOST_FOLDED:

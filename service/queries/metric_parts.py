@@ -14,7 +14,7 @@ from psycopg.sql import Composable, Composed, Identifier
 from projections.customers import CUSTOMERS
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.changes import link
 from service.queries.disputes import Payer
 from service.queries.metric_known import MetricQuestion, one_question
@@ -94,7 +94,7 @@ class Wanted(Struct, frozen=True):
 
 
 async def parts_of_sum(
-    conn: Connection, counted: Counted, question: MetricQuestion, wanted: Wanted
+    conn: Queryable, counted: Counted, question: MetricQuestion, wanted: Wanted
 ) -> Parts:
     """A page of what a sum of payments, refunds, disputes or payouts is made of.
 
@@ -110,7 +110,7 @@ async def parts_of_sum(
 
 
 async def parts_of_mrr(
-    conn: Connection, figure: Figure, question: MetricQuestion, wanted: Wanted
+    conn: Queryable, figure: Figure, question: MetricQuestion, wanted: Wanted
 ) -> Parts:
     """A page of the movements, or of the subscriptions, that a figure is made of.
 
@@ -138,7 +138,7 @@ def _conditions(wanted: Wanted) -> Composable:
 
 
 async def _page(
-    conn: Connection, kind: str, statement: Composed, params: Mapping[str, Any], wanted: Wanted
+    conn: Queryable, kind: str, statement: Composed, params: Mapping[str, Any], wanted: Wanted
 ) -> Parts:
     given = {
         **params, **wanted.order.params, "currency": wanted.currency, "limit": wanted.limit + 1,

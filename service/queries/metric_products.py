@@ -14,7 +14,7 @@ from projections.payments import PAYMENTS
 from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.metric_known import MOST_FOLDED, MetricQuestion, encoded, rows_then
 
 
@@ -26,7 +26,7 @@ class Counted(Struct, frozen=True):
 
 
 async def product_condition(
-    conn: Connection,
+    conn: Queryable,
     counted: Counted,
     question: MetricQuestion,
     rows: Composable,
@@ -78,7 +78,7 @@ async def product_condition(
 
 
 async def _payments_then(
-    conn: Connection, question: MetricQuestion, rows: Composable, params: dict[str, Any]
+    conn: Queryable, question: MetricQuestion, rows: Composable, params: dict[str, Any]
 ) -> str:
     """The payments of refunds or disputes that changed since, as they were."""
     statement = statements.fill(
@@ -92,7 +92,7 @@ async def _payments_then(
 
 
 async def _products_then(
-    conn: Connection, question: MetricQuestion, paid: Composable, params: dict[str, Any]
+    conn: Queryable, question: MetricQuestion, paid: Composable, params: dict[str, Any]
 ) -> dict[str, Any]:
     """The subscriptions of payments whose product may have been another one, as they were."""
     statement = statements.fill(

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries import resources
 from service.queries.clocks import known_by
 from service.queries.metric_known import Booking, MetricQuestion
@@ -22,7 +22,7 @@ class Periods(Struct, frozen=True):
 
 
 async def metric_question(  # noqa: PLR0913 - all that may be asked
-    conn: Connection,
+    conn: Queryable,
     book: str,
     periods: Periods,
     *,

@@ -20,7 +20,7 @@ from projections.payouts import PAYOUTS
 from projections.projection import Projection
 from projections.refunds import REFUNDS
 from service.database import statements
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.metric_known import MetricQuestion, known_movements, known_rows, one_question
 from service.queries.metric_products import Counted, product_condition
 from service.readmodels.writing import counted as counted_rows
@@ -39,7 +39,7 @@ Asked = tuple[Composed, dict[str, Any]]
 """A statement and its parameters."""
 
 
-async def movement_rows(conn: Connection, question: MetricQuestion) -> list[DictRow]:
+async def movement_rows(conn: Queryable, question: MetricQuestion) -> list[DictRow]:
     """The sums of movements by period, currency and kind.
 
     Raises:
@@ -62,7 +62,7 @@ async def movement_rows(conn: Connection, question: MetricQuestion) -> list[Dict
 
 
 async def movement_statement(
-    conn: Connection, name: str, question: MetricQuestion, **parts: Composable
+    conn: Queryable, name: str, question: MetricQuestion, **parts: Composable
 ) -> Asked:
     """A statement over the movements that a question is about, as known.
 
@@ -91,7 +91,7 @@ def _moved(question: MetricQuestion, condition: Composable) -> Composed:
 
 
 async def sum_rows(
-    conn: Connection, name: str, counted: Counted, question: MetricQuestion
+    conn: Queryable, name: str, counted: Counted, question: MetricQuestion
 ) -> list[DictRow]:
     """The sums that a statement makes of what is counted.
 
@@ -112,7 +112,7 @@ async def sum_rows(
         return await summed(conn, statement, params)
 
 
-async def summed(conn: Connection, statement: Composed, params: dict[str, Any]) -> list[DictRow]:
+async def summed(conn: Queryable, statement: Composed, params: dict[str, Any]) -> list[DictRow]:
     """The rows of a statement; sums are integers, of more than 64 bits where amounts are absurd."""
     rows = await (await conn.execute(statement, params)).fetchall()
     return [
@@ -121,7 +121,7 @@ async def summed(conn: Connection, statement: Composed, params: dict[str, Any]) 
 
 
 async def counted_statement(
-    conn: Connection, name: str, counted: Counted, question: MetricQuestion, **parts: Composable
+    conn: Queryable, name: str, counted: Counted, question: MetricQuestion, **parts: Composable
 ) -> Asked:
     """A statement over what a question counts, as known.
 
@@ -170,7 +170,7 @@ def _row_by_row(
 
 
 async def _listed(
-    conn: Connection, counted: Counted, question: MetricQuestion
+    conn: Queryable, counted: Counted, question: MetricQuestion
 ) -> tuple[dict[str, Composable], dict[str, Any]]:
     """What counts, row by row, and whether a row is of the product that is asked for."""
     params = _params(question) | await known_rows(conn, counted.projection, question)

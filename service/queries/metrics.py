@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec import Struct, structs
 
 from domain.recurring import Kind
-from service.database.connections import Connection
+from service.database.reader import Queryable
 from service.queries.metric_answers import (
     Churn,
     Disputes,
@@ -72,12 +72,12 @@ class _Period(Struct, frozen=True):
         return _sum(self.moved, kinds).count
 
 
-async def mrr(conn: Connection, question: MetricQuestion) -> list[Mrr]:
+async def mrr(conn: Queryable, question: MetricQuestion) -> list[Mrr]:
     """Monthly recurring revenue at the end of each period, and its movements."""
     return [_mrr(entry) for entry in await _periods(conn, question)]
 
 
-async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subscriptions]:
+async def subscriptions(conn: Queryable, question: MetricQuestion) -> list[Subscriptions]:
     """Subscriptions at the end of each period, and how many came and went."""
     return [
         Subscriptions(
@@ -96,35 +96,33 @@ async def subscriptions(conn: Connection, question: MetricQuestion) -> list[Subs
     ]
 
 
-async def churn(conn: Connection, question: MetricQuestion) -> list[Churn]:
+async def churn(conn: Queryable, question: MetricQuestion) -> list[Churn]:
     """Subscriptions and revenue lost, of those at the start of each period."""
     return [_churn(entry) for entry in await _periods(conn, question)]
 
 
-async def mrr_and_churn(
-    conn: Connection, question: MetricQuestion
-) -> tuple[list[Mrr], list[Churn]]:
+async def mrr_and_churn(conn: Queryable, question: MetricQuestion) -> tuple[list[Mrr], list[Churn]]:
     """Both, of one reading of the movements."""
     periods = await _periods(conn, question)
     return [_mrr(entry) for entry in periods], [_churn(entry) for entry in periods]
 
 
-async def revenue(conn: Connection, question: MetricQuestion) -> list[Revenue]:
+async def revenue(conn: Queryable, question: MetricQuestion) -> list[Revenue]:
     """Payments that succeeded."""
     return await _sums(conn, "queries/metrics/revenue", PAID, question, Revenue)
 
 
-async def refunds(conn: Connection, question: MetricQuestion) -> list[Refunds]:
+async def refunds(conn: Queryable, question: MetricQuestion) -> list[Refunds]:
     """Refunds that succeeded."""
     return await _sums(conn, "queries/metrics/refunds", REFUNDED, question, Refunds)
 
 
-async def disputes(conn: Connection, question: MetricQuestion) -> list[Disputes]:
+async def disputes(conn: Queryable, question: MetricQuestion) -> list[Disputes]:
     """Disputes that were opened, and how they ended."""
     return await _sums(conn, "queries/metrics/disputes", DISPUTED, question, Disputes)
 
 
-async def payouts(conn: Connection, question: MetricQuestion) -> list[Payouts]:
+async def payouts(conn: Queryable, question: MetricQuestion) -> list[Payouts]:
     """Payouts that arrived at the merchant's bank."""
     return await _sums(conn, "queries/metrics/payouts", PAID_OUT, question, Payouts)
 
@@ -160,7 +158,7 @@ def _churn(entry: _Period) -> Churn:
     )
 
 
-async def _periods(conn: Connection, question: MetricQuestion) -> list[_Period]:
+async def _periods(conn: Queryable, question: MetricQuestion) -> list[_Period]:
     span, rows = question.span, await movement_rows(conn, question)
     moved: dict[str | None, dict[datetime | None, dict[Kind, _Total]]] = {}
     for row in rows:
@@ -204,7 +202,7 @@ def _sum(moved: _Moved, kinds: Iterable[Kind]) -> _Total:
 
 
 async def _sums(
-    conn: Connection,
+    conn: Queryable,
     name: str,
     counted: Counted,
     question: MetricQuestion,
