@@ -143,7 +143,12 @@ def _by_day(
 ) -> Composed:
     """What counts, by whole days where it can be; ``column`` is the date as the table names it."""
     view = _view(projection)
-    found = [statements.fill("queries/metrics/by_day", counts=_view(COUNTS[projection.name]))]
+    # from the very first on, of movements: the planner would take a range for a few days
+    begun = SQL("true" if projection is MOVEMENTS else "day >= %(begin)s")
+    counts = _view(COUNTS[projection.name])
+    found: list[Composable] = [
+        statements.fill("queries/metrics/by_day", counts=counts, begun=begun)
+    ]
     # each only where it is needed: one plan for all would read everything
     if _shared_days(question):
         shared = statements.fill("queries/metrics/shared", view=view, column=column)
