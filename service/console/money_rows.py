@@ -17,7 +17,7 @@ from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_m
 from service.queries.metric_products import Counted
 from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED
 
-_ROWS = 100
+_ROWS = 50
 _SORT = "-at"
 
 _COUNTED: Mapping[str, Counted] = {"revenue": PAID, "refunds": REFUNDED, "payouts": PAID_OUT}

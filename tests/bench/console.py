@@ -36,7 +36,7 @@ from tests.deliveries import delivery
 
 EVENTS = int(os.environ.get("EVENTS", "1000000"))
 _BOOK = "test"
-_REQUESTS = int(os.environ.get("REQUESTS", "600"))
+_REQUESTS = int(os.environ.get("REQUESTS", "1200"))
 _CONNECTIONS = 8
 _FIRST = 64
 """Requests of each page that are not measured: a service runs for weeks."""
