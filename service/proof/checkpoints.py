@@ -96,11 +96,15 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
     head = tree.Head.after(origin.size or 0, origin.head)
     if head.lacking > tree.AT_ONCE:
         head = await tree.extend(conn, book)
-    known = await known_notes(signer, origin, elsewhere)
-    last, grown = await _agreed(conn, book, origin, known, head)
+    # at once, since nearly always no more is known elsewhere than here
+    sizes = [size for size in (origin.size or 0, head.size) if size <= head.size]
+    known, grown = await asyncio.gather(
+        known_notes(signer, origin, elsewhere), tree.grow(conn, book, head, sizes)
+    )
+    last, grown = await _agreed(conn, book, origin, known, head, grown)
     if head.size == last or not (at_once or _is_due(origin, last, head.size)):
         return None
-    made = Checkpoint(origin.name, head.size, grown.roots[-1])
+    made = Checkpoint(origin.name, head.size, grown.roots[head.size])
     note = sign(made.text, origin.name, signer.private)
     written = asyncio.create_task(asyncio.to_thread(signer.remember, origin.name, note))
     try:
@@ -144,16 +148,17 @@ async def known_notes(
     return [(where, note) for where, note in notes if note is not None]
 
 
-async def _agreed(
+async def _agreed(  # noqa: PLR0913, PLR0917 - one parameter a part of it
     conn: Connection,
     book: str,
     origin: Origin,
     known: Sequence[tuple[str, str]],
     head: tree.Head,
+    grown: tree.Grown | None = None,
 ) -> tuple[int, tree.Grown]:
     """See that all known checkpoints are of this history; the largest size, and the tree.
 
-    The last root of the tree is that of the head.
+    The tree has the root of the head, and is ``grown`` if that has all roots that are needed.
 
     What is known elsewhere only, since the process ended in between, is kept in the database too.
     """
@@ -170,11 +175,12 @@ async def _agreed(
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events, and the book"
                         f" has {head.size}")  # fmt: skip
         opened[note] = where, one
-    sizes = [one.size for _, one in opened.values()]
-    grown = await tree.grow(conn, book, head, [*sizes, head.size])
+    sizes = {head.size, *(one.size for _, one in opened.values())}
+    if grown is None or not sizes <= grown.roots.keys():
+        grown = await tree.grow(conn, book, head, sizes)
     last = 0
-    for (note, (where, one)), root in zip(opened.items(), grown.roots[:-1], strict=True):
-        if root != one.root:
+    for note, (where, one) in opened.items():
+        if grown.roots[one.size] != one.root:
             raise _lost(book, origin, f"{where} has a checkpoint of {one.size} events of another"
                         " history")  # fmt: skip
         if one.size > (origin.size or 0):

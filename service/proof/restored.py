@@ -54,7 +54,7 @@ async def look(
             known.append((place, open_checkpoint(note, [origin.key])))
     head = await tree.head_of(conn, book)
     sizes = [one.size for _, one in known if one.size <= head.size]
-    roots = dict(zip(sizes, (await tree.grow(conn, book, head, sizes)).roots, strict=True))
+    roots = (await tree.grow(conn, book, head, sizes)).roots
     agreed, signed, where = 0, 0, []
     for place, one in known:
         if roots.get(one.size) == one.root:

@@ -57,11 +57,11 @@ class Grown(Struct, frozen=True):
 
     Attributes:
         added: the full blocks that are not stored, each with its level, index and hash.
-        roots: those at the sizes that were asked for.
+        roots: those at the sizes that were asked for, by size.
     """
 
     added: list[tuple[int, int, bytes]]
-    roots: list[bytes]
+    roots: dict[int, bytes]
 
 
 async def head_of(conn: Queryable, book: str) -> Head:
@@ -120,7 +120,7 @@ async def grow(conn: Queryable, book: str, head: Head, sizes: Iterable[int] = ()
         for level in _LEVELS
         for index in range(head.stored[level], head.size >> level)
     ]
-    return Grown(added, [range_hash(one, known) for one in ranges])
+    return Grown(added, {one.last: range_hash(one, known) for one in ranges})
 
 
 async def store(conn: Connection, book: str, grown: Grown) -> None:
