@@ -79,20 +79,23 @@ class Counted(set[Any]):
 
 
 class Acceptor:
-    """Accepts a worker's connections from when it is made until it is closed."""
+    """Accepts a worker's connections from when it is made until it is closed.
 
-    def __init__(
-        self, sock: socket, protocol: Callable[[], asyncio.Protocol], connections: Counted
-    ) -> None:
+    ``protocol`` makes protocols that have uvicorn's ``shutdown``.
+    """
+
+    def __init__(self, sock: socket, protocol: Callable[[], Any], connections: Counted) -> None:
         self._sock, self._protocol, self._connections = sock, protocol, connections
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
         self._later: asyncio.TimerHandle | None = None
+        self._closed = False
         sock.setblocking(False)
         self._loop.add_reader(sock, self._on_ready)
 
     def close(self) -> None:
         """Accept nothing more."""
+        self._closed = True
         self._loop.remove_reader(self._sock)
         if self._later is not None:
             self._later.cancel()
@@ -134,7 +137,10 @@ class Acceptor:
     async def _open(self, accepted: socket) -> None:
         try:
             accepted.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-            await self._loop.connect_accepted_socket(self._protocol, accepted)
+            _, protocol = await self._loop.connect_accepted_socket(self._protocol, accepted)
+            if self._closed:
+                # the server has told only those that it knew to end
+                protocol.shutdown()
         except OSError:
             # the client has gone
             accepted.close()

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from service.http import accepting
-from service.http.accepting import Counted, OpenConnections
+from service.http.accepting import Acceptor, Counted, OpenConnections
 from tests.service.http.serving import HOST, Client, Serving, serving, until
 
 
@@ -76,3 +76,25 @@ async def test_out_of_files_it_accepts_later() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         await until(lambda: len(server.connections) == 2)
         waiting.close()
+
+
+class Last(asyncio.Protocol):
+    ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def shutdown(self) -> None:
+        Last.ended = True
+        self.transport.close()
+
+
+async def test_a_connection_that_is_being_opened_at_the_end_is_told_of_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        acceptor = Acceptor(sock, Last, Counted(OpenConnections(1), 0))
+        with socket.create_connection(sock.getsockname()):
+            while not acceptor._opening:  # noqa: ASYNC110 - a few turns of the loop
+                await asyncio.sleep(0)
+            acceptor.close()
+            await acceptor.wait_closed()
+            assert Last.ended
