@@ -1,16 +1,18 @@
 """Each figure of a metric is the sum of the rows behind it, now and as it was known."""
 
 import csv
+import re
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.acceptance.doors import Doors, deliver
 from tests.acceptance.service import number
 from tests.acceptance.sums import STORY, day, money
-from tests.acceptance.test_metrics import MONTHS, PRODUCTS
+from tests.acceptance.test_metrics import MONTHS, PRODUCTS, metric
 from tests.builders import body
 
 MOVED = ("new", "expansion", "contraction", "churned", "reactivated", "known")
@@ -171,3 +173,31 @@ def test_rows_come_as_csv_too(closed: tuple[Doors, str]) -> None:
 def test_a_wrong_parameter_is_named(closed: tuple[Doors, str], query: str) -> None:
     answer = closed[0].get(f"metrics/mrr/rows?{query}")
     assert (answer.status_code, answer.json()["parameter"]) == (400, query.partition("=")[0])
+
+
+def test_absurd_amounts_take_no_figure_away(doors: Doors) -> None:
+    """Each is one that the provider could sign; their sum has more than 64 bits."""
+    count, position = 40, 0
+    for one in range(count):
+        content = body(
+            "subscription.active", "active", day(5), f"sub_vast_{one}", currency="JPY",
+            recurring_pre_tax_amount=2**53, payment_frequency_interval="Day",
+            payment_frequency_count=1,
+        )  # fmt: skip
+        position = number(deliver(doors, content).json()["position"])
+    doors.service.await_position(doors.live, position)
+    worth = metric(doors, "mrr", MONTHS, "JPY")[0][1]
+    assert worth == count * (2**53 * 365 // 12) > 2**63
+    assert metric(doors, "churn", MONTHS, "JPY")[1][4] == worth
+    rows = doors.get(f"metrics/mrr/rows?{MONTHS}&currency=JPY&limit=100").json()["data"]
+    assert sum(row["amount"] for row in rows) == worth
+    told = doors.get(f"metrics/mrr?{MONTHS}&format=csv").text
+    assert f"JPY,{worth},{worth},0" in told
+    with httpx.Client(
+        base_url=doors.service.client.base_url, headers={"sec-fetch-site": "same-origin"}
+    ) as finance:
+        finance.post("/console/-/sign-in", data={"key": doors.live})
+        page = finance.get("/console/live/money?since=2026-01-01&until=2026-03-31")
+        assert page.status_code == 200
+        vast = re.findall("[0-9\u202f]{20,}", page.text)
+        assert {one.replace("\u202f", "") for one in vast} == {str(worth)}
