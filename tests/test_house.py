@@ -6,8 +6,13 @@ import re
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import cast
+
+from _pytest.mark.expression import Expression, ExpressionMatcher
 
 ROOT = Path(__file__).parents[1]
 MODULES = [p for room in ("domain", "projections", "service") for p in (ROOT / room).rglob("*.py")]
@@ -61,6 +66,21 @@ def test_pure_rooms_are_tested_without_the_service() -> None:
         imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.MULTILINE)
         rooms = {name.partition(".")[0] for name in imports}
         assert not rooms & {"service", "sql", "psycopg", "litestar"}, path.name
+
+
+def test_ci_leaves_out_what_is_slow_or_long_and_nothing_else() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    marks = [mark.partition(":")[0] for mark in options["markers"]]
+    calls = re.findall(r"^pytest -n 4 .*", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    assert len(calls) == 2
+    given = [re.search(r'-m "(.*?)"', call) for call in calls]
+    usual = options["addopts"][options["addopts"].index("-m") + 1]
+    chosen = [Expression.compile(one[1] if one else usual) for one in given]
+    for has in product([False, True], repeat=len(marks)):
+        marked = dict(zip(marks, has, strict=True))
+        matcher = cast("ExpressionMatcher", lambda name, **_: marked[name])  # noqa: B023
+        runs = [one.evaluate(matcher) for one in chosen]
+        assert sum(runs) == (not (marked["slow"] or marked["long"])), marked
 
 
 def test_nobody_is_told_to_install_the_daybook_of_somebody_else() -> None:

@@ -26,7 +26,10 @@ from tests.acceptance.watched import LIVE_ANCHOR, REACHED, Watched, keep_compari
 from tests.builders import body
 from tests.conftest import fresh_database
 
-pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing")
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing"),
+]
 
 CONFIGURATION = """
 [[anchors]]

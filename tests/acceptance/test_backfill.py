@@ -32,6 +32,8 @@ from tests.acceptance.filling import (
 )
 from tests.sandbox import Sandbox, sandbox
 
+pytestmark = pytest.mark.scenario
+
 LISTS = Options(lists_only=True)
 
 

@@ -26,6 +26,8 @@ from tests.builders import OTHER_SECRET, SECRET, at, body
 from tests.conftest import as_owner, fresh_database
 from tests.deliveries import delivery
 
+pytestmark = pytest.mark.scenario
+
 OWN_KEY = {"DAYBOOK_SIGNING_KEY": ""}
 """The key is the file of the data directory, and not the one that tests give."""
 

@@ -16,6 +16,8 @@ from tests.acceptance.oracle import nothing_lost_nothing_doubled
 from tests.acceptance.provider import provider
 from tests.acceptance.service import Service, environment
 
+pytestmark = pytest.mark.scenario
+
 _ENDS_SECONDS = 30
 """The grace of a supervisor; what is being answered is given 20 seconds."""
 

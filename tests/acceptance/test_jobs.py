@@ -14,6 +14,8 @@ from tests.acceptance.processes import children_of, pid_of
 from tests.acceptance.service import new_key
 from tests.conftest import as_owner
 
+pytestmark = pytest.mark.scenario
+
 
 def post(doors: Doors, path: str, content: Any, key: str | None = None) -> httpx.Response:  # noqa: ANN401
     headers = {"authorization": f"Bearer {key or doors.live}", "x-request-id": "ticket-8"}

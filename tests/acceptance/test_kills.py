@@ -21,6 +21,8 @@ from tests.builders import NOON
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
+pytestmark = pytest.mark.scenario
+
 # in one snapshot: no row is beyond the checkpoint, and none up to it is missing
 AGREE = """
     select c.position as checkpoint,

@@ -19,6 +19,8 @@ from tests.builders import SECRET, at, body
 from tests.conftest import as_owner
 from tests.deliveries import delivery
 
+pytestmark = pytest.mark.scenario
+
 LONG = 1_500
 LATE = 60
 """A stream of so many events, of which so many in its middle were recorded last."""

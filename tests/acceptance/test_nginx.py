@@ -18,7 +18,10 @@ from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, body
 from tests.conftest import fresh_database
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
 
 BODIES = [
     b"",

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from service.database.embedded import embedded
 from tests.acceptance.service import Service, new_key, number
 from tests.builders import SECRET, at, body
+
+pytestmark = pytest.mark.scenario
 
 CONFIG = f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n'
 MANY = 20

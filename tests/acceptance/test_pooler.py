@@ -22,7 +22,10 @@ from tests.conftest import fresh_database
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 CONFIG = f'[books.live]\nmode = "live"\nsecrets = ["{SECRET}"]\n'
 
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed"),
+]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from tests.acceptance.processes import children_of, logged, pid_of, title_of
 from tests.acceptance.service import Service
 from tests.acceptance.test_rotation import fresh_client, until
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.fixture
 def temporary(scratch: Path) -> Path:

@@ -26,6 +26,8 @@ from tests.builders import SECRET
 from tests.conftest import as_owner, fresh_database
 from tests.sandbox import Sandbox, sandbox
 
+pytestmark = pytest.mark.scenario
+
 UNLIMITED = ("--requests-per-minute=0", "--requests-per-second=0")
 
 

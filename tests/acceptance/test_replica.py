@@ -21,6 +21,8 @@ from tests.builders import SECRET, at, body
 from tests.conftest import as_service
 from tests.servers import Standby
 
+pytestmark = pytest.mark.scenario
+
 
 class Replicated:
     """A service, its primary, and a standby that can be paused and stopped."""

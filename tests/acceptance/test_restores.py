@@ -18,6 +18,8 @@ from tests.acceptance.service import Service, command, new_key, number
 from tests.builders import body
 from tests.conftest import as_owner, fresh_database
 
+pytestmark = pytest.mark.scenario
+
 BEGINNING = "0-00000000"
 
 

@@ -18,6 +18,8 @@ from tests.acceptance.service import Service, new_key, number
 from tests.builders import OTHER_SECRET, SECRET, at, body
 from tests.conftest import fresh_database
 
+pytestmark = pytest.mark.scenario
+
 TRIES = 12
 """So many new connections that each worker is met."""
 

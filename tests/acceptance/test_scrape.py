@@ -20,6 +20,8 @@ from tests.acceptance.service import Service, new_key
 from tests.builders import SECRET, at, body
 from tests.conftest import as_owner, fresh_database
 
+pytestmark = pytest.mark.scenario
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

@@ -23,6 +23,8 @@ from tests.acceptance.service import Service, command, new_key, number
 from tests.builders import SECRET, at, body
 from tests.conftest import as_owner
 
+pytestmark = pytest.mark.scenario
+
 REAL = os.environ.get("DAYBOOK_TEST_OLDER")
 
 

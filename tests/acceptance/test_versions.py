@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from projections.projection import VERSION
 from service.database.connections import Connection
 from service.readmodels.projector import advance
@@ -10,6 +12,8 @@ from service.store.events import append
 from tests.builders import at, body
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
+
+pytestmark = pytest.mark.scenario
 
 
 def version(number: int, column: str, doing: str, url: str) -> str:

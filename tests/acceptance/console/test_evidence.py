@@ -13,6 +13,8 @@ from tests.acceptance.console.browsing import Person, person
 from tests.acceptance.doors import Doors
 from tests.acceptance.service import new_key
 
+pytestmark = pytest.mark.scenario
+
 OURS = {"sec-fetch-site": "same-origin"}
 
 

@@ -13,6 +13,8 @@ from tests.acceptance.doors import Doors
 from tests.acceptance.service import number
 from tests.builders import SECRET, at, body
 
+pytestmark = pytest.mark.scenario
+
 EVENTS, SHOWN = 50, 20
 PATH = "/live/subscriptions/sub_long"
 

@@ -14,6 +14,8 @@ from tests.acceptance.doors import Doors
 from tests.acceptance.service import new_key, number
 from tests.builders import SECRET, at
 
+pytestmark = pytest.mark.scenario
+
 MAY = "since=2026-05-01&until=2026-05-31"
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>\u202egnp.exe\u2066"

@@ -22,6 +22,8 @@ from tests.builders import at, body
 from tests.deliveries import delivery
 from tests.service.database.private import answers, postmaster
 
+pytestmark = pytest.mark.scenario
+
 
 def test_two_users_share_it_and_the_last_one_stops_it(used_dir: Path) -> None:
     with embedded(used_dir) as first:

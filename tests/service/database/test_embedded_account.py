@@ -13,6 +13,8 @@ import pytest
 from service.database.embedded import EmbeddedError, embedded
 from tests.service.database.private import answers, postmaster
 
+pytestmark = pytest.mark.scenario
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as another account")
 
 

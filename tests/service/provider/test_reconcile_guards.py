@@ -25,6 +25,8 @@ from tests.service.provider.merchant import (
     project,
 )
 
+pytestmark = pytest.mark.scenario
+
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
 

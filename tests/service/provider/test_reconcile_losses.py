@@ -19,6 +19,8 @@ from service.readmodels.streams import Target
 from service.sandbox.client import SandboxError
 from tests.service.provider.merchant import Merchant, deliver, fill, found, merchant, project
 
+pytestmark = pytest.mark.scenario
+
 DAY = timedelta(days=1)
 ACTS = (
     ("subscription", "pause"), ("subscription", "cancel"), ("subscription", "fail-next-renewal"),

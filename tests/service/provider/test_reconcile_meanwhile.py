@@ -26,6 +26,8 @@ from tests.service.provider.account import (
 from tests.service.provider.merchant import project
 from tests.service.provider.stand_in import Answer, Request, answering
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.fixture
 def shop() -> Iterator[Account]:

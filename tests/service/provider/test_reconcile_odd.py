@@ -27,6 +27,8 @@ from tests.service.provider.account import (
 from tests.service.provider.merchant import event_count, project
 from tests.service.provider.stand_in import Answer, answering
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.fixture
 def shop() -> Iterator[Account]:

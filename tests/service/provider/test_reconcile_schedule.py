@@ -15,6 +15,8 @@ from service.queries.reconcile import Run
 from service.settings import Book
 from tests.service.provider.merchant import Merchant, event_count, merchant, project
 
+pytestmark = pytest.mark.scenario
+
 HOUR = timedelta(hours=1)
 
 

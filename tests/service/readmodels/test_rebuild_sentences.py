@@ -28,6 +28,8 @@ from tests.builders import SECRET
 from tests.conftest import PLAIN, as_owner
 from tests.service.readmodels.test_rebuild import fill
 
+pytestmark = pytest.mark.scenario
+
 NOBODY = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where datname = current_database() and pid <> pg_backend_pid()"

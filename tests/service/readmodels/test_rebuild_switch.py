@@ -18,6 +18,8 @@ from tests.service.readmodels.test_projector import contents
 from tests.service.readmodels.test_rebuild import fill
 from tests.service.telemetry.test_log_throttle import until
 
+pytestmark = pytest.mark.scenario
+
 HELD_SECONDS = 2.0
 WAITING = "switch waiting for readers"
 

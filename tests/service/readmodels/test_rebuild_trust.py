@@ -21,6 +21,8 @@ from tests.conftest import PLAIN, as_owner
 from tests.deliveries import delivery
 from tests.service.readmodels.test_projector import contents
 
+pytestmark = pytest.mark.scenario
+
 GRANT = "grant select, insert on store.event to daybook_service"
 PARTITIONED = (
     "alter table store.event rename to plain",

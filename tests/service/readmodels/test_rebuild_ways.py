@@ -23,6 +23,8 @@ from tests.deliveries import delivery
 from tests.entries import IDENTITY
 from tests.service.readmodels.test_projector import contents
 
+pytestmark = pytest.mark.scenario
+
 
 async def tell(conn: Connection, *bodies: bytes) -> None:
     await append(conn, "test", [delivery(content) for content in bodies])

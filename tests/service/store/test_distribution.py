@@ -29,6 +29,8 @@ from tests.builders import SECRET, at, body
 from tests.conftest import PLAIN, as_owner, as_service, fresh_database
 from tests.deliveries import delivery
 
+pytestmark = pytest.mark.scenario
+
 BOOKS = {"test": Book(mode="test", secrets=[SecretStr(SECRET)])}
 
 
