@@ -1,5 +1,6 @@
 """What stands around every page: the book, the navigation, the search, who is signed in."""
 
+import re
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -57,6 +58,10 @@ ACTIONS: dict[str, Action] = {}
 """All actions by path; ``action`` adds them."""
 
 
+# as nearly every identifier is: to quote it takes longer than all else of a link
+_is_plain = re.compile(r"[0-9A-Za-z_.~:@-]+").fullmatch
+
+
 class BookLink(Struct, frozen=True):
     """A book that the session opens."""
 
@@ -108,7 +113,10 @@ class Frame(Struct, kw_only=True):
 
         A value of None or an empty text is left out.
         """
-        path = "/".join((ROOT, self.book, *(quote(str(p), safe=":@") for p in parts if p != "")))
+        path = f"{ROOT}/{self.book}"
+        for part in map(str, parts):
+            if part:
+                path += f"/{part if _is_plain(part) else quote(part, safe=':@')}"
         given = {k: v for k, v in query.items() if v not in {None, ""}}
         return f"{path}?{urlencode(given)}" if given else path
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from domain import currency as currencies
 ABSENT = "—"
 
 
+@lru_cache(4096)
 def money(amount: int | None, currency: str | None) -> str:
     """An amount of minor units: ``19.00 EUR``."""
     if amount is None:
@@ -109,6 +111,7 @@ def _timed(found: re.Match[str]) -> str:
 _MONTHS = ("", *(f"{date(2000, month, 1):%b}" for month in range(1, 13)))
 
 
+@lru_cache(4096)
 def moment(at: datetime | str | None) -> Markup:
     """A moment in UTC, to the minute; a browser with scripts shows the local time next to it."""
     if isinstance(at, str):

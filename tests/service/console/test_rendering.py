@@ -1,0 +1,50 @@
+"""What templates are rendered with: what they call, and the addresses of their links."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment
+from jinja2.runtime import Context
+
+from service.console.frame import Frame
+from service.console.rendering import TEMPLATES
+from tests.builders import NOON
+
+assert TEMPLATES.instance is not None
+ENVIRONMENT: Environment = TEMPLATES.instance.engine
+FRAME = Frame(book="live", now=NOON)
+
+
+@given(st.text())
+def test_an_identifier_may_be_any_text_in_a_link(identity: str) -> None:
+    expected = f"/console/live/customers/{quote(identity, safe=':@')}".removesuffix("/")
+    assert FRAME.href("customers", identity) == expected
+
+
+def test_what_templates_call_wants_nothing_of_the_context() -> None:
+    """Their context hands on only what they give themselves."""
+    own = [*ENVIRONMENT.filters.values(), *ENVIRONMENT.globals.values()]
+    called = [one for one in own if callable(one) and one.__module__.startswith("service")]
+    assert called
+    assert [one for one in called if hasattr(one, "jinja_pass_arg")] == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% macro b(x) %}<b>{{ x }}</b>{% endmacro %}{{ b(given) }}",
+        "{% macro b() %}<b>{{ caller() }}</b>{% endmacro %}{% call b() %}{{ given }}{% endcall %}",
+        "{% for x in [given] %}{% macro b() %}<b>{{ x }}</b>{% endmacro %}{{ b() }}{% endfor %}",
+        "{% block b %}{% for x in [given] %}<b>{{ x.format() }}</b>{% endfor %}{% endblock %}",
+    ],
+)
+def test_a_call_gives_what_the_library_gives_and_escapes(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ENVIRONMENT.context_class is not Context
+    shown = ENVIRONMENT.from_string(template).render(given="<script>")
+    assert shown == "<b>&lt;script&gt;</b>"
+    monkeypatch.setattr(ENVIRONMENT, "context_class", Context)
+    assert ENVIRONMENT.from_string(template).render(given="<script>") == shown
