@@ -84,7 +84,8 @@ def untimed(what: str) -> str:
 
 def made(markup: str) -> Markup:
     """Markup whose parts were escaped where they were put in; to escape them here is slower."""
-    return Markup(markup)  # noqa: S704 - see above
+    # not by the class itself, which would first ask whether it is markup already
+    return str.__new__(Markup, markup)
 
 
 _MOMENT = re.compile(r"([0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2})([0-9:.]*) UTC")
