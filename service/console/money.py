@@ -37,7 +37,8 @@ class Choice(Struct, frozen=True):
 class MoneyPage(Struct, frozen=True):
     """The figures by currency; ``position`` closes them, and ``known_since`` says they are closed.
 
-    ``changed`` counts the figures that are another one by what is known now.
+    There are none where ``precedes_book``. ``changed`` counts the figures that are another one by
+    what is known now.
     """
 
     query: MoneyQuery
@@ -49,6 +50,7 @@ class MoneyPage(Struct, frozen=True):
     half: float
     position: str
     known_since: datetime | None
+    precedes_book: bool
     is_position: bool
     changed: int
 
@@ -82,6 +84,7 @@ async def show_money(view: View) -> MoneyPage:
         half=_HALF,
         position=str(position),
         known_since=question.known.moment if question.known else None,
+        precedes_book=question.precedes_book,
         is_position=isinstance(query.known, Position),
         changed=sum(bool(cell.now) for one in ledgers for cell in one.cells),
     )

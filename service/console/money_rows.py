@@ -58,7 +58,10 @@ class RowsQuery(MoneyQuery, frozen=True, kw_only=True):
 
 
 class RowsPage(Struct, frozen=True):
-    """The rows, whose amounts add up to ``total``; of payouts the fees to ``fee``, too."""
+    """The rows, whose amounts add up to ``total``; of payouts the fees to ``fee``, too.
+
+    There are none where ``precedes_book``.
+    """
 
     metric: str
     question: str
@@ -69,6 +72,7 @@ class RowsPage(Struct, frozen=True):
     fee: int
     count: int | None
     known_since: datetime | None
+    precedes_book: bool
     parts: list[Part]
     next_cursor: str | None
 
@@ -109,6 +113,7 @@ async def show_rows(view: View) -> RowsPage:
         fee=fee,
         count=count,
         known_since=question.known.moment if question.known else None,
+        precedes_book=question.precedes_book,
         parts=found.data,
         next_cursor=found.next_cursor,
     )

@@ -5,6 +5,9 @@ of the others are folded again, from the events up to the position. For a month 
 these are few, however long ago that was: those whose date lies in it, and those whose date did, of
 which an event tells (``retold``). Of subscriptions, what moved at an event changes only if
 something is recorded later that happened earlier, so only streams with such an event are folded.
+
+Where many changed, most are unknown as a rule: they began later. So those that had begun are looked
+for once more, from the events that had been recorded, if these are fewer than may be folded.
 """
 
 from collections.abc import Iterable
@@ -17,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 from psycopg import AsyncConnection
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Composable, Identifier
 
 from domain.events import Entry
 from domain.fold import fold
@@ -74,6 +77,11 @@ class MetricQuestion(Struct, frozen=True, kw_only=True):
     product_id: str | None = None
     booked_by: Booking = "created_at"
 
+    @property
+    def precedes_book(self) -> bool:
+        """Whether nothing had been recorded by then, so that the answer is nothing."""
+        return self.known is not None and self.known.position == 0
+
 
 def one_question(conn: Queryable, question: MetricQuestion) -> AbstractAsyncContextManager[None]:
     """Let all that is read for a question see the same book.
@@ -97,14 +105,9 @@ async def known_movements(conn: Queryable, question: MetricQuestion) -> dict[str
     streams: list[str] = []
     rows: list[Any] = []
     if question.known is not None:
-        found = await conn.execute(
-            statements.fill("queries/metrics/told_late", events=_view(EVENTS)),
-            {
-                "book": question.target.book, "known": question.known.position,
-                "moment": question.known.moment + _LATER, "most": MOST_FOLDED,
-            },
-        )  # fmt: skip
-        streams = [row["stream"] for row in await found.fetchall()]
+        params = {"moment": question.known.moment + _LATER}
+        stream = SQL("e.stream")
+        streams = await _changed(conn, "queries/metrics/told_late", question, stream, params)
         entries = await _entries(conn, question.target, streams, question.known)
         count = sum(map(len, entries))
         rows = await fold_aside(count, partial(_shown_movements, question.target.book, entries))
@@ -122,21 +125,17 @@ async def known_rows(
     rows: list[Any] = []
     if question.known is not None:
         by_creation = question.booked_by == "created_at"
-        found = await conn.execute(
-            statements.fill(
-                "queries/metrics/changed",
-                view=_view(projection),
-                key=Identifier(projection.key),
-                events=_view(EVENTS),
-            ),
-            {
-                "book": question.target.book, "known": question.known.position,
-                "begin": question.span.periods[0] if by_creation else None,
-                "until": question.span.until + (timedelta() if by_creation else EARLY),
-                "category": projection.source_name, "most": MOST_FOLDED,
-            },
+        key = Identifier(projection.key)
+        params = {
+            "begin": question.span.periods[0] if by_creation else None,
+            "until": question.span.until + (timedelta() if by_creation else EARLY),
+            "category": projection.source_name,
+        }
+        stream = SQL("%(category)s || '-' || r.{}").format(key)
+        ids = await _changed(
+            conn, "queries/metrics/changed", question, stream, params,
+            view=_view(projection), key=key,
         )  # fmt: skip
-        ids = [row["id"] for row in await found.fetchall()]
         rows = await rows_then(conn, projection, ids, question)
     return {"rows": encoded(rows)}
 
@@ -160,6 +159,33 @@ async def rows_then(
 def encoded(rows: list[Any]) -> str:
     """Rows as a parameter of statements."""
     return msgspec.json.encode(rows).decode()
+
+
+async def _changed(
+    conn: Queryable,
+    name: str,
+    question: MetricQuestion,
+    stream: Composable,
+    params: dict[str, Any],
+    **parts: Composable,
+) -> list[str]:
+    """The only column of a statement that lists what changed, by ``stream``, since."""
+    assert question.known is not None, "what is known now has not changed since"  # noqa: S101
+    given = {
+        **params, "book": question.target.book, "known": question.known.position,
+        "most": MOST_FOLDED,
+    }  # fmt: skip
+    events = _view(EVENTS)
+    begun = statements.fill("queries/metrics/begun", stream=stream, events=events)
+    found: list[str] = []
+    # where few changed, it would cost more to look for those that had begun
+    for condition in (SQL("true"), begun):
+        statement = statements.fill(name, begun=condition, events=events, **parts)
+        rows = await (await conn.execute(statement, given)).fetchall()
+        found = [value for row in rows for value in row.values()]
+        if len(found) < MOST_FOLDED or question.known.position >= MOST_FOLDED:
+            break
+    return found
 
 
 async def _entries(

@@ -101,6 +101,8 @@ async def parts_of_sum(
     Raises:
         Problem: as ``sum_rows``.
     """
+    if question.precedes_book:
+        return _nothing(wanted)
     async with one_question(conn, question):
         statement, params = await counted_statement(
             conn, "queries/metrics/counted", counted, question,
@@ -117,6 +119,8 @@ async def parts_of_mrr(
     Raises:
         Problem: as ``movement_rows``.
     """
+    if question.precedes_book:
+        return _nothing(wanted)
     kinds = _STANDING.get(figure)
     span = question.span
     async with one_question(conn, question):
@@ -131,6 +135,10 @@ async def parts_of_mrr(
             "before": span.periods[0] if figure == "mrr_at_start" else span.until,
         }  # fmt: skip
         return await _page(conn, "subscription", statement, params, wanted)
+
+
+def _nothing(wanted: Wanted) -> Parts:
+    return Parts([], None, str(wanted.reflected))
 
 
 def _conditions(wanted: Wanted) -> Composable:

@@ -45,6 +45,8 @@ async def movement_rows(conn: Queryable, question: MetricQuestion) -> list[DictR
     Raises:
         Problem: as ``movement_statement``.
     """
+    if question.precedes_book:
+        return []
     # a movement has one date
     question = replace(question, booked_by="created_at")
     if question.product_id is None:
@@ -98,6 +100,8 @@ async def sum_rows(
     Raises:
         Problem: as ``movement_statement``.
     """
+    if question.precedes_book:
+        return []
     date = Identifier(question.booked_by)
     async with one_question(conn, question):
         if question.product_id is None:

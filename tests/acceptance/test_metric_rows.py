@@ -169,6 +169,19 @@ def test_rows_come_as_csv_too(closed: tuple[Doors, str]) -> None:
     assert sum(int(row["amount"]) for row in table) == sum(row["amount"] for row in months)
 
 
+@pytest.mark.parametrize("then", ["0", "2020-01-01", "2020-01-01T12:00:00Z"])
+@pytest.mark.parametrize("name", ["mrr", "churn", "revenue", "refunds", "disputes", "payouts"])
+def test_before_the_first_event_there_are_no_rows(
+    closed: tuple[Doors, str], name: str, then: str
+) -> None:
+    doors, _ = closed
+    for path in (name, *([] if name == "churn" else [f"{name}/rows"])):
+        answer = doors.get(f"metrics/{path}?{MONTHS}&known_at={then}")
+        assert (answer.status_code, answer.json()["data"]) == (200, []), answer.text
+        table = doors.get(f"metrics/{path}?{MONTHS}&known_at={then}&format=csv")
+        assert (table.status_code, len(table.text.splitlines())) == (200, 1)
+
+
 @pytest.mark.parametrize("query", ["figure=active", "product_id=", "sort=at", "cursor=x"])
 def test_a_wrong_parameter_is_named(closed: tuple[Doors, str], query: str) -> None:
     answer = closed[0].get(f"metrics/mrr/rows?{query}")

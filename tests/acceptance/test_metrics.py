@@ -218,7 +218,6 @@ def test_a_closed_month_stays_as_it_was_known(story: Doors) -> None:
         known = {name: metric(story, name, f"{MONTHS}&known_at={known_at}") for name in METRICS}
         assert known == before
     assert {name: metric(story, name, f"{MONTHS}&known_at={last}") for name in METRICS} == after
-    assert metric(story, "mrr", f"{MONTHS}&known_at=0") == []
 
 
 def test_a_refund_and_a_dispute_count_when_they_are_booked(doors: Doors) -> None:

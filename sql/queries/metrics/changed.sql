@@ -1,7 +1,7 @@
 -- List resources that may have counted in some periods, and changed after a position.
 select r.{key} as id
 from {view} r
-where r.book = %(book)s and r.position > %(known)s and r.created_at < %(until)s
+where r.book = %(book)s and r.position > %(known)s and r.created_at < %(until)s and {begun}
     and (%(begin)s::timestamptz is null or r.created_at >= %(begin)s)
 union
 -- those whose date was another one

@@ -1,7 +1,7 @@
 -- List subscriptions that were told after a position of what had happened before it.
 select distinct e.stream
 from {events} e
-where e.book = %(book)s and e.position = any(array(
+where e.book = %(book)s and {begun} and e.position = any(array(
     -- by the index alone, however much was told since
     select l.position
     from {events} l

@@ -104,6 +104,23 @@ def test_a_month_that_is_closed_stays_closed_and_says_what_has_changed(finance: 
     expect(finance.page.get_by_text("By what is known now they are the same")).to_be_visible()
 
 
+@pytest.mark.parametrize("then", ["0", "2020-01-01"])
+def test_before_the_first_event_there_are_no_figures(finance: Person, then: str) -> None:
+    finance.open(f"/live/money?{SPRING}&known_at={then}")
+    expect(finance.page.get_by_text("Nothing had been recorded by then")).to_be_visible()
+    may = table(finance, "Revenue, refunds and payouts, EUR").get_by_role("row", name="May 2026")
+    expect(may).to_contain_text("now 5.00")
+    rows = f"/live/money/revenue?period=2026-05-01&currency=EUR&known_at={then}"
+    finance.open(rows)
+    expect(finance.page.locator(".sum")).to_contain_text("0.00 EUR in 0 payments")
+    expect(finance.page.get_by_text("Nothing had been recorded by then")).to_be_visible()
+    assert rows_of(finance, f"/console{rows}") == []
+    answer = finance.context.request.get(
+        f"/console/live/money/revenue/figures.csv?{SPRING}&known_at={then}"
+    )
+    assert answer.text().splitlines() == ["period,currency"]
+
+
 def test_the_figures_come_as_csv(finance: Person) -> None:
     finance.open(f"/live/money?{SPRING}")
     with finance.page.expect_download() as downloading:

@@ -41,10 +41,11 @@ UTILITY = {
     "database/distribute_function", "database/triggers", "database/drop_trigger",
     # parts of others, or put together; each runs with the metrics, or with every projected event
     *(f"queries/metrics/{name}" for name in (
-        "by_day", "changed", "changed_movements", "changed_payments", "changed_products",
-        "changed_rows", "folded_rows", "in_currency", "known_movements", "known_payments",
-        "known_products", "known_rows", "listed", "moved", "moved_one_by_one", "moved_with",
-        "one_by_one", "paid_for", "payment_paid_for", "payments_of", "row_by_row", "shared",
+        "begun", "by_day", "changed", "changed_movements", "changed_payments",
+        "changed_products", "changed_rows", "folded_rows", "in_currency", "known_movements",
+        "known_payments", "known_products", "known_rows", "listed", "moved", "moved_one_by_one",
+        "moved_with", "one_by_one", "paid_for", "payment_paid_for", "payments_of", "row_by_row",
+        "shared",
     )),
     *(f"readmodels/{name}" for name in (
         "add_counts", "clear", "count_by_day", "drop_counts", "fill_counts", "written",
@@ -149,7 +150,7 @@ def _filled(name: str, projection: Projection[object]) -> Composable:
         "direction": SQL("desc"),
     }
     # what a statement adds up or lists, which is a statement of its own
-    parts["condition"] = parts["in_currency"] = SQL("true")
+    parts["condition"] = parts["in_currency"] = parts["begun"] = SQL("true")
     parts["counted"] = counted(PAYMENTS, statements.relation(PAYMENTS.view))
     parts["found"] = SQL("select day as at, currency, kind, count, amount, fee from {}").format(
         statements.relation(COUNTS[PAYMENTS.name].view)

@@ -271,3 +271,33 @@ async def test_the_same_webhook_with_a_later_time_changes_no_closed_month(
         pass
     assert await metrics.mrr(conn, now) != before
     assert await metrics.mrr(conn, replace(now, known=Known(3, at(12 * hour)))) == before
+
+
+FIGURES: list[tuple[Figure, int]] = [
+    (revenue, 500), (payments, 500), (refunds, 70), (disputes, 70), (recurring, 900),
+    (subscribers, 900),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [{}, BY_STATUS, A], ids=str)
+@pytest.mark.parametrize(("figure", "worth"), FIGURES, ids=lambda one: getattr(one, "__name__", ""))
+async def test_what_began_later_is_not_folded_again(
+    conn: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Figure,
+    worth: int,
+    asked: dict[str, Any],
+) -> None:
+    # one more than had been recorded by then
+    monkeypatch.setattr(metric_known, "MOST_FOLDED", 5)
+    told = [
+        paid("succeeded", 0, **CART_A), returned("refund.succeeded", 0),
+        returned("dispute.opened", 0), subscribed("active", 0, **A),
+    ]  # fmt: skip
+    await tell(conn, *told)
+    await tell(conn, *(one.replace(b"_1", f"_{n}".encode()) for n in range(2, 9) for one in told))
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    now = MetricQuestion(target=await resources.target_of(conn, "test"), span=month, **asked)
+    assert await figure(conn, now) == 8 * worth
+    assert await figure(conn, replace(now, known=Known(len(told), NOON))) == worth
+    assert await figure(conn, replace(now, known=Known(0, NOON))) == 0
