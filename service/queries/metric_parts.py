@@ -9,15 +9,18 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from psycopg.rows import DictRow
 from psycopg.sql import Composable, Composed, Identifier
 
 from projections.customers import CUSTOMERS
+from projections.payments import PAYMENTS
+from projections.projection import Projection
 from projections.subscriptions import SUBSCRIPTIONS
 from service.database import statements
 from service.database.reader import Queryable
 from service.queries.changes import link
 from service.queries.disputes import Payer
-from service.queries.metric_known import MetricQuestion, one_question
+from service.queries.metric_known import MetricQuestion, one_question, rows_then
 from service.queries.metric_products import Counted
 from service.queries.metric_rows import counted_statement, movement_statement, summed
 from service.queries.paging import Order
@@ -54,7 +57,8 @@ class Part(Struct, frozen=True):
     """One of the things that a figure is made of; ``amount`` in minor units of ``currency``.
 
     ``at`` is the date by which it counts. ``movement`` is the kind of movement, null for what
-    stands at a moment. ``fee`` is that of a payout. ``customer`` is null if no event names one.
+    stands at a moment. ``fee`` is that of a payout. ``customer`` is whose it was as far as known,
+    by name and address of today; null if no event named one.
     """
 
     kind: str
@@ -108,7 +112,8 @@ async def parts_of_sum(
             conn, "queries/metrics/counted", counted, question,
             customers=statements.relation(CUSTOMERS.view), conditions=_conditions(wanted),
         )  # fmt: skip
-        return await _page(conn, counted.projection.source_name, statement, params, wanted)
+        kind = counted.projection.source_name
+        return await _page(conn, kind, statement, params, question, wanted)
 
 
 async def parts_of_mrr(
@@ -134,7 +139,7 @@ async def parts_of_mrr(
             "went": [*_WENT],
             "before": span.periods[0] if figure == "mrr_at_start" else span.until,
         }  # fmt: skip
-        return await _page(conn, "subscription", statement, params, wanted)
+        return await _page(conn, "subscription", statement, params, question, wanted)
 
 
 def _nothing(wanted: Wanted) -> Parts:
@@ -145,8 +150,13 @@ def _conditions(wanted: Wanted) -> Composable:
     return wanted.order.condition(Identifier("at"), Identifier("key"))
 
 
-async def _page(
-    conn: Queryable, kind: str, statement: Composed, params: Mapping[str, Any], wanted: Wanted
+async def _page(  # noqa: PLR0913, PLR0917 - the statement, and all that it is given
+    conn: Queryable,
+    kind: str,
+    statement: Composed,
+    params: Mapping[str, Any],
+    question: MetricQuestion,
+    wanted: Wanted,
 ) -> Parts:
     given = {
         **params, **wanted.order.params, "currency": wanted.currency, "limit": wanted.limit + 1,
@@ -156,7 +166,29 @@ async def _page(
     following = None
     if more:
         following = wanted.order.following(rows[-1]["at"], rows[-1]["key"], wanted.reflected)
+    owned = SUBSCRIPTIONS if kind == "subscription" else PAYMENTS
+    rows = await _with_owners(conn, owned, rows, question)
     return Parts([_part(kind, row) for row in rows], following, str(wanted.reflected))
+
+
+async def _with_owners(
+    conn: Queryable, owned: Projection[Any], rows: list[DictRow], question: MetricQuestion
+) -> list[DictRow]:
+    """The rows, whose ``owner`` changed since, with its customer as it was known."""
+    owners = {row["owner"] for row in rows if row["owner"]}
+    if not owners:
+        return rows
+    then = await rows_then(conn, owned, owners, question)
+    ids = {one[owned.key]: one["customer_id"] for one in then if one["customer_id"]}
+    found = await conn.execute(
+        statements.fill("queries/metrics/names", customers=statements.relation(CUSTOMERS.view)),
+        {"book": question.target.book, "ids": [*{*ids.values()}]},
+    )
+    named = {row["customer_id"]: row for row in await found.fetchall()}
+    nobody = {"customer_id": None, "email": None, "name": None}
+    return [
+        row | named.get(ids.get(row["owner"]), nobody) if row["owner"] else row for row in rows
+    ]  # fmt: skip
 
 
 def _part(kind: str, row: Mapping[str, Any]) -> Part:

@@ -1,6 +1,8 @@
 -- List a page of what a sum is made of, the latest first, with whose it is.
 select c.id, c.key, c.what, c.at, c.currency, c.amount, c.fee, c.position,
-    coalesce(c.customer_id, p.customer_id) as customer_id, k.email, k.name
+    coalesce(c.customer_id, p.customer_id) as customer_id, k.email, k.name,
+    -- whose customer it goes by, if that changed after the position
+    case when c.customer_id is null and p.position > %(known)s then p.payment_id end as owner
 from (
     select *
     from (

@@ -1,6 +1,8 @@
 -- List a page of the subscriptions that recurred at a moment, the latest to move first.
 select c.id, c.key, c.what, c.at, c.currency, c.amount, null::bigint as fee, c.position,
-    s.customer_id, k.email, k.name
+    s.customer_id, k.email, k.name,
+    -- whose customer it goes by, if that changed after the position
+    case when s.position > %(known)s then s.subscription_id end as owner
 from (
     select id, key, null::text as what, at, currency, amount, position
     from (

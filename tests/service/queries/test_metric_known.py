@@ -12,8 +12,8 @@ from projections.movements import MOVEMENTS
 from service.database.connections import Connection, connect
 from service.queries import metric_known, metrics, resources
 from service.queries.metric_known import Known, MetricQuestion
-from service.queries.metric_parts import Wanted, parts_of_mrr, parts_of_sum
-from service.queries.metric_rows import PAID
+from service.queries.metric_parts import Parts, Wanted, parts_of_mrr, parts_of_sum
+from service.queries.metric_rows import PAID, REFUNDED
 from service.queries.paging import Order
 from service.queries.periods import span
 from service.readmodels.folding import fold_aside
@@ -301,3 +301,57 @@ async def test_what_began_later_is_not_folded_again(
     assert await figure(conn, now) == 8 * worth
     assert await figure(conn, replace(now, known=Known(len(told), NOON))) == worth
     assert await figure(conn, replace(now, known=Known(0, NOON))) == 0
+
+
+Whose = Callable[[Connection, MetricQuestion], Awaitable[list[str | None]]]
+
+
+async def whose_refunds(conn: Connection, question: MetricQuestion) -> list[str | None]:
+    return _customers(await parts_of_sum(conn, REFUNDED, question, LATEST))
+
+
+async def whose_mrr(conn: Connection, question: MetricQuestion) -> list[str | None]:
+    return _customers(await parts_of_mrr(conn, "mrr", question, LATEST))
+
+
+async def whose_movements(conn: Connection, question: MetricQuestion) -> list[str | None]:
+    return _customers(await parts_of_mrr(conn, "new", question, LATEST))
+
+
+def _customers(found: Parts) -> list[str | None]:
+    return [one.customer.customer_id if one.customer else None for one in found.data]
+
+
+OF_CUS_2 = {"customer": "cus_2"}
+REFUND = returned("refund.succeeded", 0, customer=None)
+
+# whose a row of May is, what had been told by then, and what was told later
+WHOSE: dict[str, tuple[Whose, str | None, list[bytes], list[bytes]]] = {
+    "another customer of the refunded payment": (
+        whose_refunds, "cus_1", [paid("succeeded", 0), REFUND],
+        [paid("succeeded", 60, **OF_CUS_2)],
+    ),
+    "the refunded payment": (whose_refunds, None, [REFUND], [paid("succeeded", 0)]),
+    "another subscriber": (
+        whose_mrr, "cus_1", [subscribed("active", 0)], [subscribed("renewed", 60, **OF_CUS_2)],
+    ),
+    "another subscriber of a movement": (
+        whose_movements, "cus_1", [subscribed("active", 0)],
+        [subscribed("renewed", 60, **OF_CUS_2)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WHOSE.values(), ids=WHOSE)
+async def test_whose_it_was_stays_as_known(
+    conn: Connection, case: tuple[Whose, str | None, list[bytes], list[bytes]]
+) -> None:
+    whose, owner, before, later = case
+    await tell(conn, *before)
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    now = MetricQuestion(target=await resources.target_of(conn, "test"), span=month)
+    then = replace(now, known=Known(len(before), NOON))
+    assert [await whose(conn, one) for one in (now, then)] == [[owner]] * 2
+    await tell(conn, *later)
+    assert await whose(conn, now) != [owner]
+    assert await whose(conn, then) == [owner]
