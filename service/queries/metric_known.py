@@ -191,7 +191,10 @@ async def _changed(
 async def _entries(
     conn: Queryable, target: Target, streams: list[str], known: Known
 ) -> list[list[Entry]]:
-    """The entries of some streams up to the position, stream by stream."""
+    """The entries of some streams up to the position, stream by stream.
+
+    Of a parked stream they are those before its failure, as its rows show.
+    """
     if len(streams) >= MOST_FOLDED:
         raise Problem(
             "too-many-events",
@@ -200,7 +203,13 @@ async def _entries(
         )
     if not streams:
         return []
-    return [*(await question_entries(conn, target, streams, known.position)).values()]
+    params = {"build": target.build, "book": target.book, "streams": streams}
+    found = await conn.execute(statements.text("queries/metrics/parked"), params)
+    failed = {row["stream"]: row["position"] for row in await found.fetchall()}
+    told = await question_entries(conn, target, streams, known.position)
+    for stream in failed.keys() & told.keys():
+        told[stream] = [one for one in told[stream] if one.event.position < failed[stream]]
+    return [entries for entries in told.values() if entries]
 
 
 def _shown_movements(book: str, streams: Iterable[list[Entry]]) -> list[Any]:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from domain.events import Entry
+from domain.fold import fold
 from projections.movements import MOVEMENTS
 from service.database.connections import Connection, connect
 from service.queries import metric_known, metrics, resources
@@ -19,6 +21,7 @@ from service.queries.periods import span
 from service.readmodels.folding import fold_aside
 from service.readmodels.projector import advance
 from service.readmodels.rebuild import rebuild
+from service.readmodels.streams import park
 from service.store.events import append
 from service.store.positions import Position
 from tests.builders import NOON, at, body
@@ -355,3 +358,26 @@ async def test_whose_it_was_stays_as_known(
     await tell(conn, *later)
     assert await whose(conn, now) != [owner]
     assert await whose(conn, then) == [owner]
+
+
+@pytest.mark.parametrize("figure", [recurring, subscribers, revenue, payments])
+async def test_a_parked_stream_counts_as_it_was_before_its_failure(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch, figure: Figure
+) -> None:
+    def fragile(told: list[Entry]) -> Any:  # noqa: ANN401
+        if any(one.event.position == 4 for one in told):
+            raise RuntimeError("no such luck")
+        return fold(told)
+
+    monkeypatch.setattr(metric_known, "fold", fragile)
+    target = await resources.target_of(conn, "test")
+    changed = subscribed("plan_changed", 30, **B)
+    await tell(conn, subscribed("active", 0, **A), paid("succeeded", 0, **EMPTY), changed)
+    await park(conn, target, "subscription-sub_1", 4, "as a test")
+    await tell(conn, subscribed("plan_changed", 40, **A))
+    month = span("month", date(2026, 5, 1), date(2026, 5, 31), NOON)
+    now = MetricQuestion(target=target, span=month, product_id="pdt_b")
+    worth = await figure(conn, now)
+    assert worth
+    await tell(conn, subscribed("renewed", -60, **A))
+    assert await figure(conn, replace(now, known=Known(4, NOON))) == worth
