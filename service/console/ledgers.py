@@ -249,7 +249,9 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
 
 def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None) -> Cell:
     key = (shown.metric, period, currency)
-    value, latest = (_value(one.get(key), shown) for one in (figures.values, figures.now))
+    value = latest = _value(figures.values.get(key), shown)
+    if figures.now is not figures.values:
+        latest = _value(figures.now.get(key), shown)
     return Cell(
         _text(value, shown, currency),
         "mrr" if shown.figure else shown.metric,

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 
 from service.console import wording
+from service.console.charts import Chart
 from service.console.facts import Fact
 from service.console.frame import Frame
 from service.console.ledgers import Line
@@ -101,6 +102,23 @@ def figure_cells(frame: Frame, line: Line) -> Markup:
             shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
         parts.append(f'<td class="figure">{shown}</td>')
     return made("".join(parts))
+
+
+def drawn(chart: Chart) -> Markup:
+    """The bars of a chart, and the labels beneath them."""
+    parts = [
+        f'<rect class="bar {bar.tone}" x="{bar.x}" y="{bar.y}" width="{bar.width}"'
+        f' height="{bar.height}"><title>{escape(bar.title)}</title></rect>'
+        for bar in chart.bars
+    ]
+    # a label at the right edge would be cut off
+    right, below = chart.width - 20, chart.height + 14
+    parts += [
+        f'<text x="{tick.x}" y="{below}" text-anchor="{"end" if tick.x > right else "middle"}">'
+        f"{escape(tick.text)}</text>"
+        for tick in chart.ticks
+    ]
+    return made("\n".join(parts))
 
 
 def fact(frame: Frame, one: Fact) -> Markup:
