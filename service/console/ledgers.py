@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
@@ -113,11 +114,14 @@ class Cell(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """A period, and its figures, whose links have ``query``; ``is_open`` while it has not ended."""
+    """A period, and its figures, whose links have ``query``; ``is_open`` while it has not ended.
+
+    ``query`` is as it stands in an address.
+    """
 
     name: str
     is_open: bool
-    query: dict[str, str]
+    query: str
     cells: list[Cell]
 
 
@@ -231,15 +235,13 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
         if not shown.rare or any(cell.leads or cell.now for cell in of_columns[shown.head])
     ]
     ends = [*(period.begin for period in figures.periods[1:]), figures.until]
+    # once: to encode it for each line would take a fifth of the page
+    query = urlencode({**figures.given, "currency": currency or "none"})
     lines = [
         Line(
             period.brief,
             until > figures.end,
-            {
-                **figures.given,
-                "period": str(period.begin.date()),
-                "currency": currency or "none",
-            },
+            f"{query}&period={period.begin.date()}",
             [of_columns[shown.head][place] for shown in seen],
         )
         for place, (period, until) in enumerate(zip(figures.periods, ends, strict=True))
@@ -249,7 +251,9 @@ def _table(figures: Figures, columns: tuple[Shown, ...], currency: str | None) -
 
 def _cell(figures: Figures, shown: Shown, period: datetime, currency: str | None) -> Cell:
     key = (shown.metric, period, currency)
-    value, latest = (_value(one.get(key), shown) for one in (figures.values, figures.now))
+    value = latest = _value(figures.values.get(key), shown)
+    if figures.now is not figures.values:
+        latest = _value(figures.now.get(key), shown)
     return Cell(
         _text(value, shown, currency),
         "mrr" if shown.figure else shown.metric,

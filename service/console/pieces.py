@@ -6,11 +6,11 @@ takes a tenth of the time. Whatever comes from a payload is escaped here.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
 from service.console import wording
+from service.console.charts import Chart
 from service.console.facts import Fact
 from service.console.frame import Frame
 from service.console.ledgers import Line
@@ -85,22 +85,38 @@ def figure_cells(frame: Frame, line: Line) -> Markup:
 
     One that was closed is followed by what it is now, where that differs.
     """
-    money, query = escape(frame.href("money")), escape(urlencode(line.query))
+    money, query = escape(frame.href("money")), escape(line.query)
     parts = []
     for cell in line.cells:
-        text = escape(cell.text)
         if cell.leads:
             figure = f"&amp;figure={cell.figure}" * bool(cell.figure)
-            shown = f'<a href="{money}/{cell.metric}?{query}{figure}">{text}</a>'
+            shown = f'<a href="{money}/{cell.metric}?{query}{figure}">{escape(cell.text)}</a>'
         elif cell.is_zero:
             shown = _ZERO
         else:
-            shown = f'<span class="quiet">{text}</span>'
+            shown = f'<span class="quiet">{escape(cell.text)}</span>'
         if cell.now:
             now = escape(cell.now)
             shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
         parts.append(f'<td class="figure">{shown}</td>')
     return made("".join(parts))
+
+
+def drawn(chart: Chart) -> Markup:
+    """The bars of a chart, and the labels beneath them."""
+    parts = [
+        f'<rect class="bar {bar.tone}" x="{bar.x}" y="{bar.y}" width="{bar.width}"'
+        f' height="{bar.height}"><title>{escape(bar.title)}</title></rect>'
+        for bar in chart.bars
+    ]
+    # a label at the right edge would be cut off
+    right, below = chart.width - 20, chart.height + 14
+    parts += [
+        f'<text x="{tick.x}" y="{below}" text-anchor="{"end" if tick.x > right else "middle"}">'
+        f"{escape(tick.text)}</text>"
+        for tick in chart.ticks
+    ]
+    return made("\n".join(parts))
 
 
 def fact(frame: Frame, one: Fact) -> Markup:

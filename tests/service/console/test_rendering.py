@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 from jinja2.runtime import Context
 
+from service.console import pieces
+from service.console.charts import Column, bars
 from service.console.frame import Frame
 from service.console.rendering import TEMPLATES
 from tests.builders import NOON
@@ -48,3 +50,12 @@ def test_a_call_gives_what_the_library_gives_and_escapes(
     assert shown == "<b>&lt;script&gt;</b>"
     monkeypatch.setattr(ENVIRONMENT, "context_class", Context)
     assert ENVIRONMENT.from_string(template).render(given="<script>") == shown
+
+
+def test_what_a_chart_says_is_text() -> None:
+    columns = [Column("<i>", (("ink", 3),), "<b>3</b>", (("bad", 1),)), Column("", (), "nothing")]
+    shown = pieces.drawn(bars(columns))
+    assert shown.count("<rect ") == 2
+    assert shown.count("<title>&lt;b&gt;3&lt;/b&gt;</title>") == 2
+    assert shown.count("<text ") == 1
+    assert ">&lt;i&gt;</text>" in shown
