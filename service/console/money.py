@@ -37,7 +37,7 @@ class Choice(Struct, frozen=True):
 class MoneyPage(Struct, frozen=True):
     """The figures by currency; ``position`` closes them, and ``known_since`` says they are closed.
 
-    There are none where ``precedes_book``. ``changed`` counts the figures that are another one by
+    All are zero where ``precedes_book``. ``changed`` counts the figures that are another one by
     what is known now.
     """
 
