@@ -17,7 +17,7 @@ from psycopg.types.string import ByteaBinaryLoader
 
 from service.database import statements
 from service.database.connections import bulk_connection
-from service.proof.merkle import BITS, BLOCK, Frontier, leaf_hashes, perfect_root
+from service.proof.merkle import BITS, BLOCK, leaf_hashes, perfect_root
 from service.proof.quick import Values, quick_check
 from service.proof.rows import MalformedRowError, Row, Signatures, Signer, field, row_of
 
@@ -99,7 +99,8 @@ class Checked:
         # of the last block, and the hashes of the first of them
         self._links: list[bytes] = []
         self._leaves: list[bytes] = []
-        self._tree = Frontier([])
+        # which of them are joined to larger ones depends on where the stretch begins
+        self._blocks: list[Subtree] = []
         self._expected = stretch.after + 1
         self._previous: bytes | None = bytes(32) if not stretch.after else None
 
@@ -154,10 +155,10 @@ class Checked:
         leaves = self._leaves
         leaves += leaf_hashes(self._links[len(leaves) :])
         if position == self._size:
-            self._found.ends[position] = [*self._tree.peaks, *subtrees(leaves)]
+            self._found.ends[position] = [*self._blocks, *subtrees(leaves)]
             self._size = next(self._sizes, -1)
         if len(leaves) == BLOCK:
-            self._tree.push(BITS, perfect_root(leaves))
+            self._blocks.append((BITS, perfect_root(leaves)))
             self._links.clear()
             leaves.clear()
 
@@ -190,7 +191,7 @@ class Checked:
         found.link = self._previous if whole else None
         self._miss(found.stretch.last + 1)
         leaves = [*self._leaves, *leaf_hashes(self._links[len(self._leaves) :])]
-        found.subtrees = [*self._tree.peaks, *subtrees(leaves)]
+        found.subtrees = [*self._blocks, *subtrees(leaves)]
         return found
 
 

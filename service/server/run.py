@@ -112,6 +112,7 @@ def serving(settings: Settings, url: str, sock: socket.socket) -> Iterator[Proce
 
 def run(
     supervisor: ProcessSupervisor,
+    sock: socket.socket,
     settings: Settings,
     load: Callable[[], Settings],
     signals: Signals,
@@ -120,6 +121,8 @@ def run(
 
     Args:
         supervisor: has the running processes.
+        sock: the listening socket, which is closed before they finish their work: a client is
+            refused then, instead of waiting for nobody.
         settings: the current ones.
         load: reads them again.
         signals: already queues SIGHUP.
@@ -131,6 +134,7 @@ def run(
     while signals.next() == signal.SIGHUP:
         settings = _reload(supervisor, settings, load)
     supervisor.terminate()
+    sock.close()
     deadline = time.monotonic() + GRACE_SECONDS
     while not supervisor.await_end(0) and time.monotonic() < deadline:
         second = signals.next(_POLL_SECONDS)

@@ -45,7 +45,7 @@ def command(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None =
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
         # the error's own text has only the status
-        error.add_note(error.stderr)
+        error.add_note(error.stdout + error.stderr)
         raise
     printed: str = done.stdout
     return printed

@@ -38,6 +38,9 @@ def test_what_was_accepted_is_answered(scratch: Path, data: Path) -> None:
         service.process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert service.process.poll() is None, "it did not wait"
+        # who comes now is told at once, and can ask another instance
+        with pytest.raises(ConnectionRefusedError):
+            raw.connection(service)
         holding.rollback()
         answers = [raw.answer(one) for one in waiting]
         assert [raw.status(one) for one in answers] == [200] * len(waiting)

@@ -43,6 +43,6 @@ def serve(
     with database(settings, watch=True) as url, run.serving(settings, url, sock) as supervisor:
         origin = screens.origin(settings.host, sock.getsockname()[1])
         screens.serving(OUT, origin, settings, trial_now(settings, url))
-        code = run.run(supervisor, settings, partial(load, config, **flags), signals)
+        code = run.run(supervisor, sock, settings, partial(load, config, **flags), signals)
     if code:
         raise typer.Exit(code)

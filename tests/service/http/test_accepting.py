@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from service.http import accepting
-from service.http.accepting import Acceptor, Counted, OpenConnections
+from service.http.accepting import Acceptor, Counted, OpenConnections, _Courtesy
 from tests.service.http.serving import HOST, Client, Serving, serving, until
 
 
@@ -34,10 +34,10 @@ async def test_a_worker_that_comes_later_gets_the_connections_that_others_have_m
     sock = socket.create_server(("127.0.0.1", 0))
     shared.tell(1, 1000)
     async with serving(sock, Counted(shared, 0)) as first:
-        await connect(first, 10)
+        await connect(first, 6)
         async with serving(sock.dup(), Counted(shared, 1)) as second:
-            await connect(first, 10)
-            assert (len(first.connections), len(second.connections)) == (10, 10)
+            await connect(first, 6)
+            assert (len(first.connections), len(second.connections)) == (6, 6)
 
 
 async def test_connections_that_are_closed_count_no_more() -> None:
@@ -45,16 +45,79 @@ async def test_connections_that_are_closed_count_no_more() -> None:
     shared.tell(1, 3)
     async with serving(counted=Counted(shared, 0)) as server:
         clients = await connect(server, 4)
-        assert shared.has_more(0)
+        assert shared.fewer(0)
         clients[0].writer.close()
-        await until(lambda: not shared.has_more(0))
+        await until(lambda: not shared.fewer(0))
 
 
-async def test_what_a_worker_that_is_gone_leaves_is_accepted() -> None:
+async def test_a_worker_that_takes_nothing_again_and_again_is_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "_PATIENCE_SECONDS", 0.5)
     shared = OpenConnections(2)
-    async with serving(counted=Counted(shared, 0)) as alone:
-        await connect(alone, 3)
-        assert len(alone.connections) == 3
+    shared.tell(1, 0)
+    async with serving(counted=Counted(shared, 0)) as server, asyncio.timeout(15):
+        # half a second for each of the first four, not for all
+        await connect(server, 40)
+        assert len(server.connections) == 40
+
+
+def test_a_worker_that_has_taken_one_since_is_waited_for_again() -> None:
+    shared = OpenConnections(3)
+    counted = [Counted(shared, worker) for worker in range(3)]
+    for one in counted:
+        one.begin()
+    counted[0].accepted()
+    courtesy = _Courtesy(counted[0])
+    for _ in range(4):
+        others = courtesy.others()
+        assert others.keys() == {1, 2}
+        counted[2].accepted()
+        counted[2].opened()
+        courtesy.left_in_vain(others)
+    assert courtesy.others().keys() == {2}
+    counted[1].accepted()
+    counted[1].opened()
+    assert courtesy.others().keys() == {1, 2}
+
+
+async def test_a_worker_that_accepts_nothing_yet_or_no_longer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "_PATIENCE_SECONDS", 60.0)
+    shared = OpenConnections(2)
+    other = Counted(shared, 1)
+    async with serving(counted=Counted(shared, 0)) as server:
+        await connect(server, 3)
+        other.begin()
+        other.end()
+        # as when it closes those that it has
+        other.discard(None)
+        await connect(server, 3)
+
+
+async def test_what_was_left_to_a_worker_that_has_as_many_meanwhile_is_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "_PATIENCE_SECONDS", 60.0)
+    shared = OpenConnections(2)
+    async with serving(counted=Counted(shared, 0)) as server:
+        await connect(server, 1)
+        shared.tell(1, 0)
+        client = await server.connect()
+        asking = asyncio.create_task(ask(client))
+        await asyncio.sleep(0.1)
+        assert len(server.connections) == 1
+        shared.tell(1, 1)
+        await asking
+
+
+def test_small_differences_between_many_connections_hold_up_nobody() -> None:
+    shared = OpenConnections(2)
+    for count, other, has_fewer in ((1, 0, True), (8, 7, True), (9, 8, False), (100, 80, True)):
+        shared.tell(0, count)
+        shared.tell(1, other)
+        assert bool(shared.fewer(0)) == has_fewer
 
 
 async def test_out_of_files_it_accepts_later() -> None:
