@@ -230,7 +230,9 @@ def test_a_soak_leaves_everything_as_it_should_be(scratch: Path, postgres: str) 
         if "No row differs" not in command("verify", cwd=scratch, env=soak.env):
             soak.find("verify finds a difference")
         for line in (scratch / "serve.err").read_text().splitlines():
-            if "unhandled exception" in line or "background task ended" in line:
+            # a file that could not be opened for want of descriptors: that is what one fault does
+            is_fault = "OSError" in line and "background task ended; restarting" in line
+            if ("unhandled exception" in line or "background task ended" in line) and not is_fault:
                 soak.find(f"a defect is in the log: {line[-3000:]}")
         assert soak.findings == []
 
