@@ -71,16 +71,15 @@ def test_pure_rooms_are_tested_without_the_service() -> None:
 def test_ci_leaves_out_what_is_slow_or_long_and_nothing_else() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     marks = [mark.partition(":")[0] for mark in options["markers"]]
-    calls = re.findall(r"^pytest -n 4 .*", (ROOT / ".ci/run").read_text(), re.MULTILINE)
-    assert len(calls) == 2
-    given = [re.search(r'-m "(.*?)"', call) for call in calls]
+    [chosen] = re.findall(r'^pytest -n 4 .*-m "(.*)"', (ROOT / ".ci/run").read_text(), re.MULTILINE)
     usual = options["addopts"][options["addopts"].index("-m") + 1]
-    chosen = [Expression.compile(one[1] if one else usual) for one in given]
     for has in product([False, True], repeat=len(marks)):
         marked = dict(zip(marks, has, strict=True))
         matcher = cast("ExpressionMatcher", lambda name, **_: marked[name])  # noqa: B023
-        runs = [one.evaluate(matcher) for one in chosen]
-        assert sum(runs) == (not (marked["slow"] or marked["long"])), marked
+        in_ci, without = (Expression.compile(one).evaluate(matcher) for one in (chosen, usual))
+        assert in_ci == (not (marked["slow"] or marked["long"])), marked
+        assert without == (not any(has)), marked
+    assert f'`pytest -m "{chosen}"`' in (ROOT / "tests/README.md").read_text()
 
 
 def test_nobody_is_told_to_install_the_daybook_of_somebody_else() -> None:
