@@ -98,9 +98,14 @@ async def make_checkpoint(  # noqa: PLR0913 - one parameter a part of it
         head = await tree.extend(conn, book)
     # at once, since nearly always no more is known elsewhere than here
     sizes = [size for size in (origin.size or 0, head.size) if size <= head.size]
-    known, grown = await asyncio.gather(
-        known_notes(signer, origin, elsewhere), tree.grow(conn, book, head, sizes)
-    )
+    looking = asyncio.create_task(known_notes(signer, origin, elsewhere))
+    try:
+        grown = await tree.grow(conn, book, head, sizes)
+        known = await looking
+    finally:
+        # whichever fails: neither goes on unseen
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     last, grown = await _agreed(conn, book, origin, known, head, grown)
     if head.size == last or not (at_once or _is_due(origin, last, head.size)):
         return None
