@@ -44,7 +44,8 @@ def happen(shop: Merchant, chance: Random) -> None:
                 shop.control.act(act, chance.choice(held))
             except SandboxError:
                 continue
-    shop.control.move(chance.choice([1, 3, 20]) * DAY)
+    # not by whole days: what recurs at this time of day would happen while the book is compared
+    shop.control.move(chance.choice([1, 3, 20]) * DAY + timedelta(minutes=47))
 
 
 async def statuses(conn: Connection, shop: Merchant) -> dict[str, tuple[str | None, str | None]]:
