@@ -2,7 +2,7 @@
 
 import calendar
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -90,26 +90,43 @@ def void_payments(
     disputes: Iterable[Fold[dispute.State]],
 ) -> set[str]:
     """The payments that were wholly refunded, or lost to a dispute of all of it."""
-    returned: dict[str | None, int] = {}
+    returned: dict[str | None, list[refund.State]] = {}
     for back in refunds:
         if back.status == "succeeded":
-            of, sent = back.state.payment_id, back.state.amount or 0
-            returned[of] = returned.get(of, 0) + sent
-    lost: dict[str | None, float] = {}
-    for taken in disputes:
-        if taken.status in _LOST:
-            of, amount = taken.state.payment_id, taken.state.amount
-            lost[of] = lost.get(of, 0) + (math.inf if amount is None else amount)
-    return {p.state.id for p in payments if _is_void(p.state, returned, lost)}
+            returned.setdefault(back.state.payment_id, []).append(back.state)
+    lost: dict[str | None, list[dispute.State]] = {}
+    for claim in disputes:
+        if claim.status in _LOST:
+            lost.setdefault(claim.state.payment_id, []).append(claim.state)
+    return {
+        folded.state.id
+        for folded in payments
+        if folded.state.refund_status == "full"
+        or _is_whole(folded.state, returned.get(folded.state.id, ()))
+        or _is_whole(folded.state, lost.get(folded.state.id, ()))
+    }
 
 
-def _is_void(
-    state: payment.State, returned: Mapping[str | None, int], lost: Mapping[str | None, float]
-) -> bool:
-    total = state.total_amount
-    if state.refund_status == "full" or (total and returned.get(state.id, 0) >= total):
-        return True
-    return state.id in lost and (total is None or lost[state.id] >= total)
+def _is_whole(paid: payment.State, back: Iterable[refund.State | dispute.State]) -> bool:
+    """Whether all of a payment was taken back."""
+    taken = sum(_taken(paid, one) for one in back)
+    return 0 < taken >= (paid.total_amount or 0)
+
+
+def _taken(paid: payment.State, back: refund.State | dispute.State) -> float:
+    """How much of a payment was taken back.
+
+    Amounts in two currencies say nothing of each other, as where a customer paid in their own. Then
+    a refund is whole if the provider says that it is not partial; a dispute is, as nearly all are.
+    """
+    comparable = not _differ(back.currency, paid.currency)
+    if back.amount is not None and paid.total_amount is not None and comparable:
+        return back.amount
+    return 0 if isinstance(back, refund.State) and back.is_partial is not False else math.inf
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) -> list[Proof]:

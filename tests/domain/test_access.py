@@ -210,6 +210,38 @@ def test_refunds_and_lost_disputes_take_back_what_was_paid() -> None:
     assert entitled(Policy(refunded=True), refunds=[refund], disputes=[lost])
 
 
+RUPEES, CENTS = {"amount": 100_000, "currency": "INR"}, {"amount": 1200, "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "back", "entitled"),
+    [
+        # of a payment of 1,000.00 INR
+        ("refund", {"amount": None, "currency": "INR", "is_partial": False}, False),
+        ("refund", {"amount": None, "currency": "INR", "is_partial": True}, True),
+        ("refund", {"amount": None, "currency": None}, True),
+        ("refund", {**CENTS, "is_partial": False}, False),
+        ("refund", {**CENTS, "is_partial": True}, True),
+        ("refund", {"amount": 200_000, "currency": "USD", "is_partial": True}, True),
+        ("refund", {**RUPEES, "is_partial": True}, False),
+        # where amounts can be compared, they decide
+        ("refund", {"amount": 99_999, "currency": "INR", "is_partial": False}, True),
+        ("dispute", {"amount": "1200", "currency": "USD"}, False),
+        ("dispute", {"amount": "99999", "currency": "INR"}, True),
+        ("dispute", {"amount": None, "currency": "INR"}, False),
+    ],
+)
+def test_what_was_taken_back_is_compared_in_one_currency(
+    kind: str, back: dict[str, Any], entitled: bool
+) -> None:
+    payment = paid(-4000, until=SOON, amount=100_000, currency="INR")
+    status = {"refund": "succeeded", "dispute": "lost"}[kind]
+    taken = held(f"{kind}.{status}", status, identity="b", payment_id="pay_1", **back)
+    others: dict[str, Any] = {f"{kind}s": [taken]}
+    answer = access([told(ACTIVE, HELD)], NOON, payments=[payment], **others)
+    assert answer.entitled == entitled
+
+
 def test_a_payment_for_a_subscription_that_nobody_told_of_entitles() -> None:
     answer = access([], NOON, payments=[paid(-4000, until=SOON)])
     assert (answer.entitled, answer.until) == (True, SOON)
