@@ -141,12 +141,20 @@ def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) ->
 def interval_after(at: datetime, state: subscription.State | None) -> datetime:
     """The end of one billing interval from ``at``; of a month where the interval is not known."""
     interval = ((state and state.payment_frequency_interval) or "month").lower()
-    count = (state and state.payment_frequency_count) or 1
+    count = max((state and state.payment_frequency_count) or 1, 1)
+    if interval in {"day", "week"}:
+        return days_after(at, count * (7 if interval == "week" else 1))
     try:
-        if interval in {"day", "week"}:
-            return at + timedelta(days=count * (7 if interval == "week" else 1))
         return months_after(at, count * (12 if interval == "year" else 1))
     except (OverflowError, ValueError):
+        return datetime.max.replace(tzinfo=at.tzinfo)
+
+
+def days_after(at: datetime, days: int) -> datetime:
+    """So many days later, or the last moment of all calendars."""
+    try:
+        return at + timedelta(days=days)
+    except OverflowError:
         return datetime.max.replace(tzinfo=at.tzinfo)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.fold import Fold
-from domain.paid import Payments, interval_after
+from domain.paid import Payments, days_after, interval_after
 from domain.subscription import LIFECYCLE, State
 
 RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -143,7 +143,7 @@ def _active(state: State, at: datetime, policy: Policy) -> Decision:
         return Decision("period_ended", False, ends)
     if policy.renewal_allowance_days is None:
         return Decision("renewal_awaited", True, None)
-    allowed = ends + timedelta(days=policy.renewal_allowance_days)
+    allowed = days_after(ends, policy.renewal_allowance_days)
     if allowed > at:
         return Decision("renewal_awaited", True, allowed)
     return Decision("renewal_missed", False, allowed)
@@ -228,13 +228,13 @@ def _gave_access(
 def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:
     """The end of the trial in which a subscription was cancelled; None where it was in none."""
     state = folded.state
-    if not state.trial_period_days or state.created_at is None:
+    if (state.trial_period_days or 0) <= 0 or state.created_at is None:
         return None
     if any(proof.charged for proof in payments.succeeded):
         return None
-    end = state.created_at + timedelta(days=state.trial_period_days)
+    end = days_after(state.created_at, state.trial_period_days or 0)
     # a day for the provider's rounding
-    if folded.since > end + timedelta(days=1):
+    if folded.since - timedelta(days=1) > end:
         return None
     return state.next_billing_date or end
 

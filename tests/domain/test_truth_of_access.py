@@ -187,3 +187,11 @@ def test_a_cancellation_keeps_what_was_paid_before_anything_was_known(book: Book
     assert book.access(day(11)).entitled
     book.tell("subscription.cancelled", "cancelled", day(12), next_billing_date=over)
     assert book.access(day(13)).entitled
+
+
+def test_a_trial_beyond_all_calendars_ends_when_it_is_billed(book: Book) -> None:
+    terms = {"trial_period_days": 10**9, "created_at": iso(1, 11), "next_billing_date": iso(1, 12)}
+    book.tell("subscription.active", "active", day(1), **terms)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    answer = book.access(day(4))
+    assert (answer.because[0].rule, answer.until) == ("trial_through", day(1, month=12))
