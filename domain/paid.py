@@ -71,6 +71,7 @@ def payments_by_subscription(
 ) -> dict[str, Payments]:
     """The payments of each subscription, by any payer.
 
+    The replacement of a payment method is none, unless it names a period.
     ``void`` names the payments that count no more, as ``void_payments`` gives them.
     """
     found: dict[str, Payments] = {}
@@ -134,6 +135,8 @@ def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) ->
     charged = (state.total_amount or 0) > 0 and not state.is_update_payment_method
     named = [p for p in state.periods if p.subscription_id == subscription_id]
     if not named:
+        if state.is_update_payment_method:
+            return []
         return [Proof(state.id, at, None, None, void, charged)]
     return [Proof(state.id, at, p.starts_at, p.ends_at, void, charged) for p in named]
 

@@ -183,8 +183,10 @@ def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
     """Until when a cancelled subscription is paid for, as far as is known."""
     state = folded.state
     ends, named, billed = payments.paid_until, payments.named_until, state.previous_billing_date
-    if payments.is_void:
-        return ends
+    if payments.is_void and not _billed_after(billed, payments):
+        kept = [p for p in payments.succeeded if p.charged and not p.void and p.ends_at is None]
+        presumed = (interval_after(p.at, state) for p in kept)
+        return max((end for end in (ends, *presumed) if end), default=None)
     if folded.previous and all(status == "past_due" for status, _ in folded.previous):
         # the next period was not paid for: what is left is the grace
         return max((end for end in (ends, state.grace_ends_at) if end), default=None)
@@ -193,6 +195,15 @@ def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
     if unknown and state.next_billing_date is not None:
         return max(ends or state.next_billing_date, state.next_billing_date)
     return ends
+
+
+def _billed_after(billed: datetime | None, payments: Payments) -> bool:
+    """Whether a period was billed after all known payments: its own is missing."""
+    last, named = payments.succeeded[-1], payments.named_until
+    if billed is None or (named is not None and billed < named):
+        return False
+    # a day for the hours in which the provider bills
+    return last.ends_at is not None or billed - timedelta(days=1) > last.at
 
 
 def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:

@@ -1,5 +1,8 @@
 """Who is let in: histories in which the proof is in the book, and the answer."""
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from tests.domain.books import Book, day, iso, period
@@ -190,8 +193,63 @@ def test_a_cancellation_keeps_what_was_paid_before_anything_was_known(book: Book
 
 
 def test_a_trial_beyond_all_calendars_ends_when_it_is_billed(book: Book) -> None:
-    terms = {"trial_period_days": 10**9, "created_at": iso(1, 11), "next_billing_date": iso(1, 12)}
+    terms: dict[str, Any] = {
+        "trial_period_days": 10**9, "created_at": iso(1, 11), "next_billing_date": iso(1, 12),
+    }  # fmt: skip
     book.tell("subscription.active", "active", day(1), **terms)
     book.tell("subscription.cancelled", "cancelled", day(3), **terms)
     answer = book.access(day(4))
     assert (answer.because[0].rule, answer.until) == ("trial_through", day(1, month=12))
+
+
+def pay(book: Book, identity: str, at: datetime, amount: int = 1900, **fields: Any) -> None:  # noqa: ANN401
+    """A payment that names no period."""
+    book.tell(
+        "payment.succeeded", "succeeded", at, identity=identity, subscription_id="sub_1",
+        total_amount=amount, **fields,
+    )  # fmt: skip
+
+
+def test_a_new_payment_method_brings_back_nothing_that_was_refunded(book: Book) -> None:
+    terms = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    book.tell("subscription.active", "active", day(1), **terms)
+    pay(book, "pay_1", day(1), refund_status="full")
+    pay(book, "pay_2", day(2), 0, is_update_payment_method=True)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    assert not book.access(day(4)).entitled
+
+
+def test_a_new_payment_method_is_no_payment_after_one_that_failed(book: Book) -> None:
+    book.tell("payment.failed", "failed", day(1), identity="pay_1", subscription_id="sub_1")
+    pay(book, "pay_2", day(2), 0, is_update_payment_method=True)
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=iso(1, 12))
+    assert not book.access(day(4)).entitled
+
+
+def test_what_was_paid_without_a_period_outlasts_another_payment_that_was_refunded(
+    book: Book,
+) -> None:
+    terms: dict[str, Any] = {
+        "next_billing_date": "2027-11-01T00:00:00Z", "previous_billing_date": iso(1, 11),
+        "payment_frequency_interval": "Year", "payment_frequency_count": 1,
+    }  # fmt: skip
+    book.tell("subscription.active", "active", day(1), **terms)
+    pay(book, "pay_1", day(1))
+    pay(book, "pay_2", day(9), 500, charge_type="plan_change", refund_status="full")
+    book.tell("subscription.cancelled", "cancelled", day(10), **terms)
+    answer = book.access(day(11))
+    assert (answer.entitled, answer.until) == (True, day(1).replace(year=2027))
+
+
+@pytest.mark.parametrize("periods", [{}, {"service_periods": period("2026-11-01T00:00:00Z")}])
+def test_a_period_that_was_billed_later_outlasts_a_refund(
+    book: Book, periods: dict[str, Any]
+) -> None:
+    began = day(1, month=10)
+    pay(book, "pay_1", began, refund_status="full", **periods)
+    book.tell("subscription.active", "active", began, next_billing_date=iso(1, 11))
+    terms = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    book.tell("subscription.renewed", "active", day(1), **terms)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    answer = book.access(day(4))
+    assert (answer.entitled, answer.until) == (True, day(1, month=12))
