@@ -14,8 +14,8 @@ from msgspec import Struct
 from domain import dispute, entitlement_grant, license_key, payment, refund, subscription
 from domain.access_state import RANK, AccessState, state_of
 from domain.fold import Fold
-from domain.paid import Payments, payments_by_subscription, void_payments
-from domain.policy import Policy, decide, paid_since
+from domain.paid import Payments, payments_by_subscription, proof_since, void_payments
+from domain.policy import Policy, decide
 
 
 class Because(Struct, frozen=True, kw_only=True):
@@ -123,17 +123,17 @@ def _of_unknown_subscriptions(
 ) -> Iterator[Because]:
     """What is paid for subscriptions that have no event in the book."""
     for subscription_id, payments in paid.items():
-        decision = paid_since(None, at, payments, None)
-        if subscription_id not in known and decision is not None:
+        proved = proof_since(None, at, payments, None)
+        if subscription_id not in known and proved is not None:
             yield Because(
                 subscription_id=subscription_id,
-                payment_id=payments.succeeded[-1].payment_id,
+                payment_id=proved.proof.payment_id,
                 status="unknown",
-                since=payments.succeeded[-1].at,
-                until=decision.until,
-                rule=decision.rule,
+                since=proved.proof.at,
+                until=proved.until,
+                rule=proved.rule,
                 entitled=True,
-                state=state_of(decision.rule, "unknown", entitled=True),
+                state=state_of(proved.rule, "unknown", entitled=True),
             )
 
 

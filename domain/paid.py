@@ -4,6 +4,8 @@ import calendar
 import math
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -139,6 +141,36 @@ def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) ->
             return []
         return [Proof(state.id, at, None, None, void, charged)]
     return [Proof(state.id, at, p.starts_at, p.ends_at, void, charged) for p in named]
+
+
+class Proved(NamedTuple):
+    """The payment that proves the most, by which rule, and until when."""
+
+    rule: str
+    until: datetime
+    proof: Proof
+
+
+def proof_since(
+    since: datetime | None, at: datetime, payments: Payments, state: subscription.State | None
+) -> Proved | None:
+    """Which of the payments proves the most that succeeded since a status began.
+
+    One that names its period goes before all that do not.
+    """
+    named: list[Proved] = []
+    presumed: list[Proved] = []
+    for proof in payments.succeeded:
+        if since is not None and proof.at < since:
+            continue
+        if proof.ends_at is not None:
+            if proof.covers(at, proof.ends_at):
+                named.append(Proved("paid", proof.ends_at, proof))
+        elif proof.charged:
+            end = interval_after(proof.at, state)
+            if proof.covers(at, end):
+                presumed.append(Proved("paid_presumed", end, proof))
+    return max(named or presumed, key=attrgetter("until"), default=None)
 
 
 def interval_after(at: datetime, state: subscription.State | None) -> datetime:

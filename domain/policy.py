@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.fold import Fold
-from domain.paid import Payments, days_after, interval_after
+from domain.paid import Payments, days_after, interval_after, proof_since
 from domain.subscription import LIFECYCLE, State
 
 RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -254,16 +254,5 @@ def paid_since(
     since: datetime | None, at: datetime, payments: Payments, state: State | None
 ) -> Decision | None:
     """What the payments prove that succeeded since a status began; None where nothing is proved."""
-    named: list[datetime] = []
-    presumed: list[datetime] = []
-    for proof in payments.succeeded:
-        if since is not None and proof.at < since:
-            continue
-        if proof.covers(at, proof.ends_at):
-            named += [proof.ends_at] if proof.ends_at else []
-        elif proof.ends_at is None and proof.charged:
-            end = interval_after(proof.at, state)
-            presumed += [end] if proof.covers(at, end) else []
-    if named:
-        return Decision("paid", True, max(named))
-    return Decision("paid_presumed", True, max(presumed)) if presumed else None
+    proved = proof_since(since, at, payments, state)
+    return proved and Decision(proved.rule, True, proved.until)

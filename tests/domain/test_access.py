@@ -9,6 +9,7 @@ import pytest
 
 import domain.access
 import domain.confirming
+import domain.paid
 import domain.policy
 from domain.access import access
 from domain.fold import Fold, fold
@@ -342,9 +343,11 @@ def test_where_merchants_differ(  # noqa: PLR0913, PLR0917 - the columns of the 
 
 def test_every_rule_is_in_the_table() -> None:
     named = {rule for rule, *_ in RULES}
-    modules = (domain.access, domain.confirming, domain.policy)
+    modules = (domain.access, domain.confirming, domain.paid, domain.policy)
     text = "".join(Path(m.__file__ or "").read_text() for m in modules)
     used = set(
-        re.findall(r'(?:Decision\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text)
+        re.findall(
+            r'(?:Decision\(|Proved\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text
+        )
     )
     assert used - {"cancelled"} == named - {"the status itself", "past_due"}

@@ -211,7 +211,7 @@ def pay(book: Book, identity: str, at: datetime, amount: int = 1900, **fields: A
 
 
 def test_a_new_payment_method_brings_back_nothing_that_was_refunded(book: Book) -> None:
-    terms = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
     book.tell("subscription.active", "active", day(1), **terms)
     pay(book, "pay_1", day(1), refund_status="full")
     pay(book, "pay_2", day(2), 0, is_update_payment_method=True)
@@ -248,8 +248,19 @@ def test_a_period_that_was_billed_later_outlasts_a_refund(
     began = day(1, month=10)
     pay(book, "pay_1", began, refund_status="full", **periods)
     book.tell("subscription.active", "active", began, next_billing_date=iso(1, 11))
-    terms = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
     book.tell("subscription.renewed", "active", day(1), **terms)
     book.tell("subscription.cancelled", "cancelled", day(3), **terms)
     answer = book.access(day(4))
     assert (answer.entitled, answer.until) == (True, day(1, month=12))
+
+
+def test_the_payment_that_proves_is_named_and_not_a_later_one(book: Book) -> None:
+    ends = "2026-12-01T00:00:00Z"
+    pay(book, "pay_1", day(1), service_periods=period(ends))
+    pay(book, "pay_2", day(2), 500, refund_status="full", service_periods=period(ends))
+    pay(book, "pay_3", day(3), 500)
+    (because,) = book.access(day(4)).because
+    assert (because.payment_id, because.since, because.until) == (
+        "pay_1", day(1), day(1, month=12),
+    )  # fmt: skip
