@@ -29,7 +29,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("paid_presumed",         "yes",   "one billing interval after the payment", "the same but for term_ended, expired and failed, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
-    ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, and the date lies ahead"),
+    ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),
     ("granted",               "yes",   "the key's `expires_at`, or open", "a delivered entitlement grant whose subscription is not decided on here"),
     ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
     ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription"),
@@ -131,10 +131,15 @@ def _by_status(folded: Fold[State], at: datetime, payments: Payments, policy: Po
             return Decision("grace_ended" if over else "grace", not over, ends)
         case "cancelled":
             return _cancelled(folded, at, payments, policy)
-        case LIFECYCLE.initial if folded.verdicts.keys() == {"unknown"}:
+        case LIFECYCLE.initial if _may_have_begun(folded):
             ends = state.next_billing_date
             return Decision("unknown_status", ends is not None and ends > at, ends)
     return Decision(folded.status, False, None)
+
+
+def _may_have_begun(folded: Fold[State]) -> bool:
+    """Whether what came after pending, or instead of it, is not known to this version."""
+    return "unknown" in folded.verdicts and not folded.state.told_pending
 
 
 def _active(state: State, at: datetime, policy: Policy) -> Decision:
@@ -232,7 +237,7 @@ def _gave_access(
         ends = state.grace_ends_at
         if ends is None or ends > at:
             return True
-    if status == LIFECYCLE.initial and folded.verdicts.get("unknown"):
+    if status == LIFECYCLE.initial and _may_have_begun(folded):
         return True
     if status not in _YIELDING:
         return False

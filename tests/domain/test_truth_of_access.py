@@ -88,6 +88,26 @@ def test_21_an_unknown_beginning_entitles_until_it_is_billed(book: Book) -> None
     assert not book.access(day(10)).entitled
 
 
+def test_an_event_of_a_new_type_lets_nobody_in_who_is_pending(book: Book) -> None:
+    book.tell("subscription.created", "pending", day(1), next_billing_date=iso(1, 12))
+    answer = book.access(day(2))
+    assert (answer.entitled, answer.state) == (False, "never")
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=iso(1, 12))
+    assert not book.access(day(4)).entitled
+
+
+@pytest.mark.parametrize("kind", ["subscription.updated", "subscription.created"])
+def test_an_unknown_status_after_pending_entitles_until_it_is_billed(book: Book, kind: str) -> None:
+    ahead = iso(9, 11)
+    book.tell(kind, "pending", day(1), next_billing_date=ahead)
+    book.tell("subscription.trial_started", "trialing", day(2), next_billing_date=ahead)
+    answer = book.access(day(3))
+    assert (answer.entitled, answer.because[0].rule) == (True, "unknown_status")
+    assert not book.access(day(10)).entitled
+    book.tell("subscription.cancelled", "cancelled", day(4), next_billing_date=ahead)
+    assert [book.access(moment).entitled for moment in (day(5), day(10))] == [True, False]
+
+
 def test_27_the_end_of_access_is_the_same_from_the_start(book: Book) -> None:
     book.tell("subscription.active", "active", day(27, month=10), next_billing_date=iso(27, 11))
     book.tell(
