@@ -82,7 +82,8 @@ def access(  # noqa: PLR0913 - all that decides
     reasons = [_of_subscription(f, at, paid.get(i), rules) for i, f in decided.items()]
     reasons += _of_unknown_subscriptions(paid, {*decided, *elsewhere}, at)
     reasons += [_of_grant(g, at) for g in grants if g.state.subscription_id not in decided]
-    reasons += _of_keys(keys, grants, decided, at, rules)
+    alone = [key for key in keys if key.state.subscription_id not in decided]
+    reasons += _of_keys(alone, grants, at, void, rules)
     reasons += _of_purchases(payments, grants, keys, void, rules)
     because = tuple(sorted(reasons, key=_first_reason))
     granting = [b.until for b in because if b.entitled]
@@ -161,20 +162,24 @@ def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
 def _of_keys(
     keys: Iterable[Fold[license_key.State]],
     grants: Iterable[Fold[entitlement_grant.State]],
-    decided: Collection[str],
     at: datetime,
+    void: Collection[str],
     policy: Policy,
 ) -> Iterator[Because]:
-    """What licence keys give that have no known grant or subscription."""
+    """What licence keys without a known subscription give that have no known grant.
+
+    The provider disables a key whose payment was given back, and does not tell.
+    """
     granted = {grant.state.license_key for grant in grants}
     for folded in keys:
         state = folded.state
-        if state.subscription_id in decided or (state.key and state.key in granted):
+        if state.key and state.key in granted:
             continue
         active, ends = folded.status == "active", state.expires_at
         expired = active and ends is not None and ends <= at
         rule = "key_expired" if expired else "license_key" if active else folded.status
-        entitled = active and not expired and policy.license_keys
+        kept = state.payment_id not in void
+        entitled = active and not expired and kept and policy.license_keys
         yield Because(
             license_key_id=state.id,
             subscription_id=state.subscription_id,

@@ -32,7 +32,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),
     ("granted",               "yes",   "the key's `expires_at`, or open", "a delivered entitlement grant whose subscription is not decided on here"),
     ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
-    ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription"),
+    ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription, whose payment was not given back"),
     ("key_expired",           "no",    "`expires_at`",           "a grant or a licence key whose `expires_at` has passed"),
     ("unconfirmed",           "by `unconfirmed`", "by `unconfirmed`", "no reason entitles, and the provider, asked whether that is so, did not answer; see `confirm_denials`"),
     ("the status itself",     "no",    "open, or when it ended", "every other status"),

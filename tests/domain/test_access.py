@@ -308,6 +308,12 @@ def test_a_key_or_a_purchase_alone_is_said_and_entitles_where_the_book_says_so()
     assert access([], NOON, keys=[key], policy=Policy(license_keys=True)).until == SOON
     assert not access([], at(99_999), keys=[key], policy=Policy(license_keys=True)).entitled
     assert access([], NOON, payments=[bought], policy=Policy(one_time_payments=True)).entitled
+    # who got the money back has no key: the provider disables it without an event
+    back = paid(-4000, identity="pay_9", refund_status="full")
+    sold = held("license_key.created", "active", identity="l_1", key="k", payment_id="pay_9")
+    assert not access(
+        [], NOON, keys=[sold], payments=[back], policy=Policy(license_keys=True)
+    ).entitled
     # a grant tells what became of either
     grant = held(
         "entitlement_grant.revoked", "Revoked", identity="g", payment_id="pay_9",
