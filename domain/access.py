@@ -14,7 +14,7 @@ from msgspec import Struct
 from domain import dispute, entitlement_grant, license_key, payment, refund, subscription
 from domain.access_state import RANK, AccessState, state_of
 from domain.fold import Fold
-from domain.paid import Payments, payments_by_subscription, proof_since, void_payments
+from domain.paid import Payments, as_paid, payments_by_subscription, proof_since, void_payments
 from domain.policy import Policy, decide
 
 
@@ -75,7 +75,7 @@ def access(  # noqa: PLR0913 - all that decides
         elsewhere: the subscriptions that a payment names and that are another customer's.
         policy: the book's; the defaults where it has none.
     """
-    rules = policy or Policy()
+    rules, payments = policy or Policy(), as_paid(payments)
     decided = {folded.state.id: folded for folded in subscriptions}
     void = set() if rules.refunded else void_payments(payments, refunds, disputes)
     paid = payments_by_subscription(payments, void)
@@ -139,10 +139,9 @@ def _of_unknown_subscriptions(
 
 
 def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
-    status, since, state = folded.status, folded.since, folded.state
-    if status != "delivered" and folded.other is not None and folded.other.status == "delivered":
-        # where nothing decides between two readings, the one that entitles counts
-        status, since, state = folded.other.status, folded.other.since, folded.other.state
+    # where nothing decides between two readings, the one that entitles counts
+    reading = folded.read_as("delivered") or folded
+    status, since, state = reading.status, reading.since, reading.state
     entitled, ends = status == "delivered", state.expires_at
     expired = entitled and ends is not None and ends <= at
     rule = "key_expired" if expired else "granted" if entitled else status

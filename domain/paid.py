@@ -68,6 +68,11 @@ class Payments(Struct):
         return bool(self.succeeded) and self.succeeded[-1].void
 
 
+def as_paid(payments: Iterable[Fold[payment.State]]) -> list[Fold[payment.State]]:
+    """The payments, each as one that succeeded where it can be read so."""
+    return [folded.read_as("succeeded") or folded for folded in payments]
+
+
 def payments_by_subscription(
     payments: Iterable[Fold[payment.State]], void: Collection[str] = ()
 ) -> dict[str, Payments]:
@@ -95,11 +100,11 @@ def void_payments(
     """The payments that were wholly refunded, or lost to a dispute of all of it."""
     returned: dict[str | None, list[refund.State]] = {}
     for back in refunds:
-        if back.status == "succeeded":
+        if all(reading.status == "succeeded" for reading in back.readings):
             returned.setdefault(back.state.payment_id, []).append(back.state)
     lost: dict[str | None, list[dispute.State]] = {}
     for claim in disputes:
-        if claim.status in _LOST:
+        if all(reading.status in _LOST for reading in claim.readings):
             lost.setdefault(claim.state.payment_id, []).append(claim.state)
     return {
         folded.state.id

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.fold import Fold
 from domain.paid import Payments, days_after, interval_after, proof_since
@@ -87,16 +86,9 @@ def decide(
 
     Where nothing decides between two readings, the one that entitles counts.
     """
-    payments = payments or Payments()
-    decision, other = _decide(folded, at, payments, policy), folded.other
-    if decision.entitled or other is None:
-        return folded, decision
-    reading = replace(
-        folded, status=other.status, since=other.since, not_before=other.not_before,
-        state=other.state, other=None,
-    )  # fmt: skip
-    second = _decide(reading, at, payments, policy)
-    return (reading, second) if second.entitled else (folded, decision)
+    of_it = payments or Payments()
+    decided = [(reading, _decide(reading, at, of_it, policy)) for reading in folded.readings]
+    return next((one for one in decided if one[1].entitled), decided[0])
 
 
 def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:

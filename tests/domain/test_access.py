@@ -14,7 +14,7 @@ import domain.policy
 from domain.access import access
 from domain.fold import Fold, fold
 from domain.policy import RULES, Policy
-from tests.builders import NOON, at, entry
+from tests.builders import NOON, at, entry, observed
 
 SOON, AGO = at(86_400), at(-86_400)
 
@@ -267,6 +267,30 @@ def test_where_nothing_decides_the_reading_that_entitles_counts() -> None:
     assert unsure.status == "on_hold"
     (because,) = access([unsure], at(80_000)).because
     assert (because.status, because.rule, because.until) == ("active", "active", SOON)
+
+
+def test_a_payment_that_a_reading_may_have_missed_counts() -> None:
+    period = {"subscription_id": "sub_1", "starts_at": at(-4000), "ends_at": SOON}
+    missed = fold([
+        entry("payment.succeeded", "succeeded", -4000, position=1, identity="pay_1",
+              subscription_id="sub_1", total_amount=900, service_periods=[period]),
+        observed("payment", "processing", -3998, position=2, identity="pay_1",
+                 subscription_id="sub_1", total_amount=900, service_periods=[]),
+    ])[0]  # fmt: skip
+    assert missed.status == "processing"
+    (because,) = access([told(ACTIVE, HELD)], NOON, payments=[missed]).because
+    assert (because.rule, because.until) == ("paid", SOON)
+
+
+def test_nothing_is_taken_back_by_what_may_not_have_happened() -> None:
+    fields: dict[str, Any] = {"identity": "r", "payment_id": "pay_1", "amount": 900}
+    back = fold([
+        entry("refund.failed", "failed", -4000, position=1, **fields),
+        observed("refund", "succeeded", -3998, position=2, **fields),
+    ])[0]  # fmt: skip
+    assert back.status == "succeeded"
+    payment = paid(-4000, until=SOON)
+    assert access([told(ACTIVE, HELD)], NOON, payments=[payment], refunds=[back]).entitled
 
 
 def test_nothing_is_known_of_this_customer() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from domain.policy import Policy
@@ -16,7 +17,7 @@ from service.readmodels.streams import Target, park
 from service.store.events import append
 from tests.acceptance import estate
 from tests.builders import at, body
-from tests.deliveries import delivery
+from tests.deliveries import delivery, observation
 
 EVERYONE = ["cus_payer", "cus_none", "cus_1", "cus_held", "cus_2", "cus_given", "cus_parked"]
 
@@ -61,6 +62,22 @@ async def test_many_are_answered_as_each_is_alone(conn: Connection) -> None:
     }
     assert [answer.customer_id for answer in answers if not answer.known] == ["cus_none"]
     assert [answer.customer_id for answer in answers if answer.stale] == ["cus_parked"]
+
+
+async def test_a_payment_that_a_reading_may_have_missed_is_found(conn: Connection) -> None:
+    period = {"subscription_id": "sub_1", "starts_at": at(20), "ends_at": at(10**8)}
+    contents = (
+        body("subscription.on_hold", "on_hold", at(10), "sub_1", "cus_1"),
+        body("payment.succeeded", "succeeded", at(20), "pay_1", "cus_1",
+             subscription_id="sub_1", total_amount=5, service_periods=[period]),
+    )  # fmt: skip
+    shown = msgspec.json.encode({"payment_id": "pay_1", "status": "processing"})
+    reading = observation("payment", shown, at(22))
+    await append(conn, "test", [*(delivery(content) for content in contents), reading])
+    while await advance(conn, "test"):
+        pass
+    answer = await access_of(conn, "test", "cus_1", datetime.now(UTC), Policy())
+    assert [because.rule for because in answer.because] == ["paid"]
 
 
 def test_both_statements_read_the_same() -> None:
