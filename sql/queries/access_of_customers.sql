@@ -69,8 +69,9 @@ left join lateral (
     from {disputes}
     where book = %(book)s and payment_id = any(array(select id from paid))
     union all
-    -- subscriptions of other customers that the payments name
-    select 'elsewhere', s.subscription_id, null
+    -- other subscriptions that the payments name: of nobody, as far as is told, or of others
+    select case when s.customer_id is null then 'subscription' else 'elsewhere' end,
+        s.subscription_id, case when s.customer_id is null then s.memo end
     from {subscriptions} s
     where s.book = %(book)s
         and s.subscription_id = any(array(select unnest(subscription_ids) from paid))
