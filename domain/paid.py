@@ -23,7 +23,8 @@ class Proof(Struct, frozen=True):
         starts_at, ends_at: the period that it paid for; None where the payment names none, as in
             older payloads.
         void: whether it was wholly refunded, or lost to a dispute.
-        charged: whether it took more than nothing, and was no replacement of a payment method.
+        charged: whether it took more than nothing, as far as is known, and was no replacement of a
+            payment method.
     """
 
     payment_id: str
@@ -139,7 +140,8 @@ def _differ(one: str | None, other: str | None) -> bool:
 
 def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) -> list[Proof]:
     state, at = folded.state, folded.since
-    charged = (state.total_amount or 0) > 0 and not state.is_update_payment_method
+    # an amount that was not told, or cannot be read, counts
+    charged = state.total_amount != 0 and not state.is_update_payment_method
     named = [p for p in state.periods if p.subscription_id == subscription_id]
     if not named:
         if state.is_update_payment_method:

@@ -97,7 +97,7 @@ def test_an_open_end_outlasts_every_date() -> None:
     assert access(folds, NOON).until is None
 
 
-def paid(seconds: float, *, amount: int = 900, **fields: Any) -> Fold[Any]:  # noqa: ANN401
+def paid(seconds: float, *, amount: int | None = 900, **fields: Any) -> Fold[Any]:  # noqa: ANN401
     """A payment of sub_1 that succeeded then; without ``until`` it names no period."""
     until = fields.pop("until", None)
     identity = fields.pop("identity", "pay_1")
@@ -148,6 +148,8 @@ ENDED = ("updated", "active", -5000)
         # older payloads name no period
         (told(ACTIVE, HELD, payment_frequency_interval="Day", payment_frequency_count=1),
          [paid(-4000)], True, at(82_400), "paid_presumed"),
+        (told(ACTIVE, HELD, payment_frequency_interval="Day", payment_frequency_count=1),
+         [paid(-4000, amount=None)], True, at(82_400), "paid_presumed"),
         (told(ACTIVE, HELD), [paid(-4000, amount=0)], False, None, "on_hold"),
         (told(ACTIVE, HELD), [paid(-4000, is_update_payment_method=True)], False, None, "on_hold"),
         # what was given back is not paid
