@@ -209,9 +209,13 @@ def _billed_after(billed: datetime | None, payments: Payments) -> bool:
 def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:
     """Whether there was access when the subscription was cancelled, by any reading of it."""
     if not folded.previous or folded.occurred_at >= folded.since:
-        # nothing is known from before: only a payment that failed, and none after it, denies
+        # nothing is known from before: only a payment that failed denies, and none after it or for
+        # that moment
         failed = payments.failed_until(folded.since)
-        return failed is None or any(failed < proof.at for proof in payments.succeeded)
+        return failed is None or any(
+            failed < proof.at or proof.covers(folded.since, proof.ends_at)
+            for proof in payments.succeeded
+        )
     return any(_gave_access(folded, *before, payments, policy) for before in folded.previous)
 
 

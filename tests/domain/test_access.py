@@ -180,6 +180,13 @@ ENDED = ("updated", "active", -5000)
          False, None, "cancelled"),
         (told(CANCELLED, next_billing_date=SOON), [paid(-9000, status="failed")],
          False, None, "cancelled"),
+        # a change of plan failed within a period that was paid for
+        (told(CANCELLED, next_billing_date=SOON),
+         [paid(-9000, until=SOON), paid(-5000, status="failed", identity="pay_2")],
+         True, SOON, "paid_through"),
+        (told(CANCELLED, next_billing_date=SOON),
+         [paid(-9000, until=at(-6000)), paid(-5000, status="failed", identity="pay_2")],
+         False, None, "cancelled"),
         # a cancelled trial
         (told(ACTIVE, CANCELLED, next_billing_date=SOON, created_at=at(-9000), trial_period_days=7),
          [paid(-9000, amount=0, until=SOON)], True, SOON, "trial_through"),
