@@ -134,6 +134,17 @@ ENDED = ("updated", "active", -5000)
         (told(("trial", "trialing", -100)), [paid(-4000, until=SOON)], True, SOON, "paid"),
         (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=AGO),
          [paid(-4000, until=SOON)], True, SOON, "paid"),
+        # who has paid is not asked for another payment method, and goes on until what was paid for
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-4000)], True, at(2_674_400), "paid_presumed"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-6000, until=SOON)], True, at(60), "grace"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=SOON),
+         [paid(-4000, until=at(60))], True, SOON, "grace"),
+        (told(ACTIVE, next_billing_date=AGO), [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(ACTIVE, next_billing_date=AGO), [paid(-4000)], True, None, "renewal_awaited"),
         (told(ACTIVE, ENDED, next_billing_date=AGO, cancel_at_next_billing_date=True),
          [paid(-4000, until=SOON)], True, SOON, "paid"),
         # but not over this
