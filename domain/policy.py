@@ -25,7 +25,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("grace_ended",           "no",    "`past_due_ends_at`",     "the same, and the date has passed"),
     ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
     ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace, grace_ended, renewal_awaited, renewal_missed, period_ended, term_ended, expired, failed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
-    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
+    ("paid_presumed",         "yes",   "one billing interval after the payment, or `next_billing_date` before", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
     ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),
@@ -99,7 +99,7 @@ def decide(
 def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
     decision, ends = _by_status(folded, at, payments, policy), folded.state.expires_at
     # what was paid for is given, whenever the term ends
-    proved = decision.rule in {"paid", "paid_presumed"} or decision.until == payments.paid_until
+    proved = decision.rule == "paid" or decision.until == payments.paid_until
     if decision.entitled and ends is not None and not (proved and decision.until):
         decision = decision._replace(until=min(ends, decision.until or ends))
         if ends <= at:
