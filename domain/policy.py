@@ -166,10 +166,12 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
         rule, keeps, ends = "paid_through", policy.paid_through, _paid_end(folded, payments)
     if not keeps:
         return shut
-    if ends is not None and ends > at:
-        return Decision(rule, True, ends)
     since = None if folded.state.next_billing_date is None else _proving_since(folded)
-    return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
+    paid = paid_since(since, at, payments, folded.state)
+    if ends is None or ends <= at:
+        return paid or shut._replace(until=ends)
+    # what outlasts it says so from the start
+    return paid if paid and paid.until and paid.until > ends else Decision(rule, True, ends)
 
 
 def _counting_from(status: str, began: datetime) -> datetime | None:

@@ -307,3 +307,16 @@ def test_a_presumed_period_does_not_outlast_the_term(book: Book) -> None:
     assert [(answer.entitled, answer.because[0].until) for answer in answers] == [
         (True, day(20)), (False, day(20)),
     ]  # fmt: skip
+
+
+def test_who_paid_within_the_grace_is_told_of_one_end_after_a_cancellation(book: Book) -> None:
+    over = iso(1, 11)
+    book.tell("subscription.active", "active", day(1, month=10), next_billing_date=over)
+    book.tell(
+        "subscription.past_due", "past_due", day(1), next_billing_date=over,
+        past_due_ends_at=iso(4, 11),
+    )  # fmt: skip
+    pay(book, "pay_1", day(2))
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=over)
+    ends = [book.access(moment).until for moment in (day(3, 1), day(5))]
+    assert ends == [day(2, month=12), day(2, month=12)]
