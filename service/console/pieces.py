@@ -14,7 +14,7 @@ from service.console.charts import Chart
 from service.console.facts import Fact
 from service.console.frame import Frame
 from service.console.ledgers import Line
-from service.console.wording import made
+from service.console.wording import escaped, made
 from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
 from service.queries.snapshots import FieldChange
 
@@ -30,19 +30,19 @@ Event = HistoryEntry | IndexedEvent | EventAnswer
 @lru_cache(1024)
 def status(name: str | None, tone: str | None = None) -> Markup:
     """A status by shape and word, and by colour only in addition."""
-    shown = escape(tone or wording.tone(name))
-    return made(f'<span class="status {shown}">{escape(wording.words(name))}</span>')
+    shown = escaped(tone or wording.tone(name))
+    return made(f'<span class="status {shown}">{escaped(wording.words(name))}</span>')
 
 
 def identity(value: object, href: str) -> Markup:
     """An identifier that leads to its page."""
-    return made(f'<a class="id" href="{escape(href)}">{escape(value)}</a>')
+    return made(f'<a class="id" href="{escaped(href)}">{escaped(value)}</a>')
 
 
 def kind(event: Event) -> Markup:
     """The type of an event."""
     said = event.type or ("read at the provider" if event.source == "api" else "no type")
-    return made(f"<code>{escape(said)}</code>")
+    return made(f"<code>{escaped(said)}</code>")
 
 
 def verdict(event: Event) -> Markup:
@@ -52,10 +52,10 @@ def verdict(event: Event) -> Markup:
 
 @lru_cache(256)
 def _verdict(judged: str | None, marked: tuple[str, ...]) -> Markup:
-    tone, why = wording.tone(judged), escape(wording.VERDICTS.get(judged or "", ""))
-    said = f'<span class="status {tone}" title="{why}">{escape(judged or "")}</span>'
+    tone, why = wording.tone(judged), escaped(wording.VERDICTS.get(judged or "", ""))
+    said = f'<span class="status {tone}" title="{why}">{escaped(judged or "")}</span>'
     for mark in marked:
-        said += f' <span class="mark" title="{escape(wording.MARKS[mark])}">{mark}</span>'
+        said += f' <span class="mark" title="{escaped(wording.MARKS[mark])}">{mark}</span>'
     return made(said)
 
 
@@ -72,11 +72,11 @@ def explained(event: Event) -> Markup:
 
 def told(frame: Frame, event: HistoryEntry | IndexedEvent) -> Markup:
     """One event of a story: when, what in words, the verdict, and a link to all of it."""
-    place = escape(event.event_position)
+    place = escaped(event.event_position)
     return made(
         f'<p class="when">{wording.moment(event.occurred_at)} {kind(event)} {verdict(event)}'
-        f' <a href="{escape(frame.href("events", place))}">event {place}</a></p>\n'
-        f'<p class="what">{escape(wording.untimed(event.what))}</p>'
+        f' <a href="{escaped(frame.href("events", place))}">event {place}</a></p>\n'
+        f'<p class="what">{escaped(wording.untimed(event.what))}</p>'
     )
 
 
@@ -85,18 +85,18 @@ def figure_cells(frame: Frame, line: Line) -> Markup:
 
     One that was closed is followed by what it is now, where that differs.
     """
-    money, query = escape(frame.href("money")), escape(line.query)
+    money, query = escaped(frame.href("money")), escaped(line.query)
     parts = []
     for cell in line.cells:
         if cell.leads:
             figure = f"&amp;figure={cell.figure}" * bool(cell.figure)
-            shown = f'<a href="{money}/{cell.metric}?{query}{figure}">{escape(cell.text)}</a>'
+            shown = f'<a href="{money}/{cell.metric}?{query}{figure}">{escaped(cell.text)}</a>'
         elif cell.is_zero:
             shown = _ZERO
         else:
-            shown = f'<span class="quiet">{escape(cell.text)}</span>'
+            shown = f'<span class="quiet">{escaped(cell.text)}</span>'
         if cell.now:
-            now = escape(cell.now)
+            now = escaped(cell.now)
             shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
         parts.append(f'<td class="figure">{shown}</td>')
     return made("".join(parts))
@@ -106,14 +106,14 @@ def drawn(chart: Chart) -> Markup:
     """The bars of a chart, and the labels beneath them."""
     parts = [
         f'<rect class="bar {bar.tone}" x="{bar.x}" y="{bar.y}" width="{bar.width}"'
-        f' height="{bar.height}"><title>{escape(bar.title)}</title></rect>'
+        f' height="{bar.height}"><title>{escaped(bar.title)}</title></rect>'
         for bar in chart.bars
     ]
     # a label at the right edge would be cut off
     right, below = chart.width - 20, chart.height + 14
     parts += [
         f'<text x="{tick.x}" y="{below}" text-anchor="{"end" if tick.x > right else "middle"}">'
-        f"{escape(tick.text)}</text>"
+        f"{escaped(tick.text)}</text>"
         for tick in chart.ticks
     ]
     return made("\n".join(parts))
@@ -138,7 +138,7 @@ def diff(changes: Iterable[FieldChange]) -> Markup:
     """What changed in a snapshot."""
     parts = ['<dl class="facts diff">']
     for one in changes:
-        before = _ABSENT if one.before is None else f"<del>{escape(one.before)}</del>"
-        after = _ABSENT if one.after is None else f"<ins>{escape(one.after)}</ins>"
-        parts.append(f"<dt>{escape(one.name)}</dt><dd>{before} → {after}</dd>")
+        before = _ABSENT if one.before is None else f"<del>{escaped(one.before)}</del>"
+        after = _ABSENT if one.after is None else f"<ins>{escaped(one.after)}</ins>"
+        parts.append(f"<dt>{escaped(one.name)}</dt><dd>{before} → {after}</dd>")
     return made("\n".join((*parts, "</dl>")))

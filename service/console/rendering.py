@@ -1,8 +1,10 @@
 """The templates, and what they may call."""
 
+from collections.abc import Callable, MutableMapping
+from types import CodeType
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.runtime import Context
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
@@ -32,6 +34,23 @@ class _Context(Context):
         return function(*args, **named)
 
 
+class _Template(Template):
+    """A template whose pieces are escaped to plain text, by ``wording.escaped``."""
+
+    @classmethod
+    def from_code(
+        cls,
+        environment: Environment,
+        code: CodeType,
+        globals: MutableMapping[str, Any],  # noqa: A002 - the library's name
+        uptodate: Callable[[], bool] | None = None,
+    ) -> Template:
+        """Load a compiled template."""
+        made = super().from_code(environment, code, globals, uptodate)
+        made.root_render_func.__globals__["escape"] = wording.escaped
+        return made
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("service.console"),
@@ -42,7 +61,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.context_class = _Context
+    made.context_class, made.template_class = _Context, _Template
     for function in (
         wording.money, wording.figure, wording.number, wording.counted, wording.percent,
         wording.words, wording.moment, wording.ago, wording.size,

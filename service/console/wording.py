@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from html import escape as escape_text
 from typing import Any
 
 import msgspec
@@ -82,6 +83,17 @@ def untimed(what: str) -> str:
     return said if "." in said.partition(" ")[0] else said[:1].upper() + said[1:]
 
 
+def escaped(value: object) -> str:
+    """What stands for a value in a page; markup stands as it is.
+
+    The library's makes an object of it, which takes three times as long and is joined at once.
+    """
+    kind = type(value)
+    if kind is str:
+        return escape_text(value)  # type: ignore[arg-type]
+    return value if kind is Markup else escape(value)  # type: ignore[return-value]
+
+
 def made(markup: str) -> Markup:
     """Markup whose parts were escaped where they were put in; to escape them here is slower."""
     # not by the class itself, which would first ask whether it is markup already
@@ -93,7 +105,7 @@ _MOMENT = re.compile(r"([0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2})([0-
 
 def timed(sentence: str) -> Markup:
     """A sentence whose moments a browser shows in local time too, as those of ``moment``."""
-    return made(_MOMENT.sub(_timed, escape(sentence)))
+    return made(_MOMENT.sub(_timed, escaped(sentence)))
 
 
 def _timed(found: re.Match[str]) -> str:

@@ -102,7 +102,10 @@ async def event_proof(conn: Queryable, book: str, position: int) -> str:
     Raises:
         NotProvableError: if there is no such event, or no checkpoint covers it yet.
     """
-    row = await _one(conn, "proof/event", {"book": book, "position": position})
+    wanted = {"book": book, "position": position}
+    prepare = tree.may_prepare(position)
+    cursor = await conn.execute(statements.text("proof/event"), wanted, prepare=prepare)
+    row = await cursor.fetchone()
     if row is None:
         raise NotProvableError(f"This book has no event at position {position}.")
     columns = convert(row, Columns)

@@ -23,6 +23,7 @@ AT_ONCE = 64
 """How many blocks of leaves are read and hashed at once."""
 
 _SIZE = 32  # of a hash, and of a link
+_LARGE = 100_000
 _LEVELS = range(BITS, 6 * BITS, BITS)  # as in proof/tree_size
 
 
@@ -62,6 +63,15 @@ class Grown(Struct, frozen=True):
 
     added: list[tuple[int, int, bytes]]
     roots: dict[int, bytes]
+
+
+def may_prepare(position: int) -> bool | None:
+    """Whether a connection may prepare a statement about a book that has this position.
+
+    Planning one takes longer than reading a few rows. But the plan for a small table would be kept
+    while the table grows; that for a large one stays right.
+    """
+    return None if position >= _LARGE else False
 
 
 async def head_of(conn: Queryable, book: str) -> Head:
@@ -161,9 +171,9 @@ async def _read(conn: Queryable, book: str, wanted: Iterable[Nodes], known: Hash
         "firsts": [one.first for one in some],
         "lasts": [one.last for one in some],
     }
-    # not prepared: the plan must follow the tables as they grow
+    prepare = may_prepare(max((one.last << one.level for one in some), default=0))
     text = statements.text("proof/hashes")
-    cursor = await conn.execute(text, params, prepare=False, binary=True)
+    cursor = await conn.execute(text, params, prepare=prepare, binary=True)
     for row in await cursor.fetchall():
         level, first, last, found = row["level"], row["first"], row["last"], row["joined"]
         if found is None or len(found) != _SIZE * (last - first):

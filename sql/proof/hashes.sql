@@ -4,10 +4,16 @@ select wanted.level, wanted.first, wanted.last, n.joined
 from unnest(%(levels)s::smallint[], %(firsts)s::bigint[], %(lasts)s::bigint[])
     as wanted (level, first, last)
 cross join lateral (
-    select string_agg(t.hash, ''::bytea order by t.index) as joined
-    from store.tree_node t
-    where t.book = %(book)s and t.level = wanted.level
-        and t.index >= wanted.first and t.index < wanted.last
+    select string_agg(l.hash, ''::bytea order by l.index) as joined
+    from (
+        select index, hash
+        from store.tree_node
+        where book = %(book)s and level = wanted.level
+            and index >= wanted.first and index < wanted.last
+        order by index
+        -- never more than these, and it makes the planner use the index
+        limit wanted.last - wanted.first
+    ) l
 ) n
 where wanted.level > 0
 union all
@@ -21,7 +27,6 @@ cross join lateral (
         from store.event
         where book = %(book)s and position > wanted.first and position <= wanted.last
         order by position
-        -- never more than these, and it makes the planner use the index
         limit wanted.last - wanted.first
     ) l
 ) e

@@ -1,14 +1,16 @@
 """What templates are rendered with: what they call, and the addresses of their links."""
 
+import html
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from jinja2 import Environment
+from jinja2 import Environment, UndefinedError
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
-from service.console import pieces
+from service.console import pieces, wording
 from service.console.charts import Column, bars
 from service.console.frame import Frame
 from service.console.rendering import TEMPLATES
@@ -50,6 +52,30 @@ def test_a_call_gives_what_the_library_gives_and_escapes(
     assert shown == "<b>&lt;script&gt;</b>"
     monkeypatch.setattr(ENVIRONMENT, "context_class", Context)
     assert ENVIRONMENT.from_string(template).render(given="<script>") == shown
+
+
+class Shown:
+    """An object that is markup in its own way."""
+
+    def __html__(self) -> str:
+        return "<b>&</b>"
+
+
+@given(st.text() | st.integers() | st.floats() | st.none() | st.text().map(Markup))
+@example(Shown())
+@example("<a href='x\"'>&amp;")
+def test_what_a_page_shows_is_escaped_as_the_library_does(value: object) -> None:
+    shown = ENVIRONMENT.from_string('<a title="{{ value }}">{{ value }}</a>').render(value=value)
+    expected = html.unescape(escape(value))
+    assert shown.count(wording.escaped(value)) >= 2
+    assert html.unescape(wording.escaped(value)) == expected
+    if not hasattr(value, "__html__"):
+        assert not set(wording.escaped(value)) & set("<>\"'")
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="nobody"):
+        ENVIRONMENT.from_string("{{ nobody }}").render()
 
 
 def test_what_a_chart_says_is_text() -> None:

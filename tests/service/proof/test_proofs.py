@@ -1,11 +1,14 @@
 """One event's proof: it checks offline, and an independent implementation accepts it."""
 
+import re
 from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
 import witness_log
+from psycopg.sql import SQL
 
+from service.database import pipeline, statements
 from service.database.connections import Connection
 from service.proof import published
 from service.proof.checkpoints import current_origin, make_checkpoint
@@ -181,3 +184,24 @@ async def test_an_independent_witness_cosigns_our_checkpoints(conn: Connection, 
     forged = [*hashes[:-1], bytes(32)]
     lines = ["old 300", *(b64encode(one).decode() for one in forged), "", note]
     assert witness.handle_add_checkpoint("\n".join(lines))[0] in {409, 422}
+
+
+@pytest.mark.parametrize(
+    ("name", "types", "values"),
+    [
+        ("hashes", "smallint[], bigint[], bigint[], text", "'{0, 8}', '{0, 0}', '{9, 1}', 'test'"),
+        ("event", "text, bigint", "'test', 300"),
+    ],
+)
+@pytest.mark.usefixtures("key")
+async def test_a_plan_that_is_kept_reads_through_indexes(
+    conn: Connection, name: str, types: str, values: str
+) -> None:
+    statement = pipeline.statement(statements.text(f"proof/{name}"))
+    await conn.execute("set plan_cache_mode = force_generic_plan")
+    await conn.execute(SQL(f"prepare s ({types}) as ") + SQL(statement.text.decode()))
+    found = await conn.execute(SQL(f"explain execute s ({values})"))
+    plan = "\n".join(row["QUERY PLAN"] for row in await found.fetchall())
+    looks = re.findall(r"Scan.* on (?:event|tree_node) .*\n +Index Cond: (.*)", plan)
+    assert len(looks) == len(re.findall(r" on (?:event|tree_node)\b", plan)) == 2, plan
+    assert all(re.search(r'"?(position|index)"? [<=]', look) for look in looks), plan
