@@ -14,8 +14,8 @@ from msgspec import Struct
 from domain import dispute, entitlement_grant, license_key, payment, refund, subscription
 from domain.access_state import RANK, AccessState, state_of
 from domain.fold import Fold
-from domain.paid import Payments, payments_by_subscription, void_payments
-from domain.policy import Policy, decide, paid_since
+from domain.paid import Payments, as_paid, payments_by_subscription, proof_since, void_payments
+from domain.policy import Policy, decide
 
 
 class Because(Struct, frozen=True, kw_only=True):
@@ -75,14 +75,15 @@ def access(  # noqa: PLR0913 - all that decides
         elsewhere: the subscriptions that a payment names and that are another customer's.
         policy: the book's; the defaults where it has none.
     """
-    rules = policy or Policy()
+    rules, payments = policy or Policy(), as_paid(payments)
     decided = {folded.state.id: folded for folded in subscriptions}
     void = set() if rules.refunded else void_payments(payments, refunds, disputes)
     paid = payments_by_subscription(payments, void)
     reasons = [_of_subscription(f, at, paid.get(i), rules) for i, f in decided.items()]
     reasons += _of_unknown_subscriptions(paid, {*decided, *elsewhere}, at)
     reasons += [_of_grant(g, at) for g in grants if g.state.subscription_id not in decided]
-    reasons += _of_keys(keys, grants, decided, at, rules)
+    alone = [key for key in keys if key.state.subscription_id not in decided]
+    reasons += _of_keys(alone, grants, at, void, rules)
     reasons += _of_purchases(payments, grants, keys, void, rules)
     because = tuple(sorted(reasons, key=_first_reason))
     granting = [b.until for b in because if b.entitled]
@@ -123,25 +124,24 @@ def _of_unknown_subscriptions(
 ) -> Iterator[Because]:
     """What is paid for subscriptions that have no event in the book."""
     for subscription_id, payments in paid.items():
-        decision = paid_since(None, at, payments, None)
-        if subscription_id not in known and decision is not None:
+        proved = proof_since(None, at, payments, None)
+        if subscription_id not in known and proved is not None:
             yield Because(
                 subscription_id=subscription_id,
-                payment_id=payments.succeeded[-1].payment_id,
+                payment_id=proved.proof.payment_id,
                 status="unknown",
-                since=payments.succeeded[-1].at,
-                until=decision.until,
-                rule=decision.rule,
+                since=proved.proof.at,
+                until=proved.until,
+                rule=proved.rule,
                 entitled=True,
-                state=state_of(decision.rule, "unknown", entitled=True),
+                state=state_of(proved.rule, "unknown", entitled=True),
             )
 
 
 def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
-    status, since, state = folded.status, folded.since, folded.state
-    if status != "delivered" and folded.other is not None and folded.other.status == "delivered":
-        # where nothing decides between two readings, the one that entitles counts
-        status, since, state = folded.other.status, folded.other.since, folded.other.state
+    # where nothing decides between two readings, the one that entitles counts
+    reading = folded.read_as("delivered") or folded
+    status, since, state = reading.status, reading.since, reading.state
     entitled, ends = status == "delivered", state.expires_at
     expired = entitled and ends is not None and ends <= at
     rule = "key_expired" if expired else "granted" if entitled else status
@@ -161,20 +161,24 @@ def _of_grant(folded: Fold[entitlement_grant.State], at: datetime) -> Because:
 def _of_keys(
     keys: Iterable[Fold[license_key.State]],
     grants: Iterable[Fold[entitlement_grant.State]],
-    decided: Collection[str],
     at: datetime,
+    void: Collection[str],
     policy: Policy,
 ) -> Iterator[Because]:
-    """What licence keys give that have no known grant or subscription."""
+    """What licence keys without a known subscription give that have no known grant.
+
+    The provider disables a key whose payment was given back, and does not tell.
+    """
     granted = {grant.state.license_key for grant in grants}
     for folded in keys:
         state = folded.state
-        if state.subscription_id in decided or (state.key and state.key in granted):
+        if state.key and state.key in granted:
             continue
         active, ends = folded.status == "active", state.expires_at
         expired = active and ends is not None and ends <= at
         rule = "key_expired" if expired else "license_key" if active else folded.status
-        entitled = active and not expired and policy.license_keys
+        kept = state.payment_id not in void
+        entitled = active and not expired and kept and policy.license_keys
         yield Because(
             license_key_id=state.id,
             subscription_id=state.subscription_id,

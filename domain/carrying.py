@@ -98,6 +98,9 @@ class _Carrier:
         elif seen is not None or not observed:
             self._under_way.begin_fact(at, pinned=stands and not late and not explained)
             self._first, self._last_sent = index, None
+        else:
+            # a batch that begins after it knows no earlier moment
+            self._under_way.slot_at = at
         if after != implied or (late and not immutable):
             self._keep_open(_window(entry))
         began = None

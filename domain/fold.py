@@ -73,6 +73,22 @@ class Fold(Struct, Generic[S], frozen=True, array_like=True):
     supplies: Supply
     other: Reading[S] | None = None
 
+    def read_as(self, status: str) -> "Fold[S] | None":
+        """The reading that has a status; None where none has."""
+        return next((one for one in self.readings if one.status == status), None)
+
+    @property
+    def readings(self) -> "tuple[Fold[S], ...]":
+        """This fold, and as another one what else it may be, where nothing decides."""
+        other = self.other
+        if other is None:
+            return (self,)
+        second = structs.replace(
+            self, status=other.status, since=other.since, not_before=other.not_before,
+            state=other.state, other=None,
+        )  # fmt: skip
+        return (self, second)
+
     @property
     def snapshot_position(self) -> int:
         """The position of the entry whose snapshot supplies the fields."""

@@ -2,8 +2,10 @@
 
 import calendar
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -21,7 +23,8 @@ class Proof(Struct, frozen=True):
         starts_at, ends_at: the period that it paid for; None where the payment names none, as in
             older payloads.
         void: whether it was wholly refunded, or lost to a dispute.
-        charged: whether it took more than nothing, and was no replacement of a payment method.
+        charged: whether it took more than nothing, as far as is known, and was no replacement of a
+            payment method.
     """
 
     payment_id: str
@@ -66,11 +69,17 @@ class Payments(Struct):
         return bool(self.succeeded) and self.succeeded[-1].void
 
 
+def as_paid(payments: Iterable[Fold[payment.State]]) -> list[Fold[payment.State]]:
+    """The payments, each as one that succeeded where it can be read so."""
+    return [folded.read_as("succeeded") or folded for folded in payments]
+
+
 def payments_by_subscription(
     payments: Iterable[Fold[payment.State]], void: Collection[str] = ()
 ) -> dict[str, Payments]:
     """The payments of each subscription, by any payer.
 
+    The replacement of a payment method is none, unless it names a period.
     ``void`` names the payments that count no more, as ``void_payments`` gives them.
     """
     found: dict[str, Payments] = {}
@@ -90,46 +99,114 @@ def void_payments(
     disputes: Iterable[Fold[dispute.State]],
 ) -> set[str]:
     """The payments that were wholly refunded, or lost to a dispute of all of it."""
-    returned: dict[str | None, int] = {}
+    returned: dict[str | None, list[refund.State]] = {}
     for back in refunds:
-        if back.status == "succeeded":
-            of, sent = back.state.payment_id, back.state.amount or 0
-            returned[of] = returned.get(of, 0) + sent
-    lost: dict[str | None, float] = {}
-    for taken in disputes:
-        if taken.status in _LOST:
-            of, amount = taken.state.payment_id, taken.state.amount
-            lost[of] = lost.get(of, 0) + (math.inf if amount is None else amount)
-    return {p.state.id for p in payments if _is_void(p.state, returned, lost)}
+        if all(reading.status == "succeeded" for reading in back.readings):
+            returned.setdefault(back.state.payment_id, []).append(back.state)
+    lost: dict[str | None, list[dispute.State]] = {}
+    for claim in disputes:
+        if all(reading.status in _LOST for reading in claim.readings):
+            lost.setdefault(claim.state.payment_id, []).append(claim.state)
+    return {
+        folded.state.id
+        for folded in payments
+        if folded.state.refund_status == "full"
+        or _is_whole(folded.state, returned.get(folded.state.id, ()))
+        or _is_whole(folded.state, lost.get(folded.state.id, ()))
+    }
 
 
-def _is_void(
-    state: payment.State, returned: Mapping[str | None, int], lost: Mapping[str | None, float]
-) -> bool:
-    total = state.total_amount
-    if state.refund_status == "full" or (total and returned.get(state.id, 0) >= total):
-        return True
-    return state.id in lost and (total is None or lost[state.id] >= total)
+def _is_whole(paid: payment.State, back: Iterable[refund.State | dispute.State]) -> bool:
+    """Whether all of a payment was taken back."""
+    taken = sum(_taken(paid, one) for one in back)
+    return 0 < taken >= (paid.total_amount or 0)
+
+
+def _taken(paid: payment.State, back: refund.State | dispute.State) -> float:
+    """How much of a payment was taken back.
+
+    Amounts in two currencies say nothing of each other, as where a customer paid in their own. Then
+    a refund is whole if the provider says that it is not partial; a dispute is, as nearly all are.
+    """
+    comparable = not _differ(back.currency, paid.currency)
+    if back.amount is not None and paid.total_amount is not None and comparable:
+        return back.amount
+    return 0 if isinstance(back, refund.State) and back.is_partial is not False else math.inf
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _proofs(folded: Fold[payment.State], subscription_id: str, *, void: bool) -> list[Proof]:
     state, at = folded.state, folded.since
-    charged = (state.total_amount or 0) > 0 and not state.is_update_payment_method
+    # an amount that was not told, or cannot be read, counts
+    charged = state.total_amount != 0 and not state.is_update_payment_method
     named = [p for p in state.periods if p.subscription_id == subscription_id]
     if not named:
+        if state.is_update_payment_method:
+            return []
         return [Proof(state.id, at, None, None, void, charged)]
     return [Proof(state.id, at, p.starts_at, p.ends_at, void, charged) for p in named]
+
+
+class Proved(NamedTuple):
+    """The payment that proves the most, by which rule, and until when."""
+
+    rule: str
+    until: datetime
+    proof: Proof
+
+
+def proof_since(
+    since: datetime | None, at: datetime, payments: Payments, state: subscription.State | None
+) -> Proved | None:
+    """Which of the payments proves the most that succeeded since a status began.
+
+    One that names its period goes before all that do not.
+    """
+    named: list[Proved] = []
+    presumed: list[Proved] = []
+    for proof in payments.succeeded:
+        if since is not None and proof.at < since:
+            continue
+        if proof.ends_at is not None:
+            if proof.covers(at, proof.ends_at):
+                named.append(Proved("paid", proof.ends_at, proof))
+        elif proof.charged:
+            end = _presumed_end(proof.at, state)
+            if proof.covers(at, end):
+                presumed.append(Proved("paid_presumed", end, proof))
+    return max(named or presumed, key=attrgetter("until"), default=None)
+
+
+def _presumed_end(at: datetime, state: subscription.State | None) -> datetime:
+    """Until when a payment presumably paid that names no period.
+
+    For one interval, but within a billing period that goes on only for the rest of it.
+    """
+    end, billed = interval_after(at, state), state and state.next_billing_date
+    # a day for the hours in which the provider bills
+    return billed if billed and at + timedelta(days=1) < billed < end else end
 
 
 def interval_after(at: datetime, state: subscription.State | None) -> datetime:
     """The end of one billing interval from ``at``; of a month where the interval is not known."""
     interval = ((state and state.payment_frequency_interval) or "month").lower()
-    count = (state and state.payment_frequency_count) or 1
+    count = max((state and state.payment_frequency_count) or 1, 1)
+    if interval in {"day", "week"}:
+        return days_after(at, count * (7 if interval == "week" else 1))
     try:
-        if interval in {"day", "week"}:
-            return at + timedelta(days=count * (7 if interval == "week" else 1))
         return months_after(at, count * (12 if interval == "year" else 1))
     except (OverflowError, ValueError):
+        return datetime.max.replace(tzinfo=at.tzinfo)
+
+
+def days_after(at: datetime, days: int) -> datetime:
+    """So many days later, or the last moment of all calendars."""
+    try:
+        return at + timedelta(days=days)
+    except OverflowError:
         return datetime.max.replace(tzinfo=at.tzinfo)
 
 

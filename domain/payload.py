@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import MAXYEAR, UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, Protocol, TypeVar, get_args
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -153,8 +153,7 @@ def _field_by_field(kind: type[P], raw: bytes | Raw) -> tuple[P, tuple[str, ...]
         try:
             values[field.name] = _value(field, part, parts)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-            # whom it concerns must not be lost with a strange name or address
-            inner, lost = _customer(part) if field.name == "customer" else (None, ("",))
+            inner, lost = _salvaged(field, part)
             if inner is not None:
                 values[field.name] = inner
             unread += [f"{field.encode_name}.{name}".rstrip(".") for name in lost]
@@ -191,11 +190,33 @@ def _currency(name: str, parts: dict[str, Raw]) -> str | None:
         return None
 
 
-def _customer(part: Raw) -> tuple[Customer | None, tuple[str, ...]]:
+def _salvaged(field: FieldInfo, part: Raw) -> tuple[Any, tuple[str, ...]]:
+    """What of a value can be read, and the names of what was lost.
+
+    Whom it concerns must not be lost with a strange name or address, nor a period that was paid for
+    with another one.
+    """
     try:
-        return _field_by_field(Customer, part)
+        if field.name == "customer":
+            return _field_by_field(Customer, part)
+        for option in get_args(field.type):
+            if get_origin(option) is tuple:
+                items = msgspec.json.decode(part, type=list[Raw])
+                found = (_item(get_args(option)[0], item) for item in items)
+                return tuple(item for item in found if item is not None) or None, ("",)
     except msgspec.MsgspecError:
-        return None, ("",)
+        pass
+    return None, ("",)
+
+
+def _item(kind: Any, raw: Raw) -> Any:  # noqa: ANN401 - of any list
+    """An item of a list; None where it cannot be read."""
+    try:
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            return _field_by_field(kind, raw)[0]
+        return _storable(msgspec.json.decode(raw, type=kind))
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return None
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - of any field

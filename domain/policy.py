@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.fold import Fold
-from domain.paid import Payments, interval_after
+from domain.paid import Payments, days_after, interval_after, proof_since
 from domain.subscription import LIFECYCLE, State
 
 RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -25,14 +24,14 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("grace",                 "yes",   "`past_due_ends_at`",     "past_due, within its grace period"),
     ("grace_ended",           "no",    "`past_due_ends_at`",     "the same, and the date has passed"),
     ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
-    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace_ended, period_ended, renewal_missed, term_ended, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
-    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same, with a payment of more than nothing that names no period"),
+    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace, grace_ended, renewal_awaited, renewal_missed, period_ended, term_ended, expired, failed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
+    ("paid_presumed",         "yes",   "one billing interval after the payment, or `next_billing_date` before", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
-    ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, and the date lies ahead"),
+    ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),
     ("granted",               "yes",   "the key's `expires_at`, or open", "a delivered entitlement grant whose subscription is not decided on here"),
     ("one_time_payment",      "by `one_time_payments`", "open", "a succeeded payment for no subscription, of which no grant is known"),
-    ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription"),
+    ("license_key",           "by `license_keys`", "`expires_at`", "an active licence key without a known grant or subscription, whose payment was not given back"),
     ("key_expired",           "no",    "`expires_at`",           "a grant or a licence key whose `expires_at` has passed"),
     ("unconfirmed",           "by `unconfirmed`", "by `unconfirmed`", "no reason entitles, and the provider, asked whether that is so, did not answer; see `confirm_denials`"),
     ("the status itself",     "no",    "open, or when it ended", "every other status"),
@@ -71,10 +70,18 @@ class Decision(NamedTuple):
 
 
 _YIELDING = frozenset({
-    "pending", "on_hold", "past_due", "grace_ended", "term_ended", "period_ended",
-    "renewal_missed", "unknown_status",
+    "pending", "on_hold", "past_due", "grace_ended", "period_ended", "renewal_missed",
+    "unknown_status",
 })  # fmt: skip
 """The rules over which a payment that succeeded since the status began prevails."""
+
+_ENDED = frozenset({"term_ended", "expired", "failed"})
+"""The same where the payment names its period: the provider may retry payments after the end."""
+
+_WAITING = frozenset({"grace", "renewal_awaited"})
+"""The rules that let in who has still to pay; a payment for the moment says more, and until when."""
+
+_SAID = _ENDED | {"renewal_awaited"}
 
 
 def decide(
@@ -84,37 +91,32 @@ def decide(
 
     Where nothing decides between two readings, the one that entitles counts.
     """
-    payments = payments or Payments()
-    decision, other = _decide(folded, at, payments, policy), folded.other
-    if decision.entitled or other is None:
-        return folded, decision
-    reading = replace(
-        folded, status=other.status, since=other.since, not_before=other.not_before,
-        state=other.state, other=None,
-    )  # fmt: skip
-    second = _decide(reading, at, payments, policy)
-    return (reading, second) if second.entitled else (folded, decision)
+    of_it = payments or Payments()
+    decided = [(reading, _decide(reading, at, of_it, policy)) for reading in folded.readings]
+    return next((one for one in decided if one[1].entitled), decided[0])
 
 
 def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
     decision, ends = _by_status(folded, at, payments, policy), folded.state.expires_at
     # what was paid for is given, whenever the term ends
-    proved = decision.rule in {"paid", "paid_presumed"} or decision.until == payments.paid_until
+    proved = decision.rule == "paid" or decision.until == payments.paid_until
     if decision.entitled and ends is not None and not (proved and decision.until):
         decision = decision._replace(until=min(ends, decision.until or ends))
         if ends <= at:
             decision = Decision("term_ended", False, ends)
-    if decision.rule in _YIELDING and not decision.entitled:
-        since = _counting_from(folded.status, folded.not_before)
-        failed = payments.failed_until(folded.since)
-        if since is not None and failed is not None:
-            # where it is open when the status began, it began with the last payment that failed
-            since = max(since, failed)
-        paid = paid_since(since, at, payments, folded.state)
-        # the provider's own date is not outweighed by a period that is only presumed
-        if paid and not (decision.rule == "term_ended" and paid.rule == "paid_presumed"):
-            return paid
-    return decision
+    if decision.rule not in (_WAITING if decision.entitled else _YIELDING | _ENDED):
+        return decision
+    since = _counting_from(folded.status, folded.not_before)
+    failed = payments.failed_until(folded.since)
+    if since is not None and failed is not None:
+        # where it is open when the status began, it began with the last payment that failed
+        since = max(since, failed)
+    paid = paid_since(since, at, payments, folded.state)
+    # the provider's own word is not outweighed by a period that is only presumed
+    if paid is None or (paid.rule == "paid_presumed" and decision.rule in _SAID):
+        return decision
+    shorter = decision.entitled and decision.until and paid.until and paid.until < decision.until
+    return decision if shorter else paid
 
 
 def _by_status(folded: Fold[State], at: datetime, payments: Payments, policy: Policy) -> Decision:
@@ -128,10 +130,15 @@ def _by_status(folded: Fold[State], at: datetime, payments: Payments, policy: Po
             return Decision("grace_ended" if over else "grace", not over, ends)
         case "cancelled":
             return _cancelled(folded, at, payments, policy)
-        case LIFECYCLE.initial if folded.verdicts.keys() == {"unknown"}:
+        case LIFECYCLE.initial if _may_have_begun(folded):
             ends = state.next_billing_date
             return Decision("unknown_status", ends is not None and ends > at, ends)
     return Decision(folded.status, False, None)
+
+
+def _may_have_begun(folded: Fold[State]) -> bool:
+    """Whether what came after pending, or instead of it, is not known to this version."""
+    return "unknown" in folded.verdicts and not folded.state.told_pending
 
 
 def _active(state: State, at: datetime, policy: Policy) -> Decision:
@@ -143,7 +150,7 @@ def _active(state: State, at: datetime, policy: Policy) -> Decision:
         return Decision("period_ended", False, ends)
     if policy.renewal_allowance_days is None:
         return Decision("renewal_awaited", True, None)
-    allowed = ends + timedelta(days=policy.renewal_allowance_days)
+    allowed = days_after(ends, policy.renewal_allowance_days)
     if allowed > at:
         return Decision("renewal_awaited", True, allowed)
     return Decision("renewal_missed", False, allowed)
@@ -159,10 +166,12 @@ def _cancelled(folded: Fold[State], at: datetime, payments: Payments, policy: Po
         rule, keeps, ends = "paid_through", policy.paid_through, _paid_end(folded, payments)
     if not keeps:
         return shut
-    if ends is not None and ends > at:
-        return Decision(rule, True, ends)
     since = None if folded.state.next_billing_date is None else _proving_since(folded)
-    return paid_since(since, at, payments, folded.state) or shut._replace(until=ends)
+    paid = paid_since(since, at, payments, folded.state)
+    if ends is None or ends <= at:
+        return paid or shut._replace(until=ends)
+    # what outlasts it says so from the start
+    return paid if paid and paid.until and paid.until > ends else Decision(rule, True, ends)
 
 
 def _counting_from(status: str, began: datetime) -> datetime | None:
@@ -183,8 +192,10 @@ def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
     """Until when a cancelled subscription is paid for, as far as is known."""
     state = folded.state
     ends, named, billed = payments.paid_until, payments.named_until, state.previous_billing_date
-    if payments.is_void:
-        return ends
+    if payments.is_void and not _billed_after(billed, payments):
+        kept = [p for p in payments.succeeded if p.charged and not p.void and p.ends_at is None]
+        presumed = (interval_after(p.at, state) for p in kept)
+        return max((end for end in (ends, *presumed) if end), default=None)
     if folded.previous and all(status == "past_due" for status, _ in folded.previous):
         # the next period was not paid for: what is left is the grace
         return max((end for end in (ends, state.grace_ends_at) if end), default=None)
@@ -195,12 +206,25 @@ def _paid_end(folded: Fold[State], payments: Payments) -> datetime | None:
     return ends
 
 
+def _billed_after(billed: datetime | None, payments: Payments) -> bool:
+    """Whether a period was billed after all known payments: its own is missing."""
+    last, named = payments.succeeded[-1], payments.named_until
+    if billed is None or (named is not None and billed < named):
+        return False
+    # a day for the hours in which the provider bills
+    return last.ends_at is not None or billed - timedelta(days=1) > last.at
+
+
 def _had_access(folded: Fold[State], payments: Payments, policy: Policy) -> bool:
     """Whether there was access when the subscription was cancelled, by any reading of it."""
     if not folded.previous or folded.occurred_at >= folded.since:
-        # nothing is known from before: only a payment that failed, and none after it, denies
+        # nothing is known from before: only a payment that failed denies, and none after it or for
+        # that moment
         failed = payments.failed_until(folded.since)
-        return failed is None or any(failed < proof.at for proof in payments.succeeded)
+        return failed is None or any(
+            failed < proof.at or proof.covers(folded.since, proof.ends_at)
+            for proof in payments.succeeded
+        )
     return any(_gave_access(folded, *before, payments, policy) for before in folded.previous)
 
 
@@ -218,7 +242,7 @@ def _gave_access(
         ends = state.grace_ends_at
         if ends is None or ends > at:
             return True
-    if status == LIFECYCLE.initial and folded.verdicts.get("unknown"):
+    if status == LIFECYCLE.initial and _may_have_begun(folded):
         return True
     if status not in _YIELDING:
         return False
@@ -228,13 +252,13 @@ def _gave_access(
 def _trial_end(folded: Fold[State], payments: Payments) -> datetime | None:
     """The end of the trial in which a subscription was cancelled; None where it was in none."""
     state = folded.state
-    if not state.trial_period_days or state.created_at is None:
+    if (state.trial_period_days or 0) <= 0 or state.created_at is None:
         return None
     if any(proof.charged for proof in payments.succeeded):
         return None
-    end = state.created_at + timedelta(days=state.trial_period_days)
+    end = days_after(state.created_at, state.trial_period_days or 0)
     # a day for the provider's rounding
-    if folded.since > end + timedelta(days=1):
+    if folded.since - timedelta(days=1) > end:
         return None
     return state.next_billing_date or end
 
@@ -243,16 +267,5 @@ def paid_since(
     since: datetime | None, at: datetime, payments: Payments, state: State | None
 ) -> Decision | None:
     """What the payments prove that succeeded since a status began; None where nothing is proved."""
-    named: list[datetime] = []
-    presumed: list[datetime] = []
-    for proof in payments.succeeded:
-        if since is not None and proof.at < since:
-            continue
-        if proof.covers(at, proof.ends_at):
-            named += [proof.ends_at] if proof.ends_at else []
-        elif proof.ends_at is None and proof.charged:
-            end = interval_after(proof.at, state)
-            presumed += [end] if proof.covers(at, end) else []
-    if named:
-        return Decision("paid", True, max(named))
-    return Decision("paid_presumed", True, max(presumed)) if presumed else None
+    proved = proof_since(since, at, payments, state)
+    return proved and Decision(proved.rule, True, proved.until)

@@ -20,7 +20,7 @@ from domain.steps import Step
 SECOND = timedelta(seconds=1)
 """``sent_at`` is cut to whole seconds."""
 
-_NO_EVIDENCE = frozenset({"status", "customer", "customer_id"})
+_NO_EVIDENCE = frozenset({"status", "told_pending", "customer", "customer_id"})
 """The lifecycle judges a status, and a customer changes without the resource."""
 
 _FEW = 64

@@ -96,6 +96,8 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     start. ``grace_ends_at`` is the latest ``past_due_ends_at`` that was told, which the provider sends
     only while past_due. ``payment_id`` is the payment of the latest renewal: only ``subscription.renewed``
     carries one. ``on_demand`` is a mandate that is charged at will, and not each period.
+    ``told_pending`` is whether pending was told, and after it no status that this version does not
+    know: the customer has not begun.
     """
 
     id: str
@@ -117,6 +119,7 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     payment_frequency_count: int | None
     payment_id: str | None
     on_demand: bool
+    told_pending: bool
 
 
 def evolve(state: State | None, seen: Payload) -> State:
@@ -146,7 +149,14 @@ def evolve(state: State | None, seen: Payload) -> State:
         known.payment_frequency_count if count is None else count,
         seen.payment_id or known.payment_id,
         known.on_demand if seen.on_demand is None else seen.on_demand,
+        _told_pending(known, seen.status),
     )
 
 
-_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 11, False)
+def _told_pending(known: State, status: str | None) -> bool:
+    if status is None or (status in LIFECYCLE.known and status != LIFECYCLE.initial):
+        return known.told_pending
+    return status.lower() == LIFECYCLE.initial
+
+
+_UNKNOWN = State("", *(None,) * 5, False, *(None,) * 11, False, False)

@@ -14,7 +14,7 @@ from domain.catalog import Aggregate
 
 T = TypeVar("T")
 
-VERSION = 6
+VERSION = 7
 """The version of all read models, and of the folds stored in their ``memo`` columns.
 
 Raise it whenever the meaning of any row changes, in the domain too. All tables of the new version

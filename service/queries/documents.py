@@ -16,7 +16,7 @@ from domain.customer import State as Customer
 from domain.dispute import AWAITING
 from domain.dispute import State as Dispute
 from domain.fold import Fold, decode
-from domain.paid import payments_by_subscription, void_payments
+from domain.paid import as_paid, payments_by_subscription, void_payments
 from domain.reading import snapshot as snapshot_of
 from projections.customers import CUSTOMERS, recall
 from projections.disputes import DISPUTES, opened_at
@@ -167,7 +167,7 @@ async def _of_subscription(conn: Queryable, book: str, identity: str, most: int)
         memos[row["category"]].append(row["memo"])
     latest = [decode("payment", memo) for memo in memos.pop("latest")]
     folds = {category: [decode(category, m) for m in found] for category, found in memos.items()}
-    payments = folds["payment"]
+    payments = as_paid(folds["payment"])
     void = void_payments(payments, folds["refund"], folds["dispute"])
     paid = payments_by_subscription(payments, void).get(identity)
     return {

@@ -115,8 +115,16 @@ def _held_then(
         if (folded := folds.get(stream)) is not None:
             held.folds[stream.partition("-")[0]].append(folded)
     folds_of = held.folds
+    payments = [f.state for f in folds_of["payment"] if f.state.customer_id == customer_id]
+    # a subscription of nobody, as far as was told, is the payer's
+    paid_for = {one for payment in payments for one in payment.subscription_ids}
     for category in _OWN:
-        folds_of[category] = [f for f in folds_of[category] if f.state.customer_id == customer_id]
+        folds_of[category] = [
+            folded
+            for folded in folds_of[category]
+            if folded.state.customer_id == customer_id
+            or (folded.state.customer_id is None and folded.state.id in paid_for)
+        ]
     own = {folded.state.id for folded in folds_of["subscription"]}
     folds_of["payment"] = [
         folded

@@ -108,7 +108,7 @@ def _own(folds: Folds, customer_id: str) -> Folds:
         name: folded
         for name, folded in folds.items()
         if _category(name) not in {"subscription", "entitlement_grant", "license_key"}
-        or folded.state.customer_id == customer_id
+        or folded.state.customer_id in {None, customer_id}
     }
     mine = {f.state.id for name, f in own.items() if _category(name) == "subscription"}
     return {

@@ -22,15 +22,14 @@ left join lateral (
         select payment_id as id, status, paid_until, created_at, subscription_ids, memo
         from {payments}
         where book = %(book)s and customer_id = w.customer_id
-            and status in ('succeeded', 'failed')
         union all
         select payment_id, status, paid_until, created_at, subscription_ids, memo
         from {payments}
         where book = %(book)s and subscription_ids && array(select id from mine)
             and customer_id is distinct from w.customer_id
-            and status in ('succeeded', 'failed')
     ),
-    -- the payments that reach furthest; and a few failed ones, which only show that some failed
+    -- the payments that reach furthest; a few failed ones, which only show that some failed; and a few
+    -- others, which may be read in two ways
     paid as materialized (
         (
             select id, memo, subscription_ids from paying where status = 'succeeded'
@@ -40,6 +39,12 @@ left join lateral (
         union all
         (
             select id, memo, subscription_ids from paying where status = 'failed'
+            order by created_at desc, id
+            limit 20
+        )
+        union all
+        (
+            select id, memo, subscription_ids from paying where status not in ('succeeded', 'failed')
             order by created_at desc, id
             limit 20
         )
@@ -64,8 +69,9 @@ left join lateral (
     from {disputes}
     where book = %(book)s and payment_id = any(array(select id from paid))
     union all
-    -- subscriptions of other customers that the payments name
-    select 'elsewhere', s.subscription_id, null
+    -- other subscriptions that the payments name: of nobody, as far as is told, or of others
+    select case when s.customer_id is null then 'subscription' else 'elsewhere' end,
+        s.subscription_id, case when s.customer_id is null then s.memo end
     from {subscriptions} s
     where s.book = %(book)s
         and s.subscription_id = any(array(select unnest(subscription_ids) from paid))

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.scenario
 # in one snapshot: no row is beyond the checkpoint, and none up to it is missing
 AGREE = """
     select c.position as checkpoint,
-        (select count(*) from read.events_v6 e where e.book = c.book) as events,
-        (select coalesce(max(e.position), 0) from read.events_v6 e where e.book = c.book) as last,
-        (select coalesce(max(s.position), 0) from read.subscriptions_v6 s where s.book = c.book)
+        (select count(*) from read.events_v7 e where e.book = c.book) as events,
+        (select coalesce(max(e.position), 0) from read.events_v7 e where e.book = c.book) as last,
+        (select coalesce(max(s.position), 0) from read.subscriptions_v7 s where s.book = c.book)
             as subscriptions
     from read.checkpoint c where c.book = 'test'
 """

@@ -19,6 +19,13 @@ PAYMENTS: dict[str, tuple[int | None, str | None, list[dict[str, Any]], str | No
     "pay_failed": (900, None, [{"amount": 900, "status": "failed"}], None),
     "pay_zero": (900, None, [{"amount": 0}], None),
     "pay_other": (900, None, [{"amount": 900, "currency": "JPY"}], None),
+    "pay_yen_whole": (900, None, [{"amount": 5, "currency": "JPY", "is_partial": False}], "full"),
+    "pay_yen_part": (
+        900,
+        None,
+        [{"amount": 900, "currency": "JPY", "is_partial": True}],
+        "partial",
+    ),
     "pay_untold": (900, None, [{"amount": None, "is_partial": False}], "full"),
     "pay_unknown": (None, None, [{"amount": 5}], "partial"),
 }

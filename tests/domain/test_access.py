@@ -9,11 +9,12 @@ import pytest
 
 import domain.access
 import domain.confirming
+import domain.paid
 import domain.policy
 from domain.access import access
 from domain.fold import Fold, fold
 from domain.policy import RULES, Policy
-from tests.builders import NOON, at, entry
+from tests.builders import NOON, at, entry, observed
 
 SOON, AGO = at(86_400), at(-86_400)
 
@@ -96,7 +97,7 @@ def test_an_open_end_outlasts_every_date() -> None:
     assert access(folds, NOON).until is None
 
 
-def paid(seconds: float, *, amount: int = 900, **fields: Any) -> Fold[Any]:  # noqa: ANN401
+def paid(seconds: float, *, amount: int | None = 900, **fields: Any) -> Fold[Any]:  # noqa: ANN401
     """A payment of sub_1 that succeeded then; without ``until`` it names no period."""
     until = fields.pop("until", None)
     identity = fields.pop("identity", "pay_1")
@@ -133,16 +134,33 @@ ENDED = ("updated", "active", -5000)
         (told(("trial", "trialing", -100)), [paid(-4000, until=SOON)], True, SOON, "paid"),
         (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=AGO),
          [paid(-4000, until=SOON)], True, SOON, "paid"),
+        # who has paid is not asked for another payment method, and goes on until what was paid for
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-4000)], True, at(2_674_400), "paid_presumed"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=at(60)),
+         [paid(-6000, until=SOON)], True, at(60), "grace"),
+        (told(ACTIVE, ("past_due", "past_due", -5000), past_due_ends_at=SOON),
+         [paid(-4000, until=at(60))], True, SOON, "grace"),
+        (told(ACTIVE, next_billing_date=AGO), [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(ACTIVE, next_billing_date=AGO), [paid(-4000)], True, None, "renewal_awaited"),
         (told(ACTIVE, ENDED, next_billing_date=AGO, cancel_at_next_billing_date=True),
          [paid(-4000, until=SOON)], True, SOON, "paid"),
-        # but not over these
+        # but not over this
         (told(ACTIVE, ("paused", "paused", -5000)), [paid(-4000, until=SOON)], False, None, "paused"),
-        (told(ACTIVE, ("expired", "expired", -5000)), [paid(-4000, until=SOON)],
+        # a retry may succeed after the end
+        (told(ACTIVE, ("expired", "expired", -5000)), [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(ACTIVE, ("expired", "expired", -5000)), [paid(-6000, until=SOON)],
          False, None, "expired"),
-        (told(("failed", "failed", -5000)), [paid(-4000, until=SOON)], False, None, "failed"),
+        (told(ACTIVE, ("expired", "expired", -5000)), [paid(-4000)], False, None, "expired"),
+        (told(("failed", "failed", -5000)), [paid(-4000, until=SOON)], True, SOON, "paid"),
+        (told(("failed", "failed", -5000)), [paid(-4000)], False, None, "failed"),
         # older payloads name no period
         (told(ACTIVE, HELD, payment_frequency_interval="Day", payment_frequency_count=1),
          [paid(-4000)], True, at(82_400), "paid_presumed"),
+        (told(ACTIVE, HELD, payment_frequency_interval="Day", payment_frequency_count=1),
+         [paid(-4000, amount=None)], True, at(82_400), "paid_presumed"),
         (told(ACTIVE, HELD), [paid(-4000, amount=0)], False, None, "on_hold"),
         (told(ACTIVE, HELD), [paid(-4000, is_update_payment_method=True)], False, None, "on_hold"),
         # what was given back is not paid
@@ -172,6 +190,13 @@ ENDED = ("updated", "active", -5000)
         (told(("updated", "pending", -5000), CANCELLED, next_billing_date=SOON), [],
          False, None, "cancelled"),
         (told(CANCELLED, next_billing_date=SOON), [paid(-9000, status="failed")],
+         False, None, "cancelled"),
+        # a change of plan failed within a period that was paid for
+        (told(CANCELLED, next_billing_date=SOON),
+         [paid(-9000, until=SOON), paid(-5000, status="failed", identity="pay_2")],
+         True, SOON, "paid_through"),
+        (told(CANCELLED, next_billing_date=SOON),
+         [paid(-9000, until=at(-6000)), paid(-5000, status="failed", identity="pay_2")],
          False, None, "cancelled"),
         # a cancelled trial
         (told(ACTIVE, CANCELLED, next_billing_date=SOON, created_at=at(-9000), trial_period_days=7),
@@ -210,6 +235,38 @@ def test_refunds_and_lost_disputes_take_back_what_was_paid() -> None:
     assert entitled(Policy(refunded=True), refunds=[refund], disputes=[lost])
 
 
+RUPEES, CENTS = {"amount": 100_000, "currency": "INR"}, {"amount": 1200, "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "back", "entitled"),
+    [
+        # of a payment of 1,000.00 INR
+        ("refund", {"amount": None, "currency": "INR", "is_partial": False}, False),
+        ("refund", {"amount": None, "currency": "INR", "is_partial": True}, True),
+        ("refund", {"amount": None, "currency": None}, True),
+        ("refund", {**CENTS, "is_partial": False}, False),
+        ("refund", {**CENTS, "is_partial": True}, True),
+        ("refund", {"amount": 200_000, "currency": "USD", "is_partial": True}, True),
+        ("refund", {**RUPEES, "is_partial": True}, False),
+        # where amounts can be compared, they decide
+        ("refund", {"amount": 99_999, "currency": "INR", "is_partial": False}, True),
+        ("dispute", {"amount": "1200", "currency": "USD"}, False),
+        ("dispute", {"amount": "99999", "currency": "INR"}, True),
+        ("dispute", {"amount": None, "currency": "INR"}, False),
+    ],
+)
+def test_what_was_taken_back_is_compared_in_one_currency(
+    kind: str, back: dict[str, Any], entitled: bool
+) -> None:
+    payment = paid(-4000, until=SOON, amount=100_000, currency="INR")
+    status = {"refund": "succeeded", "dispute": "lost"}[kind]
+    taken = held(f"{kind}.{status}", status, identity="b", payment_id="pay_1", **back)
+    others: dict[str, Any] = {f"{kind}s": [taken]}
+    answer = access([told(ACTIVE, HELD)], NOON, payments=[payment], **others)
+    assert answer.entitled == entitled
+
+
 def test_a_payment_for_a_subscription_that_nobody_told_of_entitles() -> None:
     answer = access([], NOON, payments=[paid(-4000, until=SOON)])
     assert (answer.entitled, answer.until) == (True, SOON)
@@ -230,6 +287,30 @@ def test_where_nothing_decides_the_reading_that_entitles_counts() -> None:
     assert unsure.status == "on_hold"
     (because,) = access([unsure], at(80_000)).because
     assert (because.status, because.rule, because.until) == ("active", "active", SOON)
+
+
+def test_a_payment_that_a_reading_may_have_missed_counts() -> None:
+    period = {"subscription_id": "sub_1", "starts_at": at(-4000), "ends_at": SOON}
+    missed = fold([
+        entry("payment.succeeded", "succeeded", -4000, position=1, identity="pay_1",
+              subscription_id="sub_1", total_amount=900, service_periods=[period]),
+        observed("payment", "processing", -3998, position=2, identity="pay_1",
+                 subscription_id="sub_1", total_amount=900, service_periods=[]),
+    ])[0]  # fmt: skip
+    assert missed.status == "processing"
+    (because,) = access([told(ACTIVE, HELD)], NOON, payments=[missed]).because
+    assert (because.rule, because.until) == ("paid", SOON)
+
+
+def test_nothing_is_taken_back_by_what_may_not_have_happened() -> None:
+    fields: dict[str, Any] = {"identity": "r", "payment_id": "pay_1", "amount": 900}
+    back = fold([
+        entry("refund.failed", "failed", -4000, position=1, **fields),
+        observed("refund", "succeeded", -3998, position=2, **fields),
+    ])[0]  # fmt: skip
+    assert back.status == "succeeded"
+    payment = paid(-4000, until=SOON)
+    assert access([told(ACTIVE, HELD)], NOON, payments=[payment], refunds=[back]).entitled
 
 
 def test_nothing_is_known_of_this_customer() -> None:
@@ -271,6 +352,12 @@ def test_a_key_or_a_purchase_alone_is_said_and_entitles_where_the_book_says_so()
     assert access([], NOON, keys=[key], policy=Policy(license_keys=True)).until == SOON
     assert not access([], at(99_999), keys=[key], policy=Policy(license_keys=True)).entitled
     assert access([], NOON, payments=[bought], policy=Policy(one_time_payments=True)).entitled
+    # who got the money back has no key: the provider disables it without an event
+    back = paid(-4000, identity="pay_9", refund_status="full")
+    sold = held("license_key.created", "active", identity="l_1", key="k", payment_id="pay_9")
+    assert not access(
+        [], NOON, keys=[sold], payments=[back], policy=Policy(license_keys=True)
+    ).entitled
     # a grant tells what became of either
     grant = held(
         "entitlement_grant.revoked", "Revoked", identity="g", payment_id="pay_9",
@@ -310,9 +397,11 @@ def test_where_merchants_differ(  # noqa: PLR0913, PLR0917 - the columns of the 
 
 def test_every_rule_is_in_the_table() -> None:
     named = {rule for rule, *_ in RULES}
-    modules = (domain.access, domain.confirming, domain.policy)
+    modules = (domain.access, domain.confirming, domain.paid, domain.policy)
     text = "".join(Path(m.__file__ or "").read_text() for m in modules)
     used = set(
-        re.findall(r'(?:Decision\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text)
+        re.findall(
+            r'(?:Decision\(|Proved\(|rule=|rule = |rule, keeps(?:, ends)? = |else )"(\w+)"', text
+        )
     )
     assert used - {"cancelled"} == named - {"the status itself", "past_due"}

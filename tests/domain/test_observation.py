@@ -278,3 +278,16 @@ def test_the_table_of_beginnings_names_fields_and_statuses() -> None:
             content = msgspec.json.encode(IDENTITY.get(aggregate.category, {"id": "i"}))
             payload = aggregate.decoder.decode(content)
             assert aggregate.began(status, payload) is None
+
+
+def test_a_reading_of_an_unknown_status_leaves_no_trace_of_batches() -> None:
+    entries = [
+        entry("subscription.active", "active", 0, position=1),
+        observed("subscription", "on_hold", 3, position=2),
+        observed("subscription", "strange", 100, position=3),
+        observed("subscription", "paused", 200, position=4),
+    ]
+    whole, _ = fold(entries)
+    further = extend(fold(entries[:3])[0], entries[3:])
+    assert further is not None
+    assert further[0] == whole

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
 from domain.events import entry_of
+from domain.payment import Period
 from domain.reading import _WHOLE, _read_with_care, read, read_at_once, snapshot
 from tests.builders import NOON, body, event
 from tests.entries import IDENTITY
@@ -241,6 +242,24 @@ def test_of_a_customer_each_field_is_named_for_itself() -> None:
         assert entry.unread == (f"customer.{name}",)
         assert entry.customer is not None
         assert (entry.customer.customer_id, getattr(entry.customer, name)) == ("cus_1", None)
+
+
+def test_what_can_be_read_of_a_list_is_not_lost_with_the_rest() -> None:
+    good = {"subscription_id": "sub_1", "ends_at": NOON}
+    periods = [
+        good,
+        {"subscription_id": "sub_2", "ends_at": None},
+        {"subscription_id": "sub_3", "starts_at": "soon", "ends_at": NOON},
+        "sub_4",
+    ]
+    names = ["sub_1", None, "sub_5"]
+    content = body(
+        "payment.succeeded", "succeeded", service_periods=periods, subscription_ids=names
+    )
+    entry = read(event(content))
+    assert entry.unread == ("subscription_ids", "service_periods")
+    assert entry.payload.subscription_ids == ("sub_1", "sub_5")
+    assert entry.payload.service_periods == (Period("sub_1", NOON), Period("sub_3", NOON))
 
 
 @pytest.mark.parametrize("name", ["created_at", "next_billing_date", "expires_at"])

@@ -48,7 +48,7 @@ def complaints(seed: int) -> Iterator[str]:
     # of one that was cancelled, what came before may be lost: from paused it keeps nothing
     held = {r.fields.get("status") for r in resources if r.category == "subscription"}
     if (
-        (not share or "cancelled" not in held)
+        ((history.complete and not share) or "cancelled" not in held)
         and entitled(history.world, now)
         and not readings.access_of(folds, now).entitled
     ):

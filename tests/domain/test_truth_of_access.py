@@ -1,5 +1,8 @@
 """Who is let in: histories in which the proof is in the book, and the answer."""
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from tests.domain.books import Book, day, iso, period
@@ -83,6 +86,26 @@ def test_21_an_unknown_beginning_entitles_until_it_is_billed(book: Book) -> None
     answer = book.access(day(2))
     assert (answer.entitled, answer.because[0].rule) == (True, "unknown_status")
     assert not book.access(day(10)).entitled
+
+
+def test_an_event_of_a_new_type_lets_nobody_in_who_is_pending(book: Book) -> None:
+    book.tell("subscription.created", "pending", day(1), next_billing_date=iso(1, 12))
+    answer = book.access(day(2))
+    assert (answer.entitled, answer.state) == (False, "never")
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=iso(1, 12))
+    assert not book.access(day(4)).entitled
+
+
+@pytest.mark.parametrize("kind", ["subscription.updated", "subscription.created"])
+def test_an_unknown_status_after_pending_entitles_until_it_is_billed(book: Book, kind: str) -> None:
+    ahead = iso(9, 11)
+    book.tell(kind, "pending", day(1), next_billing_date=ahead)
+    book.tell("subscription.trial_started", "trialing", day(2), next_billing_date=ahead)
+    answer = book.access(day(3))
+    assert (answer.entitled, answer.because[0].rule) == (True, "unknown_status")
+    assert not book.access(day(10)).entitled
+    book.tell("subscription.cancelled", "cancelled", day(4), next_billing_date=ahead)
+    assert [book.access(moment).entitled for moment in (day(5), day(10))] == [True, False]
 
 
 def test_27_the_end_of_access_is_the_same_from_the_start(book: Book) -> None:
@@ -187,3 +210,113 @@ def test_a_cancellation_keeps_what_was_paid_before_anything_was_known(book: Book
     assert book.access(day(11)).entitled
     book.tell("subscription.cancelled", "cancelled", day(12), next_billing_date=over)
     assert book.access(day(13)).entitled
+
+
+def test_a_trial_beyond_all_calendars_ends_when_it_is_billed(book: Book) -> None:
+    terms: dict[str, Any] = {
+        "trial_period_days": 10**9, "created_at": iso(1, 11), "next_billing_date": iso(1, 12),
+    }  # fmt: skip
+    book.tell("subscription.active", "active", day(1), **terms)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    answer = book.access(day(4))
+    assert (answer.because[0].rule, answer.until) == ("trial_through", day(1, month=12))
+
+
+def pay(book: Book, identity: str, at: datetime, amount: int = 1900, **fields: Any) -> None:  # noqa: ANN401
+    """A payment that names no period."""
+    book.tell(
+        "payment.succeeded", "succeeded", at, identity=identity, subscription_id="sub_1",
+        total_amount=amount, **fields,
+    )  # fmt: skip
+
+
+def test_a_new_payment_method_brings_back_nothing_that_was_refunded(book: Book) -> None:
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    book.tell("subscription.active", "active", day(1), **terms)
+    pay(book, "pay_1", day(1), refund_status="full")
+    pay(book, "pay_2", day(2), 0, is_update_payment_method=True)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    assert not book.access(day(4)).entitled
+
+
+def test_a_new_payment_method_is_no_payment_after_one_that_failed(book: Book) -> None:
+    book.tell("payment.failed", "failed", day(1), identity="pay_1", subscription_id="sub_1")
+    pay(book, "pay_2", day(2), 0, is_update_payment_method=True)
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=iso(1, 12))
+    assert not book.access(day(4)).entitled
+
+
+def test_what_was_paid_without_a_period_outlasts_another_payment_that_was_refunded(
+    book: Book,
+) -> None:
+    terms: dict[str, Any] = {
+        "next_billing_date": "2027-11-01T00:00:00Z", "previous_billing_date": iso(1, 11),
+        "payment_frequency_interval": "Year", "payment_frequency_count": 1,
+    }  # fmt: skip
+    book.tell("subscription.active", "active", day(1), **terms)
+    pay(book, "pay_1", day(1))
+    pay(book, "pay_2", day(9), 500, charge_type="plan_change", refund_status="full")
+    book.tell("subscription.cancelled", "cancelled", day(10), **terms)
+    answer = book.access(day(11))
+    assert (answer.entitled, answer.until) == (True, day(1).replace(year=2027))
+
+
+@pytest.mark.parametrize("periods", [{}, {"service_periods": period("2026-11-01T00:00:00Z")}])
+def test_a_period_that_was_billed_later_outlasts_a_refund(
+    book: Book, periods: dict[str, Any]
+) -> None:
+    began = day(1, month=10)
+    pay(book, "pay_1", began, refund_status="full", **periods)
+    book.tell("subscription.active", "active", began, next_billing_date=iso(1, 11))
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "previous_billing_date": iso(1, 11)}
+    book.tell("subscription.renewed", "active", day(1), **terms)
+    book.tell("subscription.cancelled", "cancelled", day(3), **terms)
+    answer = book.access(day(4))
+    assert (answer.entitled, answer.until) == (True, day(1, month=12))
+
+
+def test_the_payment_that_proves_is_named_and_not_a_later_one(book: Book) -> None:
+    ends = "2026-12-01T00:00:00Z"
+    pay(book, "pay_1", day(1), service_periods=period(ends))
+    pay(book, "pay_2", day(2), 500, refund_status="full", service_periods=period(ends))
+    pay(book, "pay_3", day(3), 500)
+    (because,) = book.access(day(4)).because
+    assert (because.payment_id, because.since, because.until) == (
+        "pay_1", day(1), day(1, month=12),
+    )  # fmt: skip
+
+
+def test_a_presumed_period_does_not_outlast_the_one_that_was_billed(book: Book) -> None:
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "cancel_at_next_billing_date": True}
+    book.tell("subscription.active", "active", day(1), **terms)
+    pay(book, "pay_1", day(1, 0.1))
+    pay(book, "pay_2", day(20), 300, charge_type="plan_change")
+    answers = [book.access(moment) for moment in (day(21), day(1, 1, month=12))]
+    assert [(answer.entitled, answer.because[0].until) for answer in answers] == [
+        (True, day(1, month=12)), (False, day(1, month=12)),
+    ]  # fmt: skip
+
+
+def test_a_presumed_period_does_not_outlast_the_term(book: Book) -> None:
+    terms: dict[str, Any] = {"next_billing_date": iso(1, 11), "expires_at": iso(20, 11)}
+    book.tell("subscription.active", "active", day(1, month=10), **terms)
+    book.tell("subscription.on_hold", "on_hold", day(1), **terms)
+    pay(book, "pay_1", day(5))
+    book.tell("subscription.cancelled", "cancelled", day(6), **terms)
+    answers = [book.access(moment) for moment in (day(7), day(21))]
+    assert [(answer.entitled, answer.because[0].until) for answer in answers] == [
+        (True, day(20)), (False, day(20)),
+    ]  # fmt: skip
+
+
+def test_who_paid_within_the_grace_is_told_of_one_end_after_a_cancellation(book: Book) -> None:
+    over = iso(1, 11)
+    book.tell("subscription.active", "active", day(1, month=10), next_billing_date=over)
+    book.tell(
+        "subscription.past_due", "past_due", day(1), next_billing_date=over,
+        past_due_ends_at=iso(4, 11),
+    )  # fmt: skip
+    pay(book, "pay_1", day(2))
+    book.tell("subscription.cancelled", "cancelled", day(3), next_billing_date=over)
+    ends = [book.access(moment).until for moment in (day(3, 1), day(5))]
+    assert ends == [day(2, month=12), day(2, month=12)]

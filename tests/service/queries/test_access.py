@@ -2,21 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from domain.past import Past
 from domain.policy import Policy
 from service.database import statements
 from service.database.connections import Connection
 from service.problems import Problem
 from service.queries import access
 from service.queries.access import access_of, access_of_customers
+from service.queries.past_access import past_access_of
 from service.queries.resources import VIEWS
 from service.readmodels.projector import advance
 from service.readmodels.streams import Target, park
 from service.store.events import append
 from tests.acceptance import estate
 from tests.builders import at, body
-from tests.deliveries import delivery
+from tests.deliveries import delivery, observation
 
 EVERYONE = ["cus_payer", "cus_none", "cus_1", "cus_held", "cus_2", "cus_given", "cus_parked"]
 
@@ -61,6 +64,46 @@ async def test_many_are_answered_as_each_is_alone(conn: Connection) -> None:
     }
     assert [answer.customer_id for answer in answers if not answer.known] == ["cus_none"]
     assert [answer.customer_id for answer in answers if answer.stale] == ["cus_parked"]
+
+
+async def test_a_payment_that_a_reading_may_have_missed_is_found(conn: Connection) -> None:
+    period = {"subscription_id": "sub_1", "starts_at": at(20), "ends_at": at(10**8)}
+    contents = (
+        body("subscription.on_hold", "on_hold", at(10), "sub_1", "cus_1"),
+        body("payment.succeeded", "succeeded", at(20), "pay_1", "cus_1",
+             subscription_id="sub_1", total_amount=5, service_periods=[period]),
+    )  # fmt: skip
+    shown = msgspec.json.encode({"payment_id": "pay_1", "status": "processing"})
+    reading = observation("payment", shown, at(22))
+    await append(conn, "test", [*(delivery(content) for content in contents), reading])
+    while await advance(conn, "test"):
+        pass
+    answer = await access_of(conn, "test", "cus_1", datetime.now(UTC), Policy())
+    assert [because.rule for because in answer.because] == ["paid"]
+
+
+async def test_a_subscription_of_nobody_is_the_payers(conn: Connection) -> None:
+    period = {"subscription_id": "sub_1", "starts_at": at(10), "ends_at": at(10**8)}
+    contents = [
+        body("subscription.active", "active", at(10), "sub_1", None, next_billing_date=at(10**8)),
+        body("payment.succeeded", "succeeded", at(11), "pay_1", "cus_1",
+             subscription_id="sub_1", total_amount=5, service_periods=[period]),
+        body("subscription.paused", "paused", at(500), "sub_1", None),
+    ]  # fmt: skip
+    rules = []
+    for content in contents[1:]:
+        await append(conn, "test", [delivery(contents[0]), delivery(content)])
+        while await advance(conn, "test"):
+            pass
+        answer = await access_of(conn, "test", "cus_1", datetime.now(UTC), Policy())
+        rules += [(because.subscription_id, because.rule) for because in answer.because]
+    assert rules == [("sub_1", "active"), ("sub_1", "paused")]
+    target = Target("test", None, VIEWS)
+    then = Past(as_of=at(400))
+    past = await past_access_of(conn, target, "cus_1", then, now=datetime.now(UTC), policy=Policy())
+    assert [(because.subscription_id, because.rule) for because in past.because] == [
+        ("sub_1", "active"),
+    ]  # fmt: skip
 
 
 def test_both_statements_read_the_same() -> None:

@@ -35,7 +35,7 @@ async def test_readers_notice_nothing_and_progress_is_exact(
     async def read_on() -> None:
         async with await connect(database_url) as own:
             while not ended.is_set():
-                found = await own.execute("select count(*) as n from read.subscriptions_v6")
+                found = await own.execute("select count(*) as n from read.subscriptions_v7")
                 seen.update(row["n"] for row in await found.fetchall())
 
     reader = asyncio.create_task(read_on())

@@ -30,7 +30,7 @@ async def reader(database_url: str) -> AsyncIterator[Connection]:
     async with await connect(database_url) as own:
         await own.execute("set application_name to 'a report'")
         await own.execute("begin")
-        await own.execute("select * from read.subscriptions_v6")
+        await own.execute("select * from read.subscriptions_v7")
         yield own
 
 
@@ -46,7 +46,7 @@ async def test_readers_go_on_while_a_switch_waits_for_one_of_them(
         async with await connect(database_url) as own:
             while not ended.is_set():
                 begun = time.monotonic()
-                found = await own.execute("select count(*) as n from read.subscriptions_v6")
+                found = await own.execute("select count(*) as n from read.subscriptions_v7")
                 assert (await found.fetchall())[0]["n"] == 50
                 slowest = max(slowest, time.monotonic() - begun)
                 await asyncio.sleep(0.01)
@@ -84,7 +84,7 @@ async def test_a_switch_that_gets_no_lock_says_who_is_in_the_way_and_changes_not
     await reader.execute("commit")
     await rebuild(conn)
     await reader.execute("begin")
-    await reader.execute("select * from read.customers_v6")
+    await reader.execute("select * from read.customers_v7")
     tables = await live_tables(conn)
     with pytest.raises(RebuildError, match=said):
         await undo(conn)

@@ -58,10 +58,10 @@ async def test_a_preview_of_what_is_right_shows_nothing_and_switches_nothing(
 async def test_a_preview_tells_which_rows_change_and_how(conn: Connection) -> None:
     await renewals(conn, 0, 20)
     await conn.execute(
-        "update read.subscriptions_v6 set status = 'on_hold' where subscription_id <= 'sub_2'"
+        "update read.subscriptions_v7 set status = 'on_hold' where subscription_id <= 'sub_2'"
     )
-    await conn.execute("delete from read.customers_v6")
-    await conn.execute("update read.events_v6 set verdict = 'unexpected' where position = 3")
+    await conn.execute("delete from read.customers_v7")
+    await conn.execute("update read.events_v7 set verdict = 'unexpected' where position = 3")
     found = by_name(await preview(conn))
     assert set(found) == {"subscriptions", "customers", "events"}
     assert found["subscriptions"].rows == 3
