@@ -150,10 +150,6 @@ def _paid_since(
             names = ("payment_frequency_interval", "payment_frequency_count")
             interval, count = (fields[name] for name in names)
             presumed = add_interval(at, interval, count)
-            billed = _row(subscription, moment)["next_billing_date"]
-            if billed - at > timedelta(days=1):
-                # within a period that goes on it paid for the rest
-                presumed = min(presumed, billed)
             answers.append(None if abs(presumed - moment) < _SLACK else presumed > moment)
     if True in answers:
         return True
