@@ -174,20 +174,10 @@ def proof_since(
             if proof.covers(at, proof.ends_at):
                 named.append(Proved("paid", proof.ends_at, proof))
         elif proof.charged:
-            end = _presumed_end(proof.at, state)
+            end = interval_after(proof.at, state)
             if proof.covers(at, end):
                 presumed.append(Proved("paid_presumed", end, proof))
     return max(named or presumed, key=attrgetter("until"), default=None)
-
-
-def _presumed_end(at: datetime, state: subscription.State | None) -> datetime:
-    """Until when a payment presumably paid that names no period.
-
-    For one interval, but within a billing period that goes on only for the rest of it.
-    """
-    end, billed = interval_after(at, state), state and state.next_billing_date
-    # a day for the hours in which the provider bills
-    return billed if billed and at + timedelta(days=1) < billed < end else end
 
 
 def interval_after(at: datetime, state: subscription.State | None) -> datetime:

@@ -25,7 +25,7 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("grace_ended",           "no",    "`past_due_ends_at`",     "the same, and the date has passed"),
     ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
     ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace, grace_ended, renewal_awaited, renewal_missed, period_ended, term_ended, expired, failed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
-    ("paid_presumed",         "yes",   "one billing interval after the payment, or `next_billing_date` before", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
+    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
     ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),

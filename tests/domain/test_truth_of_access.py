@@ -286,17 +286,6 @@ def test_the_payment_that_proves_is_named_and_not_a_later_one(book: Book) -> Non
     )  # fmt: skip
 
 
-def test_a_presumed_period_does_not_outlast_the_one_that_was_billed(book: Book) -> None:
-    terms: dict[str, Any] = {"next_billing_date": iso(1, 12), "cancel_at_next_billing_date": True}
-    book.tell("subscription.active", "active", day(1), **terms)
-    pay(book, "pay_1", day(1, 0.1))
-    pay(book, "pay_2", day(20), 300, charge_type="plan_change")
-    answers = [book.access(moment) for moment in (day(21), day(1, 1, month=12))]
-    assert [(answer.entitled, answer.because[0].until) for answer in answers] == [
-        (True, day(1, month=12)), (False, day(1, month=12)),
-    ]  # fmt: skip
-
-
 def test_a_presumed_period_does_not_outlast_the_term(book: Book) -> None:
     terms: dict[str, Any] = {"next_billing_date": iso(1, 11), "expires_at": iso(20, 11)}
     book.tell("subscription.active", "active", day(1, month=10), **terms)
