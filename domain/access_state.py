@@ -35,7 +35,7 @@ STATES: tuple[StateRow, ...] = (
     ),
     StateRow(
         "ending", True, ("cancels_at_period_end", "paid_through", "trial_through"),
-        "`paid` and `paid_presumed` of a subscription that was cancelled, expired or failed",
+        "`paid` and `paid_presumed` after a cancellation",
         "let in; nothing follows after `until`: offer to continue",
     ),
     StateRow(
@@ -64,7 +64,6 @@ A "no" that the provider did not confirm keeps the state that it had.
 RANK = {state: rank for rank, state in enumerate(get_args(AccessState))}
 """The place of each state in ``STATES``."""
 
-_OVER = ("cancelled", "expired", "failed")
 _ENDED = ("cancelled", "expired", "revoked")
 _BY_RULE = {(rule, row.entitled): row.state for row in STATES for rule in row.rules}
 
@@ -73,7 +72,7 @@ def state_of(
     rule: str, status: str, *, entitled: bool, reading: Fold[Any] | None = None
 ) -> AccessState:
     """The state of one reason; ``reading`` is what its rule decided on, where it is of one."""
-    if entitled and status in _OVER:
+    if entitled and status == "cancelled":
         return "ending"
     state = _BY_RULE[rule, entitled]
     if rule in _ENDED and reading is not None and _never_opened(reading):

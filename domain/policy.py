@@ -24,8 +24,8 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("grace",                 "yes",   "`past_due_ends_at`",     "past_due, within its grace period"),
     ("grace_ended",           "no",    "`past_due_ends_at`",     "the same, and the date has passed"),
     ("past_due",              "no",    "open",                 "past_due, in a book with `grace = false`"),
-    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace, grace_ended, renewal_awaited, renewal_missed, period_ended, term_ended, expired, failed, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
-    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same but for renewal_awaited, term_ended, expired and failed, with a payment of more than nothing that names no period"),
+    ("paid",                  "yes",   "the paid period's end", "pending, on_hold, past_due, grace, grace_ended, renewal_awaited, renewal_missed, period_ended, term_ended, unknown_status or no known subscription, and a payment that succeeded since that began covers the moment; also after a cancellation"),
+    ("paid_presumed",         "yes",   "one billing interval after the payment", "the same but for renewal_awaited and term_ended, with a payment of more than nothing that names no period"),
     ("paid_through",          "yes",   "the paid period's end", "cancelled, after a status with access; `next_billing_date` where no payment names a period, or a later period was billed than any payment names"),
     ("trial_through",         "yes",   "the trial's end",      "cancelled during the trial"),
     ("unknown_status",        "yes",   "`next_billing_date`",    "nothing but types or statuses that this version does not know, since pending if that was told, and the date lies ahead"),
@@ -70,18 +70,16 @@ class Decision(NamedTuple):
 
 
 _YIELDING = frozenset({
-    "pending", "on_hold", "past_due", "grace_ended", "period_ended", "renewal_missed",
-    "unknown_status",
+    "pending", "on_hold", "past_due", "grace_ended", "term_ended", "period_ended",
+    "renewal_missed", "unknown_status",
 })  # fmt: skip
 """The rules over which a payment that succeeded since the status began prevails."""
-
-_ENDED = frozenset({"term_ended", "expired", "failed"})
-"""The same where the payment names its period: the provider may retry payments after the end."""
 
 _WAITING = frozenset({"grace", "renewal_awaited"})
 """The rules that let in who has still to pay; a payment for the moment says more, and until when."""
 
-_SAID = _ENDED | {"renewal_awaited"}
+_SAID = frozenset({"term_ended", "renewal_awaited"})
+"""The rules by the provider's own dates, which a period that is only presumed does not outweigh."""
 
 
 def decide(
@@ -104,7 +102,7 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
         decision = decision._replace(until=min(ends, decision.until or ends))
         if ends <= at:
             decision = Decision("term_ended", False, ends)
-    if decision.rule not in (_WAITING if decision.entitled else _YIELDING | _ENDED):
+    if decision.rule not in (_WAITING if decision.entitled else _YIELDING):
         return decision
     since = _counting_from(folded.status, folded.not_before)
     failed = payments.failed_until(folded.since)
@@ -112,7 +110,6 @@ def _decide(folded: Fold[State], at: datetime, payments: Payments, policy: Polic
         # where it is open when the status began, it began with the last payment that failed
         since = max(since, failed)
     paid = paid_since(since, at, payments, folded.state)
-    # the provider's own word is not outweighed by a period that is only presumed
     if paid is None or (paid.rule == "paid_presumed" and decision.rule in _SAID):
         return decision
     shorter = decision.entitled and decision.until and paid.until and paid.until < decision.until

@@ -24,7 +24,7 @@ _PINNED = timedelta(seconds=4)
 _SECONDS, _RETRIES = timedelta(seconds=5), timedelta(hours=28)
 """What is within seconds of an event, and when its last retry has gone out."""
 
-_DENYING = ("paused",)
+_DENYING = ("paused", "expired", "failed")
 
 
 class Stream(NamedTuple):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tests.simulator.oracles import since, status_at, status_of
 from tests.simulator.world import Fields, Resource, World, add_interval
 
-_ENDED = ("expired", "failed")
+_NEVER = ("paused", "expired", "failed")
 _SLACK = timedelta(days=3)
 """How far the end of a period that nobody told may lie from where we presume it."""
 
@@ -90,11 +90,11 @@ def _by_subscription(world: World, subscription: Resource, moment: datetime) -> 
             return True
     if status == "past_due" and row["past_due_ends_at"] > moment:
         return True
-    if status == "paused":
+    if status in _NEVER:
         return False
     if status == "cancelled":
         return _after_cancellation(world, subscription, moment)
-    return _paid_since(world, subscription, moment, named=status in _ENDED)
+    return _paid_since(world, subscription, moment)
 
 
 def _after_cancellation(world: World, subscription: Resource, moment: datetime) -> bool | None:
@@ -128,10 +128,8 @@ def _over(row: Fields, moment: datetime) -> bool:
     return ends is not None and bool(ends <= moment)
 
 
-def _paid_since(
-    world: World, subscription: Resource, moment: datetime, *, named: bool = False
-) -> bool | None:
-    """Whether a payment since the status began covers the moment; ``named``, by its own word."""
+def _paid_since(world: World, subscription: Resource, moment: datetime) -> bool | None:
+    """Whether a payment since the status began covers the moment."""
     number = subscription.number(moment)
     began = since(subscription, number)
     answers: list[bool | None] = [False]
@@ -145,7 +143,7 @@ def _paid_since(
             answers.append(None)
         elif "service_periods" in row:
             answers.append(_covers(row, moment))
-        elif not named and row["total_amount"] > 0 and not row["is_update_payment_method"]:
+        elif row["total_amount"] > 0 and not row["is_update_payment_method"]:
             fields = subscription.fields
             names = ("payment_frequency_interval", "payment_frequency_count")
             interval, count = (fields[name] for name in names)
