@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from service.console.attention import fresh_of
 from service.console.view import View
-from service.console.wording import MOST_COUNTED, ago, number
+from service.console.wording import MOST_COUNTED, ago, minute, number
 from service.database.reader import Queryable
 from service.queries import attention, checkpoints, disputes, projections, reconcile, refusals
 from service.queries.attention import Attention
@@ -159,7 +159,7 @@ def _disputes(first: FirstDue | None, waiting: Waiting) -> Check:
     late, close = (more * (count == waiting.count) for count in (overdue, overdue + soon))
     said = [f"{overdue}{late} overdue"] * bool(overdue)
     said += [f"{soon}{close} due within three days"] * bool(soon)
-    by = f"The first is due on {first.respond_by:%d %b %Y %H:%M} UTC."
+    by = f"The first is due on {minute(first.respond_by)} UTC."
     return Check(
         "Disputes to answer",
         "bad" if overdue or soon else "wait",

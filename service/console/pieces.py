@@ -20,6 +20,8 @@ from service.queries.snapshots import FieldChange
 
 _ABSENT = Markup('<span class="quiet">absent</span>')
 _ZERO = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span><span class="unseen">0</span>'
+_HALF_LETTER = 3.5
+"""Half the width of a letter below a chart, in the units of the chart."""
 _NONE = Markup('<span class="quiet">—</span>')
 
 
@@ -109,13 +111,16 @@ def drawn(chart: Chart) -> Markup:
         f' height="{bar.height}"><title>{escape(bar.title)}</title></rect>'
         for bar in chart.bars
     ]
-    # a label at the right edge would be cut off
-    right, below = chart.width - 20, chart.height + 14
-    parts += [
-        f'<text x="{tick.x}" y="{below}" text-anchor="{"end" if tick.x > right else "middle"}">'
-        f"{escape(tick.text)}</text>"
-        for tick in chart.ticks
-    ]
+    below = chart.height + 14
+    for tick in chart.ticks:
+        # a label at an edge would be cut off
+        x, anchor, half = tick.x, "middle", _HALF_LETTER * len(tick.text)
+        if x < half:
+            x, anchor = 0, "start"
+        elif x > chart.width - half:
+            x, anchor = chart.width, "end"
+        text = escape(tick.text)
+        parts.append(f'<text x="{x:g}" y="{below:g}" text-anchor="{anchor}">{text}</text>')
     return made("\n".join(parts))
 
 
