@@ -111,7 +111,7 @@ def drawn(chart: Chart) -> Markup:
         f' height="{bar.height}"><title>{escape(bar.title)}</title></rect>'
         for bar in chart.bars
     ]
-    below = chart.height + 14
+    below = chart.height + 6
     for tick in chart.ticks:
         # a label at an edge would be cut off
         x, anchor, half = tick.x, "middle", _HALF_LETTER * len(tick.text)

@@ -55,9 +55,9 @@ def test_a_call_gives_what_the_library_gives_and_escapes(
 def test_no_label_of_a_chart_is_cut_off_at_its_edges() -> None:
     columns = [Column(f"0{n}:00", (), "") for n in range(9)]
     shown = pieces.drawn(bars(columns, width=180))
-    assert '<text x="0" y="134" text-anchor="start">00:00<' in shown
-    assert '<text x="90" y="134" text-anchor="middle">04:00<' in shown
-    assert '<text x="180" y="134" text-anchor="end">08:00<' in shown
+    assert '<text x="0" y="126" text-anchor="start">00:00<' in shown
+    assert '<text x="90" y="126" text-anchor="middle">04:00<' in shown
+    assert '<text x="180" y="126" text-anchor="end">08:00<' in shown
 
 
 def test_what_a_chart_says_is_text() -> None:
