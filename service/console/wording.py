@@ -120,10 +120,15 @@ def _timed(found: re.Match[str]) -> str:
 _MONTHS = ("", *(f"{date(2000, month, 1):%b}" for month in range(1, 13)))
 
 
+def day(on: date) -> str:
+    """A day: ``1 Dec 2026``."""
+    return f"{on.day} {_MONTHS[on.month]} {on.year}"
+
+
 def minute(at: datetime) -> str:
     """A moment as plain text, as ``moment`` writes it, without the zone: ``1 Dec 2026 20:30``."""
     at = at.astimezone(UTC)
-    return f"{at.day} {_MONTHS[at.month]} {at.year} {at:%H:%M}"
+    return f"{day(at)} {at:%H:%M}"
 
 
 @lru_cache(4096)
