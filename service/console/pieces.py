@@ -19,7 +19,9 @@ from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
 from service.queries.snapshots import FieldChange
 
 _ABSENT = Markup('<span class="quiet">absent</span>')
-_ZERO = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span><span class="unseen">0</span>'
+_DASH = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span>'
+_ZERO = f'{_DASH}<span class="unseen">0</span>'
+_NO_RATE = f'{_DASH}<span class="unseen">none</span>'
 _HALF_LETTER = 3.5
 """Half the width of a letter below a chart, in the units of the chart."""
 _NONE = Markup('<span class="quiet">—</span>')
@@ -96,7 +98,8 @@ def figure_cells(frame: Frame, line: Line) -> Markup:
         elif cell.is_zero:
             shown = _ZERO
         else:
-            shown = f'<span class="quiet">{escape(cell.text)}</span>'
+            # of nothing that could be lost
+            shown = _NO_RATE
         if cell.now:
             now = escape(cell.now)
             shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'

@@ -11,6 +11,7 @@ from jinja2.runtime import Context
 from service.console import pieces
 from service.console.charts import Column, bars
 from service.console.frame import Frame
+from service.console.ledgers import Cell, Line
 from service.console.rendering import TEMPLATES
 from tests.builders import NOON
 
@@ -50,6 +51,19 @@ def test_a_call_gives_what_the_library_gives_and_escapes(
     assert shown == "<b>&lt;script&gt;</b>"
     monkeypatch.setattr(ENVIRONMENT, "context_class", Context)
     assert ENVIRONMENT.from_string(template).render(given="<script>") == shown
+
+
+def test_figures_that_are_nothing_look_alike_and_sound_different() -> None:
+    nothing = [
+        Cell("0.00", "revenue", "", leads=False, now="", is_zero=True),
+        Cell("\N{EM DASH}", "churn", "churned", leads=False, now="", is_zero=False),
+    ]
+    shown = pieces.figure_cells(
+        FRAME, Line("May 2026", is_open=False, query="currency=EUR", cells=nothing)
+    )
+    assert shown.count(">\N{EN DASH}</span>") == 2
+    assert shown.count('<span class="unseen">0</span>') == 1
+    assert shown.count('<span class="unseen">none</span>') == 1
 
 
 def test_no_label_of_a_chart_is_cut_off_at_its_edges() -> None:
