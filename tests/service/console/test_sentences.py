@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from service.console import reconcile
+from service.console.attention import AttentionPage, Judged
 from service.console.find import SearchPage
 from service.console.frame import Frame
 from service.console.operations import OperationsPage
@@ -68,6 +69,12 @@ def test_a_search_says_for_what_and_how_much_was_found() -> None:
     assert "Nothing in the book shop matches bob." in said(
         "search.html", SearchPage("bob", [], more=False)
     )
+
+
+def test_the_only_event_to_look_at_is_no_share_of_many() -> None:
+    one, three = AttentionPage([Judged("unknown", [], "")], "1", "1"), "Nobody has looked at 1 of 3"
+    assert "Nobody has looked at the only event yet." in said("attention.html", one)
+    assert three in said("attention.html", replace(one, count="3"))
 
 
 @pytest.mark.parametrize(
