@@ -135,6 +135,8 @@ def lag(standing: ProjectionPage) -> Check:
     detail = "Every event is reflected."
     if worst.lag_events:
         detail = f"All but the latest {number_of(worst.lag_events, 'event')} are reflected."
+    elif standing.parked:
+        detail = "Every event is reflected, except in parked streams."
     return Check("Read models", "good", "current", detail, "operations")
 
 

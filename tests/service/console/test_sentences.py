@@ -91,3 +91,11 @@ def test_a_lag_that_is_too_long_says_what_to_do(events: int, seconds: float, sen
     text = said("operations.html", OperationsPage(standing, "minute", [], [], [], None))
     assert re.sub(r"\s+", " ", sentence) in text
     assert ("daybook doctor" in text) == (seconds > 60)
+
+
+def test_operations_says_that_parked_streams_do_not_keep_up() -> None:
+    model = ProjectionAnswer("payments", 1, "live", "5", 0, 0.0)
+    standing = ProjectionPage([model], None, 1, "5")
+    text = said("operations.html", OperationsPage(standing, "minute", [], [], [], None))
+    assert "Yes, except in 1 parked stream: every other event is reflected, up to" in text
+    assert "1 stream is parked." in text
