@@ -136,7 +136,7 @@ def lag(standing: ProjectionPage) -> Check:
     if worst.lag_events:
         detail = f"All but the latest {number_of(worst.lag_events, 'event')} are reflected."
     elif standing.parked:
-        detail = "Every event is reflected, except in parked streams."
+        detail = "Every event that could be folded is reflected."
     return Check("Read models", "good", "current", detail, "operations")
 
 

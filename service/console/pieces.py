@@ -22,8 +22,8 @@ _ABSENT = Markup('<span class="quiet">absent</span>')
 _DASH = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span>'
 _ZERO = f'{_DASH}<span class="unseen">0</span>'
 _NO_RATE = f'{_DASH}<span class="unseen">none</span>'
-_HALF_LETTER = 3.5
-"""Half the width of a letter below a chart, in the units of the chart."""
+_HALF_LETTER = 6.0
+"""Half the width of a letter below a chart, in its units, as a narrow window shows it."""
 _NONE = Markup('<span class="quiet">—</span>')
 
 

@@ -47,6 +47,11 @@ def test_in_a_narrow_window_the_month_stays_in_sight_and_a_chart_says_its_height
     table.get_by_role("rowheader", name="May 2026").scroll_into_view_if_needed()
     table.evaluate("table => table.scrollLeft = table.scrollWidth")
     expect(table.get_by_role("rowheader", name="May 2026")).to_be_in_viewport(ratio=1)
+    # and it leaves room for a figure, by week too
+    support.open("/live/money?since=2026-05-01&until=2026-05-31&interval=week")
+    period = support.page.locator(".ledger .period").first.bounding_box()
+    assert period is not None
+    assert period["width"] < NARROW / 2
     height = support.page.locator("figcaption").first
     height.scroll_into_view_if_needed()
     expect(height).to_be_in_viewport(ratio=1)

@@ -52,7 +52,7 @@ def test_what_is_not_reflected_yet_is_counted(
 def test_what_is_parked_is_not_called_reflected() -> None:
     model = ProjectionAnswer("payments", 1, "live", "5", 0, 0.0)
     check = lag(ProjectionPage([model], None, 1, "5"))
-    assert check.detail == "Every event is reflected, except in parked streams."
+    assert check.detail == "Every event that could be folded is reflected."
 
 
 def test_a_book_without_a_webhook_says_where_they_belong() -> None:
