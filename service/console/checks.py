@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from service.console.attention import fresh_of
 from service.console.view import View
-from service.console.wording import MOST_COUNTED, ago, number
+from service.console.wording import MOST_COUNTED, ago, minute, number
 from service.database.reader import Queryable
 from service.queries import attention, checkpoints, disputes, projections, reconcile, refusals
 from service.queries.attention import Attention
@@ -87,12 +87,12 @@ def checks(
     """
     standing, runs = asked.standing, asked.runs
     found = [
-        _silence(last, view.now),
-        _lag(standing),
+        silence(last, view.book, view.now),
+        lag(standing),
         _parked(standing),
         _attention(asked.attention),
         _disputes(first_due, asked.waiting),
-        _drift(runs[0][1] if runs else None, view.now),
+        _drift(runs[0][1] if runs else None, view),
         _proof(asked.proof, view.now),
     ]
     if asked.refused is not None:
@@ -103,9 +103,10 @@ def checks(
     return sorted(found, key=lambda check: _WORST_FIRST[check.tone])
 
 
-def _silence(last: datetime | None, now: datetime) -> Check:
+def silence(last: datetime | None, book: str, now: datetime) -> Check:
+    """When the last webhook came, if one did."""
     if last is None:
-        detail = "No webhook was ever recorded. Check the endpoint in the provider's dashboard."
+        detail = f"Let the provider send webhooks to /webhooks/{book}: see daybook connect."
         return Check("Last webhook", "wait", "none yet", detail, "events")
     age = max(timedelta(), now - last)
     if age > _SILENT:
@@ -114,7 +115,8 @@ def _silence(last: datetime | None, now: datetime) -> Check:
     return Check("Last webhook", "good", f"{ago(age)} ago", "Webhooks arrive.", "events")
 
 
-def _lag(standing: ProjectionPage) -> Check:
+def lag(standing: ProjectionPage) -> Check:
+    """Whether what is shown is what was recorded."""
     worst = max(standing.data, key=lambda one: one.lag_events)
     building = [one.name for one in standing.data if one.state == "building"]
     if building:
@@ -130,7 +132,12 @@ def _lag(standing: ProjectionPage) -> Check:
         done = f"{number(running.done)} of {number(running.total)}"
         detail = f"A rebuild runs: {running.doing or 'starting'}, {done}."
         return Check("Read models", "good", "rebuilding", detail, "operations")
-    return Check("Read models", "good", "current", "Every event is reflected.", "operations")
+    detail = "Every event is reflected."
+    if worst.lag_events:
+        detail = f"All but the latest {number_of(worst.lag_events, 'event')} are reflected."
+    elif standing.parked:
+        detail = "Every event that could be folded is reflected."
+    return Check("Read models", "good", "current", detail, "operations")
 
 
 def _parked(standing: ProjectionPage) -> Check:
@@ -159,7 +166,7 @@ def _disputes(first: FirstDue | None, waiting: Waiting) -> Check:
     late, close = (more * (count == waiting.count) for count in (overdue, overdue + soon))
     said = [f"{overdue}{late} overdue"] * bool(overdue)
     said += [f"{soon}{close} due within three days"] * bool(soon)
-    by = f"The first is due on {first.respond_by:%d %b %Y %H:%M} UTC."
+    by = f"The first is due on {minute(first.respond_by)} UTC."
     return Check(
         "Disputes to answer",
         "bad" if overdue or soon else "wait",
@@ -169,17 +176,19 @@ def _disputes(first: FirstDue | None, waiting: Waiting) -> Check:
     )
 
 
-def _drift(run: Run | None, now: datetime) -> Check:
+def _drift(run: Run | None, view: View) -> Check:
     name = "Compared with the provider"
     if run is None:
         detail = "Set the provider's api_key, and the book is compared on a schedule."
+        if view.is_comparable:
+            detail = "No comparison has begun yet."
         return Check(name, "plain", "never", detail, "reconcile")
-    when = f"{ago(now - run.began_at)} ago"
+    when = f"{ago(view.now - run.began_at)} ago"
     if run.state == "in_sync":
         return Check(name, "good", "in sync", f"{when}.", "reconcile")
     if run.state == "drift":
         losing = number_of(run.losing, "customer")
-        detail = f"{when}; {losing} would lose access, {run.gaining} gain it."
+        detail = f"{when}; {losing} would lose access, {number(run.gaining)} would gain it."
         return Check(name, "bad", f"{number(run.differing)} differ", detail, "reconcile")
     if run.state == "running":
         return Check(name, "good", "running", f"Began {when}.", "reconcile")

@@ -28,7 +28,7 @@ SECTIONS = (
     Section("Customers", "customers", "Who is it?"),
     Section("Subscriptions", "subscriptions", "Who pays for what?"),
     Section("Payments", "payments", "What was paid?"),
-    Section("Disputes", "disputes", "What must be answered by when?"),
+    Section("Disputes", "disputes", "Which disputes must be answered, and by when?"),
     Section("Money", "money", "What came in, month by month?"),
     Section("Operations", "operations", "Do the read models keep up?"),
     Section("Reconcile", "reconcile", "Does the provider say the same?"),

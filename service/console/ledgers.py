@@ -74,6 +74,8 @@ IN_AND_OUT = (
     Shown("Revenue", "revenue", "amount"),
     Shown("Refunds", "refunds", "refunds", "count"),
     Shown("Refunded", "refunds", "amount"),
+    Shown("Disputes", "disputes", "disputes", "count", rare=True),
+    Shown("Disputed", "disputes", "amount", rare=True),
     Shown("Payouts", "payouts", "payouts", "count"),
     Shown("Paid out", "payouts", "amount"),
     Shown("Fees", "payouts", "fee"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from domain.machine import START, Lifecycle
+from service.console.wording import tone
 from service.queries.answers import HistoryEntry
 
 MOST_STEPS = 60
@@ -17,7 +18,6 @@ _LETTER, _BESIDE = 6.25, 12
 _BEFORE = "before the first event"
 _STEP, _FEW = 34, 3
 _MOST_LANES = 9
-_WAIT = frozenset({"inferred", "unknown", "undecided"})
 
 
 class Lane(Struct, frozen=True):
@@ -103,8 +103,7 @@ def _name(status: str) -> str:
 
 
 def _tone(step: HistoryEntry, *, is_last: bool) -> str:
-    if step.verdict == "unexpected":
-        return "bad"
-    if step.verdict in _WAIT or step.undecided:
-        return "wait"
+    judged = "wait" if step.undecided else tone(step.verdict)
+    if judged != "plain":
+        return judged
     return "now" if is_last else "plain"

@@ -91,7 +91,9 @@ async def show_money(view: View) -> MoneyPage:
 
 
 async def _values(conn: Queryable, question: MetricQuestion) -> Values:
-    sums: dict[str, _Sum] = {"revenue": metrics.revenue, "refunds": metrics.refunds}
+    sums: dict[str, _Sum] = {
+        "revenue": metrics.revenue, "refunds": metrics.refunds, "disputes": metrics.disputes,
+    }  # fmt: skip
     if not question.product_id:
         # they belong to no product
         sums["payouts"] = metrics.payouts

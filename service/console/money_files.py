@@ -21,8 +21,8 @@ from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Parts
 
 _METRICS: Mapping[str, Callable[[Connection, MetricQuestion], Awaitable[list[Any]]]] = {
-    "revenue": metrics.revenue, "refunds": metrics.refunds, "payouts": metrics.payouts,
-    "mrr": metrics.mrr, "churn": metrics.churn,
+    "revenue": metrics.revenue, "refunds": metrics.refunds, "disputes": metrics.disputes,
+    "payouts": metrics.payouts, "mrr": metrics.mrr, "churn": metrics.churn,
 }  # fmt: skip
 _COLUMNS = (
     "kind", "id", "at", "currency", "amount", "fee", "movement", "customer.customer_id",

@@ -15,19 +15,23 @@ from service.queries import metrics, paging, resources
 from service.queries.metric_known import MetricQuestion
 from service.queries.metric_parts import Figure, Part, Parts, Wanted, parts_of_mrr, parts_of_sum
 from service.queries.metric_products import Counted
-from service.queries.metric_rows import PAID, PAID_OUT, REFUNDED
+from service.queries.metric_rows import DISPUTED, PAID, PAID_OUT, REFUNDED
 
 _ROWS = 50
 _SORT = "-at"
 
-_COUNTED: Mapping[str, Counted] = {"revenue": PAID, "refunds": REFUNDED, "payouts": PAID_OUT}
+_COUNTED: Mapping[str, Counted] = {
+    "revenue": PAID, "refunds": REFUNDED, "disputes": DISPUTED, "payouts": PAID_OUT,
+}  # fmt: skip
 _SUMS: Mapping[str, Callable[[Queryable, MetricQuestion], Awaitable[list[Any]]]] = {
-    "revenue": metrics.revenue, "refunds": metrics.refunds, "payouts": metrics.payouts,
+    "revenue": metrics.revenue, "refunds": metrics.refunds, "disputes": metrics.disputes,
+    "payouts": metrics.payouts,
 }  # fmt: skip
 
 _QUESTIONS: Mapping[str, str] = {
     "revenue": "Which payments make up the revenue of {period}?",
     "refunds": "Which refunds were made in {period}?",
+    "disputes": "Which disputes were opened in {period}?",
     "payouts": "Which payouts arrived in {period}?",
     "mrr": "Which subscriptions recur at the end of {period}?",
     "mrr_at_start": "Which subscriptions recur at the start of {period}?",

@@ -59,6 +59,11 @@ class OperationsPage(Struct, frozen=True):
         return len({one.state for one in self.standing.data}) > 1
 
     @property
+    def is_late(self) -> bool:
+        """Whether the read models are so far behind that somebody should look."""
+        return max(one.lag_seconds for one in self.standing.data) > _LATE_SECONDS
+
+    @property
     def worst(self) -> float:
         """The greatest lag in seconds."""
         return max((one.lag_seconds or 0 for one in self.activity), default=0)

@@ -19,7 +19,11 @@ from service.queries.answers import EventAnswer, HistoryEntry, IndexedEvent
 from service.queries.snapshots import FieldChange
 
 _ABSENT = Markup('<span class="quiet">absent</span>')
-_ZERO = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span><span class="unseen">0</span>'
+_DASH = '<span class="quiet" aria-hidden="true">\N{EN DASH}</span>'
+_ZERO = f'{_DASH}<span class="unseen">0</span>'
+_NO_RATE = f'{_DASH}<span class="unseen">none</span>'
+_HALF_LETTER = 6.0
+"""Half the width of a letter below a chart, in its units, as a narrow window shows it."""
 _NONE = Markup('<span class="quiet">—</span>')
 
 
@@ -94,7 +98,8 @@ def figure_cells(frame: Frame, line: Line) -> Markup:
         elif cell.is_zero:
             shown = _ZERO
         else:
-            shown = f'<span class="quiet">{escaped(cell.text)}</span>'
+            # of nothing that could be lost
+            shown = _NO_RATE
         if cell.now:
             now = escaped(cell.now)
             shown += f' <span class="now"><span class="unseen">, </span>now {now}</span>'
@@ -109,13 +114,16 @@ def drawn(chart: Chart) -> Markup:
         f' height="{bar.height}"><title>{escaped(bar.title)}</title></rect>'
         for bar in chart.bars
     ]
-    # a label at the right edge would be cut off
-    right, below = chart.width - 20, chart.height + 14
-    parts += [
-        f'<text x="{tick.x}" y="{below}" text-anchor="{"end" if tick.x > right else "middle"}">'
-        f"{escaped(tick.text)}</text>"
-        for tick in chart.ticks
-    ]
+    below = chart.height + 6
+    for tick in chart.ticks:
+        # a label at an edge would be cut off
+        x, anchor, half = tick.x, "middle", _HALF_LETTER * len(tick.text)
+        if x < half:
+            x, anchor = 0, "start"
+        elif x > chart.width - half:
+            x, anchor = chart.width, "end"
+        text = escaped(tick.text)
+        parts.append(f'<text x="{x:g}" y="{below:g}" text-anchor="{anchor}">{text}</text>')
     return made("\n".join(parts))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from service.console.view import View, page
-from service.console.wording import number
+from service.console.wording import minute, number
 from service.evidence.case import KINDS
 from service.queries import checkpoints
 from service.queries.checkpoints import CheckpointAnswer, CheckpointPage, OriginAnswer
@@ -94,7 +94,7 @@ def _anchors(found: CheckpointPage, configured: list[str]) -> list[AnchorRow]:
     for name in dict.fromkeys((*configured, *failing, *kept)):
         has, problem = kept.get(name), failing.get(name)
         if problem is not None:
-            state, tone = f"failing since {problem.failing_since:%d %b %Y %H:%M} UTC", "bad"
+            state, tone = f"failing since {minute(problem.failing_since)} UTC", "bad"
         elif name not in configured:
             state, tone = "no longer configured", "plain"
         elif has is None:

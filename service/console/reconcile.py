@@ -109,7 +109,7 @@ async def list_runs(view: View) -> RunsPage:
         found = await reconcile.runs(conn, view.book, _RUNS, order)
         asked = await _asked(conn, view) if view.may("admin") else None
     every = view.configured.provider.reconcile_every if view.configured else "never"
-    return RunsPage(_is_configured(view), str(every), found.data, found.next_cursor, asked)
+    return RunsPage(view.is_comparable, str(every), found.data, found.next_cursor, asked)
 
 
 @page("/reconcile/{run_id:str}", template="run.html", section="Reconcile", scope="audit")
@@ -123,7 +123,7 @@ async def show_run(view: View) -> RunPage:
         found = await reconcile.differences(conn, view.book, run_id, filters, _DIFFERENCES, order)
     return RunPage(
         run, query, _chips(run, query), found.data, found.next_cursor, CAUSES_IN_WORDS, REMEDIES,
-        _NAMED, _is_configured(view),
+        _NAMED, view.is_comparable,
     )  # fmt: skip
 
 
@@ -157,10 +157,6 @@ async def _asked(conn: Connection, view: View) -> JobAnswer | None:
     kinds = {comparisons.COMPARE, comparisons.APPLY}
     last = next((job for job in found if job.kind in kinds), None)
     return last if last is not None and last.state != "done" else None
-
-
-def _is_configured(view: View) -> bool:
-    return view.configured is not None and view.configured.provider.api_key is not None
 
 
 def _chips(run: Run, query: DifferencesQuery) -> list[Chip]:

@@ -64,7 +64,7 @@ def _environment() -> Environment:
     made.context_class, made.template_class = _Context, _Template
     for function in (
         wording.money, wording.figure, wording.number, wording.counted, wording.percent,
-        wording.words, wording.moment, wording.ago, wording.size,
+        wording.words, wording.day, wording.moment, wording.ago, wording.size,
         wording.label, wording.plain, wording.tone, wording.as_json,
         wording.untimed, wording.timed, wording.position,
     ):  # fmt: skip

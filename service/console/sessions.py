@@ -139,6 +139,8 @@ async def open_session(
             "sha256": key, "book": caller.book, "key_id": caller.id, "opened_by": person,
         }  # fmt: skip
         await conn.execute(text("console/open"), params)
+        # a visit may end before its use is noted
+        await conn.execute(text("console/use_key"), {"book": caller.book, "id": caller.id})
     return identity
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from service.console.events import EventsQuery
 from service.console.responses import HEADERS
 from service.console.view import ConsoleRequest, View, view_of
-from service.console.wording import tone, untimed
+from service.console.wording import minute, tone, untimed
 from service.database.connections import UNAVAILABLE
 from service.problems import Problem
 from service.queries import events, paging
@@ -77,7 +77,7 @@ async def _messages(view: View, query: TailQuery, after: Position) -> AsyncItera
             row = {
                 **msgspec.to_builtins(event),
                 "what": untimed(event.what),
-                "happened": f"{event.occurred_at:%d %b %Y %H:%M:%S}",
+                "happened": minute(event.occurred_at),
                 "tone": tone(event.verdict),
                 "href": frame.href("events", event.event_position),
                 "stream_href": frame.stream(event.stream) if event.stream else None,

@@ -79,6 +79,11 @@ class View:
         return self.services.books.get(self.book)
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether the book can be compared with the provider: its API key is configured."""
+        return self.configured is not None and self.configured.provider.api_key is not None
+
+    @property
     def policy(self) -> Policy:
         """The book's access rules."""
         return self.configured.access.policy if self.configured else Policy()

@@ -71,10 +71,18 @@ def plain(text: str) -> str:
 
 
 _TIMED = re.compile(r"[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}: ")
+_AMOUNT = re.compile(
+    r"(?<![\w,])[0-9]{1,3}(?:,[0-9]{3})+(?=(?:\.[0-9]+)? (?:[A-Z]{3}|minor units)\b)"
+)
 
 
 def untimed(what: str) -> str:
-    """What happened, without the time before it, where that stands next to it already."""
+    """What happened, without the time before it, where that stands next to it already.
+
+    Its amounts are written as ``money`` writes them.
+    """
+    if "," in what:
+        what = _AMOUNT.sub(lambda found: found[0].replace(",", "\u202f"), what)
     timed = _TIMED.match(what)
     if timed is None:
         return what
@@ -122,6 +130,17 @@ def _timed(found: re.Match[str]) -> str:
 
 
 _MONTHS = ("", *(f"{date(2000, month, 1):%b}" for month in range(1, 13)))
+
+
+def day(on: date) -> str:
+    """A day: ``1 Dec 2026``."""
+    return f"{on.day} {_MONTHS[on.month]} {on.year}"
+
+
+def minute(at: datetime) -> str:
+    """A moment as plain text, as ``moment`` writes it, without the zone: ``1 Dec 2026 20:30``."""
+    at = at.astimezone(UTC)
+    return f"{day(at)} {at:%H:%M}"
 
 
 @lru_cache(4096)

@@ -39,7 +39,7 @@ def reader(told: Doors, reading_key: str) -> Iterator[httpx.Client]:
 
 def test_a_dispute_says_by_when_how_much_and_who_paid(auditor: Person) -> None:
     auditor.open("/live/disputes")
-    assert auditor.heading == "What must be answered by when?"
+    assert auditor.heading == "Which disputes must be answered, and by when?"
     row = auditor.page.get_by_role("row", name="dp_1")
     expect(row.locator(".status.bad")).to_contain_text("overdue for")
     expect(row).to_contain_text("22.61 EUR")
@@ -82,7 +82,7 @@ def test_the_proof_page_has_the_key_and_says_how_far_the_book_is_signed(
     auditor.open("/live/proof")
     expect(auditor.page.locator(".keyline")).to_contain_text(found["origins"][0]["public_key"])
     signed = found["data"][0]["size"]
-    expect(auditor.page.locator(".lead")).to_contain_text(f"Up to {signed} they are signed.")
+    expect(auditor.page.locator(".lead")).to_contain_text(f"{signed} of {signed} events signed.")
     assert found["unsigned"] < found["unanchored"]
     expect(auditor.page.get_by_text("None is configured.")).to_be_visible()
     expect(auditor.page.get_by_text("This version erases nothing")).to_be_visible()

@@ -79,7 +79,7 @@ def assert_sums(finance: Person) -> None:
 def test_a_figure_leads_to_its_rows(finance: Person) -> None:
     finance.open(f"/live/money?{SPRING}")
     may = table(finance, "Revenue, refunds and payouts, EUR").get_by_role("row", name="May 2026")
-    may.get_by_role("link", name="22.61").click()
+    may.get_by_role("link", name="22.61").first.click()
     assert finance.heading == "Which payments make up the revenue of May 2026?"
     expect(finance.page.locator(".sum")).to_contain_text("22.61 EUR in 1 payment")
     row = finance.page.get_by_role("row", name="pay_1")
@@ -87,6 +87,21 @@ def test_a_figure_leads_to_its_rows(finance: Person) -> None:
     row.get_by_role("link", name="pay_1").click()
     assert finance.heading == "pay_1"
     assert finance.complaints == []
+
+
+def test_a_disputed_amount_leads_to_its_disputes(finance: Person) -> None:
+    finance.open(f"/live/money?{SPRING}")
+    may = table(finance, "Revenue, refunds and payouts, EUR").get_by_role("row", name="May 2026")
+    disputed = may.get_by_role("link", name="22.61").last
+    rows = rows_of(finance, disputed.get_attribute("href") or "")
+    assert [(row["id"], row["amount"]) for row in rows] == [("dp_1", "2261")]
+    disputed.click()
+    assert finance.heading == "Which disputes were opened in May 2026?"
+    expect(finance.page.locator(".sum")).to_contain_text("22.61 EUR in 1 dispute")
+    expect(finance.page.get_by_role("row", name="dp_1")).to_contain_text("Ada Lovelace")
+    answer = finance.context.request.get(f"/console/live/money/disputes/figures.csv?{SPRING}")
+    (_, may_in_csv, _) = csv.DictReader(StringIO(answer.text()))
+    assert (may_in_csv["disputes"], may_in_csv["open"], may_in_csv["amount"]) == ("1", "1", "2261")
 
 
 def test_a_month_that_is_closed_stays_closed_and_says_what_has_changed(finance: Person) -> None:
@@ -108,7 +123,7 @@ def test_a_month_that_is_closed_stays_closed_and_says_what_has_changed(finance: 
 def test_before_the_first_event_there_are_no_figures(finance: Person, then: str) -> None:
     finance.open(f"/live/money?{SPRING}&known_at={then}")
     closed = finance.page.get_by_text("These figures are closed.").locator("..")
-    expect(closed).to_contain_text("recorded by then, so all are zero. 8 of them are others")
+    expect(closed).to_contain_text("recorded by then, so all are zero. 10 of them are others")
     may = table(finance, "Revenue, refunds and payouts, EUR").get_by_role("row", name="May 2026")
     expect(may).to_contain_text("now 5.00")
     rows = f"/live/money/revenue?period=2026-05-01&currency=EUR&known_at={then}"

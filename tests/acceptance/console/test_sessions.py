@@ -51,6 +51,16 @@ def test_a_key_opens_its_book_and_no_other(doors: Doors, browser: httpx.Client) 
     assert browser.get("/console/live").status_code == 404
 
 
+def test_a_key_that_signs_in_is_a_key_that_was_used(doors: Doors, browser: httpx.Client) -> None:
+    key = new_key(doors.database_url, "test", "read")
+    sign_in(browser, key)
+    with psycopg.connect(doors.database_url) as conn:
+        used = conn.execute(
+            "select last_used_at from store.api_key where id = %s", (api_keys.id_of(key),)
+        ).fetchone()
+    assert used != (None,)
+
+
 def test_a_second_key_opens_its_book_too_under_a_new_id(
     doors: Doors, browser: httpx.Client
 ) -> None:

@@ -124,7 +124,9 @@ def test_on_call_looks_at_what_is_wrong(browser: Browser, doors: Doors) -> None:
         assert on_call.heading == "sub_gift"
         on_call.open("/live")
         page.get_by_role("link", name="Disputes to answer").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("What must be answered by when?")
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Which disputes must be answered, and by when?"
+        )
         on_call.open("/live")
         page.locator(".check").get_by_role("link", name="Proof").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Can it be shown to a stranger?")

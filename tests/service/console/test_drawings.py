@@ -4,12 +4,13 @@ from domain import payment, subscription
 from domain.past import Past
 from service.console.charts import HEIGHT, WIDTH, Column, bars
 from service.console.lifecycles import MOST_STEPS, draw
+from service.console.wording import tone
 from service.queries.answers import HistoryEntry, history_entry
 from tests.builders import entry
 
 
 def history(*statuses: str) -> list[HistoryEntry]:
-    kinds = {"active": "subscription.active", "on_hold": "subscription.on_hold"}
+    kinds = {name: f"subscription.{name}" for name in ("active", "on_hold", "cancelled")}
     entries = [
         entry(kinds.get(status, "subscription.updated"), status, n, position=n)
         for n, status in enumerate(statuses, 1)
@@ -70,6 +71,13 @@ def test_the_way_visits_a_lane_for_each_status() -> None:
     # a way in as much room as there is, and never so little that a finger cannot tell stops apart
     assert [stop.x for stop in drawing.stops] == [25, 50, 75]
     assert drawing.least / 4 >= 24
+
+
+def test_a_stop_looks_as_its_verdict_does() -> None:
+    steps = history("active", "cancelled", "active")
+    drawing = draw(subscription.LIFECYCLE, steps)
+    assert steps[-1].verdict == "unexpected"
+    assert drawing.stops[-1].tone == tone("unexpected")
 
 
 def test_a_status_that_nobody_knows_has_a_lane_of_its_own() -> None:

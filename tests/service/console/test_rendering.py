@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from service.console import pieces, wording
 from service.console.charts import Column, bars
 from service.console.frame import Frame
+from service.console.ledgers import Cell, Line
 from service.console.rendering import TEMPLATES
 from tests.builders import NOON
 
@@ -76,6 +77,27 @@ def test_what_a_page_shows_is_escaped_as_the_library_does(value: object) -> None
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="nobody"):
         ENVIRONMENT.from_string("{{ nobody }}").render()
+
+
+def test_figures_that_are_nothing_look_alike_and_sound_different() -> None:
+    nothing = [
+        Cell("0.00", "revenue", "", leads=False, now="", is_zero=True),
+        Cell("\N{EM DASH}", "churn", "churned", leads=False, now="", is_zero=False),
+    ]
+    shown = pieces.figure_cells(
+        FRAME, Line("May 2026", is_open=False, query="currency=EUR", cells=nothing)
+    )
+    assert shown.count(">\N{EN DASH}</span>") == 2
+    assert shown.count('<span class="unseen">0</span>') == 1
+    assert shown.count('<span class="unseen">none</span>') == 1
+
+
+def test_no_label_of_a_chart_is_cut_off_at_its_edges() -> None:
+    columns = [Column(f"0{n}:00", (), "") for n in range(9)]
+    shown = pieces.drawn(bars(columns, width=180))
+    assert '<text x="0" y="126" text-anchor="start">00:00<' in shown
+    assert '<text x="90" y="126" text-anchor="middle">04:00<' in shown
+    assert '<text x="180" y="126" text-anchor="end">08:00<' in shown
 
 
 def test_what_a_chart_says_is_text() -> None:

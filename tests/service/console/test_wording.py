@@ -45,6 +45,8 @@ def test_a_moment_is_written_in_utc_and_read_by_machines() -> None:
     )
     assert wording.moment("2026-02-28T23:05:09Z") == written
     assert wording.moment(None) == "—"
+    assert wording.minute(datetime(2026, 3, 1, 1, 5, 9, tzinfo=paris)) == "28 Feb 2026 23:05"
+    assert wording.minute(datetime(2026, 3, 1, 1, 5, tzinfo=UTC)) == "1 Mar 2026 01:05"
 
 
 def test_the_moments_of_a_sentence_are_written_as_others_are() -> None:
@@ -128,9 +130,13 @@ def test_a_figure_leaves_out_the_currency_of_its_table() -> None:
             "subscription.gifted of sub_1 is not an event",
         ),
         ("Not folded: it names another business.", "Not folded: it names another business."),
+        (
+            "1 Dec 2026 00:30: refund ref_1,5 of 1,234,567.89 EUR succeeded, 1,2.",
+            "Refund ref_1,5 of 1\u202f234\u202f567.89 EUR succeeded, 1,2.",
+        ),
     ],
 )  # fmt: skip
-def test_what_happened_does_not_repeat_the_time_beside_it(what: str, said: str) -> None:
+def test_what_happened_is_written_as_what_stands_beside_it(what: str, said: str) -> None:
     assert wording.untimed(what) == said
 
 
