@@ -16,7 +16,7 @@ ALERTS = ROOT / "service/operating/alerts.yaml"
 NAMES = re.findall(r"- alert: (\w+)", ALERTS.read_text())
 
 _USED = set(re.findall(r"\bdaybook_\w+", ALERTS.read_text()))
-_BEFORE = 30
+_BEFORE = 150  # minutes
 
 Samples = dict[str, float]
 """A value for each series, which is written as ``name{label="value"}``."""
@@ -48,18 +48,20 @@ def firing(here: Path, before: Samples, after: Samples, steps: int = 2) -> set[s
 
     For two hours and a half every scrape was as ``before``; then as ``after``.
     """
+    # minute by minute: Prometheus 3 counts no sample that is exactly as old as a range is long
+    minutes = 5 * steps
     history = {
-        name: f"{_held(before.get(name), _BEFORE)} {_held(after.get(name), steps + 1)}"
+        name: f"{_held(before.get(name), _BEFORE)} {_held(after.get(name), minutes + 1)}"
         for name in before.keys() | after.keys()
     }
-    return evaluated(here, history, _BEFORE + steps)
+    return evaluated(here, history, _BEFORE + minutes, 1)
 
 
 def _held(value: float | None, times: int) -> str:
     return f"_x{times - 1}" if value is None else f"{value!r}+0x{times - 1}"
 
 
-def evaluated(here: Path, history: Mapping[str, str], step: int, interval: int = 5) -> set[str]:
+def evaluated(here: Path, history: Mapping[str, str], step: int, interval: int) -> set[str]:
     """The alerts that fire at a step of a history, which is in promtool's notation.
 
     A step takes ``interval`` minutes; each alert is evaluated at each.
