@@ -30,7 +30,13 @@ _LARGEST = 2 << 20
 A few kilobytes can hold gigabytes; what is larger is not read, and kept like all that cannot be."""
 
 _DEEPEST = 100
-"""How deep values nest; the stack of every parser holds more."""
+"""How deep values nest in a copy; the stack of every parser holds more."""
+
+_NESTED = 750
+"""How deep they may nest in a body that is read as it came.
+
+Each version of Python has a limit of its own, the lowest 995 less the calls that led here. If that
+were a body's limit, the same event would be read otherwise after an upgrade of Python."""
 
 _NAMED = 3  # as data, customer, email
 
@@ -59,12 +65,18 @@ _PIECE = re.compile(
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS = b"[]{}"
+_OTHERS = bytes(n for n in range(256) if n not in _BRACKETS)
+
 # what the decoder raises: bad JSON, bad UTF-8, nesting beyond its stack
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def readable(body: bytes) -> tuple[bytes, tuple[Path, ...]]:
     """The body, or a copy with ``MARK`` for each value that cannot be read, and their paths."""
+    if nests_too_deep(body):
+        return _repaired(body, mark=True)
     try:
         # skipping a value checks its form, but not whether its text is UTF-8
         body.decode()
@@ -72,6 +84,19 @@ def readable(body: bytes) -> tuple[bytes, tuple[Path, ...]]:
     except UNREADABLE:
         return _repaired(body, mark=True)
     return body, ()
+
+
+def nests_too_deep(body: bytes) -> bool:
+    """Whether values nest deeper than in a body that is read as it came."""
+    # one more level takes two bytes more: most bodies are too short, and are not looked through
+    if len(body) <= 2 * _NESTED or body.count(b"{") + body.count(b"[") <= _NESTED:
+        return False
+    depth = 0
+    for bracket in _TEXTS.sub(b"", body).translate(None, _OTHERS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _NESTED:
+            return True
+    return False
 
 
 def presentable(body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from domain.catalog import AGGREGATES, BY_CATEGORY, Aggregate
 from domain.events import Entry, Event, Verdict, entry_of, is_ahead
-from domain.legible import UNREADABLE, presentable, readable, unread_names
+from domain.legible import UNREADABLE, nests_too_deep, presentable, readable, unread_names
 from domain.observation import read_observation
 from domain.payload import Moment, Name, decode, may_hold_nul, moments, normal_moment
 from domain.upcasters import current_type
@@ -94,7 +94,8 @@ def read_at_once(body: bytes, sent_at: datetime, business_id: str | None) -> Qui
     start += len(_TYPE)
     guess = _WHOLE.get(body[start : start + _ENOUGH])
     # one byte is found much faster than several, and most bodies hold no backslash
-    if guess is None or (body.find(b"\\") >= 0 and may_hold_nul(body)):
+    has_nul = body.find(b"\\") >= 0 and may_hold_nul(body)
+    if guess is None or has_nul or nests_too_deep(body):
         return None
     aggregate, decoder, times, ranks = guess
     try:

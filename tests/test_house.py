@@ -68,6 +68,24 @@ def test_pure_rooms_are_tested_without_the_service() -> None:
         assert not rooms & {"service", "sql", "psycopg", "litestar"}, path.name
 
 
+def test_the_pythons_that_are_named_are_those_on_which_the_tests_ran() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = settings["project"]
+    oldest, *_, newest = (one.removeprefix("Programming Language :: Python :: ")
+                          for one in project["classifiers"])  # fmt: skip
+    assert project["requires-python"] == f">={oldest}"
+    assert settings["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    said = {
+        "README.md": {f"Python {oldest} or later", f"{oldest} to {newest} were tested"},
+        "service/operating/README.md": {f"Python {oldest} or later"},
+        "service/__main__.py": {f"needs Python {oldest} or newer"},
+        "tests/README.md": {f"--python-version {oldest}", f"Python {oldest} to {newest}"},
+    }
+    for name, phrases in said.items():
+        text = " ".join((ROOT / name).read_text().split())
+        assert {one for one in phrases if one not in text} == set(), name
+
+
 def test_ci_leaves_out_what_is_slow_or_long_and_nothing_else() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     marks = [mark.partition(":")[0] for mark in options["markers"]]

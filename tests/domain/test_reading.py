@@ -225,6 +225,31 @@ def test_a_value_that_nobody_reads_costs_nothing_else_and_is_named(
     assert entry.event.body is content
 
 
+@pytest.mark.parametrize(("opened", "closed"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["[", "{"])
+def test_how_deep_values_may_nest_is_the_same_for_every_python(
+    opened: bytes, closed: bytes
+) -> None:
+    def unread(value: bytes) -> tuple[str, ...]:
+        content = WHOLE.replace(b'"FREE"', value)
+        # a time of another zone is not read at once, but with care
+        elsewhere = content.replace(b"T12:00:00Z", b"T14:00:00+02:00")
+        assert read(event(content)).unread == read(event(elsewhere)).unread
+        return read(event(content)).unread
+
+    def nested(depth: int) -> bytes:
+        return opened * depth + b"1" + closed * depth
+
+    # the envelope and its data are two
+    assert unread(nested(748)) == ()
+    assert unread(nested(749)) == ("other",)
+    # not what stands side by side, nor what is text
+    assert unread(b"[" + b",".join([nested(300)] * 50) + b"]") == ()
+    assert unread(b'["' + b"[" * 9_000 + rb'\"{"]') == ()
+    text = b'"' + b"]" * 9_000 + rb'\"{"'
+    assert unread(b"[" + text + b"," + nested(747) + b"]") == ()
+    assert unread(b"[" + text + b"," + nested(748) + b"]") == ("other",)
+
+
 @pytest.mark.parametrize("odd", [b"1e400", b"-1e400", b"9" * 400, b"9" * 5000, b"1e" + b"9" * 99])
 def test_a_number_that_no_float_holds_costs_its_field(odd: bytes) -> None:
     for name in ("metadata", "quantity", "created_at"):

@@ -137,10 +137,12 @@ def unpack(files: dict[str, bytes], here: Path) -> Path:
     return here
 
 
-def verify(here: Path, *args: str, script: str = "verify.py") -> tuple[int, str]:
+def verify(
+    here: Path, *args: str, script: str = "verify.py", python: str = sys.executable
+) -> tuple[int, str]:
     """Run the script of a bundle as a stranger does; its exit status and what it said."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", script, *args], cwd=here,
+        [python, "-I", "-S", script, *args], cwd=here,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr

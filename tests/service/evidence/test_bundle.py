@@ -1,14 +1,20 @@
 """A bundle of evidence: a stranger checks it alone, and any byte that is changed is found."""
 
+import ast
+import os
 import random
+import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from service.database.connections import Connection, connect
+from service.evidence import signing
 from service.evidence.bundle import SUMS, pack, sums
+from service.evidence.record import read_text
 from service.problems import Problem
 from service.proof.checkpoints import make_checkpoint
 from service.proof.covering import _first as first
@@ -28,6 +34,33 @@ def test_it_is_checked_in_an_empty_directory(made: Made, here: Path) -> None:
     assert "8 events: bodies, links and places in the tree were computed again." in said
     assert "says tsa: timestamps/1-000000000008-1-tsa.tsr" in said
     assert said.endswith("HOLDS, under the key that was given.\n")
+
+
+@pytest.mark.parametrize(
+    "python",
+    [sys.executable, *filter(None, os.environ.get("DAYBOOK_TEST_PYTHONS", "").split(":"))],
+)
+def test_any_python_from_3_9_on_checks_it(made: Made, here: Path, python: str) -> None:
+    given = ("--key", made.key, "--digest", made.evidence.digest)
+    status, said = verify(here, *given, python=python)
+    assert (status, said.endswith("HOLDS, under the key that was given.\n")) == (0, True), said
+    (here / "index.html").write_text("another page")
+    status, said = verify(here, *given, python=python)
+    assert (status, "index.html was altered" in said) == (1, True), said
+
+
+def test_the_script_is_written_for_the_python_that_it_promises() -> None:
+    source = Path(signing.__file__).with_name("verify.py").read_text()
+    for promise in (source, read_text("README.txt")):
+        assert re.findall(r"3\.\d+ or later", promise) == ["3.9 or later"]
+    ast.parse(source, feature_version=(3, 9))
+
+
+def test_every_python_packs_the_same_bytes() -> None:
+    packed = pack({"b/ü.txt": b"1\n", "a.json": b"{}" * 9_000})
+    assert (len(packed), sha256(packed).hexdigest()) == (
+        18_204, "65653ba8e73ff11e4d3a8924dae83524563bb77ce556d17dbd9b4b491bd36af2",
+    )  # fmt: skip
 
 
 def test_without_a_key_it_is_internally_consistent_only(here: Path) -> None:
