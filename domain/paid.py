@@ -74,6 +74,16 @@ def as_paid(payments: Iterable[Fold[payment.State]]) -> list[Fold[payment.State]
     return [folded.read_as("succeeded") or folded for folded in payments]
 
 
+def subscriptions_named_by(customer_id: str, payments: Iterable[Fold[payment.State]]) -> set[str]:
+    """The subscriptions that a customer's payments name; those of nobody are the customer's."""
+    return {
+        named
+        for folded in payments
+        if folded.state.customer_id == customer_id
+        for named in folded.state.subscription_ids
+    }
+
+
 def payments_by_subscription(
     payments: Iterable[Fold[payment.State]], void: Collection[str] = ()
 ) -> dict[str, Payments]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.events import Entry
 from domain.fold import Fold
+from domain.paid import subscriptions_named_by
 from domain.past import Past
 from domain.policy import Policy
 from projections.events import EVENTS
@@ -115,15 +116,13 @@ def _held_then(
         if (folded := folds.get(stream)) is not None:
             held.folds[stream.partition("-")[0]].append(folded)
     folds_of = held.folds
-    payments = [f.state for f in folds_of["payment"] if f.state.customer_id == customer_id]
-    # a subscription of nobody, as far as was told, is the payer's
-    paid_for = {one for payment in payments for one in payment.subscription_ids}
+    named = subscriptions_named_by(customer_id, folds_of["payment"])
     for category in _OWN:
         folds_of[category] = [
             folded
             for folded in folds_of[category]
             if folded.state.customer_id == customer_id
-            or (folded.state.customer_id is None and folded.state.id in paid_for)
+            or (folded.state.customer_id is None and folded.state.id in named)
         ]
     own = {folded.state.id for folded in folds_of["subscription"]}
     folds_of["payment"] = [

@@ -10,6 +10,7 @@ from domain import fold
 from domain.access import Access, access
 from domain.events import Entry
 from domain.fold import Fold
+from domain.paid import subscriptions_named_by
 from domain.policy import Policy
 from service.database import statements
 from service.database.reader import Queryable
@@ -104,11 +105,13 @@ async def _with(
 
 def _own(folds: Folds, customer_id: str) -> Folds:
     """Those that concern the customer once the readings are in."""
+    named = subscriptions_named_by(customer_id, _of(folds, "payment").values())
     own = {
         name: folded
         for name, folded in folds.items()
         if _category(name) not in {"subscription", "entitlement_grant", "license_key"}
-        or folded.state.customer_id in {None, customer_id}
+        or folded.state.customer_id == customer_id
+        or (folded.state.customer_id is None and folded.state.id in named)
     }
     mine = {f.state.id for name, f in own.items() if _category(name) == "subscription"}
     return {
